@@ -1,0 +1,121 @@
+/**
+ * The checks of everything public, each in one place and with one message: who, the rule, what was received, the way out.
+ * Constructors, `build` and the public functions call them; kernels and ops trust their inputs.
+ */
+import { cast, Tensor } from '@tensorflow/tfjs-core';
+
+export function fail(who: string, message: string): never {
+  throw new Error(`${who}: ${message}`);
+}
+
+const show = (value: unknown) => (typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value)));
+
+export function checkEpsilon(who: string, epsilon: unknown): number {
+  if (typeof epsilon === 'number' && epsilon > 0 && Number.isFinite(epsilon)) return epsilon;
+  return fail(who, `epsilon must be a positive, finite number; received ${show(epsilon)}; 1e-3 and 1e-5 are usual`);
+}
+
+export function checkMomentum(who: string, momentum: unknown): number {
+  if (typeof momentum === 'number' && momentum >= 0 && momentum <= 1) return momentum;
+  return fail(
+    who,
+    `momentum, the share of the old value in the moving average, must lie in [0, 1]; received ${show(momentum)}; ` +
+      '0.9 to 0.999 are usual (a PyTorch momentum p is 1 - p here)',
+  );
+}
+
+export function checkBoolean(who: string, name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  return fail(who, `${name} must be true or false; received ${show(value)}`);
+}
+
+export function checkOneOf<T extends string>(who: string, name: string, value: unknown, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T;
+  return fail(who, `${name} must be one of ${choices.map((c) => `'${c}'`).join(', ')}; received ${show(value)}`);
+}
+
+/** An axis as given in options, before the rank is known. */
+export function checkAxisOption(who: string, axis: unknown): number {
+  if (!Number.isInteger(axis)) fail(who, `axis must be an integer; received ${show(axis)}; -1 is the last axis`);
+  if (axis === 0) fail(who, 'axis 0 is the batch, which has no parameters; received 0; -1 is the last axis');
+  return axis as number;
+}
+
+/** As `checkAxisOption`, for one axis or a list; a copy, so that nobody changes it. */
+export function checkAxisList(who: string, axis: unknown): number | number[] {
+  if (!Array.isArray(axis)) return checkAxisOption(who, axis);
+  if (axis.length === 0) fail(who, 'axis must name at least one axis; received []; -1 is the last axis');
+  return axis.map((one) => checkAxisOption(who, one));
+}
+
+/** The axis counted from the front. */
+export function checkAxis(who: string, axis: number, rank: number): number {
+  const front = checkAxisOption(who, axis) < 0 ? axis + rank : axis;
+  if (front > 0 && front < rank) return front;
+  const range = `1 to ${rank - 1} or -${rank - 1} to -1`;
+  return fail(
+    who,
+    `axis must lie within the ${rank} axes of the input and not be the batch; received ${axis}; use ${range}`,
+  );
+}
+
+/** Axes counted from the front, ascending. */
+export function checkAxes(who: string, axes: readonly number[], rank: number): number[] {
+  const front = [checkAxisList(who, axes)].flat().map((axis) => checkAxis(who, axis, rank));
+  if (new Set(front).size < front.length) {
+    fail(who, `axis must not name an axis twice; received ${show(axes)} for an input of ${rank} axes`);
+  }
+  return front.sort((a, b) => a - b);
+}
+
+export function checkRank(who: string, rank: number): void {
+  if (rank < 2 || rank > 6) {
+    fail(
+      who,
+      `the input must have 2 to 6 axes, the batch among them; received ${rank}; add or merge axes with reshape`,
+    );
+  }
+}
+
+/** x as float32 with something in it. */
+export function checkInput(who: string, x: unknown): Tensor {
+  if (!(x instanceof Tensor))
+    fail(who, `the input must be one tensor; received ${Array.isArray(x) ? 'an array' : show(x)}`);
+  checkRank(who, x.rank);
+  if (x.size === 0) fail(who, `the input is empty (shape [${x.shape}]): there is nothing to take statistics of`);
+  if (x.dtype === 'float32') return x;
+  if (x.dtype === 'int32' || x.dtype === 'bool') return cast(x, 'float32');
+  return fail(who, `the input must be numeric; received dtype ${x.dtype}; cast it to 'float32'`);
+}
+
+/** The size of a known axis. */
+export function checkSize(who: string, shape: readonly (number | null)[], axis: number): number {
+  const size = shape[axis];
+  if (typeof size === 'number' && size > 0) return size;
+  const received = shape.map((d) => d ?? 'null').join(', ');
+  return fail(
+    who,
+    `axis ${axis} must have a known, positive size; received the shape [${received}]; give inputShape in full`,
+  );
+}
+
+/** The number of groups; -1 is one per channel. */
+export function checkGroups(who: string, groups: number, channels: number): number {
+  if (groups === -1) return channels;
+  if (Number.isInteger(groups) && groups > 0 && channels % groups === 0) return groups;
+  const divisors = Array.from({ length: channels }, (_, i) => i + 1).filter((d) => channels % d === 0);
+  const some = divisors.length > 12 ? [...divisors.slice(0, 11), '...'] : divisors;
+  return fail(
+    who,
+    `groups (${show(groups)}) must divide the channels (${channels}); use ${some.join(', ')} or -1 (one per channel)`,
+  );
+}
+
+/** A parameter with one value per channel, in any shape of that size. */
+export function checkParameter(who: string, name: string, value: Tensor | undefined, size: number): Tensor | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!(value instanceof Tensor)) fail(who, `${name} must be a tensor; received ${show(value)}`);
+  if (value.size !== size)
+    fail(who, `${name} must hold ${size} values, one per channel; received the shape [${value.shape}]`);
+  return value;
+}

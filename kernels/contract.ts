@@ -1,0 +1,89 @@
+/**
+ * What a backend must implement. Kernels see flat float32 data and a view, never a shape; they trust their inputs, which
+ * the public functions have checked. Every output has the shape given here; `x`-shaped outputs keep the shape of x.
+ */
+import type { KernelFunc } from '@tensorflow/tfjs-core';
+import type { View } from './view.ts';
+
+/**
+ * Where epsilon stands in the divisor f of a group with variance (or mean square) v:
+ * 'inside' f = sqrt(v + epsilon); 'outside' f = sqrt(v) + epsilon; 'floor' f = max(sqrt(v), epsilon).
+ */
+export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
+
+/**
+ * `Normalize`: y = (x - mean) / f * gamma + beta.
+ *
+ * inputs   x; gamma? [c]; beta? [c]
+ * outputs  y; moments [2, n * groups]: row 0 the means, row 1 the (biased) variances. With `center` false the mean is 0
+ *          and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
+ */
+export interface NormalizeAttrs {
+  readonly view: View;
+  readonly epsilon: number;
+  readonly epsilonPlacement: EpsilonPlacement;
+  /** Subtract the mean (false: RMS, Weight, Query-Key). */
+  readonly center: boolean;
+  /** Divide by f (false: Mean-Only). */
+  readonly rescale: boolean;
+}
+
+/**
+ * `NormalizeGrad`: with D = gamma dy, means over the group, and xHat = (x - mean) / f,
+ *
+ *   dx = (D - mean(D) - k xHat mean(D xHat)) / f     dgamma = sum(dy xHat)     dbeta = sum(dy)
+ *
+ * 'inside': k = 1; 'outside': k = f / sqrt(v), 0 where v = 0; 'floor': k = 1 where sqrt(v) > epsilon, else 0 - and dx = 0
+ * in groups where sqrt(v) <= epsilon. `center` false drops mean(D); `rescale` false drops the last term and f = 1.
+ *
+ * inputs   dy, x; moments of the forward; gamma? [c]
+ * outputs  dx; and, if `affine`, dgamma [c], dbeta [c]
+ */
+export interface NormalizeGradAttrs extends NormalizeAttrs {
+  /** Whether dgamma and dbeta are wanted. */
+  readonly affine: boolean;
+}
+
+/** `Moments`: inputs x; outputs moments [2, n * groups] (mean, biased variance). */
+export interface MomentsAttrs {
+  readonly view: View;
+}
+
+/**
+ * `ScaleShift`: y = (x - mean) / sqrt(variance + epsilon) * scale + shift; what is absent is 0 (mean, shift) or 1.
+ *
+ * inputs   x; mean?, variance?, scale?, shift?: n * c values each (`groups` of the view does not matter)
+ */
+export interface ScaleShiftAttrs {
+  readonly view: View;
+  /** Used with `variance` only. */
+  readonly epsilon: number;
+}
+
+/** `ScaleShiftGrad`: inputs dy, x, mean (n * c values); outputs dscale = sum_s dy (x - mean), dshift = sum_s dy: [n, c]. */
+/** `BlendGrad`: dx = dy * scale + (x - mean) * a + b; inputs dy, x; mean, scale, a, b: n * c values each. */
+export interface BlendAttrs {
+  readonly view: View;
+}
+
+/** `Average`: momentum * old + (1 - momentum) * moments[row]; inputs old [k], moments [2, k]; output [k]. */
+export interface AverageAttrs {
+  readonly row: 0 | 1;
+  readonly momentum: number;
+}
+
+export type KernelName =
+  | 'Normalize'
+  | 'NormalizeGrad'
+  | 'Moments'
+  | 'ScaleShift'
+  | 'ScaleShiftGrad'
+  | 'BlendGrad'
+  | 'Average';
+
+/** One backend's kernels. A kernel that is missing does not compile. */
+export interface KernelSet {
+  readonly kernels: Readonly<Record<KernelName, KernelFunc>>;
+  /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
+  supported(): boolean;
+}

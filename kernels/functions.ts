@@ -1,0 +1,235 @@
+/**
+ * The public functions, for people who write models without layers, and the two forms in which layers call the ops.
+ * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
+ * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
+ */
+import { reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { checkAxes, checkAxis, checkEpsilon, checkGroups, checkInput, checkOneOf, checkParameter } from './checks.ts';
+import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
+import { type Affine, normalize, normalizeWithMoments, row, scaleShift } from './ops.ts';
+import { maskedMoments } from './reference.ts';
+import { batchView, groupView, rowView, withLast } from './view.ts';
+
+export const EPSILON_PLACEMENTS = ['inside', 'outside', 'floor'] as const satisfies readonly EpsilonPlacement[];
+
+/** How a group is normalized: everything of `NormalizeAttrs` but the view. */
+export type Form = Omit<NormalizeAttrs, 'view'>;
+/** The usual form. */
+export const centred = (epsilon: number): Form => ({
+  epsilon,
+  epsilonPlacement: 'inside',
+  center: true,
+  rescale: true,
+});
+
+/** Parameters that every function takes; gamma defaults to ones and beta to zeros. */
+export interface AffineOptions {
+  /** Scale, one value per channel. Default: none. */
+  readonly gamma?: Tensor | undefined;
+  /** Shift, one value per channel. Default: none. */
+  readonly beta?: Tensor | undefined;
+}
+
+/** gamma and beta as kernels take them: c values in one axis. */
+function parameters(who: string, { gamma, beta }: AffineOptions, c: number): [Tensor | undefined, Tensor | undefined] {
+  const flat = (t: Tensor | undefined) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
+  return [flat(checkParameter(who, 'gamma', gamma, c)), flat(checkParameter(who, 'beta', beta, c))];
+}
+
+function normalizeRows(
+  who: string,
+  x: Tensor,
+  axis: number | readonly number[],
+  options: AffineOptions,
+  form: Form,
+): Tensor {
+  const axes = checkAxes(who, typeof axis === 'number' ? [axis] : axis, x.rank);
+  return withLast(x, axes, (x) => {
+    const view = rowView(x.shape, axes.length);
+    return normalize(x, ...parameters(who, options, view.c), { ...form, view });
+  });
+}
+
+/**
+ * Layer normalization: each example by itself, over the axes `axis`.
+ *
+ *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
+ * @param options `axis` (default -1; one axis or several, not the batch), `epsilon` (1e-3), `gamma` and `beta`, both of the
+ *   shape of the listed axes in the order of the input
+ * @returns a tensor of the shape of x
+ * @throws if an axis is out of range, 0 or named twice, epsilon is not positive, or a parameter has another size
+ *
+ * Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
+ */
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
+  const { axis = -1, epsilon = 1e-3 } = options;
+  return tidy(() => {
+    const form = centred(checkEpsilon('layerNorm', epsilon));
+    return normalizeRows('layerNorm', checkInput('layerNorm', x), axis, options, form);
+  });
+}
+export interface LayerNormOptions extends AffineOptions {
+  readonly axis?: number | readonly number[];
+  readonly epsilon?: number;
+}
+
+/**
+ * Root mean square normalization: layer normalization without a mean.
+ *
+ *   y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
+ * @param options `axis` (default -1; one axis or several), `epsilon` (1e-6), `epsilonPlacement` ('outside' as above;
+ *   'inside': sqrt(mean(x^2) + epsilon), as PyTorch and Keras; 'floor': max(sqrt(mean(x^2)), epsilon)), `gamma` and `beta` of
+ *   the shape of the listed axes
+ * @returns a tensor of the shape of x
+ * @throws as `layerNorm`
+ *
+ * Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
+ */
+export function rmsNorm(x: Tensor, options: RmsNormOptions = {}): Tensor {
+  const { axis = -1, epsilon = 1e-6, epsilonPlacement = 'outside' } = options;
+  return tidy(() => {
+    checkOneOf('rmsNorm', 'epsilonPlacement', epsilonPlacement, EPSILON_PLACEMENTS);
+    const form: Form = { epsilon: checkEpsilon('rmsNorm', epsilon), epsilonPlacement, center: false, rescale: true };
+    return normalizeRows('rmsNorm', checkInput('rmsNorm', x), axis, options, form);
+  });
+}
+export interface RmsNormOptions extends LayerNormOptions {
+  readonly epsilonPlacement?: EpsilonPlacement;
+}
+
+/**
+ * Group normalization: each example by itself, over its positions and groups of consecutive channels.
+ *
+ *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
+ * @param options `groups` (default 32; -1: one per channel), `axis` of the channels (-1), `epsilon` (1e-3), `gamma` and
+ *   `beta` [channels]
+ * @returns a tensor of the shape of x
+ * @throws if groups does not divide the channels, the axis is out of range or 0, epsilon is not positive, or a parameter
+ *   has another size
+ *
+ * Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
+ */
+export function groupNorm(x: Tensor, options: GroupNormOptions = {}): Tensor {
+  return normalizeGroups('groupNorm', x, options.groups ?? 32, options);
+}
+export interface GroupNormOptions extends InstanceNormOptions {
+  readonly groups?: number;
+}
+
+/**
+ * Instance normalization: each channel of each example by itself, over its positions.
+ *
+ *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32. Without positions (rank 2)
+ *   the variance is 0 and y is beta
+ * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `gamma` and `beta` [channels]
+ * @returns a tensor of the shape of x
+ * @throws if the axis is out of range or 0, epsilon is not positive, or a parameter has another size
+ *
+ * Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
+ */
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  return normalizeGroups('instanceNorm', x, -1, options);
+}
+export interface InstanceNormOptions extends AffineOptions {
+  readonly axis?: number;
+  readonly epsilon?: number;
+}
+
+function normalizeGroups(who: string, x: Tensor, groups: number, options: InstanceNormOptions): Tensor {
+  const { axis = -1, epsilon = 1e-3 } = options;
+  return tidy(() => {
+    const input = checkInput(who, x);
+    const form = centred(checkEpsilon(who, epsilon));
+    return withLast(input, [checkAxis(who, axis, input.rank)], (x) => {
+      const c = x.shape[x.rank - 1] as number;
+      const view = groupView(x.shape, checkGroups(who, groups, c));
+      return normalize(x, ...parameters(who, options, c), { ...form, view });
+    });
+  });
+}
+
+/**
+ * Batch normalization: each channel over the batch and all positions, or with given statistics.
+ *
+ *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * Without `mean` and `variance` this is training: they are the (biased) moments of x, the gradient flows through them, and
+ * they are returned for moving averages. With both it is inference.
+ *
+ * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
+ * @param options `axis` of the channels (default -1), `epsilon` (1e-3), and [channels] each: `gamma`, `beta`, `mean`,
+ *   `variance`
+ * @returns `y`, of the shape of x, and the `mean` and `variance` that were used, [channels]; batch moments are constants to
+ *   every gradient
+ * @throws if only one of mean and variance is given, the axis is out of range or 0, epsilon is not positive, or a parameter
+ *   has another size
+ *
+ * Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
+ */
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}): { y: Tensor; mean: Tensor; variance: Tensor } {
+  const who = 'batchNorm';
+  const { axis = -1, epsilon = 1e-3, mean, variance } = options;
+  return tidy(() => {
+    const input = checkInput(who, x);
+    const channels = checkAxis(who, axis, input.rank);
+    const c = input.shape[channels] as number;
+    checkEpsilon(who, epsilon);
+    const [gamma, beta] = parameters(who, options, c);
+    if ((mean === undefined) !== (variance === undefined)) {
+      throw new Error(
+        `${who}: mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`,
+      );
+    }
+    if (mean && variance) {
+      checkParameter(who, 'mean', mean, c);
+      checkParameter(who, 'variance', variance, c);
+      const y = affinePerChannel(input, channels, { mean, variance, scale: gamma, shift: beta }, epsilon);
+      return { y, mean, variance };
+    }
+    let moments: Tensor | undefined;
+    const y = withLast(input, [channels], (x) => {
+      const [y, m] = normalizeWithMoments(x, gamma, beta, { ...centred(epsilon), view: batchView(x.shape) });
+      moments = m;
+      return y;
+    });
+    return { y, mean: row(moments as Tensor, 0), variance: row(moments as Tensor, 1) };
+  });
+}
+export interface BatchNormOptions extends InstanceNormOptions {
+  readonly mean?: Tensor;
+  readonly variance?: Tensor;
+}
+
+/**
+ * For layers: normalizes each channel over everything else, and hands on its moments [2, channels], which are a constant to
+ * every gradient. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
+ */
+export function normalizePerChannel(
+  x: Tensor,
+  axis: number,
+  { gamma, beta, mask }: AffineOptions & { readonly mask?: Tensor | undefined },
+  form: Form,
+  useMoments: (moments: Tensor) => void,
+): Tensor {
+  return withLast(x, [axis], (x) => {
+    const view = batchView(x.shape);
+    if (!mask) return normalize(x, gamma, beta, { ...form, view }, useMoments);
+    const moments = maskedMoments(x, mask, view);
+    useMoments(moments);
+    const statistics = { mean: row(moments, 0), variance: row(moments, 1) };
+    return scaleShift(x, { ...statistics, scale: gamma, shift: beta }, view, form.epsilon);
+  });
+}
+
+/** For layers: y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
+export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
+  return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
+}

@@ -1,0 +1,199 @@
+/**
+ * The three differentiable operations that every layer is made of, on views: `normalize`, `moments`, `scaleShift`.
+ * The forward is the backend's fused kernel (composed ops where it has none), and so is the gradient, except while an
+ * outer gradient records it: then it is composed from differentiable ops, which gives gradients of any order.
+ * Nothing is checked here; `functions.ts` does that.
+ */
+import {
+  add,
+  clone,
+  customGrad,
+  div,
+  engine,
+  type GradSaveFunc,
+  keep,
+  mul,
+  neg,
+  reshape,
+  rsqrt,
+  slice,
+  type Tensor,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import type { AverageAttrs, NormalizeAttrs, ScaleShiftAttrs } from './contract.ts';
+import * as reference from './reference.ts';
+import { fused, run } from './registry.ts';
+import type { View } from './view.ts';
+
+type Optional = Tensor | undefined;
+
+/** Whether a gradient tape records what runs now. */
+function recording(): boolean {
+  const { gradientDepth, kernelDepth } = engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
+
+/**
+ * Runs `f` off the tape, so that its result is a constant to every gradient.
+ * TensorFlow.js has no stopGradient; the forward of a custom gradient is not recorded, and one without inputs has none.
+ */
+export function constant<T extends Tensor>(f: () => T): T {
+  if (!recording()) return tidy(f);
+  return customGrad(() => ({ value: f(), gradFunc: () => [] }))() as T;
+}
+
+/**
+ * y = (x - mean) / f * gamma + beta over the groups of `attrs.view`; see `NormalizeAttrs`.
+ *
+ * @param x the activations, of any shape that `attrs.view` describes
+ * @param gamma [c], optional
+ * @param beta [c], optional
+ * @param useMoments called once with the moments [2, n * groups], off the tape; they are disposed afterwards
+ */
+export function normalize(
+  x: Tensor,
+  gamma: Optional,
+  beta: Optional,
+  attrs: NormalizeAttrs,
+  useMoments?: (moments: Tensor) => void,
+): Tensor {
+  if (!recording()) {
+    const [y, moments] = normalizeForward(x, gamma, beta, attrs);
+    useMoments?.(moments);
+    moments.dispose();
+    return y;
+  }
+  const parameters = [gamma, beta].filter((t) => t !== undefined);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const [y, moments] = normalizeForward(x, gamma, beta, attrs);
+    useMoments?.(moments);
+    save(gamma ? [x, moments, gamma] : [x, moments]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => {
+      const [dx, dgamma, dbeta] = normalizeBackward(dy, saved, parameters.length > 0, attrs);
+      return [dx, gamma && dgamma, beta && dbeta].filter((t) => t !== undefined);
+    };
+    return { value: y, gradFunc };
+  });
+  return op(x, ...parameters);
+}
+
+function normalizeForward(x: Tensor, gamma: Optional, beta: Optional, attrs: NormalizeAttrs): [Tensor, Tensor] {
+  if (fused()) return run('Normalize', { x, gamma, beta }, attrs) as [Tensor, Tensor];
+  return tidy(() => reference.normalize(x, gamma, beta, attrs));
+}
+
+function normalizeBackward(dy: Tensor, saved: Tensor[], affine: boolean, attrs: NormalizeAttrs): Tensor[] {
+  const [x, moments, gamma] = saved as [Tensor, Tensor, Optional];
+  if (fused() && !recording()) return run('NormalizeGrad', { dy, x, moments, gamma }, { ...attrs, affine });
+  return reference.normalizeGrad(dy, x, gamma, attrs);
+}
+
+/** As `normalize`, with the moments [2, n * groups] as a second result: a constant to every gradient. */
+export function normalizeWithMoments(
+  x: Tensor,
+  gamma: Optional,
+  beta: Optional,
+  attrs: NormalizeAttrs,
+): [y: Tensor, moments: Tensor] {
+  let kept: Tensor | undefined;
+  const y = normalize(x, gamma, beta, attrs, (moments) => {
+    kept = keep(clone(moments));
+  });
+  const moments = clone(kept as Tensor); // this one belongs to the caller's tidy
+  kept?.dispose();
+  return [y, moments];
+}
+
+/**
+ * Mean and biased variance of each channel, [2, n * c]; `view.groups` must be `view.c`.
+ *
+ *   dx = dmean / s + 2 dvariance / s (x - mean)
+ */
+export function moments(x: Tensor, view: View): Tensor {
+  if (!recording()) return momentsForward(x, view);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const value = momentsForward(x, view);
+    save([x, value]);
+    const gradFunc = (dmoments: Tensor, saved: Tensor[]) => {
+      const x = saved[0] as Tensor;
+      const mean = row(recording() ? reference.moments(x, { view }) : (saved[1] as Tensor), 0);
+      const scale = mul(row(dmoments, 1), 2 / view.s);
+      const shift = div(row(dmoments, 0), view.s);
+      return scaleShiftForward(x, { mean, scale, shift }, { view, epsilon: 0 });
+    };
+    return { value, gradFunc };
+  });
+  return op(x);
+}
+
+/** One row of moments [2, k]: 0 the means, 1 the variances. */
+export const row = (moments: Tensor, index: 0 | 1): Tensor =>
+  reshape(slice(moments, [index, 0], [1, -1]), [moments.size / 2]);
+
+function momentsForward(x: Tensor, view: View): Tensor {
+  if (fused()) return run('Moments', { x }, { view })[0] as Tensor;
+  return tidy(() => reference.moments(x, { view }));
+}
+
+/** What `scaleShift` applies: n * c values each; what is absent is 0 (mean, shift) or 1 (variance, scale). */
+export interface Affine {
+  readonly mean?: Optional;
+  readonly variance?: Optional;
+  readonly scale?: Optional;
+  readonly shift?: Optional;
+}
+
+/**
+ * y = (x - mean) / sqrt(variance + epsilon) * scale + shift, differentiable in every argument:
+ *
+ *   dx = dy scale'     dscale' = sum_s dy (x - mean)     dshift = sum_s dy     dmean = -scale' dshift
+ *
+ * with scale' = scale / sqrt(variance + epsilon), a small tensor that the tape differentiates by itself.
+ */
+export function scaleShift(x: Tensor, affine: Affine, view: View, epsilon = 0): Tensor {
+  if (!recording()) return scaleShiftForward(x, affine, { view, epsilon });
+  const { mean, variance, shift } = affine;
+  const rstd = variance && rsqrt(add(variance, epsilon));
+  const scale = affine.scale && rstd ? mul(affine.scale, rstd) : (affine.scale ?? rstd);
+  const parameters = [mean, scale, shift].filter((t) => t !== undefined);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const value = scaleShiftForward(x, { mean, scale, shift }, { view, epsilon });
+    save([x, ...parameters]);
+    const gradFunc = (dy: Tensor, [x, ...saved]: Tensor[]) => {
+      const at = mean && (saved.shift() as Tensor);
+      const by = scale && (saved.shift() as Tensor);
+      const dx = by ? scaleShiftForward(dy, { scale: by }, { view, epsilon }) : clone(dy);
+      if (parameters.length === 0) return dx;
+      const [dscale, dshift] = scaleShiftBackward(dy, x as Tensor, at, view);
+      const dmean = mean && neg(by ? mul(reshape(by, dshift.shape), dshift) : dshift);
+      const grads = [mean && reshape(dmean as Tensor, mean.shape), scale && reshape(dscale, scale.shape)];
+      return [dx, ...grads, shift && reshape(dshift, shift.shape)].filter((t) => t !== undefined);
+    };
+    return { value, gradFunc };
+  });
+  return op(x, ...parameters);
+}
+
+function scaleShiftForward(x: Tensor, affine: Affine, attrs: ScaleShiftAttrs): Tensor {
+  if (fused() && !recording()) return run('ScaleShift', { x, ...affine }, attrs)[0] as Tensor;
+  return tidy(() => reference.scaleShift(x, affine, attrs));
+}
+
+function scaleShiftBackward(dy: Tensor, x: Tensor, mean: Optional, view: View): [dscale: Tensor, dshift: Tensor] {
+  if (fused() && !recording()) {
+    const inputs = { dy, x, mean: mean ?? zeros([view.n * view.c]) };
+    return run('ScaleShiftGrad', inputs, { view }) as [Tensor, Tensor];
+  }
+  return reference.scaleShiftGrad(dy, x, mean, view);
+}
+
+/** The moving average `momentum * old + (1 - momentum) * moments[row]`; a constant to every gradient. */
+export function average(old: Tensor, moments: Tensor, attrs: AverageAttrs): Tensor {
+  return constant(() =>
+    fused() ? (run('Average', { old, moments }, attrs)[0] as Tensor) : reference.average(old, moments, attrs),
+  );
+}

@@ -1,0 +1,47 @@
+/**
+ * Registers kernel sets under backend names, and runs their kernels. A backend without a set, or whose set cannot run
+ * here, is no error: the public functions then compose ordinary ops.
+ */
+import {
+  engine,
+  getKernel,
+  type KernelBackend,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  registerKernel,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import type { KernelName, KernelSet } from './contract.ts';
+
+const PREFIX = 'tfjs-normalizations/';
+const sets = new Map<string, KernelSet>();
+let supported = new WeakMap<KernelBackend, boolean>();
+
+/** Registers `set` for the backend `backendName`, which may appear later. Registering a set twice does nothing. */
+export function register(set: KernelSet, backendName: string): void {
+  if (sets.get(backendName) === set) return;
+  sets.set(backendName, set);
+  supported = new WeakMap();
+  for (const [name, kernelFunc] of Object.entries(set.kernels)) {
+    if (getKernel(PREFIX + name, backendName) === undefined) {
+      registerKernel({ kernelName: PREFIX + name, backendName, kernelFunc });
+    }
+  }
+}
+
+/** Whether the current backend has fused kernels that run here. */
+export function fused(): boolean {
+  const { backend, backendName } = engine();
+  let answer = supported.get(backend);
+  if (answer === undefined) {
+    answer = sets.get(backendName)?.supported() ?? false;
+    supported.set(backend, answer);
+  }
+  return answer;
+}
+
+/** Runs one kernel of the current backend; entries of `inputs` may be undefined. */
+export function run(name: KernelName, inputs: Record<string, Tensor | undefined>, attrs: object): Tensor[] {
+  const out = engine().runKernel<Tensor | Tensor[]>(PREFIX + name, inputs as NamedTensorMap, attrs as NamedAttrMap);
+  return Array.isArray(out) ? out : [out];
+}

@@ -1,0 +1,64 @@
+import type { serialization, Tensor } from '@tensorflow/tfjs-core';
+import { checkGroups, fail } from '../kernels/checks.ts';
+import { groupNorm } from '../kernels/functions.ts';
+import { type AffineArgs, Normalization } from './normalization.ts';
+import { registerLayer } from './register.ts';
+
+export interface GroupNormalizationArgs extends AffineArgs {
+  /** The number of groups of consecutive channels; -1: one per channel. Default: 32. */
+  groups?: number;
+  /** Added to the variance. Default: 1e-3. */
+  epsilon?: number;
+}
+
+/**
+ * Group normalization: each example is normalized by itself, over its positions and groups of consecutive channels.
+ *
+ *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * The same in training and inference, and at every batch size. Channel i belongs to group floor(i / (channels / groups)).
+ * Class name, config keys and weight names are Keras's.
+ *
+ * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta [channels].
+ *
+ * ```js
+ * const model = tf.sequential({layers: [
+ *   tf.layers.conv2d({filters: 32, kernelSize: 3, inputShape: [28, 28, 1]}),
+ *   groupNormalization({groups: 8}),
+ * ]});
+ * ```
+ *
+ * Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
+ */
+export class GroupNormalization extends Normalization {
+  static readonly className = 'GroupNormalization';
+  readonly groups: number;
+
+  constructor(args: GroupNormalizationArgs = {}) {
+    super(args, { options: ['groups'], epsilon: 1e-3 });
+    this.groups = args.groups ?? 32;
+    if (this.groups !== -1 && !(Number.isInteger(this.groups) && this.groups > 0)) {
+      fail(
+        this.getClassName(),
+        `groups must be a positive integer or -1 (one per channel); received ${JSON.stringify(args.groups)}; 32 is usual`,
+      );
+    }
+  }
+
+  protected override checkSizes([channels]: readonly number[]): void {
+    checkGroups(this.getClassName(), this.groups, channels as number);
+  }
+
+  protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
+    const { axis, epsilon, groups } = this;
+    return groupNorm(x, { gamma, beta, axis, epsilon, groups });
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { groups: this.groups, ...super.getConfig() };
+  }
+}
+
+/** Makes a `GroupNormalization`. */
+export const groupNormalization = (args?: GroupNormalizationArgs) => new GroupNormalization(args);
+registerLayer(GroupNormalization);

@@ -1,0 +1,36 @@
+/**
+ * The package entry: all layers and their factories, the functions without layers, and the kernels of every backend.
+ * Importing it registers the layers with TensorFlow.js, so that saved models find them, and the kernels.
+ */
+import '../kernels/index.ts';
+
+export type { EpsilonPlacement } from '../kernels/contract.ts';
+export {
+  type AffineOptions,
+  type BatchNormOptions,
+  batchNorm,
+  type GroupNormOptions,
+  groupNorm,
+  type InstanceNormOptions,
+  instanceNorm,
+  type LayerNormOptions,
+  layerNorm,
+  type RmsNormOptions,
+  rmsNorm,
+} from '../kernels/functions.ts';
+export { registerKernels } from '../kernels/index.ts';
+export { BatchNormalization, type BatchNormalizationArgs, batchNormalization } from './batch-normalization.ts';
+export { GroupNormalization, type GroupNormalizationArgs, groupNormalization } from './group-normalization.ts';
+export {
+  InstanceNormalization,
+  type InstanceNormalizationArgs,
+  instanceNormalization,
+} from './instance-normalization.ts';
+export { LayerNormalization, type LayerNormalizationArgs, layerNormalization } from './layer-normalization.ts';
+export {
+  MeanOnlyBatchNormalization,
+  type MeanOnlyBatchNormalizationArgs,
+  meanOnlyBatchNormalization,
+} from './mean-only-batch-normalization.ts';
+export { restoreBuiltIns } from './register.ts';
+export { RMSNormalization, type RMSNormalizationArgs, rmsNormalization } from './rms-normalization.ts';

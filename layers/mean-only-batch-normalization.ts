@@ -1,0 +1,62 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import { initializers } from '@tensorflow/tfjs-layers';
+import { affinePerChannel, type Form, normalizePerChannel } from '../kernels/functions.ts';
+import { type BetaArgs, type Context, Normalization } from './normalization.ts';
+import { registerLayer } from './register.ts';
+
+export interface MeanOnlyBatchNormalizationArgs extends BetaArgs {
+  /** The share of the old value in the moving average. Default: 0.9. */
+  momentum?: number;
+}
+
+/** Epsilon does not matter to a form that does not divide. */
+const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, rescale: false };
+
+/**
+ * Mean-only batch normalization: the batch's mean of each channel is subtracted; in inference, its moving average.
+ *
+ *   y = x - mean + beta
+ *   moving = momentum * moving + (1 - momentum) * mean
+ *
+ * The companion of weight normalization, which gives the scale. `trainable: false` means inference mode and a frozen average,
+ * also in a training call.
+ *
+ * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: beta, moving_mean
+ * [channels].
+ *
+ * ```js
+ * const norm = meanOnlyBatchNormalization();
+ * const y = norm.apply(tf.randomNormal([32, 8]), {training: true});
+ * ```
+ *
+ * Salimans, Kingma: Weight Normalization (section 4). 2016, https://arxiv.org/abs/1602.07868
+ */
+export class MeanOnlyBatchNormalization extends Normalization {
+  static readonly className = 'MeanOnlyBatchNormalization';
+  private movingMean!: LayerVariable;
+
+  constructor(args: MeanOnlyBatchNormalizationArgs = {}) {
+    super(args, { momentum: 0.9, gamma: false });
+  }
+
+  protected override buildState(sizes: number[]): void {
+    this.movingMean = this.addWeight('moving_mean', sizes, 'float32', initializers.zeros(), undefined, false);
+  }
+
+  protected override normalize(
+    x: Tensor,
+    _gamma: Tensor | undefined,
+    beta: Tensor | undefined,
+    context: Context,
+  ): Tensor {
+    const axis = this.frontAxis(x.rank);
+    if (!context.training) return affinePerChannel(x, axis, { mean: this.movingMean.read(), shift: beta }, 1);
+    return normalizePerChannel(x, axis, { beta }, MEAN_ONLY, (moments) => this.follow(this.movingMean, moments, 0));
+  }
+}
+
+/** Makes a `MeanOnlyBatchNormalization`. */
+export const meanOnlyBatchNormalization = (args?: MeanOnlyBatchNormalizationArgs) =>
+  new MeanOnlyBatchNormalization(args);
+registerLayer(MeanOnlyBatchNormalization);

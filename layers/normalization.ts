@@ -1,0 +1,267 @@
+/**
+ * What all normalization layers share: checked options, gamma and beta with initializer, regularizer and constraint,
+ * configs that are equal before and after `build`, and the frame of `call`. A layer adds its own options, its weights and
+ * one call of a function of `kernels/`; no layer does arithmetic on activations.
+ */
+import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { InputSpec, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import {
+  checkAxes,
+  checkAxisList,
+  checkAxisOption,
+  checkBoolean,
+  checkEpsilon,
+  checkInput,
+  checkMomentum,
+  checkRank,
+  checkSize,
+  fail,
+} from '../kernels/checks.ts';
+import { average } from '../kernels/ops.ts';
+import {
+  type Constraint,
+  describe,
+  type Identifier,
+  type Initializer,
+  type Regularizer,
+  resolve,
+} from './identifiers.ts';
+
+type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
+export type Kwargs = Parameters<layers.Layer['call']>[1];
+export type Shape = (number | null)[];
+
+const LAYER_OPTIONS = [
+  'inputShape',
+  'batchInputShape',
+  'batchSize',
+  'dtype',
+  'name',
+  'trainable',
+  'weights',
+  'inputDType',
+];
+
+/** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
+export interface BetaArgs extends LayerArgs {
+  /** The axis of the channels. Default: -1. */
+  axis?: number;
+  /** Add beta. Default: true. */
+  center?: boolean;
+  /** Default: zeros. */
+  betaInitializer?: Identifier<Initializer>;
+  /** Default: none. */
+  betaRegularizer?: Identifier<Regularizer>;
+  /** Applied at the start of every training call. Default: none. */
+  betaConstraint?: Identifier<Constraint>;
+}
+
+/** Options of every layer that has gamma and beta. */
+export interface AffineArgs extends BetaArgs {
+  /** Keeps the divisor from 0. The default is the class's. */
+  epsilon?: number;
+  /** Multiply by gamma. Default: true. */
+  scale?: boolean;
+  /** Default: ones. */
+  gammaInitializer?: Identifier<Initializer>;
+  /** Default: none. */
+  gammaRegularizer?: Identifier<Regularizer>;
+  /** Applied at the start of every training call. Default: none. */
+  gammaConstraint?: Identifier<Constraint>;
+}
+
+/** One of the parameters gamma and beta. */
+interface Parameter {
+  readonly initializer: Initializer;
+  readonly regularizer: Regularizer | undefined;
+  readonly constraint: Constraint | undefined;
+}
+
+/** The names of a parameter's options end so. */
+const ASPECTS = ['Initializer', 'Regularizer', 'Constraint'] as const;
+
+/** What distinguishes the options of one class. */
+export interface Traits {
+  /** Names of the options that only this class has. */
+  readonly options?: readonly string[];
+  /** The defaults of epsilon and momentum; absent where the class has none. */
+  readonly epsilon?: number;
+  readonly momentum?: number;
+  /** Whether the class has gamma. Default: true. */
+  readonly gamma?: boolean;
+  /** Whether `axis` may be a list. Default: false. */
+  readonly axes?: boolean;
+}
+
+export abstract class Normalization<Axis extends number | number[] = number> extends layers.Layer {
+  /** The axis of the channels; for some layers a list. */
+  readonly axis: Axis;
+  readonly epsilon: number;
+  readonly momentum: number;
+  /** Whether beta is added, and whether gamma multiplies. */
+  readonly center: boolean;
+  readonly scale: boolean;
+  protected beta: LayerVariable | undefined = undefined;
+  protected gamma: LayerVariable | undefined = undefined;
+  private readonly parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
+  private readonly numbers: readonly ('epsilon' | 'momentum')[];
+
+  protected constructor(
+    args: Omit<AffineArgs, 'axis'> & { axis?: number | number[]; momentum?: number },
+    traits: Traits,
+  ) {
+    super(args);
+    const who = this.getClassName();
+    const { options: own = [], gamma: hasGamma = true, axes = false } = traits;
+    const names = hasGamma ? ['gamma', 'beta'] : ['beta'];
+    this.numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
+    const known = [...LAYER_OPTIONS, 'axis', 'center', ...this.numbers, ...own];
+    if (hasGamma) known.push('scale');
+    for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
+    const unknown = Object.keys(args).find((key) => !known.includes(key));
+    if (unknown) fail(who, `unknown option '${unknown}'; the options are ${known.join(', ')}`);
+
+    this.supportsMasking = true;
+    this.axis = (axes ? checkAxisList(who, args.axis ?? -1) : checkAxisOption(who, only(args.axis ?? -1))) as Axis;
+    this.epsilon = checkEpsilon(who, args.epsilon ?? traits.epsilon ?? 1);
+    this.momentum = checkMomentum(who, args.momentum ?? traits.momentum ?? 1);
+    this.center = checkBoolean(who, 'center', args.center ?? true);
+    this.scale = hasGamma && checkBoolean(who, 'scale', args.scale ?? true);
+    const options = args as Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>;
+    const parameter = (name: string, initial: string): Parameter => {
+      const [initializer, regularizer, constraint] = ASPECTS.map((aspect) => {
+        const identifier = options[name + aspect] ?? (aspect === 'Initializer' ? initial : undefined);
+        return identifier && resolve(who, name + aspect, identifier);
+      });
+      return { initializer: initializer as Initializer, regularizer, constraint } as Parameter;
+    };
+    const beta = parameter('beta', 'zeros');
+    this.parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
+  }
+
+  /** Adds weights beside gamma and beta. */
+  protected buildState(_sizes: number[]): void {
+    // Most classes have none.
+  }
+
+  /** The layer's one call into `kernels/`; gamma and beta are absent where `scale` and `center` say so. */
+  protected abstract normalize(
+    x: Tensor,
+    gamma: Tensor | undefined,
+    beta: Tensor | undefined,
+    context: Context,
+  ): Tensor;
+
+  /** Checks the sizes of the parameter axes, where a class has rules of its own. */
+  protected checkSizes(_sizes: readonly number[]): void {
+    // Most classes have none.
+  }
+
+  /** The name of gamma among the weights. */
+  protected get gammaName(): string {
+    return 'gamma';
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    const who = this.getClassName();
+    const shape = oneShape(who, inputShape);
+    checkRank(who, shape.length);
+    const axes = checkAxes(who, [this.axis].flat(), shape.length);
+    const sizes = axes.map((axis) => checkSize(who, shape, axis));
+    this.checkSizes(sizes);
+    this.inputSpec = [
+      new InputSpec({
+        ndim: shape.length,
+        axes: Object.fromEntries(axes.map((axis, i) => [axis, sizes[i] as number])),
+      }),
+    ];
+    const add = (name: string, { initializer, regularizer, constraint }: Parameter) =>
+      this.addWeight(name, sizes, 'float32', initializer, regularizer, true, constraint);
+    const { gamma, beta } = this.parameters;
+    if (this.scale && gamma) this.gamma = add(this.gammaName, gamma);
+    if (this.center) this.beta = add('beta', beta);
+    this.buildState(sizes);
+    this.built = true;
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
+    return tidy(() => {
+      this.invokeCallHook(inputs, kwargs);
+      const x = checkInput(this.getClassName(), Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
+      const training = kwargs?.training === true && !this.frozen;
+      const project = (weight: LayerVariable | undefined): Tensor | undefined => {
+        const constraint = weight?.constraint;
+        if (!constraint) return weight?.read();
+        // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
+        const projected = constraint.apply(weight.read());
+        if (!training) return projected;
+        weight.write(projected);
+        return weight.read();
+      };
+      return this.normalize(x, project(this.gamma), project(this.beta), { training, kwargs });
+    });
+  }
+
+  /** The axis of the channels counted from the front. */
+  protected frontAxis(this: Normalization, rank: number): number {
+    return this.axis < 0 ? this.axis + rank : this.axis;
+  }
+
+  /** Moves the moving average `weight` towards row `row` of the batch's moments. */
+  protected follow(weight: LayerVariable, moments: Tensor, row: 0 | 1): void {
+    weight.write(average(weight.read(), moments, { row, momentum: this.momentum }));
+  }
+
+  /** Frozen layers do not change their weights: `trainable` is false, or that of every weight which could be trained. */
+  protected get frozen(): boolean {
+    const own = [this.gamma, this.beta].filter((weight) => weight !== undefined);
+    return !this.trainable || (own.length > 0 && own.every((weight) => !weight.trainable));
+  }
+
+  /** All options that the constructor takes; a class adds its own. */
+  override getConfig(): serialization.ConfigDict {
+    const config: serialization.ConfigDict = { axis: this.axis, center: this.center };
+    for (const name of this.numbers) config[name] = this[name];
+    if (this.parameters.gamma) config.scale = this.scale;
+    for (const [name, parameter] of Object.entries(this.parameters)) {
+      for (const aspect of ASPECTS) {
+        config[name + aspect] = describe(parameter[aspect.toLowerCase() as keyof Parameter]);
+      }
+    }
+    return { ...config, ...super.getConfig() };
+  }
+
+  /** Rewrites a saved config, which Keras may have written, to options of the constructor. */
+  static fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
+    return config;
+  }
+
+  /** Makes a layer from what `getConfig` gave, here or in Keras. */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    saved: serialization.ConfigDict,
+  ): T {
+    const { customObjects: _, dtype, ...config } = saved;
+    for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
+    // A dtype may be a policy or a precision that TensorFlow.js does not have; these layers compute in float32.
+    if (dtype === 'float32') config.dtype = dtype;
+    return new cls((cls as unknown as typeof Normalization).fromSaved(config));
+  }
+}
+
+/** What a layer may need to know of one call. */
+export interface Context {
+  /** Whether this call trains the layer: asked to, and not frozen. */
+  readonly training: boolean;
+  readonly kwargs: Kwargs;
+}
+
+function oneShape(who: string, inputShape: Shape | Shape[]): Shape {
+  const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[];
+  if (shapes.length !== 1)
+    fail(who, `the layer takes one input; received ${shapes.length}; concatenate or add them first`);
+  return shapes[0] as Shape;
+}
+
+/** Keras 2 saves the axis of a class that has one as a list of one. */
+const only = (axis: number | number[]) => (Array.isArray(axis) && axis.length === 1 ? axis[0] : axis);

@@ -1,0 +1,76 @@
+import type { serialization, Tensor } from '@tensorflow/tfjs-core';
+import { checkOneOf } from '../kernels/checks.ts';
+import type { EpsilonPlacement } from '../kernels/contract.ts';
+import { EPSILON_PLACEMENTS, rmsNorm } from '../kernels/functions.ts';
+import type { LayerNormalizationArgs } from './layer-normalization.ts';
+import { Normalization } from './normalization.ts';
+import { registerLayer } from './register.ts';
+
+export interface RMSNormalizationArgs extends LayerNormalizationArgs {
+  /** See `epsilonPlacement`. Default: 1e-6. */
+  epsilon?: number;
+  /** Where epsilon stands in the divisor. Default: 'outside'. */
+  epsilonPlacement?: EpsilonPlacement;
+}
+
+/** The options which Keras's layer lacks, with the values that it has. */
+const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
+
+/**
+ * Root mean square normalization: layer normalization without a mean.
+ *
+ *   y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
+ *
+ * `epsilonPlacement` 'inside' divides by sqrt(mean(x^2) + epsilon), as PyTorch and Keras do, and 'floor' by
+ * max(sqrt(mean(x^2)), epsilon). The same in training and inference. gamma and beta have the shape of the listed axes. With
+ * `center: false` and 'inside' the layer is Keras's, and its saved config loads there; a config without `center` is Keras's.
+ *
+ * Input and output: any shape of rank 2 to 6. Weights: scale (gamma), beta.
+ *
+ * ```js
+ * const norm = rmsNormalization({axis: -1});
+ * const y = norm.apply(tf.ones([2, 8]));
+ * ```
+ *
+ * Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
+ */
+export class RMSNormalization extends Normalization<number | number[]> {
+  static readonly className = 'RMSNormalization';
+  readonly epsilonPlacement: EpsilonPlacement;
+
+  constructor(args: RMSNormalizationArgs = {}) {
+    super(args, { options: ['epsilonPlacement'], epsilon: 1e-6, axes: true });
+    const placement = args.epsilonPlacement ?? 'outside';
+    this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
+  }
+
+  protected override get gammaName(): string {
+    return 'scale';
+  }
+
+  protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
+    const { axis, epsilon, epsilonPlacement } = this;
+    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement });
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    const config: serialization.ConfigDict = { epsilonPlacement: this.epsilonPlacement, ...super.getConfig() };
+    if (!isKeras(config)) return config;
+    return Object.fromEntries(Object.entries(config).filter(([key]) => !(key in KERAS) && !/^(gamma|beta)/.test(key)));
+  }
+
+  static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
+    return 'center' in config ? config : { ...config, ...KERAS };
+  }
+}
+
+/** Whether Keras's layer, which has but axis and epsilon, can represent these options. */
+function isKeras(config: serialization.ConfigDict): boolean {
+  const initializer = config.gammaInitializer as serialization.ConfigDict;
+  const plain = initializer.className === 'Ones' && !config.gammaRegularizer && !config.gammaConstraint;
+  return plain && Object.entries(KERAS).every(([key, value]) => config[key] === value);
+}
+
+/** Makes an `RMSNormalization`. */
+export const rmsNormalization = (args?: RMSNormalizationArgs) => new RMSNormalization(args);
+registerLayer(RMSNormalization);
