@@ -4,6 +4,7 @@
  */
 import '../kernels/index.ts';
 
+export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/attention.ts';
 export type { EpsilonPlacement } from '../kernels/contract.ts';
 export {
   type AffineOptions,
@@ -32,5 +33,13 @@ export {
   type MeanOnlyBatchNormalizationArgs,
   meanOnlyBatchNormalization,
 } from './mean-only-batch-normalization.ts';
+export {
+  QKNormAttention,
+  type QKNormAttentionArgs,
+  QKNormalization,
+  type QKNormalizationArgs,
+  qkNormAttention,
+  qkNormalization,
+} from './query-key-normalization.ts';
 export { restoreBuiltIns } from './register.ts';
 export { RMSNormalization, type RMSNormalizationArgs, rmsNormalization } from './rms-normalization.ts';

@@ -5,7 +5,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
-import type { Kwargs } from './normalization.ts';
+import type { Kwargs } from './options.ts';
 
 /** The mask of the shape of x without `axis`, or undefined. */
 export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs: Kwargs): Tensor | undefined {

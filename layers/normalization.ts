@@ -26,21 +26,7 @@ import {
   type Regularizer,
   resolve,
 } from './identifiers.ts';
-
-type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
-export type Kwargs = Parameters<layers.Layer['call']>[1];
-export type Shape = (number | null)[];
-
-const LAYER_OPTIONS = [
-  'inputShape',
-  'batchInputShape',
-  'batchSize',
-  'dtype',
-  'name',
-  'trainable',
-  'weights',
-  'inputDType',
-];
+import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -115,11 +101,10 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const { options: own = [], gamma: hasGamma = true, axes = false } = traits;
     const names = hasGamma ? ['gamma', 'beta'] : ['beta'];
     this.numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
-    const known = [...LAYER_OPTIONS, 'axis', 'center', ...this.numbers, ...own];
+    const known = ['axis', 'center', ...this.numbers, ...own];
     if (hasGamma) known.push('scale');
     for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
-    const unknown = Object.keys(args).find((key) => !known.includes(key));
-    if (unknown) fail(who, `unknown option '${unknown}'; the options are ${known.join(', ')}`);
+    checkOptions(who, args, known);
 
     this.supportsMasking = true;
     this.axis = (axes ? checkAxisList(who, args.axis ?? -1) : checkAxisOption(who, only(args.axis ?? -1))) as Axis;
@@ -241,11 +226,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     cls: serialization.SerializableConstructor<T>,
     saved: serialization.ConfigDict,
   ): T {
-    const { customObjects: _, dtype, ...config } = saved;
-    for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
-    // A dtype may be a policy or a precision that TensorFlow.js does not have; these layers compute in float32.
-    if (dtype === 'float32') config.dtype = dtype;
-    return new cls((cls as unknown as typeof Normalization).fromSaved(config));
+    return new cls((cls as unknown as typeof Normalization).fromSaved(savedOptions(saved)));
   }
 }
 

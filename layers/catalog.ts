@@ -1,0 +1,151 @@
+/**
+ * What each normalization is for, in one place: the README's table, the docstrings of the classes and the gallery say the
+ * same because they take it from here. Not part of the entry; import `tfjs-normalizations/layers/catalog`.
+ */
+export interface CatalogEntry {
+  readonly className: string;
+  /** What shares one statistic. */
+  readonly axis: string;
+  readonly formula: string;
+  readonly advantages: readonly string[];
+  readonly disadvantages: readonly string[];
+  /** Where it serves best. */
+  readonly use: string;
+  readonly paper: { readonly authors: string; readonly title: string; readonly year: number; readonly url: string };
+}
+
+const arxiv = (authors: string, title: string, year: number, id: string) => ({
+  authors,
+  title,
+  year,
+  url: `https://arxiv.org/abs/${id}`,
+});
+
+const weightNormalizationPaper = arxiv('Salimans, Kingma', 'Weight Normalization', 2016, '1602.07868');
+
+export const catalog: readonly CatalogEntry[] = [
+  {
+    className: 'BatchNormalization',
+    axis: 'the batch and all positions, per channel',
+    formula: 'γ (x − μ) / √(σ² + ε) + β',
+    advantages: ['speeds up convergence', 'regularizes', 'works well with large batches'],
+    disadvantages: ['fails with small batches', 'does not suit recurrent networks and sequences of varying length'],
+    use: 'convolutional and fully connected networks for vision',
+    paper: arxiv('Ioffe, Szegedy', 'Batch Normalization', 2015, '1502.03167'),
+  },
+  {
+    className: 'InstanceNormalization',
+    axis: 'the positions, per example and channel',
+    formula: 'γ (x − μ) / √(σ² + ε) + β',
+    advantages: ['right where the statistics of the single example matter', 'works well for style transfer'],
+    disadvantages: [
+      'ignores the statistics of the batch',
+      'weaker where examples must stay comparable across the batch',
+    ],
+    use: 'style transfer, generative adversarial networks',
+    paper: arxiv('Ulyanov, Vedaldi, Lempitsky', 'Instance Normalization', 2016, '1607.08022'),
+  },
+  {
+    className: 'LayerNormalization',
+    axis: 'the features, per example',
+    formula: 'γ (x − μ) / √(σ² + ε) + β',
+    advantages: [
+      'independent of the batch size',
+      'works well in recurrent networks and transformers',
+      'suits sequences',
+    ],
+    disadvantages: ['costs more computation than batch normalization', 'less effective in convolutional layers'],
+    use: 'transformers, recurrent networks, attention models',
+    paper: arxiv('Ba, Kiros, Hinton', 'Layer Normalization', 2016, '1607.06450'),
+  },
+  {
+    className: 'RMSNormalization',
+    axis: 'the features, per example, by their root mean square',
+    formula: 'γ x / (√mean(x²) + ε) + β',
+    advantages: ['a cheaper layer normalization', 'saves computation by not subtracting a mean', 'suits large models'],
+    disadvantages: ['without a mean subtracted, some tasks become unstable'],
+    use: 'transformers and large models where efficiency counts',
+    paper: arxiv('Zhang, Sennrich', 'Root Mean Square Layer Normalization', 2019, '1910.07467'),
+  },
+  {
+    className: 'GroupNormalization',
+    axis: 'the positions and groups of channels, per example',
+    formula: 'γ (x − μ) / √(σ² + ε) + β',
+    advantages: ['works with small batches', 'effective for visual recognition', 'hardly depends on the batch size'],
+    disadvantages: [
+      'the number of groups must be chosen by hand',
+      'falls behind batch normalization with large batches',
+    ],
+    use: 'vision models such as residual networks and object detectors',
+    paper: arxiv('Wu, He', 'Group Normalization', 2018, '1803.08494'),
+  },
+  {
+    className: 'WeightNormalization',
+    axis: 'the weights of each output unit',
+    formula: 'w = g v / ‖v‖',
+    advantages: ['makes optimization simpler', 'trains faster', 'hardly depends on the batch size'],
+    disadvantages: ['does its best only in combination with other methods'],
+    use: 'reinforcement learning, generative models',
+    paper: weightNormalizationPaper,
+  },
+  {
+    className: 'SpectralNormalization',
+    axis: 'the whole weight matrix, by its spectral norm',
+    formula: 'w / σ(w), σ the largest singular value',
+    advantages: ['bounds the Lipschitz constant', 'stabilizes the training of GANs', 'keeps gradients from exploding'],
+    disadvantages: ['adds computation', 'made for GANs and less general'],
+    use: 'generative adversarial networks, above all the discriminator',
+    paper: arxiv('Miyato, Kataoka, Koyama, Yoshida', 'Spectral Normalization for GANs', 2018, '1802.05957'),
+  },
+  {
+    className: 'BatchInstanceNormalization',
+    axis: 'a learned mix of batch and instance statistics, per channel',
+    formula: 'γ (ρ x̂_batch + (1 − ρ) x̂_instance) + β',
+    advantages: ['balances statistics of the batch and of the example as needed', 'adapts to different vision tasks'],
+    disadvantages: ['two normalizations are more complex than one', 'the best balance may take tuning'],
+    use: 'vision tasks such as style transfer and object detection',
+    paper: arxiv('Nam, Kim', 'Batch-Instance Normalization', 2018, '1805.07925'),
+  },
+  {
+    className: 'SwitchableNormalization',
+    axis: 'a learned weighting of instance, layer and batch statistics',
+    formula: 'γ (x − Σ wₖ μₖ) / √(Σ w′ₖ σ²ₖ + ε) + β',
+    advantages: [
+      'adapts to what each layer needs',
+      'combines the strengths of batch, instance and layer normalization',
+    ],
+    disadvantages: ['costs more computation', 'needs further parameters for the weights'],
+    use: 'deep networks in general, where adapting is the point',
+    paper: arxiv('Luo, Ren, Peng, Zhang, Li', 'Differentiable Learning-to-Normalize', 2018, '1806.10779'),
+  },
+  {
+    className: 'BatchRenormalization',
+    axis: 'the batch and all positions, per channel, corrected towards moving averages',
+    formula: 'γ ((x − μ) / σ · r + d) + β',
+    advantages: ['works with small batches', 'steadier in online learning and on data that are not i.i.d.'],
+    disadvantages: ['more complex', 'a little slower than batch normalization'],
+    use: 'training with small batches, online learning, reinforcement learning',
+    paper: arxiv('Ioffe', 'Batch Renormalization', 2017, '1702.03275'),
+  },
+  {
+    className: 'MeanOnlyBatchNormalization',
+    axis: 'the batch and all positions, per channel, the mean alone',
+    formula: 'x − μ + β',
+    advantages: ['cheap to compute', 'prevents a shift of the mean'],
+    disadvantages: ['does not normalize the variance, so it is less robust on complex data'],
+    use: 'large models where the variance need not be normalized',
+    paper: { ...weightNormalizationPaper, title: 'Weight Normalization (section 4)' },
+  },
+  {
+    className: 'QKNormalization',
+    axis: 'the width of each query and key',
+    formula: 'softmax(g q̂ k̂ᵀ) v, q̂ = q / ‖q‖, k̂ = k / ‖k‖',
+    advantages: [
+      'keeps attention logits bounded, so that softmax does not saturate',
+      'better translation from little data',
+    ],
+    disadvantages: ['needs a typical sequence length to start its scale', 'serves attention alone'],
+    use: 'transformers, above all on small data',
+    paper: arxiv('Henry, Dachapally, Pawar, Chen', 'Query-Key Normalization for Transformers', 2020, '2010.04245'),
+  },
+];

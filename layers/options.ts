@@ -1,0 +1,38 @@
+/**
+ * Options of layers: which there are, and what saved configs make of them. Nothing here knows a particular layer.
+ */
+import type { serialization } from '@tensorflow/tfjs-core';
+import type { layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../kernels/checks.ts';
+
+/** Options of `tf.layers.Layer`. */
+export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
+export type Kwargs = Parameters<layers.Layer['call']>[1];
+export type Shape = (number | null)[];
+
+const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
+  'inputShape',
+  'batchInputShape',
+  'batchSize',
+  'dtype',
+  'name',
+  'trainable',
+  'weights',
+  'inputDType',
+];
+
+/** Refuses options that are neither `own` nor of `tf.layers.Layer`. */
+export function checkOptions(who: string, args: object, own: readonly string[]): void {
+  const known = [...own, ...LAYER_OPTIONS];
+  const unknown = Object.keys(args).find((key) => !known.includes(key));
+  if (unknown) fail(who, `unknown option '${unknown}'; the options are ${known.join(', ')}`);
+}
+
+/** Constructor options from a saved config: without TensorFlow.js's own key, what is null, and Keras's dtype policies. */
+export function savedOptions(saved: serialization.ConfigDict): serialization.ConfigDict {
+  const { customObjects: _, dtype, ...config } = saved;
+  for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
+  // A dtype may be a policy or a precision that TensorFlow.js does not have; these layers compute in float32.
+  if (dtype === 'float32') config.dtype = dtype;
+  return config;
+}

@@ -1,0 +1,231 @@
+import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { InputSpec, initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { type AttentionOptions, checkAttention, checkWidths, qkAttention, qkNorm } from '../kernels/attention.ts';
+import {
+  checkAxis,
+  checkAxisOption,
+  checkBoolean,
+  checkEpsilon,
+  checkRank,
+  checkSize,
+  fail,
+} from '../kernels/checks.ts';
+import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
+import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { registerLayer } from './register.ts';
+
+interface ScaleArgs extends LayerArgs {
+  /** The usual length L of the training sequences (the paper: the 97.5th percentile). Required without scaleInitializer. */
+  sequenceLength?: number;
+  /** The smallest norm that is divided by. Default: 1e-12. */
+  epsilon?: number;
+  /** Of g. Default: the constant log2(L^2 - L). */
+  scaleInitializer?: Identifier<Initializer>;
+}
+
+/** What the two layers share: the learned scale g, and the options that start it. */
+abstract class QueryKeyLayer extends layers.Layer {
+  readonly sequenceLength: number | undefined;
+  readonly epsilon: number;
+  private readonly scaleInitializer: Initializer;
+  protected g!: LayerVariable;
+
+  protected constructor(args: ScaleArgs, own: readonly string[]) {
+    super(args);
+    const who = this.getClassName();
+    checkOptions(who, args, ['sequenceLength', 'epsilon', 'scaleInitializer', ...own]);
+    this.epsilon = checkEpsilon(who, args.epsilon ?? 1e-12);
+    const { sequenceLength: length, scaleInitializer } = args;
+    if (length !== undefined && !(Number.isInteger(length) && length >= 2)) {
+      fail(who, `sequenceLength must be an integer of at least 2, since g starts at log2(L^2 - L); received ${length}`);
+    }
+    if (length === undefined && scaleInitializer === undefined) {
+      fail(
+        who,
+        'sequenceLength is required; received none; give the usual length of the sequences, or scaleInitializer',
+      );
+    }
+    this.sequenceLength = length;
+    this.scaleInitializer =
+      scaleInitializer !== undefined
+        ? resolve(who, 'scaleInitializer', scaleInitializer)
+        : initializers.constant({ value: Math.log2((length as number) ** 2 - (length as number)) });
+  }
+
+  protected addScale(): void {
+    this.g = this.addWeight('g', [], 'float32', this.scaleInitializer);
+    this.built = true;
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return {
+      sequenceLength: this.sequenceLength ?? null,
+      epsilon: this.epsilon,
+      scaleInitializer: describe(this.scaleInitializer),
+      ...super.getConfig(),
+    };
+  }
+
+  /** Makes a layer from what `getConfig` gave. */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    saved: serialization.ConfigDict,
+  ): T {
+    return new cls(savedOptions(saved));
+  }
+
+  /** The inputs as a list of one of the allowed lengths. */
+  protected list<T>(inputs: T | T[], names: string, least: number, most = least): T[] {
+    if (Array.isArray(inputs) && inputs.length >= least && inputs.length <= most) return inputs;
+    const received = Array.isArray(inputs) ? inputs.length : 1;
+    return fail(this.getClassName(), `the inputs are ${names}; received ${received}; call apply with a list`);
+  }
+}
+
+export interface QKNormalizationArgs extends ScaleArgs {
+  /** The axis of the head's width. Default: -1. */
+  axis?: number;
+}
+
+/**
+ * Query-key normalization: queries and keys of unit length, so that attention logits are cosines times a learned scale.
+ *
+ *   qHat = g q / max(|q|, epsilon)     kHat = k / max(|k|, epsilon)
+ *
+ * qHat kHat^T are the logits: softmax follows without the usual division by sqrt(width). g is one number for all heads.
+ *
+ * Inputs: [query, key], [batch, ..., width] each, of rank 2 to 6 and the same width. Outputs: [qHat, kHat], of the same
+ * shapes. Weights: g []. Masks end here: an attention mask is an input of what follows.
+ *
+ * ```js
+ * const norm = qkNormalization({sequenceLength: 64});
+ * const [q, k] = norm.apply([tf.randomNormal([2, 4, 64, 16]), tf.randomNormal([2, 4, 64, 16])]);
+ * const attention = tf.softmax(tf.matMul(q, k, false, true));
+ * ```
+ *
+ * Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ */
+export class QKNormalization extends QueryKeyLayer {
+  static readonly className = 'QKNormalization';
+  readonly axis: number;
+
+  constructor(args: QKNormalizationArgs = {}) {
+    super(args, ['axis']);
+    this.axis = checkAxisOption(this.getClassName(), args.axis ?? -1);
+    this.supportsMasking = true;
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    const who = this.getClassName();
+    const shapes = this.list(inputShape as Shape[], '[query, key]', 2);
+    const [query, key] = shapes as [Shape, Shape];
+    this.inputSpec = shapes.map((shape) => {
+      checkRank(who, shape.length);
+      const axis = checkAxis(who, this.axis, shape.length);
+      return new InputSpec({ ndim: shape.length, axes: { [axis]: checkSize(who, shape, axis) } });
+    });
+    checkWidths(who, query, key, this.axis);
+    this.addScale();
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor[] {
+    return tidy(() => {
+      this.invokeCallHook(inputs, kwargs);
+      const [query, key] = this.list(inputs, '[query, key]', 2) as [Tensor, Tensor];
+      return qkNorm(query, key, this.g.read(), { axis: this.axis, epsilon: this.epsilon });
+    });
+  }
+
+  override computeMask(): Tensor[] {
+    return [null, null] as unknown as Tensor[];
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { axis: this.axis, ...super.getConfig() };
+  }
+}
+
+/** Makes a `QKNormalization`. */
+export const qkNormalization = (args?: QKNormalizationArgs) => new QKNormalization(args);
+registerLayer(QKNormalization);
+
+export interface QKNormAttentionArgs extends ScaleArgs {
+  /** Let query i attend to the keys up to i only, counted from the last of both. Default: false. */
+  causal?: boolean;
+  /** The share of attention weights dropped in training. Default: 0. */
+  dropout?: number;
+}
+
+/**
+ * Attention with normalized queries and keys, for heads that are split already.
+ *
+ *   softmax(g qHat kHat^T) value
+ *
+ * Inputs: [query, key, value] or [query, key, value, mask]: query [batch, heads, queries, width], key [batch, heads, keys,
+ * width], value [batch, heads, keys, any], or all without heads. The mask is 1 where a query may attend to a key: [batch, keys],
+ * [batch, queries, keys] or what broadcasts to [batch, heads, queries, keys]. Output: [batch, heads, queries, any].
+ * Weights: g [], see `QKNormalization`.
+ *
+ * ```js
+ * const attention = qkNormAttention({sequenceLength: 64, causal: true});
+ * const x = tf.randomNormal([2, 4, 64, 16]);
+ * const y = attention.apply([x, x, x]);
+ * ```
+ *
+ * Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ */
+export class QKNormAttention extends QueryKeyLayer {
+  static readonly className = 'QKNormAttention';
+  readonly causal: boolean;
+  readonly dropout: number;
+
+  constructor(args: QKNormAttentionArgs = {}) {
+    super(args, ['causal', 'dropout']);
+    const who = this.getClassName();
+    this.causal = checkBoolean(who, 'causal', args.causal ?? false);
+    this.dropout = args.dropout ?? 0;
+    if (!(this.dropout >= 0 && this.dropout < 1)) {
+      fail(who, `dropout must lie in [0, 1); received ${this.dropout}; 0.1 is usual`);
+    }
+    this.supportsMasking = true;
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    const [query, key, value] = this.shapes(inputShape);
+    checkAttention(this.getClassName(), query, key, value, this.causal);
+    checkSize(this.getClassName(), query, query.length - 1);
+    this.addScale();
+  }
+
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+    const [query, , value] = this.shapes(inputShape);
+    return [...query.slice(0, -1), value[value.length - 1] as number | null];
+  }
+
+  private shapes(inputShape: Shape | Shape[]): [Shape, Shape, Shape] {
+    return this.list(inputShape as Shape[], '[query, key, value] and perhaps a mask', 3, 4) as [Shape, Shape, Shape];
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
+    return tidy(() => {
+      this.invokeCallHook(inputs, kwargs);
+      const list = this.list(inputs, '[query, key, value] and perhaps a mask', 3, 4);
+      const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
+      const dropout = kwargs?.training === true ? this.dropout : 0;
+      const options: AttentionOptions = { mask, causal: this.causal, dropout, epsilon: this.epsilon };
+      return qkAttention(query, key, value, this.g.read(), options);
+    });
+  }
+
+  override computeMask(): Tensor {
+    return null as unknown as Tensor;
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { causal: this.causal, dropout: this.dropout, ...super.getConfig() };
+  }
+}
+
+/** Makes a `QKNormAttention` layer. */
+export const qkNormAttention = (args?: QKNormAttentionArgs) => new QKNormAttention(args);
+registerLayer(QKNormAttention);
