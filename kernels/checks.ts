@@ -24,6 +24,11 @@ export function checkMomentum(who: string, momentum: unknown): number {
   );
 }
 
+export function checkPositiveInteger(who: string, name: string, value: unknown, usual: number): number {
+  if (Number.isInteger(value) && (value as number) > 0) return value as number;
+  return fail(who, `${name} must be a positive integer; received ${show(value)}; ${usual} is usual`);
+}
+
 export function checkBoolean(who: string, name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
   return fail(who, `${name} must be true or false; received ${show(value)}`);
@@ -60,7 +65,8 @@ export function checkAxis(who: string, axis: number, rank: number): number {
 }
 
 /** Axes counted from the front, ascending. */
-export function checkAxes(who: string, axes: readonly number[], rank: number): number[] {
+export function checkAxes(who: string, axes: number | readonly number[], rank: number): number[] {
+  if (typeof axes === 'number') return [checkAxis(who, axes, rank)];
   const front = [checkAxisList(who, axes)].flat().map((axis) => checkAxis(who, axis, rank));
   if (new Set(front).size < front.length) {
     fail(who, `axis must not name an axis twice; received ${show(axes)} for an input of ${rank} axes`);
@@ -86,6 +92,29 @@ export function checkInput(who: string, x: unknown): Tensor {
   if (x.dtype === 'float32') return x;
   if (x.dtype === 'int32' || x.dtype === 'bool') return cast(x, 'float32');
   return fail(who, `the input must be numeric; received dtype ${x.dtype}; cast it to 'float32'`);
+}
+
+/** A kernel: the weights between inputs and output units, in float32. */
+export function checkKernel(who: string, kernel: unknown): Tensor {
+  if (!(kernel instanceof Tensor)) fail(who, `the kernel must be a tensor; received ${show(kernel)}`);
+  if (kernel.rank < 2 || kernel.rank > 6 || kernel.size === 0) {
+    fail(who, `the kernel must have 2 to 6 axes and hold something; received the shape [${kernel.shape}]`);
+  }
+  if (kernel.dtype !== 'float32') fail(who, `the kernel must be float32; received ${kernel.dtype}; cast it`);
+  return kernel;
+}
+
+/** The axes of a kernel's output units counted from the front, ascending. A kernel has no batch: axis 0 may be one. */
+export function checkUnitAxes(who: string, axis: number | readonly number[], rank: number): number[] {
+  const given = typeof axis === 'number' ? [axis] : axis;
+  const front = given.map((one) => (one < 0 ? one + rank : one)).sort((a, b) => a - b);
+  const distinct = new Set(front).size === front.length && front.length > 0 && front.length < rank;
+  if (distinct && front.every((one) => Number.isInteger(one) && one >= 0 && one < rank)) return front;
+  return fail(
+    who,
+    `axis, that of the output units, must name one or more, not all, of the ${rank} axes of the kernel; ` +
+      `received ${show(axis)}; -1 is usual`,
+  );
 }
 
 /** The size of a known axis. */

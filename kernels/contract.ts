@@ -15,8 +15,8 @@ export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
  * `Normalize`: y = (x - mean) / f * gamma + beta.
  *
  * inputs   x; gamma? [c]; beta? [c]
- * outputs  y; moments [2, n * groups]: row 0 the means, row 1 the (biased) variances. With `center` false the mean is 0
- *          and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
+ * outputs  y; and, unless `yOnly`, moments [2, n * groups]: row 0 the means, row 1 the (biased) variances. With `center`
+ *          false the mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
  */
 export interface NormalizeAttrs {
   readonly view: View;
@@ -26,6 +26,8 @@ export interface NormalizeAttrs {
   readonly center: boolean;
   /** Divide by f (false: Mean-Only). */
   readonly rescale: boolean;
+  /** The moments are not wanted: neither for a gradient nor for moving averages. */
+  readonly yOnly?: boolean;
 }
 
 /**
@@ -70,6 +72,24 @@ export interface BlendAttrs {
 export interface AverageAttrs {
   readonly row: 0 | 1;
   readonly momentum: number;
+}
+
+/**
+ * `PowerIteration`: `iterations` times, with n(x) = x / ||x||,
+ *
+ *   first 'u':  u = n(v w), v = n(u w^T)          first 'v':  v = n(u w^T), u = n(v w)
+ *
+ * and then sigma = v w u^T, an estimate of the largest singular value of w. A vector stays as it was where its ||x|| is at most
+ * `epsilon`, as for w = 0. What a NaN reaches becomes NaN.
+ *
+ * inputs   w [rest, out]; u [1, out]; v [1, rest]
+ * outputs  u, v, sigma []
+ */
+export interface PowerIterationAttrs {
+  /** 0: sigma only; u and v come out as they were. */
+  readonly iterations: number;
+  readonly first: 'u' | 'v';
+  readonly epsilon: number;
 }
 
 export type KernelName =

@@ -8,7 +8,7 @@ import { checkAxes, checkAxis, checkEpsilon, checkGroups, checkInput, checkOneOf
 import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
 import { type Affine, normalize, normalizeWithMoments, row, scaleShift } from './ops.ts';
 import { maskedMoments } from './reference.ts';
-import { batchView, groupView, rowView, withLast } from './view.ts';
+import { batchView, groupView, rowView, type View, withLast } from './view.ts';
 
 export const EPSILON_PLACEMENTS = ['inside', 'outside', 'floor'] as const satisfies readonly EpsilonPlacement[];
 
@@ -20,6 +20,15 @@ export const centred = (epsilon: number): Form => ({
   epsilonPlacement: 'inside',
   center: true,
   rescale: true,
+});
+
+/** Spelled out: on small tensors a spread is noticed. */
+const onView = (view: View, { epsilon, epsilonPlacement, center, rescale }: Form): NormalizeAttrs => ({
+  view,
+  epsilon,
+  epsilonPlacement,
+  center,
+  rescale,
 });
 
 /** Parameters that every function takes; gamma defaults to ones and beta to zeros. */
@@ -43,10 +52,11 @@ function normalizeRows(
   options: AffineOptions,
   form: Form,
 ): Tensor {
-  const axes = checkAxes(who, typeof axis === 'number' ? [axis] : axis, x.rank);
+  const axes = checkAxes(who, axis, x.rank);
   return withLast(x, axes, (x) => {
     const view = rowView(x.shape, axes.length);
-    return normalize(x, ...parameters(who, options, view.c), { ...form, view });
+    const [gamma, beta] = parameters(who, options, view.c);
+    return normalize(x, gamma, beta, onView(view, form));
   });
 }
 
@@ -151,7 +161,7 @@ function normalizeGroups(who: string, x: Tensor, groups: number, options: Instan
     return withLast(input, [checkAxis(who, axis, input.rank)], (x) => {
       const c = x.shape[x.rank - 1] as number;
       const view = groupView(x.shape, checkGroups(who, groups, c));
-      return normalize(x, ...parameters(who, options, c), { ...form, view });
+      return normalize(x, ...parameters(who, options, c), onView(view, form));
     });
   });
 }
@@ -196,7 +206,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): { y: Tenso
     }
     let moments: Tensor | undefined;
     const y = withLast(input, [channels], (x) => {
-      const [y, m] = normalizeWithMoments(x, gamma, beta, { ...centred(epsilon), view: batchView(x.shape) });
+      const [y, m] = normalizeWithMoments(x, gamma, beta, onView(batchView(x.shape), centred(epsilon)));
       moments = m;
       return y;
     });
@@ -221,7 +231,7 @@ export function normalizePerChannel(
 ): Tensor {
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
-    if (!mask) return normalize(x, gamma, beta, { ...form, view }, useMoments);
+    if (!mask) return normalize(x, gamma, beta, onView(view, form), useMoments);
     const moments = maskedMoments(x, mask, view);
     useMoments(moments);
     const statistics = { mean: row(moments, 0), variance: row(moments, 1) };

@@ -1,9 +1,10 @@
 /** The kernels of every backend, registered under the names that TensorFlow.js gives the backends. */
 import { fail } from './checks.ts';
 import type { KernelSet } from './contract.ts';
+import { cpu } from './cpu/index.ts';
 import { register } from './registry.ts';
 
-const sets: Readonly<Record<string, KernelSet>> = {};
+const sets: Readonly<Record<string, KernelSet>> = { cpu };
 
 /**
  * Registers kernels for a backend of another name, such as 'rn-webgl' or one of your own made from TensorFlow.js's classes.

@@ -9,9 +9,9 @@ import {
   clone,
   customGrad,
   div,
-  engine,
   type GradSaveFunc,
   keep,
+  matMul,
   mul,
   neg,
   reshape,
@@ -21,27 +21,13 @@ import {
   tidy,
   zeros,
 } from '@tensorflow/tfjs-core';
-import type { AverageAttrs, NormalizeAttrs, ScaleShiftAttrs } from './contract.ts';
+import { constant, recording } from './constant.ts';
+import type { AverageAttrs, NormalizeAttrs, PowerIterationAttrs, ScaleShiftAttrs } from './contract.ts';
 import * as reference from './reference.ts';
 import { fused, run } from './registry.ts';
 import type { View } from './view.ts';
 
 type Optional = Tensor | undefined;
-
-/** Whether a gradient tape records what runs now. */
-function recording(): boolean {
-  const { gradientDepth, kernelDepth } = engine().state;
-  return gradientDepth > 0 && kernelDepth === 0;
-}
-
-/**
- * Runs `f` off the tape, so that its result is a constant to every gradient.
- * TensorFlow.js has no stopGradient; the forward of a custom gradient is not recorded, and one without inputs has none.
- */
-export function constant<T extends Tensor>(f: () => T): T {
-  if (!recording()) return tidy(f);
-  return customGrad(() => ({ value: f(), gradFunc: () => [] }))() as T;
-}
 
 /**
  * y = (x - mean) / f * gamma + beta over the groups of `attrs.view`; see `NormalizeAttrs`.
@@ -59,15 +45,17 @@ export function normalize(
   useMoments?: (moments: Tensor) => void,
 ): Tensor {
   if (!recording()) {
-    const [y, moments] = normalizeForward(x, gamma, beta, attrs);
-    useMoments?.(moments);
-    moments.dispose();
+    const [y, moments] = normalizeForward(x, gamma, beta, useMoments ? attrs : yOnly(attrs));
+    if (moments) {
+      useMoments?.(moments);
+      moments.dispose();
+    }
     return y;
   }
   const parameters = [gamma, beta].filter((t) => t !== undefined);
   const op = customGrad((...args) => {
     const save = args.pop() as GradSaveFunc;
-    const [y, moments] = normalizeForward(x, gamma, beta, attrs);
+    const [y, moments] = normalizeForward(x, gamma, beta, attrs) as [Tensor, Tensor];
     useMoments?.(moments);
     save(gamma ? [x, moments, gamma] : [x, moments]);
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
@@ -79,8 +67,23 @@ export function normalize(
   return op(x, ...parameters);
 }
 
-function normalizeForward(x: Tensor, gamma: Optional, beta: Optional, attrs: NormalizeAttrs): [Tensor, Tensor] {
-  if (fused()) return run('Normalize', { x, gamma, beta }, attrs) as [Tensor, Tensor];
+/** Spelled out: on small tensors a spread is noticed. */
+const yOnly = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeAttrs): NormalizeAttrs => ({
+  view,
+  epsilon,
+  epsilonPlacement,
+  center,
+  rescale,
+  yOnly: true,
+});
+
+function normalizeForward(
+  x: Tensor,
+  gamma: Optional,
+  beta: Optional,
+  attrs: NormalizeAttrs,
+): [y: Tensor, moments?: Tensor] {
+  if (fused()) return run('Normalize', { x, gamma, beta }, attrs) as [Tensor, Tensor?];
   return tidy(() => reference.normalize(x, gamma, beta, attrs));
 }
 
@@ -196,4 +199,34 @@ export function average(old: Tensor, moments: Tensor, attrs: AverageAttrs): Tens
   return constant(() =>
     fused() ? (run('Average', { old, moments }, attrs)[0] as Tensor) : reference.average(old, moments, attrs),
   );
+}
+
+/**
+ * Steps of power iteration on w [rest, out], from u [1, out] and v [1, rest]: see `PowerIterationAttrs`. The vectors that
+ * come out are constants to every gradient, and sigma = v w u^T is differentiable in w: dw = dsigma v^T u.
+ */
+export function powerIteration(
+  w: Tensor,
+  u: Tensor,
+  v: Tensor,
+  attrs: PowerIterationAttrs,
+): [u: Tensor, v: Tensor, sigma: Tensor] {
+  if (!recording()) return powerIterationForward(w, u, v, attrs);
+  const kept: Tensor[] = [];
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const [nextU, nextV, sigma] = powerIterationForward(w, u, v, attrs);
+    for (const vector of [nextU, nextV]) kept.push(keep(clone(vector)));
+    save([nextU, nextV]);
+    const gradFunc = (dsigma: Tensor, [u, v]: Tensor[]) => [mul(matMul(v as Tensor, u as Tensor, true), dsigma)];
+    return { value: sigma, gradFunc };
+  });
+  const sigma = op(w);
+  const [nextU, nextV] = kept.map((vector) => clone(vector)) as [Tensor, Tensor]; // these belong to the caller's tidy
+  for (const vector of kept) vector.dispose();
+  return [nextU, nextV, sigma];
+}
+
+function powerIterationForward(w: Tensor, u: Tensor, v: Tensor, attrs: PowerIterationAttrs): [Tensor, Tensor, Tensor] {
+  return tidy(() => reference.powerIteration(w, u, v, attrs));
 }

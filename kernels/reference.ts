@@ -6,11 +6,15 @@
 import {
   add,
   cast,
+  clone,
   div,
-  greater,
-  maximum,
+  fill,
+  lessEqual,
+  logicalNot,
+  matMul,
   mean,
   mul,
+  notEqual,
   onesLike,
   reshape,
   slice,
@@ -24,7 +28,8 @@ import {
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type { AverageAttrs, MomentsAttrs, NormalizeAttrs, ScaleShiftAttrs } from './contract.ts';
+import { constant } from './constant.ts';
+import type { AverageAttrs, MomentsAttrs, NormalizeAttrs, PowerIterationAttrs, ScaleShiftAttrs } from './contract.ts';
 import type { View } from './view.ts';
 
 type Optional = Tensor | undefined;
@@ -60,7 +65,8 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
     return { xHat: div(centred, f), mu, variance, axes, f, k: undefined, alive: undefined };
   }
   // The gradient of sqrt at 0 is infinite, and 0 times infinity is NaN: take the root of 1 there, and discard it.
-  const positive = greater(variance, 0);
+  // Comparisons have no gradient function, so they stay off the tape; these let a NaN pass.
+  const positive = constant(() => notEqual(variance, 0));
   const safe = sqrt(where(positive, variance, onesLike(variance)));
   const root = where(positive, safe, zerosLike(safe));
   if (epsilonPlacement === 'outside') {
@@ -68,8 +74,9 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
     const k = where(positive, div(f, safe), zerosLike(f));
     return { xHat: div(centred, f), mu, variance, axes, f, k, alive: undefined };
   }
-  const f = maximum(root, epsilon);
-  return { xHat: div(centred, f), mu, variance, axes, f, k: undefined, alive: greater(root, epsilon) };
+  const alive = constant(() => logicalNot(lessEqual(root, epsilon)));
+  const f = where(alive, root, fill(root.shape, epsilon));
+  return { xHat: div(centred, f), mu, variance, axes, f, k: undefined, alive };
 }
 
 /** Means and variances as rows of one tensor [2, n * groups]; what is absent is 0. */
@@ -150,4 +157,26 @@ export function scaleShiftGrad(dy: Tensor, x: Tensor, mean: Optional, view: View
 export function average(old: Tensor, moments: Tensor, { row, momentum }: AverageAttrs): Tensor {
   const current = reshape(slice(moments, [row, 0], [1, -1]), old.shape);
   return add(mul(old, momentum), mul(current, 1 - momentum));
+}
+
+/** See `PowerIterationAttrs`. Not for the tape: u and v are constants to every gradient. */
+export function powerIteration(
+  w: Tensor,
+  u: Tensor,
+  v: Tensor,
+  { iterations, first, epsilon }: PowerIterationAttrs,
+): [u: Tensor, v: Tensor, sigma: Tensor] {
+  const unit = (x: Tensor, old: Tensor) => {
+    const norm = sqrt(sum(square(x)));
+    return where(logicalNot(lessEqual(norm, epsilon)), div(x, norm), old);
+  };
+  const nextU = () => unit(matMul(v, w), u);
+  const nextV = () => unit(matMul(u, w, false, true), v);
+  for (let i = 0; i < iterations; i++) {
+    if (first === 'u') u = nextU();
+    v = nextV();
+    if (first === 'v') u = nextU();
+  }
+  // Clones, so that without iterations, too, the outputs are not the inputs.
+  return [clone(u), clone(v), reshape(matMul(matMul(v, w), u, false, true), [])];
 }

@@ -13,7 +13,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { KernelName, KernelSet } from './contract.ts';
 
-const PREFIX = 'tfjs-normalizations/';
+/** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
+const registered = new Map<string, string>();
 const sets = new Map<string, KernelSet>();
 let supported = new WeakMap<KernelBackend, boolean>();
 
@@ -23,9 +24,9 @@ export function register(set: KernelSet, backendName: string): void {
   sets.set(backendName, set);
   supported = new WeakMap();
   for (const [name, kernelFunc] of Object.entries(set.kernels)) {
-    if (getKernel(PREFIX + name, backendName) === undefined) {
-      registerKernel({ kernelName: PREFIX + name, backendName, kernelFunc });
-    }
+    const kernelName = `tfjs-normalizations/${name}`;
+    registered.set(name, kernelName);
+    if (getKernel(kernelName, backendName) === undefined) registerKernel({ kernelName, backendName, kernelFunc });
   }
 }
 
@@ -42,6 +43,10 @@ export function fused(): boolean {
 
 /** Runs one kernel of the current backend; entries of `inputs` may be undefined. */
 export function run(name: KernelName, inputs: Record<string, Tensor | undefined>, attrs: object): Tensor[] {
-  const out = engine().runKernel<Tensor | Tensor[]>(PREFIX + name, inputs as NamedTensorMap, attrs as NamedAttrMap);
+  const out = engine().runKernel<Tensor | Tensor[]>(
+    registered.get(name) as string,
+    inputs as NamedTensorMap,
+    attrs as NamedAttrMap,
+  );
   return Array.isArray(out) ? out : [out];
 }

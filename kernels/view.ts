@@ -14,24 +14,37 @@ export interface View {
 
 type Shape = readonly number[];
 
-const product = (sizes: Shape) => sizes.reduce((a, b) => a * b, 1);
-const last = (shape: Shape) => shape[shape.length - 1] as number;
+/** Without slices: this runs on every call of every layer. */
+function product(shape: Shape, from: number, to: number): number {
+  let size = 1;
+  for (let axis = from; axis < to; axis++) size *= shape[axis] as number;
+  return size;
+}
 
 /** One statistic per channel, over everything else: Batch, Mean-Only. */
 export function batchView(shape: Shape): View {
-  const c = last(shape);
-  return { n: 1, s: product(shape.slice(0, -1)), c, groups: c };
+  const channels = shape.length - 1;
+  const c = shape[channels] as number;
+  return { n: 1, s: product(shape, 0, channels), c, groups: c };
 }
 
 /** One statistic per example and group of consecutive channels: Group; Instance with as many groups as channels. */
 export function groupView(shape: Shape, groups: number): View {
-  return { n: shape[0] as number, s: product(shape.slice(1, -1)), c: last(shape), groups };
+  const channels = shape.length - 1;
+  return { n: shape[0] as number, s: product(shape, 1, channels), c: shape[channels] as number, groups };
 }
 
 /** One statistic per row of the trailing `count` axes: Layer, RMS. */
 export function rowView(shape: Shape, count: number): View {
-  const at = shape.length - count;
-  return { n: product(shape.slice(0, at)), s: 1, c: product(shape.slice(at)), groups: 1 };
+  const rank = shape.length;
+  return { n: product(shape, 0, rank - count), s: 1, c: product(shape, rank - count, rank), groups: 1 };
+}
+
+/** One statistic per output unit of a kernel, which the trailing `count` axes number: Weight. */
+export function unitView(shape: Shape, count: number): View {
+  const rank = shape.length;
+  const c = product(shape, rank - count, rank);
+  return { n: 1, s: product(shape, 0, rank - count), c, groups: c };
 }
 
 /**
@@ -39,9 +52,9 @@ export function rowView(shape: Shape, count: number): View {
  * Where the axes are last already nothing is moved, and where only axes of size 1 are in between nothing is copied.
  */
 export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => Tensor): Tensor {
+  if (axes[0] === x.rank - axes.length) return f(x);
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const order = [...others, ...axes];
-  if (order.every((axis, i) => axis === i)) return f(x);
   const shape = order.map((axis) => x.shape[axis] as number);
   const large = order.filter((axis) => x.shape[axis] !== 1);
   if (large.every((axis, i) => i === 0 || axis > (large[i - 1] as number)))

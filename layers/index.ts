@@ -20,6 +20,13 @@ export {
   rmsNorm,
 } from '../kernels/functions.ts';
 export { registerKernels } from '../kernels/index.ts';
+export {
+  type SpectralNormOptions,
+  type SpectralNormResult,
+  spectralNorm,
+  type WeightNormOptions,
+  weightNorm,
+} from '../kernels/weights.ts';
 export { BatchNormalization, type BatchNormalizationArgs, batchNormalization } from './batch-normalization.ts';
 export { GroupNormalization, type GroupNormalizationArgs, groupNormalization } from './group-normalization.ts';
 export {
@@ -42,4 +49,11 @@ export {
   qkNormalization,
 } from './query-key-normalization.ts';
 export { restoreBuiltIns } from './register.ts';
+export { removeSpectralNormalization, removeWeightNormalization } from './remove.ts';
 export { RMSNormalization, type RMSNormalizationArgs, rmsNormalization } from './rms-normalization.ts';
+export {
+  SpectralNormalization,
+  type SpectralNormalizationArgs,
+  spectralNormalization,
+} from './spectral-normalization.ts';
+export { WeightNormalization, type WeightNormalizationArgs, weightNormalization } from './weight-normalization.ts';

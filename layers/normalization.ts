@@ -151,7 +151,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const who = this.getClassName();
     const shape = oneShape(who, inputShape);
     checkRank(who, shape.length);
-    const axes = checkAxes(who, [this.axis].flat(), shape.length);
+    const axes = checkAxes(who, this.axis, shape.length);
     const sizes = axes.map((axis) => checkSize(who, shape, axis));
     this.checkSizes(sizes);
     this.inputSpec = [

@@ -1,0 +1,165 @@
+/**
+ * Public functions that normalize not activations but the kernel of a layer: `weightNorm` and `spectralNorm`, and what the
+ * wrapper layers need to start from. A kernel is seen as a matrix [rest, units], whatever its axes.
+ */
+import {
+  add,
+  div,
+  fill,
+  moments,
+  mul,
+  neg,
+  notEqual,
+  onesLike,
+  reshape,
+  rsqrt,
+  sqrt,
+  square,
+  sum,
+  type Tensor,
+  tidy,
+  where,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import { checkKernel, checkParameter, checkUnitAxes, fail } from './checks.ts';
+import { constant } from './constant.ts';
+import { normalize, powerIteration } from './ops.ts';
+import { unitView, withLast } from './view.ts';
+
+/** The norm below which a column of a kernel counts as zero; TensorFlow Addons has its square, 1e-12. */
+const SMALLEST_NORM = 1e-6;
+/** The norm at or below which power iteration keeps the vector it has; PyTorch's epsilon. */
+const SMALLEST_STEP = 1e-12;
+/** Added to the variance in data-dependent initialization: OpenAI's and TensorFlow Addons' value. */
+const SMALLEST_VARIANCE = 1e-10;
+
+/**
+ * Weight normalization: the weights of each output unit as a length g times a direction.
+ *
+ *   w = g v / ||v||
+ *
+ * with the norm over all axes but those of the output units. A unit whose ||v|| is at most 1e-6 gets g v / 1e-6, and no
+ * gradient in v. Differentiable to any order in v and g; the fused kernels of normalization run.
+ *
+ * @param v the kernel, 2 to 6 axes, float32
+ * @param options `g`, one value per output unit (default: ones); `axis` of the output units (default -1; a list such as
+ *   [2, 3] for a depthwise kernel)
+ * @returns a tensor of the shape of v
+ * @throws if v is no float32 kernel, the axis is out of range, or g has another size
+ *
+ * Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
+ */
+export function weightNorm(v: Tensor, options: WeightNormOptions = {}): Tensor {
+  const who = 'weightNorm';
+  return tidy(() => {
+    const axes = checkUnitAxes(who, options.axis ?? -1, checkKernel(who, v).rank);
+    return withLast(v, axes, (v) => {
+      const view = unitView(v.shape, axes.length);
+      const g = checkParameter(who, 'g', options.g, view.c);
+      // `normalize` divides by the root of the mean square, which is ||v|| / sqrt(s).
+      const root = Math.sqrt(view.s);
+      const gamma = g ? div(reshape(g, [view.c]), root) : fill([view.c], 1 / root);
+      const epsilon = SMALLEST_NORM / root;
+      return normalize(v, gamma, undefined, {
+        view,
+        epsilon,
+        epsilonPlacement: 'floor',
+        center: false,
+        rescale: true,
+      });
+    });
+  });
+}
+export interface WeightNormOptions {
+  readonly g?: Tensor | undefined;
+  readonly axis?: number | readonly number[];
+}
+
+/** For layers: the norm of the weights of each output unit, [units]. */
+export function unitNorms(kernel: Tensor, axes: readonly number[]): Tensor {
+  return tidy(() => reshape(sqrt(sum(square(kernel), otherAxes(kernel, axes))), [-1]));
+}
+
+/**
+ * For layers: the data-dependent start of weight normalization, from t = v x / ||v||, whose channels are at `axis`:
+ * with g = 1 / sqrt(variance(t) + 1e-10) and bias = -mean(t) g, the first output has mean 0 and variance 1.
+ */
+export function standardizing(t: Tensor, axis: number): { g: Tensor; bias: Tensor } {
+  return tidy(() => {
+    const { mean, variance } = moments(t, otherAxes(t, [axis]));
+    const g = rsqrt(add(variance, SMALLEST_VARIANCE));
+    return { g, bias: neg(mul(mean, g)) };
+  });
+}
+
+const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
+  shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+
+/**
+ * Spectral normalization: the kernel, as a matrix W [rest, units], divided by its largest singular value.
+ *
+ *   W / sigma     sigma = v W u^T
+ *
+ * u and v come from `powerIterations` steps of power iteration, started from those given: the results of the call before,
+ * or random numbers at first. They are constants to every gradient; sigma is differentiated, to any order in W:
+ *
+ *   dW = (dW' - sum(dW' W') v^T u) / sigma     with W' = W / sigma
+ *
+ * With v given, each step is that of PyTorch: u = n(v W), then v = n(u W^T), where n divides by the norm; with u alone that of
+ * Keras: v = n(u W^T), then u = n(v W). A kernel of zeros is returned as it is, and keeps u and v.
+ *
+ * @param kernel 2 to 6 axes, float32
+ * @param options `u` [1, units] and `v` [1, rest], or one of them; `powerIterations` (default 1; 0: with the u and v given, as
+ *   in inference); `axis` of the output units (default -1, or a list)
+ * @returns `kernel`, of the shape of the kernel; `sigma` []; the new `u` [1, units] and `v` [1, rest]
+ * @throws if the kernel is no float32 kernel, neither u nor v is given (both, for 0 iterations), one has another size, the
+ *   axis is out of range, or powerIterations is no whole number
+ *
+ * Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
+ * https://arxiv.org/abs/1802.05957
+ */
+export function spectralNorm(kernel: Tensor, options: SpectralNormOptions): SpectralNormResult {
+  const who = 'spectralNorm';
+  const { powerIterations: iterations = 1, axis = -1 } = options;
+  if (!(Number.isInteger(iterations) && iterations >= 0)) {
+    fail(who, `powerIterations must be a whole number; received ${iterations}; 1 is usual`);
+  }
+  if (!(options.u || options.v) || (iterations === 0 && !(options.u && options.v))) {
+    fail(
+      who,
+      'the vector u or v to start from is missing (both are needed for 0 powerIterations); give random numbers',
+    );
+  }
+  return tidy(() => {
+    const axes = checkUnitAxes(who, axis, checkKernel(who, kernel).rank);
+    let vectors: Omit<SpectralNormResult, 'kernel'> | undefined;
+    const normalized = withLast(kernel, axes, (kernel) => {
+      const { s: rest, c: units } = unitView(kernel.shape, axes.length);
+      const vector = (name: 'u' | 'v', size: number) => {
+        const given = checkParameter(who, name, options[name], size);
+        return given ? reshape(given, [1, size]) : zeros([1, size]);
+      };
+      const [u, v, sigma] = powerIteration(reshape(kernel, [rest, units]), vector('u', units), vector('v', rest), {
+        iterations,
+        first: options.v ? 'u' : 'v',
+        epsilon: SMALLEST_STEP,
+      });
+      vectors = { u, v, sigma };
+      const nonzero = constant(() => notEqual(sigma, 0));
+      return div(kernel, where(nonzero, sigma, onesLike(sigma)));
+    });
+    return { kernel: normalized, ...(vectors as Omit<SpectralNormResult, 'kernel'>) };
+  });
+}
+export interface SpectralNormOptions {
+  readonly u?: Tensor | undefined;
+  readonly v?: Tensor | undefined;
+  readonly powerIterations?: number;
+  readonly axis?: number | readonly number[];
+}
+export interface SpectralNormResult {
+  readonly kernel: Tensor;
+  readonly sigma: Tensor;
+  readonly u: Tensor;
+  readonly v: Tensor;
+}

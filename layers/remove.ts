@@ -1,0 +1,105 @@
+/**
+ * Takes wrappers off a model: a new model of plain layers, whose kernels are what the wrappers made of theirs. Saved, it is
+ * loaded by TensorFlow.js without this package.
+ */
+import { serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../kernels/checks.ts';
+import { SpectralNormalization } from './spectral-normalization.ts';
+import { WeightNormalization } from './weight-normalization.ts';
+import { copied } from './wrapped.ts';
+import type { KernelWrapper } from './wrapper.ts';
+
+type Layer = layers.Layer;
+type Config = serialization.ConfigDict;
+type WrapperClass = typeof WeightNormalization | typeof SpectralNormalization;
+
+/**
+ * A model with the same predictions and without weight normalization: each kernel becomes w = g v / ||v||.
+ *
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
+ * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
+ * @throws if model is no model, or has no layer wrapped in `WeightNormalization`
+ *
+ * ```js
+ * const plain = removeWeightNormalization(model);
+ * ```
+ */
+export const removeWeightNormalization = (model: LayersModel): LayersModel =>
+  remove('removeWeightNormalization', model, WeightNormalization);
+
+/**
+ * A model with the same predictions and without spectral normalization: each kernel becomes W / sigma.
+ *
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
+ * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
+ * @throws if model is no model, or has no layer wrapped in `SpectralNormalization`
+ *
+ * ```js
+ * const plain = removeSpectralNormalization(critic);
+ * ```
+ */
+export const removeSpectralNormalization = (model: LayersModel): LayersModel =>
+  remove('removeSpectralNormalization', model, SpectralNormalization);
+
+function remove(who: string, model: LayersModel, wrapper: WrapperClass): LayersModel {
+  if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${String(model)}`);
+  const wrapped = wrappersIn(model, wrapper);
+  if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${wrapper.className}`);
+  const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[model.getClassName()] as MapEntry;
+  const config = unwrapped(copied(model.getConfig()), wrapper.className) as Config;
+  const plain = fromConfig(cls, config, {}, true) as unknown as LayersModel;
+  tidy(() => plain.loadWeights(plainWeights(model, wrapped)));
+  return plain;
+}
+
+type MapEntry = [
+  serialization.SerializableConstructor<serialization.Serializable>,
+  (cls: unknown, config: Config, customObjects: Config, fastWeightInit: boolean) => serialization.Serializable,
+];
+
+/** The wrappers among the layers of a model, and within its layers. */
+function wrappersIn(layer: Layer, wrapper: WrapperClass): KernelWrapper[] {
+  if (layer instanceof wrapper) return [layer];
+  const { layers = [], forwardLayer, backwardLayer, layer: inner } = layer as unknown as Containing;
+  // What `bidirectional` was given it has only copied.
+  const within = forwardLayer && backwardLayer ? [forwardLayer, backwardLayer] : [...layers, ...(inner ? [inner] : [])];
+  return within.flatMap((one) => wrappersIn(one, wrapper));
+}
+
+interface Containing {
+  readonly layers?: readonly Layer[];
+  readonly layer?: Layer;
+  readonly forwardLayer?: Layer;
+  readonly backwardLayer?: Layer;
+}
+
+/** A saved config in which the wrapped layers stand where their wrappers stood, under the wrappers' names. */
+function unwrapped(saved: unknown, className: string): unknown {
+  if (Array.isArray(saved)) return saved.map((one) => unwrapped(one, className));
+  if (typeof saved !== 'object' || saved === null) return saved;
+  const { className: own, config, ...rest } = saved as Config;
+  if (own !== className) {
+    return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, unwrapped(value, className)]));
+  }
+  const { layer, name, trainable, batchInputShape, dtype } = config as Config;
+  const inner = layer as { className: string; config: Config };
+  const taken: Config = { name: name as string, trainable: trainable === true && inner.config.trainable === true };
+  if (batchInputShape) Object.assign(taken, { batchInputShape, dtype });
+  return { ...rest, className: inner.className, config: { ...inner.config, ...taken } };
+}
+
+/** All weights of the model by name, as saved files have them: normalized kernels, and none of the wrappers' own weights. */
+function plainWeights(model: LayersModel, wrapped: readonly KernelWrapper[]): Record<string, Tensor> {
+  const own = new Set<LayerVariable>();
+  const kernels: Record<string, Tensor> = {};
+  for (const wrapper of wrapped) {
+    for (const weight of wrapper.weights) if (!wrapper.layer.weights.includes(weight)) own.add(weight);
+    for (const [name, kernel] of Object.entries(wrapper.effectiveKernels())) {
+      const { originalName } = wrapper.layer.weights.find((w) => w.originalName.endsWith(`/${name}`)) as LayerVariable;
+      kernels[originalName] = kernel;
+    }
+  }
+  const kept = model.weights.filter((weight) => !own.has(weight));
+  return { ...Object.fromEntries(kept.map((weight) => [weight.originalName, weight.read()])), ...kernels };
+}

@@ -1,0 +1,152 @@
+import type { serialization, Tensor } from '@tensorflow/tfjs-core';
+import { tidy } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { checkBoolean, checkPositiveInteger, fail } from '../kernels/checks.ts';
+import { constant } from '../kernels/constant.ts';
+import { spectralNorm } from '../kernels/weights.ts';
+import { registerLayer } from './register.ts';
+import type { Kernel } from './wrapped.ts';
+import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
+
+export interface SpectralNormalizationArgs extends WrapperArgs {
+  /** Steps of power iteration in each training call. Default: 1. */
+  powerIterations?: number;
+  /**
+   * true: the paper's and PyTorch's form, which keeps the kernel and differentiates sigma. false: Keras's form, which
+   * overwrites the kernel in each training call. Default: true.
+   */
+  reparameterize?: boolean;
+}
+
+/** The singular vectors of one kernel; v is stored where the kernel is kept. */
+interface Vectors {
+  readonly axes: readonly number[];
+  readonly u: LayerVariable;
+  readonly v: LayerVariable | undefined;
+}
+
+/** Steps with which a new layer comes near its singular vectors, as in PyTorch. */
+const FIRST_ITERATIONS = 15;
+
+/**
+ * Spectral normalization, a wrapper: the kernel of the wrapped layer, as a matrix W [rest, units], is divided by its largest
+ * singular value, so that the layer can stretch no input by more than 1.
+ *
+ *   W / sigma     sigma = v W u^T
+ *
+ * Each training call takes `powerIterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; inference uses the
+ * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. With `reparameterize: false` it is
+ * Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
+ * gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays, and so do its vectors.
+ * `trainable: false` means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
+ * Keras; a config without that key is Keras's.
+ *
+ * Wraps dense, conv1d, conv2d, conv3d, conv2dTranspose, depthwiseConv2d (units are pairs of input channel and multiplier),
+ * separableConv2d, embedding, simpleRNN, gru, lstm and convLstm2d (kernel and recurrent kernel), and other layers with a weight
+ * `kernel` whose last axis is the output's; Keras's form only layers with a weight `kernel` or `embeddings` and, also for
+ * conv2dTranspose, takes the last axis for the units. `removeSpectralNormalization` takes the wrapper off.
+ *
+ * Input and output: those of the wrapped layer, and so are masks and states.
+ * Weights: those of the layer, vector_u [1, units] and, if `reparameterize`, vector_v [1, rest] (for kernels of other names
+ * recurrent_vector_u, depthwise_vector_u, pointwise_vector_u, and so on).
+ *
+ * Errors: a layer without a kernel, a wrapper, model, cell or layer that is built already, conv3dTranspose (which has no
+ * gradient), powerIterations below 1.
+ *
+ * ```js
+ * const critic = tf.sequential({layers: [
+ *   spectralNormalization({layer: tf.layers.conv2d({filters: 8, kernelSize: 3}), inputShape: [28, 28, 1]}),
+ *   tf.layers.leakyReLU(),
+ *   tf.layers.flatten(),
+ *   spectralNormalization({layer: tf.layers.dense({units: 1})}),
+ * ]});
+ * ```
+ *
+ * Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
+ * https://arxiv.org/abs/1802.05957
+ */
+export class SpectralNormalization extends KernelWrapper {
+  static readonly className = 'SpectralNormalization';
+  readonly powerIterations: number;
+  readonly reparameterize: boolean;
+  private vectors: readonly Vectors[] = [];
+
+  constructor(args: SpectralNormalizationArgs) {
+    super(args, ['powerIterations', 'reparameterize']);
+    const who = this.getClassName();
+    this.powerIterations = checkPositiveInteger(who, 'powerIterations', args.powerIterations ?? 1, 1);
+    this.reparameterize = checkBoolean(who, 'reparameterize', args.reparameterize ?? true);
+  }
+
+  protected override buildState(initialize: boolean): void {
+    const { kernels, layer, reparameterize } = this;
+    const isKeras = kernels.length === 1 && kernels[0]?.prefix === '' && kernels[0].owner === (layer as object);
+    if (!reparameterize && !isKeras) {
+      fail(
+        this.getClassName(),
+        `${layer.getClassName()} has no weight kernel or embeddings of its own, which reparameterize: false, ` +
+          "Keras's form, asks for; use reparameterize: true",
+      );
+    }
+    const normal = initializers.truncatedNormal({ stddev: 0.02 });
+    const add = (name: string, size: number) => this.addWeight(name, [1, size], 'float32', normal, undefined, false);
+    this.vectors = kernels.map(({ prefix, variable, ...kernel }) => {
+      const shape = variable.shape as number[];
+      const axes = reparameterize ? kernel.axes : [shape.length - 1];
+      const units = axes.reduce((size, axis) => size * (shape[axis] as number), 1);
+      const u = add(`${prefix}vector_u`, units);
+      if (!reparameterize) return { axes, u, v: undefined };
+      const v = add(`${prefix}vector_v`, shape.reduce((a, b) => a * b, 1) / units);
+      if (initialize) {
+        tidy(() => {
+          const options = { u: u.read(), v: v.read(), axis: axes, powerIterations: FIRST_ITERATIONS };
+          const start = spectralNorm(variable.read(), options);
+          u.write(start.u);
+          v.write(start.v);
+        });
+      }
+      return { axes, u, v };
+    });
+  }
+
+  protected override normalizeKernel({ variable }: Kernel, index: number, training: boolean): Tensor {
+    const { axes, u, v } = this.vectors[index] as Vectors;
+    const steps = training && this.layer.trainable && variable.trainable ? this.powerIterations : 0;
+    if (!v) {
+      if (steps > 0) this.overwrite(variable, u, axes);
+      return variable.read();
+    }
+    const options = { u: u.read(), v: v.read(), axis: axes, powerIterations: steps };
+    const { kernel, ...next } = spectralNorm(variable.read(), options);
+    if (steps > 0) {
+      u.write(next.u);
+      v.write(next.v);
+    }
+    return kernel;
+  }
+
+  /** Keras's form: the kernel becomes its quotient by sigma, off the tape. */
+  private overwrite(variable: LayerVariable, u: LayerVariable, axis: readonly number[]): void {
+    const normalized = constant(() => {
+      const options = { u: u.read(), axis, powerIterations: this.powerIterations };
+      const next = spectralNorm(variable.read(), options);
+      u.write(next.u);
+      return next.kernel;
+    });
+    variable.write(normalized);
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    const { powerIterations, reparameterize } = this;
+    return { powerIterations, ...(reparameterize ? { reparameterize } : {}), ...super.getConfig() };
+  }
+
+  /** Keras has no `reparameterize`. */
+  static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
+    return { reparameterize: false, ...config };
+  }
+}
+
+/** Makes a `SpectralNormalization`. */
+export const spectralNormalization = (args: SpectralNormalizationArgs) => new SpectralNormalization(args);
+registerLayer(SpectralNormalization);

@@ -1,0 +1,117 @@
+import { ones, type serialization, type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { checkBoolean, fail } from '../kernels/checks.ts';
+import { constant } from '../kernels/constant.ts';
+import { standardizing, unitNorms, weightNorm } from '../kernels/weights.ts';
+import type { Kwargs } from './options.ts';
+import { registerLayer } from './register.ts';
+import { type Kernel, type Loan, lending, reading } from './wrapped.ts';
+import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
+
+export interface WeightNormalizationArgs extends WrapperArgs {
+  /** Let the first training batch choose g and the bias, so that the layer's first outputs have mean 0 and variance 1. */
+  dataInit?: boolean;
+}
+
+/** Takes the place of the activation while the outputs before it are measured. */
+const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
+
+/**
+ * Weight normalization, a wrapper: the kernel of the wrapped layer becomes a length g times a direction, for each output unit.
+ *
+ *   w = g v / ||v||
+ *
+ * with the norm over all axes but that of the output units. v is the layer's own kernel weight, and g starts as ||v||, so that
+ * wrapping changes nothing at first. With `dataInit`, the first training batch x sets g and the bias instead: with t = v x / ||v||,
+ *
+ *   g = 1 / sqrt(variance(t) + 1e-10)     bias = -mean(t) g
+ *
+ * Wraps dense, conv1d, conv2d, conv3d, conv2dTranspose, depthwiseConv2d (a unit is a pair of input channel and multiplier),
+ * separableConv2d and embedding (a unit is a column), simpleRNN, gru, lstm and convLstm2d (kernel and recurrent kernel), and
+ * other layers with a weight `kernel` whose last axis is the output's. `removeWeightNormalization` takes the wrapper off.
+ *
+ * Input and output: those of the wrapped layer, and so are masks and states.
+ * Weights: g [units] (for kernels of other names recurrent_g, depthwise_g, pointwise_g), those of the layer, and with
+ * `dataInit` initialized [], 0 until g and the bias are set.
+ *
+ * Errors: a layer without a kernel, a wrapper, model, cell or layer that is built already, conv3dTranspose (which has no
+ * gradient), `dataInit` with several kernels.
+ *
+ * ```js
+ * const model = tf.sequential({layers: [
+ *   weightNormalization({layer: tf.layers.dense({units: 8, activation: 'relu'}), inputShape: [4]}),
+ *   weightNormalization({layer: tf.layers.dense({units: 1})}),
+ * ]});
+ * ```
+ *
+ * Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
+ */
+export class WeightNormalization extends KernelWrapper {
+  static readonly className = 'WeightNormalization';
+  readonly dataInit: boolean;
+  private lengths: readonly LayerVariable[] = [];
+  private initialized: LayerVariable | undefined = undefined;
+  /** The data that `initialized` had when it was last seen to be 1. */
+  private seen: object | undefined = undefined;
+
+  constructor(args: WeightNormalizationArgs) {
+    super(args, ['dataInit']);
+    this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? false);
+  }
+
+  protected override buildState(initialize: boolean): void {
+    const { kernels, layer } = this;
+    if (this.dataInit && !(kernels.length === 1 && kernels[0]?.owner === (layer as object))) {
+      fail(
+        this.getClassName(),
+        `dataInit is for layers with one kernel, which ${layer.getClassName()} is not; leave it out`,
+      );
+    }
+    this.lengths = kernels.map(({ prefix, variable, axes }) => {
+      const units = axes.reduce((size, axis) => size * (variable.shape[axis] as number), 1);
+      const g = this.addWeight(`${prefix}g`, [units], 'float32', initializers.zeros());
+      if (initialize) tidy(() => g.write(unitNorms(variable.read(), axes)));
+      return g;
+    });
+    if (this.dataInit) {
+      this.initialized = this.addWeight('initialized', [], 'float32', initializers.zeros(), undefined, false);
+    }
+  }
+
+  protected override normalizeKernel({ variable, axes }: Kernel, index: number): Tensor {
+    return weightNorm(variable.read(), { g: this.lengths[index]?.read(), axis: axes });
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+    const training = kwargs?.training === true && this.trainable && this.lengths[0]?.trainable;
+    if (training && this.initialized) tidy(() => this.initialize(this.initialized as LayerVariable, inputs, kwargs));
+    return super.call(inputs, kwargs);
+  }
+
+  /** Sets g and the bias from the first batch. */
+  private initialize(initialized: LayerVariable, inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+    // The value is read where it may be new: loaded, or set.
+    if (this.seen === initialized.read().dataId) return;
+    if (initialized.read().dataSync()[0] === 0) {
+      const { owner, key, variable, axes } = this.kernels[0] as Kernel;
+      const bias = owner['bias'] as LayerVariable | null | undefined;
+      const loans: Loan[] = [[owner, key, reading(variable, weightNorm(variable.read(), { axis: axes }))]];
+      if (bias) loans.push([owner, 'bias', reading(bias, zerosLike(bias.read()))]);
+      if ('activation' in owner) loans.push([owner, 'activation', LINEAR]);
+      const t = constant(() => lending(loans, () => this.layer.call(inputs, kwargs) as Tensor));
+      const start = standardizing(t, owner['dataFormat'] === 'channelsFirst' ? 1 : t.rank - 1);
+      this.lengths[0]?.write(start.g);
+      bias?.write(start.bias);
+      initialized.write(ones([]));
+    }
+    this.seen = initialized.read().dataId;
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { dataInit: this.dataInit, ...super.getConfig() };
+  }
+}
+
+/** Makes a `WeightNormalization`. */
+export const weightNormalization = (args: WeightNormalizationArgs) => new WeightNormalization(args);
+registerLayer(WeightNormalization);

@@ -1,0 +1,118 @@
+/**
+ * What wrappers need to know of the layers they wrap: which layers can be wrapped, where the kernels are and which of their
+ * axes number the output units, and how to lend a layer other values for the length of one call.
+ */
+import { serialization, type Tensor } from '@tensorflow/tfjs-core';
+import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../kernels/checks.ts';
+import { savedOptions } from './options.ts';
+
+/** A layer, or what `getConfig` and Keras save of one. */
+export type WrappedLayer = layers.Layer | serialization.ConfigDict;
+
+type Properties = Record<string, unknown>;
+
+const { classNameMap } = serialization.SerializationMap.getMap();
+
+const isPlain = (value: unknown): value is Properties =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+/** A copy of the objects and arrays of a config: TensorFlow.js's classes write into the configs that they are given. */
+export function copied<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copied) as T;
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, copied(own)])) as T;
+}
+
+/** The layer that an option stands for; `customObjects` are classes beside those that are registered. */
+export function resolveLayer(who: string, layer: unknown, customObjects: serialization.ConfigDict = {}): layers.Layer {
+  if (layer instanceof layers.Layer) return layer;
+  const { className, config } = (isPlain(layer) ? layer : {}) as serialization.ConfigDict;
+  if (typeof className !== 'string') {
+    const received = isPlain(layer) ? JSON.stringify(layer) : String(layer);
+    fail(who, `layer must be a layer, such as tf.layers.dense({units: 8}), or its saved config; received ${received}`);
+  }
+  const custom = customObjects[className] as unknown as (typeof classNameMap)[string] | undefined;
+  const [cls, fromConfig] = custom ?? classNameMap[className] ?? fail(who, `there is no layer class '${className}'`);
+  return fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict))) as layers.Layer;
+}
+
+/** Refuses what has no kernel of its own to normalize, or none that can be trained. */
+export function checkWrappable(who: string, layer: layers.Layer): void {
+  const name = `${layer.getClassName()} '${layer.name}'`;
+  const { cell, stateSize } = layer as unknown as { cell?: Properties; stateSize?: unknown };
+  if ('layers' in layer) fail(who, `layer must be one layer; received the model ${name}; wrap its layers`);
+  if ('layer' in layer) {
+    const received = layer.getClassName();
+    fail(who, `layer is itself a wrapper, ${name}; wrap the layer inside: ${received} around ${who} around the layer`);
+  }
+  if (stateSize !== undefined && !cell) {
+    fail(who, `layer is a cell, ${name}, which is called once for each time step; wrap the recurrent layer around it`);
+  }
+  if (cell && 'cells' in cell) {
+    fail(who, `the recurrent layer ${name} has several cells; use a recurrent layer for each, and wrap those`);
+  }
+  if (isA(layer, 'Conv3DTranspose')) fail(who, `${name} has no gradient in TensorFlow.js and cannot be trained`);
+}
+
+const isA = (layer: layers.Layer, className: string) => layer instanceof (classNameMap[className]?.[0] ?? Object);
+
+/** A kernel of a layer. */
+export interface Kernel {
+  /** Whose property `key` holds it: the layer, or the cell of a recurrent layer. */
+  readonly owner: Properties;
+  readonly key: string;
+  readonly variable: LayerVariable;
+  /** Begins the names of the weights that a wrapper adds for it. */
+  readonly prefix: string;
+  /** The axes that number the output units. */
+  readonly axes: readonly number[];
+}
+
+const PREFIXES = {
+  kernel: '',
+  recurrentKernel: 'recurrent_',
+  depthwiseKernel: 'depthwise_',
+  pointwiseKernel: 'pointwise_',
+  embeddings: '',
+};
+
+/** The kernels of a built layer. */
+export function kernelsOf(who: string, layer: layers.Layer): Kernel[] {
+  const owner = ((layer as unknown as Properties)['cell'] ?? layer) as Properties;
+  const kernels: Kernel[] = [];
+  for (const [key, prefix] of Object.entries(PREFIXES)) {
+    const variable = owner[key] as LayerVariable | null | undefined;
+    if (typeof variable?.read !== 'function') continue;
+    kernels.push({ owner, key, variable, prefix, axes: unitAxes(layer, key, variable.shape.length) });
+  }
+  if (kernels.length === 0) {
+    const looked = Object.keys(PREFIXES).join(', ');
+    fail(who, `the layer ${layer.getClassName()} '${layer.name}' has no kernel (none of ${looked}); do not wrap it`);
+  }
+  return kernels;
+}
+
+function unitAxes(layer: layers.Layer, key: string, rank: number): number[] {
+  if (key === 'depthwiseKernel') return [rank - 2, rank - 1]; // [height, width, inputs, multiplier]
+  if (isA(layer, 'Conv2DTranspose')) return [rank - 2]; // [height, width, outputs, inputs]
+  return [rank - 1];
+}
+
+/** A property of an object, and the value it shall have for a while. */
+export type Loan = readonly [owner: Properties, key: string, value: unknown];
+
+/** Runs `f` while properties have other values, and puts their own back, whatever `f` throws. */
+export function lending<T>(loans: readonly Loan[], f: () => T): T {
+  const own = loans.map(([owner, key]) => owner[key]);
+  try {
+    for (const [owner, key, value] of loans) owner[key] = value;
+    return f();
+  } finally {
+    for (const [i, [owner, key]] of loans.entries()) owner[key] = own[i];
+  }
+}
+
+/** The weight `variable` as one that reads `value`. */
+export const reading = (variable: LayerVariable, value: Tensor): LayerVariable =>
+  Object.create(variable, { read: { value: () => value } });
