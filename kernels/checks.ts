@@ -29,6 +29,12 @@ export function checkPositiveInteger(who: string, name: string, value: unknown, 
   return fail(who, `${name} must be a positive integer; received ${show(value)}; ${usual} is usual`);
 }
 
+/** A finite number that is at least `least`. */
+export function checkAtLeast(who: string, name: string, value: unknown, least: number, usual: string): number {
+  if (typeof value === 'number' && value >= least && Number.isFinite(value)) return value;
+  return fail(who, `${name} must be a finite number of at least ${least}; received ${show(value)}; ${usual}`);
+}
+
 export function checkBoolean(who: string, name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
   return fail(who, `${name} must be true or false; received ${show(value)}`);

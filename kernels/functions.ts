@@ -3,12 +3,14 @@
  * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
  * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
  */
-import { reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, mul, ones, reshape, stack, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
+import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
 import { checkAxes, checkAxis, checkEpsilon, checkGroups, checkInput, checkOneOf, checkParameter } from './checks.ts';
+import { constant } from './constant.ts';
 import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
-import { type Affine, normalize, normalizeWithMoments, row, scaleShift } from './ops.ts';
+import { type Affine, moments, normalize, normalizeWith, normalizeWithMoments, row, scaleShift } from './ops.ts';
 import { maskedMoments } from './reference.ts';
-import { batchView, groupView, rowView, type View, withLast } from './view.ts';
+import { batchView, groupView, rowView, sampleView, type View, withLast } from './view.ts';
 
 export const EPSILON_PLACEMENTS = ['inside', 'outside', 'floor'] as const satisfies readonly EpsilonPlacement[];
 
@@ -242,4 +244,52 @@ export function normalizePerChannel(
 /** For layers: y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
 export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
   return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
+}
+
+/**
+ * For layers: as `normalizePerChannel`, with xHat r + d in place of xHat, where `correct` gives r and d [channels] from the
+ * moments of x. Both are constants to every gradient.
+ */
+export function renormalizePerChannel(
+  x: Tensor,
+  axis: number,
+  { gamma, beta }: AffineOptions,
+  epsilon: number,
+  correct: (moments: Tensor) => readonly [r: Tensor, d: Tensor],
+): Tensor {
+  return withLast(x, [axis], (x) => {
+    const view = batchView(x.shape);
+    const statistics = constant(() => moments(x, view));
+    const [r, d] = correct(statistics);
+    const shift = gamma ? mul(gamma, d) : d;
+    return normalizeWith(x, statistics, gamma ? mul(gamma, r) : r, beta ? add(shift, beta) : shift, {
+      ...centred(epsilon),
+      view,
+    });
+  });
+}
+
+/**
+ * For layers: a blend of statistics per example and channel; gamma and beta default to ones and zeros.
+ *
+ * @param moving mean and variance [channels] that stand for the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, channels], if they take part; off the tape
+ */
+export function blendPerChannel<P extends string, Values extends BlendValues>(
+  x: Tensor,
+  axis: number,
+  { gamma, beta, ...others }: AffineOptions & Tensors<P>,
+  moving: readonly Tensor[] | undefined,
+  form: Blend<P | 'gamma' | 'beta', Values>,
+  useBatch?: (moments: Tensor) => void,
+): Tensor {
+  const c = x.shape[axis] as number;
+  const all = { gamma: gamma ?? ones([c]), beta: beta ?? zeros([c]), ...others } as Tensors<P | 'gamma' | 'beta'>;
+  const given = moving && constant(() => reshape(stack([...moving]), [2, 1, c]));
+  const useValues = ({ batch }: Values) => {
+    if (batch && !moving) useBatch?.(reshape(batch, [2, c]));
+  };
+  // Channels right after the batch stay there: each of each example is a sample of its own.
+  if (axis === 1) return blend(x, c, sampleView(x.shape), all, given, form, useValues);
+  return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, given, form, useValues));
 }

@@ -52,11 +52,45 @@ export function normalize(
     }
     return y;
   }
+  return differentiable(x, gamma, beta, attrs, () => {
+    const [y, moments] = normalizeForward(x, gamma, beta, attrs) as [Tensor, Tensor];
+    useMoments?.(moments);
+    return [y, moments];
+  });
+}
+
+/**
+ * As `normalize` in its usual form, applying moments [2, n * c] of x that are known already; the gradient is the same, that
+ * of moments taken from x.
+ */
+export function normalizeWith(
+  x: Tensor,
+  moments: Tensor,
+  gamma: Optional,
+  beta: Optional,
+  attrs: NormalizeAttrs,
+): Tensor {
+  const { view, epsilon } = attrs;
+  const apply = () => {
+    const statistics = { mean: row(moments, 0), variance: row(moments, 1) };
+    return scaleShiftForward(x, { ...statistics, scale: gamma, shift: beta }, { view, epsilon });
+  };
+  if (!recording()) return apply();
+  return differentiable(x, gamma, beta, attrs, () => [apply(), moments]);
+}
+
+/** What `forward` gives, y and the moments of x, with the gradient of `normalize`. */
+function differentiable(
+  x: Tensor,
+  gamma: Optional,
+  beta: Optional,
+  attrs: NormalizeAttrs,
+  forward: () => [y: Tensor, moments: Tensor],
+): Tensor {
   const parameters = [gamma, beta].filter((t) => t !== undefined);
   const op = customGrad((...args) => {
     const save = args.pop() as GradSaveFunc;
-    const [y, moments] = normalizeForward(x, gamma, beta, attrs) as [Tensor, Tensor];
-    useMoments?.(moments);
+    const [y, moments] = forward();
     save(gamma ? [x, moments, gamma] : [x, moments]);
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
       const [dx, dgamma, dbeta] = normalizeBackward(dy, saved, parameters.length > 0, attrs);
@@ -171,7 +205,7 @@ export function scaleShift(x: Tensor, affine: Affine, view: View, epsilon = 0): 
       const by = scale && (saved.shift() as Tensor);
       const dx = by ? scaleShiftForward(dy, { scale: by }, { view, epsilon }) : clone(dy);
       if (parameters.length === 0) return dx;
-      const [dscale, dshift] = scaleShiftBackward(dy, x as Tensor, at, view);
+      const [dscale, dshift] = scaleShiftGrad(dy, x as Tensor, at, view);
       const dmean = mean && neg(by ? mul(reshape(by, dshift.shape), dshift) : dshift);
       const grads = [mean && reshape(dmean as Tensor, mean.shape), scale && reshape(dscale, scale.shape)];
       return [dx, ...grads, shift && reshape(dshift, shift.shape)].filter((t) => t !== undefined);
@@ -186,7 +220,8 @@ function scaleShiftForward(x: Tensor, affine: Affine, attrs: ScaleShiftAttrs): T
   return tidy(() => reference.scaleShift(x, affine, attrs));
 }
 
-function scaleShiftBackward(dy: Tensor, x: Tensor, mean: Optional, view: View): [dscale: Tensor, dshift: Tensor] {
+/** See `BlendAttrs`: dscale and dshift, [n, c]. */
+export function scaleShiftGrad(dy: Tensor, x: Tensor, mean: Optional, view: View): [dscale: Tensor, dshift: Tensor] {
   if (fused() && !recording()) {
     const inputs = { dy, x, mean: mean ?? zeros([view.n * view.c]) };
     return run('ScaleShiftGrad', inputs, { view }) as [Tensor, Tensor];

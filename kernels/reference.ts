@@ -153,6 +153,18 @@ export function scaleShiftGrad(dy: Tensor, x: Tensor, mean: Optional, view: View
   return [sum(mul(dy3, centred), 1), sum(dy3, 1)];
 }
 
+/** See `BlendAttrs`. */
+export function blendGrad(
+  dy: Tensor,
+  x: Tensor,
+  { mean, scale, a, b }: { mean: Tensor; scale: Tensor; a: Tensor; b: Tensor },
+  view: View,
+): Tensor {
+  const centred = sub(asView(x, view), perChannel(mean, view));
+  const throughMoments = add(mul(centred, perChannel(a, view)), perChannel(b, view));
+  return reshape(add(mul(asView(dy, view), perChannel(scale, view)), throughMoments), x.shape);
+}
+
 /** See `AverageAttrs`. */
 export function average(old: Tensor, moments: Tensor, { row, momentum }: AverageAttrs): Tensor {
   const current = reshape(slice(moments, [row, 0], [1, -1]), old.shape);

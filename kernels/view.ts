@@ -34,6 +34,11 @@ export function groupView(shape: Shape, groups: number): View {
   return { n: shape[0] as number, s: product(shape, 1, channels), c: shape[channels] as number, groups };
 }
 
+/** One statistic per example and channel where the channels come right after the batch: each is a sample of one channel. */
+export function sampleView(shape: Shape): View {
+  return { n: product(shape, 0, 2), s: product(shape, 2, shape.length), c: 1, groups: 1 };
+}
+
 /** One statistic per row of the trailing `count` axes: Layer, RMS. */
 export function rowView(shape: Shape, count: number): View {
   const rank = shape.length;

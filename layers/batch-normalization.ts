@@ -28,6 +28,10 @@ export interface BatchNormalizationArgs extends AffineArgs {
  * without channels restricts the statistics to the positions where it is true. Class name, config keys and weight names are
  * Keras's.
  *
+ * Advantages: speeds up convergence; regularizes; works well with large batches. Disadvantages: fails with small
+ * batches; does not suit recurrent networks and sequences of varying length. Best for convolutional and fully
+ * connected networks for vision.
+ *
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6.
  * Weights: gamma, beta, moving_mean, moving_variance [channels].
  *

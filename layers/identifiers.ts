@@ -41,7 +41,7 @@ export function resolve<T extends serialization.Serializable>(
   }
   return fail(
     who,
-    `${option} must be a ${kind.toLowerCase()}, its name or its saved config; received ${JSON.stringify(identifier)}; ` +
+    `${option} must be ${kind === 'Initializer' ? 'an' : 'a'} ${kind.toLowerCase()}, its name or its saved config; received ${JSON.stringify(identifier)}; ` +
       `names are ${Object.keys(named).join(', ')}`,
   );
 }

@@ -27,7 +27,19 @@ export {
   type WeightNormOptions,
   weightNorm,
 } from '../kernels/weights.ts';
+export {
+  BatchInstanceNormalization,
+  type BatchInstanceNormalizationArgs,
+  batchInstanceNormalization,
+} from './batch-instance-normalization.ts';
 export { BatchNormalization, type BatchNormalizationArgs, batchNormalization } from './batch-normalization.ts';
+export {
+  BatchRenormalization,
+  type BatchRenormalizationArgs,
+  batchRenormalization,
+  type RampSteps,
+  type RenormClipping,
+} from './batch-renormalization.ts';
 export { GroupNormalization, type GroupNormalizationArgs, groupNormalization } from './group-normalization.ts';
 export {
   InstanceNormalization,
@@ -56,4 +68,10 @@ export {
   type SpectralNormalizationArgs,
   spectralNormalization,
 } from './spectral-normalization.ts';
+export {
+  type SourceWeights,
+  SwitchableNormalization,
+  type SwitchableNormalizationArgs,
+  switchableNormalization,
+} from './switchable-normalization.ts';
 export { WeightNormalization, type WeightNormalizationArgs, weightNormalization } from './weight-normalization.ts';

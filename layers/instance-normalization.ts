@@ -16,6 +16,10 @@ export interface InstanceNormalizationArgs extends AffineArgs {
  * The same in training and inference, and at every batch size; the contrast of the input does not reach the output. Without
  * positions (rank 2) the variance is 0 and y is beta.
  *
+ * Advantages: right where the statistics of the single example matter; works well for style transfer. Disadvantages:
+ * ignores the statistics of the batch; weaker where examples must stay comparable across the batch. Best for style
+ * transfer, generative adversarial networks.
+ *
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta [channels].
  *
  * ```js

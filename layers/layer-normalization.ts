@@ -19,6 +19,10 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * The same in training and inference, and at every batch size. gamma and beta have the shape of the listed axes, in the
  * order of the input. Class name, config keys and weight names are Keras's.
  *
+ * Advantages: independent of the batch size; works well in recurrent networks and transformers; suits sequences.
+ * Disadvantages: costs more computation than batch normalization; less effective in convolutional layers. Best for
+ * transformers, recurrent networks, attention models.
+ *
  * Input and output: any shape of rank 2 to 6. Weights: gamma, beta.
  *
  * ```js

@@ -22,6 +22,9 @@ const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, 
  * The companion of weight normalization, which gives the scale. `trainable: false` means inference mode and a frozen average,
  * also in a training call.
  *
+ * Advantages: cheap to compute; prevents a shift of the mean. Disadvantages: does not normalize the variance, so it
+ * is less robust on complex data. Best for large models where the variance need not be normalized.
+ *
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: beta, moving_mean
  * [channels].
  *

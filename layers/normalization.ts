@@ -125,7 +125,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   }
 
   /** Adds weights beside gamma and beta. */
-  protected buildState(_sizes: number[]): void {
+  protected buildState(_sizes: number[], _rank: number): void {
     // Most classes have none.
   }
 
@@ -163,9 +163,16 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const add = (name: string, { initializer, regularizer, constraint }: Parameter) =>
       this.addWeight(name, sizes, 'float32', initializer, regularizer, true, constraint);
     const { gamma, beta } = this.parameters;
-    if (this.scale && gamma) this.gamma = add(this.gammaName, gamma);
-    if (this.center) this.beta = add('beta', beta);
-    this.buildState(sizes);
+    try {
+      if (this.scale && gamma) this.gamma = add(this.gammaName, gamma);
+      if (this.center) this.beta = add('beta', beta);
+      this.buildState(sizes, shape.length);
+    } catch (error) {
+      // An initializer failed: no weight stays, and the layer is as it was before.
+      for (const weight of this.weights) weight.dispose();
+      Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
+      throw error;
+    }
     this.built = true;
   }
 
@@ -174,17 +181,26 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       this.invokeCallHook(inputs, kwargs);
       const x = checkInput(this.getClassName(), Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
       const training = kwargs?.training === true && !this.frozen;
-      const project = (weight: LayerVariable | undefined): Tensor | undefined => {
+      // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
+      const constrained = (weight: LayerVariable | undefined) => {
         const constraint = weight?.constraint;
-        if (!constraint) return weight?.read();
-        // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
-        const projected = constraint.apply(weight.read());
-        if (!training) return projected;
-        weight.write(projected);
-        return weight.read();
+        return constraint ? this.project(weight, (value) => constraint.apply(value), training) : weight?.read();
       };
-      return this.normalize(x, project(this.gamma), project(this.beta), { training, kwargs });
+      return this.normalize(x, constrained(this.gamma), constrained(this.beta), { training, kwargs });
     });
+  }
+
+  /** The value of a weight after `onto`, which is written back in training. */
+  protected project(weight: LayerVariable, onto: (value: Tensor) => Tensor, training: boolean): Tensor {
+    const projected = onto(weight.read());
+    if (!training) return projected;
+    weight.write(projected);
+    return weight.read();
+  }
+
+  /** Fails before the weights are there. */
+  protected checkBuilt(what: string): void {
+    if (!this.built) fail(this.getClassName(), `${what} has no weights to read yet; call or build the layer first`);
   }
 
   /** The axis of the channels counted from the front. */
@@ -197,15 +213,21 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     weight.write(average(weight.read(), moments, { row, momentum: this.momentum }));
   }
 
+  /** The weights that training adjusts, where there are such. */
+  protected get ownParameters(): readonly (LayerVariable | undefined)[] {
+    return [this.gamma, this.beta];
+  }
+
   /** Frozen layers do not change their weights: `trainable` is false, or that of every weight which could be trained. */
   protected get frozen(): boolean {
-    const own = [this.gamma, this.beta].filter((weight) => weight !== undefined);
+    const own = this.ownParameters.filter((weight) => weight !== undefined);
     return !this.trainable || (own.length > 0 && own.every((weight) => !weight.trainable));
   }
 
   /** All options that the constructor takes; a class adds its own. */
   override getConfig(): serialization.ConfigDict {
-    const config: serialization.ConfigDict = { axis: this.axis, center: this.center };
+    const axis = Array.isArray(this.axis) ? [...this.axis] : this.axis;
+    const config: serialization.ConfigDict = { axis, center: this.center };
     for (const name of this.numbers) config[name] = this[name];
     if (this.parameters.gamma) config.scale = this.scale;
     for (const [name, parameter] of Object.entries(this.parameters)) {

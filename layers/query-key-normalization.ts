@@ -94,6 +94,10 @@ export interface QKNormalizationArgs extends ScaleArgs {
  *
  * qHat kHat^T are the logits: softmax follows without the usual division by sqrt(width). g is one number for all heads.
  *
+ * Advantages: keeps attention logits bounded, so that softmax does not saturate; better translation from little data.
+ * Disadvantages: needs a typical sequence length to start its scale; serves attention alone. Best for transformers,
+ * above all on small data.
+ *
  * Inputs: [query, key], [batch, ..., width] each, of rank 2 to 6 and the same width. Outputs: [qHat, kHat], of the same
  * shapes. Weights: g []. Masks end here: an attention mask is an input of what follows.
  *

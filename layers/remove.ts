@@ -7,7 +7,7 @@ import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-l
 import { fail } from '../kernels/checks.ts';
 import { SpectralNormalization } from './spectral-normalization.ts';
 import { WeightNormalization } from './weight-normalization.ts';
-import { copied } from './wrapped.ts';
+import { copied, nameOf } from './wrapped.ts';
 import type { KernelWrapper } from './wrapper.ts';
 
 type Layer = layers.Layer;
@@ -96,7 +96,7 @@ function plainWeights(model: LayersModel, wrapped: readonly KernelWrapper[]): Re
   for (const wrapper of wrapped) {
     for (const weight of wrapper.weights) if (!wrapper.layer.weights.includes(weight)) own.add(weight);
     for (const [name, kernel] of Object.entries(wrapper.effectiveKernels())) {
-      const { originalName } = wrapper.layer.weights.find((w) => w.originalName.endsWith(`/${name}`)) as LayerVariable;
+      const { originalName } = wrapper.layer.weights.find((weight) => nameOf(weight) === name) as LayerVariable;
       kernels[originalName] = kernel;
     }
   }

@@ -25,6 +25,10 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  * max(sqrt(mean(x^2)), epsilon). The same in training and inference. gamma and beta have the shape of the listed axes. With
  * `center: false` and 'inside' the layer is Keras's, and its saved config loads there; a config without `center` is Keras's.
  *
+ * Advantages: a cheaper layer normalization; saves computation by not subtracting a mean; suits large models.
+ * Disadvantages: without a mean subtracted, some tasks become unstable. Best for transformers and large models where
+ * efficiency counts.
+ *
  * Input and output: any shape of rank 2 to 6. Weights: scale (gamma), beta.
  *
  * ```js

@@ -5,6 +5,7 @@
 import { serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
+import { type Constraint, describe } from './identifiers.ts';
 import { savedOptions } from './options.ts';
 
 /** A layer, or what `getConfig` and Keras save of one. */
@@ -37,11 +38,26 @@ export function resolveLayer(who: string, layer: unknown, customObjects: seriali
   return fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict))) as layers.Layer;
 }
 
+/** What `getConfig` writes of a wrapped layer. */
+export function described(layer: layers.Layer): serialization.ConfigDict {
+  const config = layer.getConfig();
+  const { depthMultiplier, depthwiseConstraint } = layer as unknown as Described;
+  // TensorFlow.js forgets the one of separable, and saves the regularizer for the other of depthwise convolutions.
+  if (depthMultiplier !== undefined) config.depthMultiplier = depthMultiplier;
+  if ('depthwiseConstraint' in config) config.depthwiseConstraint = describe(depthwiseConstraint ?? undefined);
+  return { className: layer.getClassName(), config };
+}
+interface Described {
+  readonly depthMultiplier?: number;
+  readonly depthwiseConstraint?: Constraint | null;
+}
+
 /** Refuses what has no kernel of its own to normalize, or none that can be trained. */
 export function checkWrappable(who: string, layer: layers.Layer): void {
   const name = `${layer.getClassName()} '${layer.name}'`;
   const { cell, stateSize } = layer as unknown as { cell?: Properties; stateSize?: unknown };
   if ('layers' in layer) fail(who, `layer must be one layer; received the model ${name}; wrap its layers`);
+  if ('effectiveKernels' in layer) fail(who, `layer is wrapped already, in ${name}; one normalization is enough`);
   if ('layer' in layer) {
     const received = layer.getClassName();
     fail(who, `layer is itself a wrapper, ${name}; wrap the layer inside: ${received} around ${who} around the layer`);
@@ -55,7 +71,10 @@ export function checkWrappable(who: string, layer: layers.Layer): void {
   if (isA(layer, 'Conv3DTranspose')) fail(who, `${name} has no gradient in TensorFlow.js and cannot be trained`);
 }
 
-const isA = (layer: layers.Layer, className: string) => layer instanceof (classNameMap[className]?.[0] ?? Object);
+function isA(layer: layers.Layer, className: string): boolean {
+  const builtIn = classNameMap[className]?.[0];
+  return builtIn !== undefined && layer instanceof builtIn;
+}
 
 /** A kernel of a layer. */
 export interface Kernel {
@@ -79,7 +98,7 @@ const PREFIXES = {
 
 /** The kernels of a built layer. */
 export function kernelsOf(who: string, layer: layers.Layer): Kernel[] {
-  const owner = ((layer as unknown as Properties)['cell'] ?? layer) as Properties;
+  const owner = ((layer as unknown as Properties).cell ?? layer) as Properties;
   const kernels: Kernel[] = [];
   for (const [key, prefix] of Object.entries(PREFIXES)) {
     const variable = owner[key] as LayerVariable | null | undefined;
@@ -98,6 +117,14 @@ function unitAxes(layer: layers.Layer, key: string, rank: number): number[] {
   if (isA(layer, 'Conv2DTranspose')) return [rank - 2]; // [height, width, outputs, inputs]
   return [rank - 1];
 }
+
+/** The number of values along `axes`. */
+export const sizeAlong = ({ shape }: LayerVariable, axes: readonly number[]): number =>
+  axes.reduce((size, axis) => size * (shape[axis] as number), 1);
+
+/** The name that a layer gave its weight. */
+export const nameOf = ({ originalName }: LayerVariable): string =>
+  originalName.slice(originalName.lastIndexOf('/') + 1);
 
 /** A property of an object, and the value it shall have for a while. */
 export type Loan = readonly [owner: Properties, key: string, value: unknown];

@@ -10,9 +10,11 @@ import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } f
 import {
   checkWrappable,
   copied,
+  described,
   type Kernel,
   kernelsOf,
   lending,
+  nameOf,
   reading,
   resolveLayer,
   type WrappedLayer,
@@ -154,8 +156,7 @@ export abstract class KernelWrapper extends layers.Layer {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const { layer } = this;
-    return { layer: { className: layer.getClassName(), config: layer.getConfig() }, ...super.getConfig() };
+    return { layer: described(this.layer), ...super.getConfig() };
   }
 
   /** Rewrites a saved config, which Keras may have written, to options of the constructor. */
@@ -181,9 +182,6 @@ export abstract class KernelWrapper extends layers.Layer {
 }
 
 type Warn = (inputShape: Shape) => void;
-
-/** The name that the layer gave its weight. */
-const nameOf = ({ originalName }: LayerVariable) => originalName.slice(originalName.lastIndexOf('/') + 1);
 
 /**
  * Properties that are the wrapped layer's. TensorFlow.js reads and writes them on the layer it sees: the input

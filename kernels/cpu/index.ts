@@ -1,0 +1,21 @@
+/** The kernels of TensorFlow.js's cpu backend: SIMD WebAssembly on a memory of its own. Importing this registers them. */
+import type { KernelSet } from '../contract.ts';
+import { register } from '../registry.ts';
+import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
+import { host } from './host.ts';
+import { normalize, normalizeGrad } from './normalize.ts';
+
+export const cpu: KernelSet = {
+  kernels: {
+    Normalize: normalize,
+    NormalizeGrad: normalizeGrad,
+    Moments: moments,
+    ScaleShift: scaleShift,
+    ScaleShiftGrad: scaleShiftGrad,
+    BlendGrad: blendGrad,
+    Average: average,
+  },
+  supported: () => host() !== undefined,
+};
+
+register(cpu, 'cpu');

@@ -1,0 +1,138 @@
+/**
+ * `Normalize` and `NormalizeGrad`: the way of a tensor through the WebAssembly kernels. Rows, and samples that fit, go as
+ * many at a time as fill a block. The columns of a larger sample go twice, in pieces: to be summed, and to be transformed.
+ */
+import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import { PLACEMENTS, wideOf } from '../simd/kernels.ts';
+import type { View } from '../view.ts';
+import { tensor, valuesOf } from './backend.ts';
+import { freshHost, type Host } from './host.ts';
+import { pieceOf, samplesTogether, Window } from './window.ts';
+
+type Values = Float32Array;
+type Optional<T> = T | undefined;
+type Inputs<Name extends string> = Readonly<Record<Name, TensorInfo>>;
+
+export const normalize: KernelFunc = ({ inputs, backend, attrs }) => {
+  const { x, gamma, beta } = inputs as Inputs<'x'> & Partial<Inputs<'gamma' | 'beta'>>;
+  const attributes = attrs as unknown as NormalizeAttrs;
+  const { n, groups } = attributes.view;
+  const values = valuesOf(backend, x);
+  const y = new Float32Array(values.length);
+  const host = freshHost();
+  const form = describe(host, attributes, gamma && valuesOf(backend, gamma), beta && valuesOf(backend, beta), false);
+  const moments = forward(host, form, attributes.view, values, y);
+  const out = tensor(backend, x.shape, y);
+  return attributes.yOnly ? out : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
+};
+
+export const normalizeGrad: KernelFunc = ({ inputs, backend, attrs }) => {
+  const { dy, x, moments, gamma } = inputs as Inputs<'dy' | 'x' | 'moments'> & Partial<Inputs<'gamma'>>;
+  const attributes = attrs as unknown as NormalizeGradAttrs;
+  const { view, affine } = attributes;
+  const values = valuesOf(backend, x);
+  const dx = new Float32Array(values.length);
+  const host = freshHost();
+  const form = describe(host, attributes, gamma && valuesOf(backend, gamma), undefined, affine);
+  backward(host, form, view, values, valuesOf(backend, dy), dx, valuesOf(backend, moments));
+  const out = tensor(backend, x.shape, dx);
+  if (!affine) return out;
+  const dgamma = host.take(view.c);
+  const dbeta = host.take(view.c);
+  host.kernels.parameterGradients(form, dgamma, dbeta);
+  return [
+    out,
+    tensor(backend, [view.c], host.read(dgamma, view.c)),
+    tensor(backend, [view.c], host.read(dbeta, view.c)),
+  ];
+};
+
+/** Describes a normalization to the kernels; the address of the form. */
+export function describe(
+  host: Host,
+  { view, center, rescale, epsilonPlacement, epsilon }: NormalizeAttrs,
+  gamma: Optional<Values>,
+  beta: Optional<Values>,
+  affine: boolean,
+): number {
+  const { s, c, groups } = view;
+  const wide = s === 1 ? 0 : wideOf(view);
+  const gammaAt = parameter(host, gamma, c, 1);
+  const betaAt = parameter(host, beta, c, 0);
+  const form = host.take(host.kernels.formSize(c, wide, affine) / 4);
+  const placement = rescale ? PLACEMENTS[epsilonPlacement] : PLACEMENTS.none;
+  host.kernels.describe(form, s, c, groups, wide, gammaAt, betaAt, center, placement, epsilon, affine);
+  return form;
+}
+
+/** The address of c values. */
+function parameter(host: Host, values: Optional<Values>, c: number, absent: number): number {
+  const address = host.take(c);
+  if (values) host.load(address, values);
+  else host.fill(address, c, absent);
+  return address;
+}
+
+/** Fills y, if given, and returns the address of the moments [2, n * groups]. */
+export function forward(host: Host, form: number, view: View, x: Values, y: Optional<Values>): number {
+  const { kernels } = host;
+  const { n, s, c, groups } = view;
+  const size = s * c;
+  const moments = host.take(2 * n * groups);
+  const toVariance = 4 * n * groups;
+  if (x.length === 0) return moments;
+
+  const together = s === 1 ? Math.max(1, samplesTogether(n, size, 1)) : samplesTogether(n, size, 1);
+  const window = new Window(host, together ? together * size : pieceOf(size, wideOf(view), 1), x, undefined, y);
+  const { x: at, out } = window;
+  for (let i = 0; i < n; i += together || 1) {
+    const mean = moments + 4 * i * groups;
+    const variance = mean + toVariance;
+    if (together) {
+      const count = Math.min(together, n - i);
+      window.load(i * size, count * size);
+      if (s === 1) kernels.rowsForward(form, at, out, mean, variance, count * groups);
+      else kernels.columnsForward(form, at, out, mean, variance, count);
+      window.store(i * size, count * size);
+    } else {
+      kernels.clearSums(form);
+      window.read(i * size, size, (length, above) => kernels.columnMoments(form, at, length, above / wideOf(view)));
+      kernels.columnCoefficients(form, mean, variance);
+      if (y) window.rewrite(i * size, size, (length) => kernels.columnAffine(form, at, out, length));
+    }
+  }
+  return moments;
+}
+
+/** Fills dx; dgamma and dbeta stay with the form. */
+function backward(host: Host, form: number, view: View, x: Values, dy: Values, dx: Values, moments: Values): void {
+  const { kernels } = host;
+  const { n, s, c, groups } = view;
+  const size = s * c;
+  if (x.length === 0) return;
+  const means = host.take(moments.length);
+  host.load(means, moments);
+  const toVariance = 4 * n * groups;
+
+  const together = s === 1 ? Math.max(1, samplesTogether(n, size, 2)) : samplesTogether(n, size, 2);
+  const window = new Window(host, together ? together * size : pieceOf(size, wideOf(view), 2), x, dy, dx);
+  const { x: at, dy: dyAt, out } = window;
+  for (let i = 0; i < n; i += together || 1) {
+    const mean = means + 4 * i * groups;
+    const variance = mean + toVariance;
+    if (together) {
+      const count = Math.min(together, n - i);
+      window.load(i * size, count * size);
+      if (s === 1) kernels.rowsBackward(form, at, dyAt, out, mean, variance, count * groups);
+      else kernels.columnsBackward(form, at, dyAt, out, mean, variance, count);
+      window.store(i * size, count * size);
+    } else {
+      kernels.clearSums(form);
+      kernels.columnMeans(form, mean);
+      window.read(i * size, size, (length) => kernels.columnGradSums(form, at, dyAt, length));
+      kernels.columnGradCoefficients(form, variance);
+      window.rewrite(i * size, size, (length) => kernels.columnGradAffine(form, at, dyAt, out, length));
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** y = (x - mean) * scale + shift with a value per channel or per example and channel, in the fewest ops. */
+import type { Call, Value } from './backend.ts';
+import { sizeOf } from './backend.ts';
+
+type Optional = Value | undefined;
+
+export interface Parameters {
+  readonly mean?: Optional;
+  readonly scale?: Optional;
+  readonly shift?: Optional;
+}
+
+/** One op each. x is freed if the call made it. */
+export function apply(call: Call, x: Value, { mean, scale, shift }: Parameters): Value {
+  let y = x;
+  const then = (value: Value) => {
+    call.free(y);
+    y = value;
+  };
+  if (mean) then(call.sub(y, mean));
+  if (scale) then(call.mul(y, scale));
+  if (shift) then(call.add(y, shift));
+  return y;
+}
+
+/** From this size on one complicated op and the change of shape around it take less time than two simple ones. */
+const LARGE = 2 ** 20;
+
+/** For parameters [c]: batch normalization in inference is one op. */
+export function applyPerChannel(call: Call, x: Value, parameters: Parameters, c: number): Value {
+  const { mean, scale, shift } = parameters;
+  const ops = [mean, scale, shift].filter((p) => p !== undefined).length;
+  if (ops < 2 || (!isFourAxes(x, c) && sizeOf(x.shape) < LARGE)) return apply(call, x, parameters);
+  const given = { mean, scale, shift, variance: undefined };
+  const shaped = fourAxes(call, x, c);
+  const y = batchNormalize(call, shaped, given, c, 0);
+  call.free(x, shaped);
+  return y;
+}
+
+/** x as the batch normalization ops take it. */
+export function fourAxes(call: Call, x: Value, c: number): Value {
+  return isFourAxes(x, c) ? x : call.reshape(x, [sizeOf(x.shape) / c, 1, 1, c]);
+}
+const isFourAxes = ({ shape }: Value, c: number) => shape.length === 4 && shape[3] === c;
+
+/** With given statistics; x as of `fourAxes`, parameters [c]. */
+export function batchNormalize(
+  call: Call,
+  x: Value,
+  { mean, variance, scale, shift }: Parameters & { readonly variance: Optional },
+  c: number,
+  epsilon: number,
+): Value {
+  const zeros = () => call.constant(new Float32Array(c));
+  const ones = () => call.ones([c]);
+  const inputs = [x, scale ?? ones(), shift ?? zeros(), mean ?? zeros(), variance ?? ones()];
+  const [y, ...unused] = call.run('FusedBatchNormV3', inputs, { is_training: false, epsilon }, 6) as [
+    Value,
+    ...Value[],
+  ];
+  call.free(...unused);
+  return y;
+}

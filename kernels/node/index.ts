@@ -1,0 +1,23 @@
+/**
+ * Kernels for the backend 'tensorflow' of @tensorflow/tfjs-node, composed of TensorFlow ops. That package is not imported:
+ * kernels are registered under the backend's name, whether it has been loaded or is yet to come.
+ */
+import type { KernelSet } from '../contract.ts';
+import { register } from '../registry.ts';
+import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
+import { normalize, normalizeGrad } from './normalize.ts';
+
+export const node: KernelSet = {
+  kernels: {
+    Normalize: normalize,
+    NormalizeGrad: normalizeGrad,
+    Moments: moments,
+    ScaleShift: scaleShift,
+    ScaleShiftGrad: scaleShiftGrad,
+    BlendGrad: blendGrad,
+    Average: average,
+  },
+  supported: () => true,
+};
+
+register(node, 'tensorflow');

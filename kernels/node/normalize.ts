@@ -1,0 +1,69 @@
+/**
+ * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
+ * group is contiguous, columns for the rest. The formulas stand in ../contract.ts.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import { type Call, kernel } from './backend.ts';
+import * as batch from './batch.ts';
+import * as columns from './columns.ts';
+import { layerNorm } from './layer-norm-op.ts';
+import type { Route, Saved } from './route.ts';
+import * as rows from './rows.ts';
+import { factors, momentsOf, reciprocals } from './statistics.ts';
+
+type Optional<T> = T | undefined;
+type Numbers = ArrayLike<number>;
+
+function routeOf(call: Call, attrs: NormalizeAttrs): Route {
+  if (batch.serves(call, attrs)) return batch;
+  return attrs.view.s === 1 ? rows : columns;
+}
+
+interface NormalizeInputs {
+  readonly x: TensorInfo;
+  readonly gamma: Optional<TensorInfo>;
+  readonly beta: Optional<TensorInfo>;
+}
+
+export const normalize = kernel<NormalizeInputs, NormalizeAttrs>((call, inputs, attrs) => {
+  const { x, gamma, beta } = inputs;
+  const values = { x: call.input(x), gamma: call.optional(gamma), beta: call.optional(beta) };
+  const inference = layerNorm(call, values, attrs);
+  if (inference) return [call.output(inference, x.shape)];
+  const { y, mean, variance } = routeOf(call, attrs).forward(call, values, attrs);
+  const output = call.output(y, x.shape);
+  return attrs.yOnly ? [output] : [output, momentsOf(call, mean, variance)];
+});
+
+interface NormalizeGradInputs {
+  readonly dy: TensorInfo;
+  readonly x: TensorInfo;
+  readonly moments: TensorInfo;
+  readonly gamma: Optional<TensorInfo>;
+}
+
+export const normalizeGrad = kernel<NormalizeGradInputs, NormalizeGradAttrs>((call, inputs, attrs) => {
+  const { dy, x, moments, gamma } = inputs;
+  const { c } = attrs.view;
+  const route = routeOf(call, attrs);
+  const saved = savedFrom(call.backend.readSync(moments.dataId), attrs);
+  const values = { dy: call.input(dy), x: call.input(x), gamma: call.optional(gamma), saved };
+  const { dx, dgamma, dbeta } = route.backward(call, values, attrs);
+  const parameters = [dgamma, dbeta].filter((numbers) => numbers !== undefined);
+  return [call.output(dx, x.shape), ...parameters.map((numbers) => call.small(new Float32Array(numbers), [c]))];
+});
+
+function savedFrom(moments: Numbers, attrs: NormalizeAttrs): Saved {
+  const both = new Float64Array(moments);
+  const mean = both.subarray(0, both.length / 2);
+  const variance = both.subarray(both.length / 2);
+  if (!attrs.rescale) {
+    const one = new Float64Array(mean.length).fill(1);
+    return { mean, variance, r: one, k: one, rOrZero: one };
+  }
+  const r = reciprocals(variance, attrs);
+  const k = factors(variance, attrs);
+  const rOrZero = attrs.epsilonPlacement === 'floor' ? r.map((r, i) => r * (k[i] as number)) : r;
+  return { mean, variance, r, k, rOrZero };
+}

@@ -1,0 +1,90 @@
+/**
+ * Normalize where s = 1, so that each group is a row of d contiguous values: Layer, RMS, Query-Key; Group of dense
+ * features. TensorFlow sees x as [n * groups, d] where statistics meet it, and as [n, c] where gamma and beta do.
+ */
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import { applyPerChannel } from './affine.ts';
+import type { Call, Value } from './backend.ts';
+import type { Backward, Forward, Gradients, Normalized } from './route.ts';
+import { centre, centreAgain, floorOf, layoutOf, reciprocals, spread, uncentred } from './statistics.ts';
+
+export function forward(call: Call, { x, gamma, beta }: Forward, attrs: NormalizeAttrs): Normalized {
+  const { view, center, rescale } = attrs;
+  const layout = layoutOf(view);
+  const rows = call.reshape(x, layout.shape);
+  const { xc, mean, variance } = center ? centre(call, rows, layout, floorOf(attrs)) : uncentred(call, rows, layout);
+  const xHat = rescale ? call.mul(xc, spread(call, reciprocals(variance, attrs), layout)) : xc;
+  if (rescale) call.free(xc);
+  const y = applyPerChannel(call, call.reshape(xHat, [view.n, view.c]), { scale: gamma, shift: beta }, view.c);
+  return { y, mean, variance };
+}
+
+export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs): Gradients {
+  return attrs.view.groups === 1 ? wholeRows(call, inputs, attrs) : partsOfRows(call, inputs, attrs);
+}
+
+/**
+ * dx = ((D - xc k r^2 mean(D xc)) - mean(D)) r, where xc = x - mean and r = 1 / f. gamma is a weight in the means, and r
+ * one in the sum dgamma: so one product, dy xc, serves both.
+ */
+function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
+  const { view, center, rescale, affine } = attrs;
+  const layout = layoutOf(view);
+  const [rows, d] = layout.shape as [number, number];
+  const { r, k, rOrZero } = saved;
+  const dyRows = call.reshape(dy, layout.shape);
+  const xc = centred(call, x, saved, attrs);
+  const sumOf = (weights: Value, values: Value) => call.take(call.matMul(weights, values));
+
+  const product = call.mul(dyRows, xc);
+  const weights = new Float32Array(d).fill(1 / d);
+  if (gamma) {
+    const gammas = call.read(gamma);
+    for (let i = 0; i < d; i++) weights[i] = (gammas[i] as number) / d;
+  }
+  const w = call.constant(weights, [d, 1]);
+  const sums = affine && {
+    dgamma: sumOf(call.constant(r, [1, rows]), product),
+    dbeta: sumOf(call.ones([1, rows]), dyRows),
+  };
+  const meanDxc = rescale ? sumOf(product, w) : undefined;
+  const meanD = center ? call.matMul(dyRows, w) : undefined;
+  call.free(product);
+
+  let dx = dyRows;
+  const then = (value: Value) => {
+    call.free(dx);
+    dx = value;
+  };
+  if (gamma) then(call.mul(dx, gamma));
+  if (meanDxc) {
+    const slope = r.map((r, i) => (k[i] as number) * r * r * (meanDxc[i] as number));
+    const along = call.mul(xc, spread(call, slope, layout));
+    call.free(xc);
+    then(call.sub(dx, along));
+    call.free(along);
+  }
+  if (meanD) then(call.sub(dx, meanD));
+  if (rescale) then(call.mul(dx, spread(call, rOrZero, layout)));
+  return { dx, ...sums };
+}
+
+/** Several groups to a row: gamma differs between them, so D comes first, and xHat is made again for dgamma. */
+function partsOfRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
+  const { view } = attrs;
+  const { n, c } = view;
+  const dyc = call.reshape(dy, [n, c]);
+  const D = gamma ? call.mul(dyc, gamma) : dyc;
+  const { dx } = wholeRows(call, { dy: D, x, gamma: undefined, saved }, { ...attrs, affine: false });
+  if (!attrs.affine) return { dx };
+  const xHat = call.mul(centred(call, x, saved, attrs), spread(call, saved.r, layoutOf(view)));
+  const one = call.ones([1, n]);
+  const dgamma = call.take(call.matMul(one, call.mul(dyc, call.reshape(xHat, [n, c]))));
+  return { dx, dgamma, dbeta: call.take(call.matMul(one, dyc)) };
+}
+
+function centred(call: Call, x: Value, saved: Backward['saved'], attrs: NormalizeAttrs): Value {
+  const layout = layoutOf(attrs.view);
+  const shaped = call.reshape(x, layout.shape);
+  return attrs.center ? centreAgain(call, shaped, saved, layout, floorOf(attrs)) : shaped;
+}

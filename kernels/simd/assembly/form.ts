@@ -1,0 +1,85 @@
+/**
+ * What stays the same for all blocks of one normalization: its view, its parameters, its divisor, and the memory in which
+ * its kernels keep what they know between two passes. A host reserves `formSize` bytes, and describes the form in them.
+ */
+import { padded } from './lanes';
+
+/** Rows that are worked on together at most: their coefficients have a place. */
+export const MOST_ROWS = 64;
+/** Bytes of the coefficients of one row: six float32 at most. */
+export const ROW_COEFFICIENTS: usize = 24;
+
+const HEADER: usize = 128;
+const INSIDE = 0, OUTSIDE = 1, FLOOR = 2; // and 3: no division; see PLACEMENTS in kernels/simd/kernels.ts
+
+@unmanaged
+export class Form {
+  epsilon: f64;
+  placement: i32;
+  center: bool;
+  /** Whether dgamma and dbeta are wanted. */
+  affine: bool;
+  /** Of one sample: its rows, its channels, their groups, and the columns in which it is read (0: rows are normalized). */
+  s: i32;
+  c: i32;
+  groups: i32;
+  wide: i32;
+  /** [c] each, float32. */
+  gamma: usize;
+  beta: usize;
+  /** Per row or per column, float32: what the second pass applies. */
+  coefficients: usize;
+  /** Three float64 per column: what the first pass sums. */
+  sums: usize;
+  /** [c] each: dgamma and dbeta in float64, and in float32 those of `pending` rows that are not among them yet. */
+  totals: usize;
+  partial: usize;
+  pending: i32;
+
+  /** The divisor f of a group with variance v. NaN stays NaN: `max` does not hide it. */
+  divisor(v: f64): f64 {
+    if (this.placement == INSIDE) return Math.sqrt(v + this.epsilon);
+    if (this.placement == OUTSIDE) return Math.sqrt(v) + this.epsilon;
+    return this.placement == FLOOR ? max<f64>(Math.sqrt(v), this.epsilon) : 1;
+  }
+
+  /** The factor k of the term of xHat in dx. */
+  curvature(v: f64): f64 {
+    if (this.placement == INSIDE) return 1;
+    if (this.placement == OUTSIDE) return v == 0 ? 0 : this.divisor(v) / Math.sqrt(v);
+    return this.placement == FLOOR ? 1 : 0;
+  }
+
+  /** Whether dx is 0 in a group with variance v. */
+  flat(v: f64): bool {
+    return this.placement == FLOOR && Math.sqrt(v) <= this.epsilon;
+  }
+}
+
+function coefficientsSize(wide: i32): usize {
+  return wide ? padded(wide) * 4 : ROW_COEFFICIENTS * MOST_ROWS;
+}
+
+/** The bytes of a form and its memory. */
+export function formSize(c: i32, wide: i32, affine: bool): usize {
+  return HEADER + coefficientsSize(wide) + padded(wide) * 6 + (affine ? padded(c) * 6 : 0);
+}
+
+export function describe(
+  form: Form, s: i32, c: i32, groups: i32, wide: i32, gamma: usize, beta: usize,
+  center: bool, placement: i32, epsilon: f64, affine: bool,
+): void {
+  form.s = s; form.c = c; form.groups = groups; form.wide = wide;
+  form.gamma = gamma; form.beta = beta;
+  form.center = center; form.placement = placement; form.epsilon = epsilon; form.affine = affine;
+  form.coefficients = changetype<usize>(form) + HEADER;
+  form.sums = form.coefficients + coefficientsSize(wide);
+  form.totals = form.sums + padded(wide) * 6;
+  form.partial = form.totals + padded(c) * 4;
+  form.pending = 0;
+  if (affine) memory.fill(form.totals, 0, padded(c) * 6);
+}
+
+/** Where a host finds, or writes, what is known per column. */
+export function coefficientsOf(form: Form): usize { return form.coefficients; }
+export function sumsOf(form: Form): usize { return form.sums; }

@@ -1,0 +1,295 @@
+/**
+ * Normalization of rows: statistics over contiguous values, gamma and beta along them (views with s = 1).
+ *
+ * Statistics take corrected two passes: the float32 mean is only a pivot; the second pass sums the deviations d from it and
+ * their squares, so that mean = pivot + delta and variance = sum(d^2) / n - delta^2 with delta = sum(d) / n. Each pass runs
+ * over a few rows before the next begins: so the long scalar arithmetic in between is done for many rows at once.
+ */
+import { Form, MOST_ROWS, ROW_COEFFICIENTS } from './form';
+import { add, addTo, laneMask, loadLanes, mad, mul, padded, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
+
+/** Float32 lanes add up at most this much of a row, in bytes, before their sum moves on to float64. */
+const CHUNK: usize = 4096;
+/** Bytes of the rows between two passes: they stay in the first-level cache. */
+const TOGETHER: usize = 16384;
+/** Rows whose dy xHat and dy may add up in float32 before they move on to float64. */
+const FLUSH = 64;
+
+/** How many rows of so many bytes are worked on together. */
+function rowsTogether(bytes: usize): i32 {
+  return <i32>max<usize>(1, min<usize>(TOGETHER / bytes, MOST_ROWS));
+}
+
+/** The sum of a row. */
+function sum(x: usize, bytes: usize): f64 {
+  let total: f64 = 0;
+  for (const end = x + bytes; x < end;) {
+    const size = min(CHUNK, end - x), stop = x + size, stop64 = x + (size & ~63), stop16 = x + (size & ~15);
+    let s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
+    for (; x < stop64; x += 64) {
+      s0 = add(s0, v128.load(x)); s1 = add(s1, v128.load(x, 16));
+      s2 = add(s2, v128.load(x, 32)); s3 = add(s3, v128.load(x, 48));
+    }
+    for (; x < stop16; x += 16) s0 = add(s0, v128.load(x));
+    if (x < stop) s1 = add(s1, loadLanes(x, stop - x));
+    x = stop;
+    total += sumLanes(add(add(s0, s1), add(s2, s3)));
+  }
+  return total;
+}
+
+/** The sums of d and of d^2 over a row, d = x - pivot, as two float64. */
+function deviations(x: usize, bytes: usize, pivot: f32): v128 {
+  const m = f32x4.splat(pivot);
+  let total = f64x2.splat(0);
+  for (const end = x + bytes; x < end;) {
+    const size = min(CHUNK, end - x), stop = x + size, stop64 = x + (size & ~63), stop16 = x + (size & ~15);
+    let s0 = zero(), s1 = zero(), q0 = zero(), q1 = zero(), q2 = zero(), q3 = zero();
+    for (; x < stop64; x += 64) {
+      const d0 = sub(v128.load(x), m), d1 = sub(v128.load(x, 16), m);
+      const d2 = sub(v128.load(x, 32), m), d3 = sub(v128.load(x, 48), m);
+      s0 = add(s0, add(d0, d1)); s1 = add(s1, add(d2, d3));
+      q0 = mad(d0, d0, q0); q1 = mad(d1, d1, q1); q2 = mad(d2, d2, q2); q3 = mad(d3, d3, q3);
+    }
+    for (; x < stop16; x += 16) {
+      const d = sub(v128.load(x), m);
+      s0 = add(s0, d); q0 = mad(d, d, q0);
+    }
+    if (x < stop) {
+      const lanes = stop - x, d = v128.and(sub(loadLanes(x, lanes), m), laneMask(lanes));
+      s1 = add(s1, d); q1 = mad(d, d, q1);
+    }
+    x = stop;
+    total = f64x2.add(total, sumLanes2(add(s0, s1), add(add(q0, q1), add(q2, q3))));
+  }
+  return total;
+}
+
+/**
+ * y = ((x - pivot) * scale + shift) * gamma + beta along a row.
+ *
+ * @param coefficients pivot, scale, shift
+ */
+function apply(x: usize, y: usize, bytes: usize, gamma: usize, beta: usize, coefficients: usize): void {
+  const m = v128.load_splat<f32>(coefficients), a = v128.load_splat<f32>(coefficients, 4);
+  const b = v128.load_splat<f32>(coefficients, 8), bytes32 = bytes & ~31, bytes16 = bytes & ~15;
+  let i: usize = 0;
+  for (; i < bytes32; i += 32) {
+    const h0 = mad(sub(v128.load(x + i), m), a, b), h1 = mad(sub(v128.load(x + i, 16), m), a, b);
+    v128.store(y + i, mad(h0, v128.load(gamma + i), v128.load(beta + i)));
+    v128.store(y + i, mad(h1, v128.load(gamma + i, 16), v128.load(beta + i, 16)), 16);
+  }
+  if (i < bytes16) {
+    const h = mad(sub(v128.load(x + i), m), a, b);
+    v128.store(y + i, mad(h, v128.load(gamma + i), v128.load(beta + i)));
+    i += 16;
+  }
+  if (i < bytes) {
+    const lanes = bytes - i, h = mad(sub(loadLanes(x + i, lanes), m), a, b);
+    storeLanes(y + i, mad(h, loadLanes(gamma + i, lanes), loadLanes(beta + i, lanes)), lanes);
+  }
+}
+
+/**
+ * y = (x - mean) / f * gamma + beta per row; row r is of group r % groups.
+ *
+ * @param x [rows, c / groups]; may be y
+ * @param y the same, or 0: the moments only
+ * @param mean variance [rows] each, written
+ */
+export function rowsForward(form: Form, x: usize, y: usize, mean: usize, variance: usize, rows: i32): void {
+  const center = form.center, all = <usize>form.c << 2, bytes = all / form.groups, size = <f64>(bytes >> 2);
+  const end = x + bytes * rows, block = bytes * rowsTogether(bytes);
+  let g: usize = 0;
+  while (x < end) {
+    const stop = min(x + block, end);
+    let k = form.coefficients;
+    if (center) {
+      for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS) store<f32>(k, <f32>(sum(p, bytes) / size));
+    }
+    k = form.coefficients;
+    for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS, mean += 4, variance += 4) {
+      const pivot: f32 = center ? load<f32>(k) : 0, d = deviations(p, bytes, pivot);
+      const delta = center ? f64x2.extract_lane(d, 0) / size : 0;
+      // Rounding may leave a little less than nothing, of which there is no root.
+      const v = max<f64>(f64x2.extract_lane(d, 1) / size - delta * delta, 0), r = 1 / form.divisor(v);
+      store<f32>(mean, <f32>(<f64>pivot + delta));
+      store<f32>(variance, <f32>v);
+      store<f32>(k, pivot); store<f32>(k, <f32>r, 4); store<f32>(k, <f32>(-delta * r), 8);
+    }
+    k = form.coefficients;
+    if (y) {
+      for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS, y += bytes) {
+        apply(p, y, bytes, form.gamma + g, form.beta + g, k);
+        if ((g += bytes) == all) g = 0;
+      }
+    }
+    x = stop;
+  }
+}
+
+/**
+ * Writes what the gradient of a row needs, six float32, with r = 1 / f and delta what float32 lost of the mean:
+ *
+ *   mean, scale = r, shift = -delta r                             xHat = (x - mean) scale + shift
+ *   w = r, a = -k mean(D xHat) r^2, b = -mean(D) r - delta a      dx = D w + (x - mean) a + b
+ *
+ * where D = gamma dy; w, a and b are 0 where dx is.
+ */
+function gradCoefficients(
+  form: Form, x: usize, dy: usize, gamma: usize, bytes: usize, mean: f32, v: f64, coefficients: usize,
+): void {
+  const m = f32x4.splat(mean), toDy = dy - x, toGamma = gamma - x;
+  let sumD: f64 = 0, sumDd: f64 = 0, sumd: f64 = 0;
+  for (const end = x + bytes; x < end;) {
+    const size = min(CHUNK, end - x), stop = x + size, stop32 = x + (size & ~31), stop16 = x + (size & ~15);
+    let s0 = zero(), s1 = zero(), p0 = zero(), p1 = zero(), e0 = zero(), e1 = zero();
+    for (; x < stop32; x += 32) {
+      const d0 = sub(v128.load(x), m), d1 = sub(v128.load(x, 16), m);
+      const D0 = mul(v128.load(x + toDy), v128.load(x + toGamma));
+      const D1 = mul(v128.load(x + toDy, 16), v128.load(x + toGamma, 16));
+      s0 = add(s0, D0); s1 = add(s1, D1); e0 = add(e0, d0); e1 = add(e1, d1);
+      p0 = mad(D0, d0, p0); p1 = mad(D1, d1, p1);
+    }
+    if (x < stop16) {
+      const d = sub(v128.load(x), m), D = mul(v128.load(x + toDy), v128.load(x + toGamma));
+      s0 = add(s0, D); e0 = add(e0, d); p0 = mad(D, d, p0);
+      x += 16;
+    }
+    if (x < stop) {
+      const lanes = stop - x, d = v128.and(sub(loadLanes(x, lanes), m), laneMask(lanes));
+      const D = mul(loadLanes(x + toDy, lanes), loadLanes(x + toGamma, lanes));
+      s1 = add(s1, D); e1 = add(e1, d); p1 = mad(D, d, p1);
+    }
+    x = stop;
+    sumD += sumLanes(add(s0, s1)); sumDd += sumLanes(add(p0, p1)); sumd += sumLanes(add(e0, e1));
+  }
+  const size = <f64>(bytes >> 2), r = 1 / form.divisor(v);
+  const delta = form.center ? sumd / size : 0, meanD = form.center ? sumD / size : 0;
+  const meanDxHat = (sumDd - delta * sumD) * r / size;
+  const w = form.flat(v) ? 0 : r;
+  const a = -form.curvature(v) * meanDxHat * r * w;
+  store<f32>(coefficients, mean);
+  store<f32>(coefficients, <f32>r, 4);
+  store<f32>(coefficients, <f32>(-delta * r), 8);
+  store<f32>(coefficients, <f32>w, 12);
+  store<f32>(coefficients, <f32>a, 16);
+  store<f32>(coefficients, <f32>(-meanD * w - delta * a), 20);
+}
+
+/** Along one row, dx from its coefficients. */
+function gradApply(x: usize, dy: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize): void {
+  const m = v128.load_splat<f32>(coefficients), w = v128.load_splat<f32>(coefficients, 12);
+  const a = v128.load_splat<f32>(coefficients, 16), b = v128.load_splat<f32>(coefficients, 20);
+  const bytes16 = bytes & ~15;
+  let i: usize = 0;
+  for (; i < bytes16; i += 16) {
+    const D = mul(v128.load(dy + i), v128.load(gamma + i));
+    v128.store(dx + i, mad(D, w, mad(sub(v128.load(x + i), m), a, b)));
+  }
+  if (i < bytes) {
+    const lanes = bytes - i, D = mul(loadLanes(dy + i, lanes), loadLanes(gamma + i, lanes));
+    storeLanes(dx + i, mad(D, w, mad(sub(loadLanes(x + i, lanes), m), a, b)), lanes);
+  }
+}
+
+/** Along one row, dgamma += dy xHat, dbeta += dy. */
+function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, dgamma: usize, dbeta: usize): void {
+  const m = v128.load_splat<f32>(coefficients), scale = v128.load_splat<f32>(coefficients, 4);
+  const shift = v128.load_splat<f32>(coefficients, 8), bytes16 = bytes & ~15;
+  let i: usize = 0;
+  for (; i < bytes16; i += 16) {
+    const g = v128.load(dy + i), h = mad(sub(v128.load(x + i), m), scale, shift);
+    v128.store(dgamma + i, mad(g, h, v128.load(dgamma + i)));
+    v128.store(dbeta + i, add(g, v128.load(dbeta + i)));
+  }
+  if (i < bytes) {
+    const lanes = bytes - i, g = loadLanes(dy + i, lanes), h = mad(sub(loadLanes(x + i, lanes), m), scale, shift);
+    storeLanes(dgamma + i, mad(g, h, loadLanes(dgamma + i, lanes)), lanes);
+    storeLanes(dbeta + i, add(g, loadLanes(dbeta + i, lanes)), lanes);
+  }
+}
+
+/** `gradApply` and `sumParameters` along two neighbouring rows, which share each access to gamma, dgamma and dbeta. */
+function gradApplyPair(
+  x: usize, dy: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, dgamma: usize, dbeta: usize,
+): void {
+  const m0 = v128.load_splat<f32>(coefficients), m1 = v128.load_splat<f32>(coefficients, 24);
+  const scale0 = v128.load_splat<f32>(coefficients, 4), scale1 = v128.load_splat<f32>(coefficients, 28);
+  const shift0 = v128.load_splat<f32>(coefficients, 8), shift1 = v128.load_splat<f32>(coefficients, 32);
+  const w0 = v128.load_splat<f32>(coefficients, 12), w1 = v128.load_splat<f32>(coefficients, 36);
+  const a0 = v128.load_splat<f32>(coefficients, 16), a1 = v128.load_splat<f32>(coefficients, 40);
+  const b0 = v128.load_splat<f32>(coefficients, 20), b1 = v128.load_splat<f32>(coefficients, 44);
+  const bytes16 = bytes & ~15, x1 = x + bytes, dy1 = dy + bytes, dx1 = dx + bytes, tail = bytes - bytes16;
+  if (tail) {
+    sumParameters(x + bytes16, dy + bytes16, tail, coefficients, dgamma + bytes16, dbeta + bytes16);
+    sumParameters(x1 + bytes16, dy1 + bytes16, tail, coefficients + ROW_COEFFICIENTS, dgamma + bytes16, dbeta + bytes16);
+    gradApply(x + bytes16, dy + bytes16, dx + bytes16, tail, gamma + bytes16, coefficients);
+    gradApply(x1 + bytes16, dy1 + bytes16, dx1 + bytes16, tail, gamma + bytes16, coefficients + ROW_COEFFICIENTS);
+  }
+  for (let i: usize = 0; i < bytes16; i += 16) {
+    const g0 = v128.load(dy + i), g1 = v128.load(dy1 + i), ga = v128.load(gamma + i);
+    const d0 = sub(v128.load(x + i), m0), d1 = sub(v128.load(x1 + i), m1);
+    v128.store(dgamma + i, mad(g0, mad(d0, scale0, shift0), mad(g1, mad(d1, scale1, shift1), v128.load(dgamma + i))));
+    v128.store(dbeta + i, add(add(g0, g1), v128.load(dbeta + i)));
+    v128.store(dx + i, mad(mul(g0, ga), w0, mad(d0, a0, b0)));
+    v128.store(dx1 + i, mad(mul(g1, ga), w1, mad(d1, a1, b1)));
+  }
+}
+
+/** totals += partial, partial = 0. */
+function flush(form: Form): void {
+  const size = padded(form.c) << 1, partial = form.partial;
+  for (let i: usize = 0; i < size; i += 16) {
+    addTo(form.totals + (i << 1), v128.load(partial + i));
+    v128.store(partial + i, zero());
+  }
+  form.pending = 0;
+}
+
+/**
+ * dx per row; and, if `form.affine`, dgamma and dbeta added up. Row r is of group r % groups.
+ *
+ * @param x dy dx [rows, c / groups] each; dx may be dy
+ * @param mean variance [rows] each, as `rowsForward` wrote them
+ */
+export function rowsBackward(
+  form: Form, x: usize, dy: usize, dx: usize, mean: usize, variance: usize, rows: i32,
+): void {
+  const affine = form.affine, groups = form.groups, gamma = form.gamma, all = <usize>form.c << 2, bytes = all / groups;
+  const together = rowsTogether(2 * bytes), end = x + bytes * rows;
+  const dgamma = form.partial, dbeta = dgamma + padded(form.c);
+  let g: usize = 0;
+  while (x < end) {
+    const stop = min(x + bytes * together, end), toDy = dy - x;
+    let k = form.coefficients, first = g;
+    for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS, mean += 4, variance += 4) {
+      gradCoefficients(form, p, p + toDy, gamma + g, bytes, load<f32>(mean), <f64>load<f32>(variance), k);
+      if ((g += bytes) == all) g = 0;
+    }
+    k = form.coefficients;
+    if (affine && groups == 1) {
+      for (const pairs = stop - bytes; x < pairs; k += 2 * ROW_COEFFICIENTS) {
+        gradApplyPair(x, dy, dx, bytes, gamma, k, dgamma, dbeta);
+        x += 2 * bytes; dy += 2 * bytes; dx += 2 * bytes;
+      }
+    }
+    for (; x < stop; x += bytes, dy += bytes, dx += bytes, k += ROW_COEFFICIENTS) {
+      if (affine) sumParameters(x, dy, bytes, k, dgamma + first, dbeta + first);
+      gradApply(x, dy, dx, bytes, gamma + first, k);
+      if ((first += bytes) == all) first = 0;
+    }
+    form.pending += together;
+    if (affine && form.pending >= FLUSH * groups) flush(form);
+  }
+}
+
+/** Writes what was added up, [c] each, as float32. */
+export function parameterGradients(form: Form, dgamma: usize, dbeta: usize): void {
+  flush(form);
+  const totals = form.totals, next = padded(form.c) << 1;
+  for (let i: usize = 0, end = <usize>form.c << 2; i < end; i += 4) {
+    store<f32>(dgamma + i, <f32>load<f64>(totals + (i << 1)));
+    store<f32>(dbeta + i, <f32>load<f64>(totals + next + (i << 1)));
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Compiles assembly/ and writes module.ts, the binary as text; with --check, compares instead and fails if they differ.
+ * Memory is imported, and nothing in the module has a place in it: no data, no stack, no globals.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const target = new URL('module.ts', import.meta.url);
+
+const files = {};
+const { error, stderr } = await asc.main(
+  [
+    'assembly/index.ts',
+    '--outFile=module.wasm',
+    '--textFile=module.wat',
+    '-O3',
+    '--noAssert',
+    '--runtime=stub',
+    '--enable=simd',
+    '--importMemory',
+    '--noExportMemory',
+    '--initialMemory=1',
+    '--maximumMemory=65536',
+  ],
+  {
+    readFile: (name) => {
+      try {
+        return readFileSync(`${folder}/${name}`, 'utf8');
+      } catch {
+        return null; // asc asks for several candidates of each name
+      }
+    },
+    writeFile: (name, contents) => {
+      files[name] = contents;
+    },
+    listFiles: () => [],
+  },
+);
+if (error) throw new Error(`${error.message}\n${stderr}`);
+const stray = files['module.wat'].match(/^ \((data|global|table|start)\b.*/m);
+if (stray) throw new Error(`The module must own nothing, but has: ${stray[0].trim()}`);
+
+const text = `// Generated from assembly/ by build.mjs. Do not edit.\nexport const binary =\n  '${Buffer.from(files['module.wasm']).toString('base64')}';\n`;
+if (!process.argv.includes('--check')) {
+  writeFileSync(target, text);
+  console.log(`module.ts: ${files['module.wasm'].length} bytes of WebAssembly`);
+} else if (readFileSync(target, 'utf8') !== text) {
+  console.error('kernels/simd/module.ts is not what kernels/simd/assembly compiles to: run build.mjs');
+  process.exitCode = 1;
+}

@@ -1,0 +1,85 @@
+/**
+ * The WebAssembly module: its exports, typed, and its instantiation on a host's memory. All arithmetic of the backends
+ * that use it is there; a host places values in memory. What each kernel computes is said in assembly/.
+ */
+import type { View } from '../view.ts';
+import { binary } from './module.ts';
+
+/** In bytes; also of an array of float64 where the kernel says so. Sizes are in values. */
+type Address = number;
+
+export interface Kernels {
+  formSize(c: number, wide: number, affine: boolean): number;
+  describe(
+    form: Address,
+    s: number,
+    c: number,
+    groups: number,
+    wide: number,
+    gamma: Address,
+    beta: Address,
+    center: boolean,
+    placement: number,
+    epsilon: number,
+    affine: boolean,
+  ): void;
+
+  rowsForward(form: Address, x: Address, y: Address, mean: Address, variance: Address, rows: number): void;
+  rowsBackward(
+    form: Address,
+    x: Address,
+    dy: Address,
+    dx: Address,
+    mean: Address,
+    variance: Address,
+    rows: number,
+  ): void;
+  columnsForward(form: Address, x: Address, y: Address, mean: Address, variance: Address, n: number): void;
+  columnsBackward(
+    form: Address,
+    x: Address,
+    dy: Address,
+    dx: Address,
+    mean: Address,
+    variance: Address,
+    n: number,
+  ): void;
+  parameterGradients(form: Address, dgamma: Address, dbeta: Address): void;
+
+  clearSums(form: Address): void;
+  columnMoments(form: Address, x: Address, size: number, rows: number): void;
+  columnCoefficients(form: Address, mean: Address, variance: Address): void;
+  columnMeans(form: Address, mean: Address): void;
+  columnGradCoefficients(form: Address, variance: Address): void;
+
+  columnAffine(form: Address, x: Address, y: Address, size: number): void;
+  columnGradSums(form: Address, x: Address, dy: Address, size: number): void;
+  columnGradAffine(form: Address, x: Address, dy: Address, dx: Address, size: number): void;
+  coefficientsOf(form: Address): Address;
+  sumsOf(form: Address): Address;
+}
+
+/** Where epsilon stands, as the kernels number it; 'none': nothing is divided. */
+export const PLACEMENTS = { inside: 0, outside: 1, floor: 2, none: 3 } as const;
+
+/** The kernels on `memory`; undefined where WebAssembly, its SIMD or its compilation without waiting is refused. */
+export function instantiate(memory: WebAssembly.Memory): Kernels | undefined {
+  try {
+    const bytes = Uint8Array.from(atob(binary), (character) => character.charCodeAt(0));
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+    return exports as unknown as Kernels;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Values from one array per column to the next. */
+export const padded = (columns: number) => Math.ceil(columns / 4) * 4;
+
+/** The columns in which kernels see a sample [s, c]: enough multiples of c to fill their lanes, if there are the rows. */
+export function wideOf({ s, c }: View): number {
+  if (c === 0) return 0;
+  let copies = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;
+  while (copies * c < 16) copies *= 2;
+  return Math.min(copies, s) * c;
+}

@@ -1,0 +1,199 @@
+/**
+ * What is used of TensorFlow.js's WebGL backend, and `Gpu`: the textures and draws of one kernel call. Nothing here knows
+ * what is computed. TensorFlow.js's programs know shapes, and compile anew for many of them; here every tensor is given
+ * to the backend as a scalar (which it never reorders) with a texture of stated size, so that a program serves all shapes.
+ */
+import {
+  type DataId,
+  engine,
+  env,
+  getKernel,
+  type KernelBackend,
+  type KernelFunc,
+  type NamedAttrMap,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+import { fetches } from './glsl.ts';
+import { samePacking } from './layout.ts';
+
+/** The part of `MathBackendWebGL` that is used. */
+export interface WebGLPort {
+  readonly texData: { get(dataId: DataId): TextureData };
+  readonly gpgpu: { readonly gl: { isContextLost(): boolean } };
+  runWebGLProgram(
+    program: Program,
+    inputs: TensorInfo[],
+    outputDtype: 'float32',
+    customUniformValues?: number[][],
+    preventEagerUnpackingOfOutput?: boolean,
+    customTexShape?: [number, number],
+  ): TensorInfo;
+  packTensor(input: TensorInfo): TensorInfo;
+  uploadToGPU(dataId: DataId): void;
+  disposeIntermediateTensorInfo(info: TensorInfo): void;
+}
+
+interface TextureData {
+  shape: number[];
+  isPacked?: boolean;
+  readonly texture?: unknown;
+  /** In values: twice the texels, if packed. */
+  readonly texShape: [height: number, width: number];
+}
+
+interface Program {
+  readonly variableNames: string[];
+  readonly outputShape: number[];
+  readonly userCode: string;
+  readonly customUniforms: { name: string; type: 'int' | 'float' }[];
+  readonly packedInputs: boolean;
+  readonly packedOutput: boolean;
+  readonly enableShapeUniforms: boolean;
+  readonly outPackingScheme: number;
+}
+
+/** Of `PackingScheme`: the one under which `runWebGLProgram` takes the size of the output's texture as it is given. */
+const DENSE = 0;
+
+/** A packed tensor, and the size of its texture in texels. */
+export interface Texture {
+  readonly info: TensorInfo;
+  readonly height: number;
+  readonly width: number;
+}
+export type Size = Pick<Texture, 'height' | 'width'>;
+
+/** A texture for so many texels: nearly square, and even, since fragments are shaded in blocks of 2 x 2. */
+export function sizeFor(texels: number): Size {
+  const width = 2 * Math.ceil(Math.sqrt(texels) / 2);
+  return { width, height: Math.ceil(texels / width) };
+}
+
+export interface Draw {
+  /** For messages. */
+  readonly name: string;
+  readonly source: string;
+  /** By the names that the source gives them; those that are undefined are absent. */
+  readonly textures: Readonly<Record<string, Texture | undefined>>;
+  readonly integers: Readonly<Record<string, number>>;
+  readonly floats?: Readonly<Record<string, number>>;
+  readonly size: Size;
+}
+
+export class Gpu {
+  readonly #backend: WebGLPort;
+  readonly #scratch: TensorInfo[] = [];
+
+  constructor(backend: WebGLPort) {
+    this.#backend = backend;
+  }
+
+  /** The shape that the texture of a tensor is packed as: shapes of a texture and of the tensors on it may differ. */
+  packedShape(info: TensorInfo): readonly number[] {
+    const { texture, isPacked, shape } = this.#backend.texData.get(info.dataId);
+    return texture && isPacked ? shape : info.shape;
+  }
+
+  /** The texture of a tensor packed as `shape`, brought about if need be. */
+  texture(info: TensorInfo, shape: readonly number[]): Texture {
+    const { texData } = this.#backend;
+    const data = texData.get(info.dataId);
+    if (!data.texture) {
+      data.isPacked = true;
+      data.shape = info.shape;
+      this.#backend.uploadToGPU(info.dataId);
+    }
+    const { dtype, dataId } = info;
+    if (!data.isPacked) {
+      return this.#temporary(this.#backend.packTensor({ dataId, dtype, shape: [...shape] }));
+    }
+    if (samePacking(data.shape, shape)) return sized(info, data);
+    return this.#temporary(this.#reordered({ dataId, dtype, shape: data.shape }, shape));
+  }
+
+  #reordered(x: TensorInfo, shape: readonly number[]): TensorInfo {
+    const reshape = getKernel('Reshape', engine().backendName);
+    const backend = this.#backend as unknown as KernelBackend;
+    return reshape.kernelFunc({ inputs: { x }, backend, attrs: { shape: [...shape] } }) as TensorInfo;
+  }
+
+  #temporary(info: TensorInfo): Texture {
+    this.#scratch.push(info);
+    return sized(info, this.#backend.texData.get(info.dataId));
+  }
+
+  /** Runs a shader once for each texel of a new texture, which lives until the end of the kernel or is given away. */
+  draw({ name, source, textures, integers, floats = {}, size }: Draw): Texture {
+    const inputs = Object.entries(textures).filter((entry): entry is [string, Texture] => entry[1] !== undefined);
+    const program: Program = {
+      variableNames: inputs.map(([variable]) => variable),
+      outputShape: [],
+      userCode: inputs.map(([variable, texture]) => fetches(variable, texture, integers['columns'], source)).join('') + source,
+      customUniforms: [
+        ...Object.keys(integers).map((uniform) => ({ name: uniform, type: 'int' as const })),
+        ...Object.keys(floats).map((uniform) => ({ name: uniform, type: 'float' as const })),
+      ],
+      packedInputs: true,
+      packedOutput: true,
+      enableShapeUniforms: true,
+      outPackingScheme: DENSE,
+    };
+    const scalars = inputs.map(([, { info }]) => ({ ...info, shape: [] }));
+    const uniforms = [...Object.values(integers), ...Object.values(floats)].map((value) => [value]);
+    if (this.#backend.gpgpu.gl.isContextLost()) fail(name, 'the WebGL context is lost');
+    try {
+      const { height, width } = size;
+      return this.#temporary(
+        this.#backend.runWebGLProgram(program, scalars, 'float32', uniforms, true, [height, width]),
+      );
+    } catch (error) {
+      return fail(name, error instanceof Error ? error.message : `${error}`, error);
+    }
+  }
+
+  /** The texture as a result of the kernel: a tensor of `shape`, whose texels are packed as `packedAs`. */
+  give({ info }: Texture, shape: number[], packedAs: readonly number[] = shape): TensorInfo {
+    const data = this.#backend.texData.get(info.dataId);
+    data.shape = [...packedAs];
+    if (samePacking(shape, packedAs)) {
+      data.shape = shape;
+      this.#scratch.splice(this.#scratch.indexOf(info), 1);
+      return { ...info, shape };
+    }
+    return this.#reordered({ ...info, shape: data.shape }, shape);
+  }
+
+  /** Frees every texture that was not given away. */
+  end(): void {
+    for (const info of this.#scratch) this.#backend.disposeIntermediateTensorInfo(info);
+  }
+}
+
+const sized = (info: TensorInfo, { texShape: [height, width] }: TextureData): Texture => ({
+  info,
+  height: Math.ceil(height / 2),
+  width: Math.ceil(width / 2),
+});
+
+function fail(program: string, why: string, cause?: unknown): never {
+  throw new Error(`tfjs-normalizations: the WebGL program '${program}' could not run: ${why}`, { cause });
+}
+
+/** Whether textures hold 16-bit floats, of at most 65504. */
+export const isHalfPrecision = (): boolean => !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
+
+type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
+
+/** A kernel as TensorFlow.js calls it. */
+export function kernel<Attrs>(
+  compute: (gpu: Gpu, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[],
+): KernelFunc {
+  return ({ inputs, attrs, backend }) => {
+    const gpu = new Gpu(backend as unknown as WebGLPort);
+    try {
+      return compute(gpu, inputs as Inputs, attrs as NamedAttrMap as Attrs);
+    } finally {
+      gpu.end();
+    }
+  };
+}

@@ -1,0 +1,22 @@
+/** The kernels of TensorFlow.js's webgl backend: fragment shaders on its packed textures. Importing this registers them. */
+import { env } from '@tensorflow/tfjs-core';
+import type { KernelSet } from '../contract.ts';
+import { register } from '../registry.ts';
+import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
+import { normalize, normalizeGrad } from './normalize.ts';
+
+export const webgl: KernelSet = {
+  kernels: {
+    Normalize: normalize,
+    NormalizeGrad: normalizeGrad,
+    Moments: moments,
+    ScaleShift: scaleShift,
+    ScaleShiftGrad: scaleShiftGrad,
+    BlendGrad: blendGrad,
+    Average: average,
+  },
+  // The shaders are written in the language of WebGL 2.
+  supported: () => env().getNumber('WEBGL_VERSION') === 2,
+};
+
+register(webgl, 'webgl');

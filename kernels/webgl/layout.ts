@@ -1,0 +1,105 @@
+/**
+ * How a packed texture holds a view. A packed tensor is a batch of matrices, 2 x 2 values to a texel, each matrix padded to
+ * whole texels; its texels follow each other row by row, whatever the width of the texture. Statistics are taken along
+ * *lines* of texels: along a texel row where a group is a row (Layer), down a texel column where it is a channel. Either
+ * way a line carries two groups side by side, its two lanes.
+ */
+import type { View } from '../view.ts';
+
+type Shape = readonly number[];
+
+interface Packing {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+const packing = (shape: Shape): Packing => ({ rows: shape.at(-2) ?? 1, columns: shape.at(-1) ?? 1 });
+
+const isEven = (size: number) => size % 2 === 0;
+const half = (size: number) => Math.ceil(size / 2);
+
+/** Whether packed tensors of these shapes, equal in size, have the same values in the same texels. */
+export function samePacking(a: Shape, b: Shape): boolean {
+  const [p, q] = [packing(a), packing(b)];
+  if (p.columns === q.columns) return p.rows === q.rows || (isEven(p.rows) && isEven(q.rows));
+  return p.rows === 1 && q.rows === 1 && isEven(p.columns) && isEven(q.columns);
+}
+
+export interface Lines {
+  readonly alongRows: boolean;
+  readonly count: number;
+  /** Texels of statistics that each line has: one, or one per texel column. */
+  readonly across: number;
+  /** In texels. */
+  readonly length: number;
+  /** After so many texels of the line ... */
+  readonly segment: number;
+  /** ... 1: the last one holds one value per lane, and padding. 0: it holds two, as all others do. */
+  readonly odd: 0 | 1;
+}
+
+export interface Layout extends Lines {
+  readonly view: View;
+  /** [batches, rows, columns]. */
+  readonly shape: [number, number, number];
+  /** Texel columns. */
+  readonly columns: number;
+  /** Rows of values, and of texels, in a batch. */
+  readonly rows: number;
+  readonly texelRows: number;
+  /** Groups, and how many texels hold a pair of each. */
+  readonly units: number;
+  readonly pairs: number;
+}
+
+/**
+ * The layout in which a tensor is worked on whose texture, if it has a packed one, is packed as `shape`: that one where
+ * every line then lies within one batch or one sample, else the view itself, for which its texels have to be reordered.
+ */
+export function layoutOf(view: View, shape: Shape): Layout {
+  const { n, s, c, groups } = view;
+  const alongRows = s === 1 && groups === 1;
+  const own = packing(shape);
+  const fits = own.columns === c && (alongRows || s % own.rows === 0);
+  const rows = fits ? own.rows : alongRows ? n : s;
+  const batches = (n * s) / rows;
+  const matrix = { batches, rows, columns: c };
+  const units = n * groups;
+  return {
+    view,
+    shape: [batches, rows, c],
+    columns: half(c),
+    rows,
+    texelRows: half(rows),
+    units,
+    pairs: half(units),
+    ...(alongRows ? rowLines(matrix) : columnLines(matrix, n)),
+  };
+}
+
+interface Matrix extends Packing {
+  readonly batches: number;
+}
+
+const rowLines = ({ batches, rows, columns }: Matrix): Lines => ({
+  alongRows: true,
+  count: batches * half(rows),
+  across: 1,
+  length: half(columns),
+  segment: half(columns),
+  odd: isEven(columns) ? 0 : 1,
+});
+
+/** Lines down the texel columns of `count` equal parts of the tensor. */
+function columnLines({ batches, rows, columns }: Matrix, count: number): Lines {
+  const length = (batches * half(rows)) / count;
+  const odd = isEven(rows) ? 0 : 1;
+  return { alongRows: false, count, across: half(columns), length, segment: odd ? half(rows) : length, odd };
+}
+
+/** Lines down the columns of the whole tensor: what sums over everything but the channels take. */
+export const wholeColumns = ({ shape: [batches, rows, columns] }: Layout): Lines =>
+  columnLines({ batches, rows, columns }, 1);
+
+/** What shaders need to know of lines. */
+export const lineUniforms = ({ across, length, segment, odd }: Lines) => ({ across, length, segment, odd });

@@ -1,0 +1,101 @@
+import { clipByValue, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { batchInstance } from '../kernels/batch-instance.ts';
+import { blendPerChannel } from '../kernels/functions.ts';
+import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
+import { type AffineArgs, type Context, Normalization } from './normalization.ts';
+import { registerLayer } from './register.ts';
+
+export interface BatchInstanceNormalizationArgs extends AffineArgs {
+  /** The share of the old value in the moving averages. Default: 0.9. */
+  momentum?: number;
+  /** Added to the variances. Default: 1e-5. */
+  epsilon?: number;
+  /** Where rho starts: 1 is batch normalization, 0 instance normalization. Default: ones. */
+  rhoInitializer?: Identifier<Initializer>;
+}
+
+/**
+ * Batch-instance normalization: each channel learns how much of batch and how much of instance normalization it takes.
+ *
+ *   y = (rho xHatBatch + (1 - rho) xHatInstance) * gamma + beta     xHat = (x - mean) / sqrt(variance + epsilon)
+ *   moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
+ *
+ * The batch's statistics are over the batch and all positions, and in inference moving averages stand for them; the
+ * instance's are over the positions of one example, always. rho, one gate per channel, is brought back to [0, 1] at the start
+ * of each training call. The paper trains rho ten times as fast as the other weights, without weight decay.
+ * `trainable: false` means inference mode and frozen averages, also in a training call.
+ *
+ * Advantages: balances statistics of the batch and of the example as needed; adapts to different vision tasks.
+ * Disadvantages: two normalizations are more complex than one; the best balance may take tuning. Best for vision
+ * tasks such as style transfer and object detection.
+ *
+ * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Without positions (rank 2) the
+ * instance's share is 0. Weights: gamma, beta, rho, moving_mean, moving_variance [channels].
+ *
+ * ```js
+ * const norm = batchInstanceNormalization({momentum: 0.99});
+ * const y = norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true});
+ * const {rho} = norm.gates(); // three numbers: where style does not matter they fall
+ * ```
+ *
+ * Nam, Kim: Batch-Instance Normalization for Adaptively Style-Invariant Neural Networks. 2018,
+ * https://arxiv.org/abs/1805.07925
+ */
+export class BatchInstanceNormalization extends Normalization {
+  static readonly className = 'BatchInstanceNormalization';
+  private readonly rhoInitializer: Initializer;
+  private rho!: LayerVariable;
+  private movingMean!: LayerVariable;
+  private movingVariance!: LayerVariable;
+
+  constructor(args: BatchInstanceNormalizationArgs = {}) {
+    super(args, { options: ['rhoInitializer'], epsilon: 1e-5, momentum: 0.9 });
+    this.rhoInitializer = resolve(this.getClassName(), 'rhoInitializer', args.rhoInitializer ?? 'ones');
+  }
+
+  protected override buildState(sizes: number[]): void {
+    const add = (name: string, initializer: Initializer, trainable: boolean) =>
+      this.addWeight(name, sizes, 'float32', initializer, undefined, trainable);
+    this.rho = add('rho', this.rhoInitializer, true);
+    this.movingMean = add('moving_mean', initializers.zeros(), false);
+    this.movingVariance = add('moving_variance', initializers.ones(), false);
+  }
+
+  protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
+    return [...super.ownParameters, this.rho];
+  }
+
+  protected override normalize(
+    x: Tensor,
+    gamma: Tensor | undefined,
+    beta: Tensor | undefined,
+    { training }: Context,
+  ): Tensor {
+    const rho = this.project(this.rho, asGate, training);
+    const moving = [this.movingMean, this.movingVariance];
+    const given = training ? undefined : moving.map((weight) => weight.read());
+    const form = batchInstance(this.epsilon);
+    return blendPerChannel(x, this.frontAxis(x.rank), { gamma, beta, rho }, given, form, (batch) => {
+      this.follow(this.movingMean, batch, 0);
+      this.follow(this.movingVariance, batch, 1);
+    });
+  }
+
+  /** rho, one number from 0 (instance) to 1 (batch) for each channel. */
+  gates(): { rho: number[] } {
+    this.checkBuilt('gates');
+    return tidy(() => ({ rho: Array.from(asGate(this.rho.read()).dataSync()) }));
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { rhoInitializer: describe(this.rhoInitializer), ...super.getConfig() };
+  }
+}
+
+const asGate = (rho: Tensor) => clipByValue(rho, 0, 1);
+
+/** Makes a `BatchInstanceNormalization`. */
+export const batchInstanceNormalization = (args?: BatchInstanceNormalizationArgs) =>
+  new BatchInstanceNormalization(args);
+registerLayer(BatchInstanceNormalization);

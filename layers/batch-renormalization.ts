@@ -1,0 +1,210 @@
+import {
+  add,
+  clipByValue,
+  div,
+  maximum,
+  minimum,
+  mul,
+  reciprocal,
+  type serialization,
+  sqrt,
+  square,
+  stack,
+  sub,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { checkAtLeast, fail } from '../kernels/checks.ts';
+import { constant } from '../kernels/constant.ts';
+import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
+import { row } from '../kernels/ops.ts';
+import type { Initializer } from './identifiers.ts';
+import { type AffineArgs, type Context, Normalization } from './normalization.ts';
+import { savedOptions } from './options.ts';
+import { registerLayer } from './register.ts';
+
+/** Bounds of the correction. */
+export interface RenormClipping {
+  /** The largest r, at least 1. Default: 3. */
+  rmax?: number;
+  /** The smallest r, from 0 to 1. Default: 1 / rmax. */
+  rmin?: number;
+  /** The largest |d|, at least 0. Default: 5. */
+  dmax?: number;
+}
+
+/** Training calls between which a bound moves from that of batch normalization (r = 1, d = 0) to its own. */
+export interface RampSteps {
+  /** Default: [5000, 40000]. */
+  rmax?: [from: number, to: number];
+  /** Default: [5000, 25000]. */
+  dmax?: [from: number, to: number];
+}
+
+export interface BatchRenormalizationArgs extends AffineArgs {
+  /** The share of the old value in the moving averages. Default: 0.99. */
+  momentum?: number;
+  /** Added to the variance. Default: 1e-3. */
+  epsilon?: number;
+  /** Default: {rmax: 3, rmin: 1 / 3, dmax: 5}. */
+  renormClipping?: RenormClipping;
+  /** null: the bounds hold from the first step. Default: {rmax: [5000, 40000], dmax: [5000, 25000]}. */
+  rampSteps?: RampSteps | null;
+}
+
+/**
+ * Batch renormalization: batch normalization whose training output is corrected towards that of inference, so that small
+ * and uneven batches do less harm.
+ *
+ *   y = ((x - mean) / stddev * r + d) * gamma + beta                stddev = sqrt(variance + epsilon)
+ *   r = stddev / moving_stddev within [rmin, rmax]                  d = (mean - moving_mean) / moving_stddev within +-dmax
+ *   moving = momentum * moving + (1 - momentum) * batch             for mean and stddev, after r and d were taken
+ *
+ * r and d are constants to the gradient. In inference moving averages take the place of mean and stddev, and r = 1, d = 0.
+ * Training starts as batch normalization: by `rampSteps`, rmax goes from 1 and dmax from 0 to their values. `trainable: false`
+ * means inference mode and a frozen state, also in a training call.
+ *
+ * Advantages: works with small batches; steadier in online learning and on data that are not i.i.d.. Disadvantages:
+ * more complex; a little slower than batch normalization. Best for training with small batches, online learning,
+ * reinforcement learning.
+ *
+ * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta,
+ * moving_mean, moving_stddev [channels]; and if there is a ramp, step [], the number of training calls.
+ *
+ * ```js
+ * const norm = batchRenormalization({rampSteps: {rmax: [100, 800], dmax: [100, 500]}});
+ * const y = norm.apply(tf.randomNormal([4, 8]), {training: true});
+ * ```
+ *
+ * Ioffe: Batch Renormalization: Towards Reducing Minibatch Dependence in Batch-Normalized Models. 2017,
+ * https://arxiv.org/abs/1702.03275
+ */
+export class BatchRenormalization extends Normalization {
+  static readonly className = 'BatchRenormalization';
+  readonly renormClipping: Clipping;
+  readonly rampSteps: Readonly<Required<RampSteps>> | null;
+  private movingMean!: LayerVariable;
+  private movingStddev!: LayerVariable;
+  private step: LayerVariable | undefined = undefined;
+
+  constructor(args: BatchRenormalizationArgs = {}) {
+    super(args, { options: ['renormClipping', 'rampSteps'], epsilon: 1e-3, momentum: 0.99 });
+    const who = this.getClassName();
+    this.renormClipping = checkClipping(who, args.renormClipping ?? {});
+    this.rampSteps = args.rampSteps === null ? null : checkRamp(who, args.rampSteps ?? {});
+  }
+
+  protected override buildState(sizes: number[]): void {
+    const add = (name: string, shape: number[], initializer: Initializer) =>
+      this.addWeight(name, shape, 'float32', initializer, undefined, false);
+    this.movingMean = add('moving_mean', sizes, initializers.zeros());
+    this.movingStddev = add('moving_stddev', sizes, initializers.ones());
+    if (this.rampSteps) this.step = add('step', [], initializers.zeros());
+  }
+
+  protected override normalize(
+    x: Tensor,
+    gamma: Tensor | undefined,
+    beta: Tensor | undefined,
+    { training }: Context,
+  ): Tensor {
+    const axis = this.frontAxis(x.rank);
+    const [movingMean, movingStddev] = [this.movingMean.read(), this.movingStddev.read()];
+    if (!training) {
+      const statistics = { mean: movingMean, variance: square(movingStddev) };
+      return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, 0);
+    }
+    return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, (moments) => {
+      const batch = constant(() => stack([row(moments, 0), sqrt(add(row(moments, 1), this.epsilon))]));
+      const r = constant(() => within(div(row(batch, 1), movingStddev), this.boundsOfR()));
+      const d = constant(() => within(div(sub(row(batch, 0), movingMean), movingStddev), this.boundsOfD()));
+      this.follow(this.movingMean, batch, 0);
+      this.follow(this.movingStddev, batch, 1);
+      const { step } = this;
+      step?.write(constant(() => add(step.read(), 1)));
+      return [r, d];
+    });
+  }
+
+  private boundsOfR(): Bounds {
+    const { rmax, rmin } = this.renormClipping;
+    const share = this.rampShare('rmax');
+    if (!share) return [rmin ?? 1 / rmax, rmax];
+    const fromOne = (bound: number) => add(mul(share, bound - 1), 1);
+    const now = fromOne(rmax);
+    return [rmin === undefined ? reciprocal(now) : fromOne(rmin), now];
+  }
+
+  private boundsOfD(): Bounds {
+    const { dmax } = this.renormClipping;
+    const share = this.rampShare('dmax');
+    return share ? [mul(share, -dmax), mul(share, dmax)] : [-dmax, dmax];
+  }
+
+  /** How much of the way a bound has gone from that of batch normalization to its own: 0 to 1; undefined without a ramp. */
+  private rampShare(bound: keyof RampSteps): Tensor | undefined {
+    if (!this.step || !this.rampSteps) return undefined;
+    const [from, to] = this.rampSteps[bound];
+    return clipByValue(div(sub(this.step.read(), from), to - from), 0, 1);
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    const { renormClipping, rampSteps } = this;
+    return {
+      renormClipping: { ...renormClipping },
+      rampSteps: rampSteps && { rmax: [...rampSteps.rmax], dmax: [...rampSteps.dmax] },
+      ...super.getConfig(),
+    };
+  }
+
+  /** null for `rampSteps` is a choice; in other options it is what JSON makes of undefined. */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    saved: serialization.ConfigDict,
+  ): T {
+    const options = savedOptions(saved);
+    return new cls(saved.rampSteps === null ? { ...options, rampSteps: null } : options);
+  }
+}
+
+type Bounds = readonly [low: Tensor | number, high: Tensor | number];
+const within = (t: Tensor, [low, high]: Bounds) => minimum(maximum(t, low), high);
+
+type Clipping = Readonly<{ rmax: number; dmax: number; rmin?: number }>;
+
+function checkClipping(who: string, given: RenormClipping): Clipping {
+  checkKeys(who, 'renormClipping', given, ['rmax', 'rmin', 'dmax']);
+  const { rmin } = given;
+  const rmax = checkAtLeast(who, 'renormClipping.rmax', given.rmax ?? 3, 1, '3 is usual');
+  const dmax = checkAtLeast(who, 'renormClipping.dmax', given.dmax ?? 5, 0, '5 is usual');
+  if (rmin === undefined || rmin === null) return { rmax, dmax };
+  checkAtLeast(who, 'renormClipping.rmin', rmin, 0, '1 / rmax is usual');
+  if (rmin > 1) fail(who, `renormClipping.rmin must be at most 1; received ${rmin}; 1 / rmax is usual`);
+  return { rmax, dmax, rmin };
+}
+
+function checkRamp(who: string, given: RampSteps): Readonly<Required<RampSteps>> {
+  checkKeys(who, 'rampSteps', given, ['rmax', 'dmax']);
+  const pair = (name: 'rmax' | 'dmax', usual: [number, number]): [number, number] => {
+    const steps: readonly number[] = given[name] ?? usual;
+    const [from = -1, to = -1, ...more] = Array.isArray(steps) ? steps : [];
+    const counts = Number.isInteger(from) && Number.isInteger(to) && more.length === 0;
+    if (counts && from >= 0 && to > from) return [from, to];
+    return fail(
+      who,
+      `rampSteps.${name} must be two ascending counts of training calls, [from, to]; received ` +
+        `${JSON.stringify(steps)}; [${usual}] is usual, and rampSteps: null is no ramp`,
+    );
+  };
+  return { rmax: pair('rmax', [5000, 40000]), dmax: pair('dmax', [5000, 25000]) };
+}
+
+function checkKeys(who: string, option: string, given: object, known: readonly string[]): void {
+  const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given);
+  const unknown = isRecord ? Object.keys(given).find((key) => !known.includes(key)) : JSON.stringify(given);
+  if (unknown !== undefined) fail(who, `${option} must be an object of ${known.join(', ')}; received ${unknown}`);
+}
+
+/** Makes a `BatchRenormalization`. */
+export const batchRenormalization = (args?: BatchRenormalizationArgs) => new BatchRenormalization(args);
+registerLayer(BatchRenormalization);

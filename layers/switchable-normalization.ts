@@ -1,0 +1,111 @@
+import { type serialization, softmax, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { checkBoolean } from '../kernels/checks.ts';
+import { blendPerChannel } from '../kernels/functions.ts';
+import { type Source, switchable } from '../kernels/switchable.ts';
+import type { Initializer } from './identifiers.ts';
+import { type AffineArgs, type Context, Normalization } from './normalization.ts';
+import { registerLayer } from './register.ts';
+
+export interface SwitchableNormalizationArgs extends AffineArgs {
+  /** The share of the old value in the moving averages. Default: 0.9. */
+  momentum?: number;
+  /** Added to the blended variance. Default: 1e-5. */
+  epsilon?: number;
+  /** Whether the batch's statistics take part; without them the layer is the same in training and inference. Default: true. */
+  useBatchStatistics?: boolean;
+}
+
+/** The weight of each source; without the instance at rank 2, without the batch if `useBatchStatistics` is false. */
+export type SourceWeights = Partial<Record<Source, number>>;
+
+/**
+ * Switchable normalization: the layer learns how to weight instance, layer and batch statistics.
+ *
+ *   y = (x - sum w mean) / sqrt(sum w' variance + epsilon) * gamma + beta
+ *   moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
+ *
+ * The sums are over instance (the positions of each example and channel), layer (positions and channels of each example) and
+ * batch (each channel over everything else; in inference, moving averages), in this order; w = softmax(mean_weights),
+ * w' = softmax(variance_weights). `trainable: false` means inference mode and frozen averages, also in a training call.
+ *
+ * Advantages: adapts to what each layer needs; combines the strengths of batch, instance and layer normalization.
+ * Disadvantages: costs more computation; needs further parameters for the weights. Best for deep networks in general,
+ * where adapting is the point.
+ *
+ * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Without positions (rank 2) there
+ * is no instance: the weights are those of layer and batch. Weights: gamma, beta [channels], mean_weights, variance_weights
+ * [sources]; and with batch statistics moving_mean, moving_variance [channels].
+ *
+ * ```js
+ * const norm = switchableNormalization();
+ * const y = norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true});
+ * const {mean, variance} = norm.gates(); // of each: {instance: 1 / 3, layer: 1 / 3, batch: 1 / 3}
+ * ```
+ *
+ * Luo, Ren, Peng, Zhang, Li: Differentiable Learning-to-Normalize via Switchable Normalization. 2018,
+ * https://arxiv.org/abs/1806.10779
+ */
+export class SwitchableNormalization extends Normalization {
+  static readonly className = 'SwitchableNormalization';
+  readonly useBatchStatistics: boolean;
+  private sources: readonly Source[] = [];
+  private meanWeights!: LayerVariable;
+  private varianceWeights!: LayerVariable;
+  private moving: readonly LayerVariable[] = [];
+
+  constructor(args: SwitchableNormalizationArgs = {}) {
+    super(args, { options: ['useBatchStatistics'], epsilon: 1e-5, momentum: 0.9 });
+    this.useBatchStatistics = checkBoolean(this.getClassName(), 'useBatchStatistics', args.useBatchStatistics ?? true);
+  }
+
+  protected override buildState(sizes: number[], rank: number): void {
+    const all: readonly Source[] = ['instance', 'layer', 'batch'];
+    const has = { instance: rank > 2, layer: true, batch: this.useBatchStatistics };
+    this.sources = all.filter((source) => has[source]);
+    const ones = initializers.ones();
+    const add = (name: string, shape: number[], initializer: Initializer, trainable: boolean) =>
+      this.addWeight(name, shape, 'float32', initializer, undefined, trainable);
+    this.meanWeights = add('mean_weights', [this.sources.length], ones, true);
+    this.varianceWeights = add('variance_weights', [this.sources.length], ones, true);
+    if (!this.useBatchStatistics) return;
+    this.moving = [add('moving_mean', sizes, initializers.zeros(), false), add('moving_variance', sizes, ones, false)];
+  }
+
+  protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
+    return [...super.ownParameters, this.meanWeights, this.varianceWeights];
+  }
+
+  protected override normalize(
+    x: Tensor,
+    gamma: Tensor | undefined,
+    beta: Tensor | undefined,
+    { training }: Context,
+  ): Tensor {
+    const [meanWeights, varianceWeights] = [this.meanWeights.read(), this.varianceWeights.read()];
+    const parameters = { gamma, beta, meanWeights, varianceWeights };
+    const given = training || !this.useBatchStatistics ? undefined : this.moving.map((weight) => weight.read());
+    const form = switchable(this.epsilon, this.sources);
+    return blendPerChannel(x, this.frontAxis(x.rank), parameters, given, form, (batch) => {
+      for (const [row, weight] of this.moving.entries()) this.follow(weight, batch, row as 0 | 1);
+    });
+  }
+
+  /** The weights of the sources: softmax of mean_weights and of variance_weights. */
+  gates(): { mean: SourceWeights; variance: SourceWeights } {
+    this.checkBuilt('gates');
+    const read = (weights: LayerVariable): SourceWeights => {
+      const shares = softmax(weights.read()).dataSync();
+      return Object.fromEntries(this.sources.map((source, i) => [source, shares[i]]));
+    };
+    return tidy(() => ({ mean: read(this.meanWeights), variance: read(this.varianceWeights) }));
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { useBatchStatistics: this.useBatchStatistics, ...super.getConfig() };
+  }
+}
+
+/** Makes a `SwitchableNormalization`. */
+export const switchableNormalization = (args?: SwitchableNormalizationArgs) => new SwitchableNormalization(args);
+registerLayer(SwitchableNormalization);

@@ -1,0 +1,48 @@
+/** The public functions on reproducible inputs, with their gradients. */
+import * as tf from '@tensorflow/tfjs';
+import * as library from '../../layers/index.ts';
+import { normals } from '../support/random.ts';
+import { takeAll, withTensors } from './tensors.ts';
+
+const functions = {
+  layerNorm: library.layerNorm,
+  rmsNorm: library.rmsNorm,
+  groupNorm: library.groupNorm,
+  instanceNorm: library.instanceNorm,
+  batchNorm: (x: tf.Tensor, options: library.BatchNormOptions) => library.batchNorm(x, options).y,
+};
+export type FunctionName = keyof typeof functions;
+
+export interface FunctionCase {
+  readonly name: FunctionName;
+  readonly shape: readonly number[];
+  readonly seed: number;
+  readonly options?: object;
+  /** The number of values in gamma and beta; absent: neither. */
+  readonly parameters?: number | undefined;
+  /** x becomes factor * x + shift: exact for a power of two and a small integer, since x is made of multiples of 2^-8. */
+  readonly factor?: number;
+  readonly shift?: number;
+  /** The axes are permuted before the function and put back after it. */
+  readonly order?: readonly number[];
+}
+
+/** The function of x, gamma and beta, and the gradients of sum(y dy). */
+export const applyFunction = (args: FunctionCase) =>
+  withTensors(async (make) => {
+    const { name, shape, seed, options, parameters, factor = 1, shift = 0, order } = args;
+    const size = shape.reduce((a, b) => a * b, 1);
+    const x = make(
+      normals(seed, size).map((v) => (factor * Math.round(256 * v)) / 256 + shift),
+      [...shape],
+    );
+    const dy = make(normals(seed + 1, size), [...shape]);
+    const affine = parameters ? [make(normals(seed + 2, parameters, 1, 0.5)), make(normals(seed + 3, parameters))] : [];
+    const back = order?.map((_, axis) => order.indexOf(axis));
+    const f = (x: tf.Tensor, gamma?: tf.Tensor, beta?: tf.Tensor) => {
+      const y = functions[name](order ? tf.transpose(x, [...order]) : x, { ...options, gamma, beta });
+      return back ? tf.transpose(y, back) : y;
+    };
+    const { value, grads } = tf.valueAndGrads(f)([x, ...affine], dy);
+    return takeAll({ y: value, dx: grads[0], dgamma: grads[1], dbeta: grads[2] });
+  });

@@ -1,0 +1,48 @@
+/**
+ * All cases by name. A case is an async function from JSON-like arguments to numbers and arrays of numbers: it runs in
+ * the Jest process or in the page, and expects nothing itself.
+ */
+import { engine, memory } from '@tensorflow/tfjs';
+import * as functions from './functions.ts';
+import * as goldens from './goldens.ts';
+import * as kernels from './kernels.ts';
+import * as layers from './layers.ts';
+import * as serialization from './serialization.ts';
+import * as wrappers from './wrappers.ts';
+
+const cases = { ...functions, ...goldens, ...kernels, ...layers, ...serialization, ...wrappers };
+
+type Cases = typeof cases;
+export type CaseName = keyof Cases;
+export type CaseArguments<N extends CaseName> = Parameters<Cases[N]>[0];
+
+export interface CaseResult<N extends CaseName> {
+  readonly value: Awaited<ReturnType<Cases[N]>>;
+  /** Every kernel that ran, in order; ours carry the prefix. */
+  readonly kernels: readonly string[];
+  /** Tensors, and data of the backend, that outlived the case. */
+  readonly leaked: { readonly tensors: number; readonly data: number };
+}
+
+export async function runCase<N extends CaseName>(name: N, args: CaseArguments<N>): Promise<CaseResult<N>> {
+  const ran: string[] = [];
+  const it = engine();
+  const { runKernel } = it;
+  it.runKernel = function (this: typeof it, ...call: Parameters<typeof runKernel>) {
+    ran.push(call[0]);
+    return runKernel.apply(this, call);
+  } as typeof runKernel;
+  const count = () => ({ tensors: memory().numTensors, data: it.backend.numDataIds() });
+  const before = count();
+  try {
+    const value = await (cases[name] as (args: CaseArguments<N>) => ReturnType<Cases[N]>)(args);
+    const after = count();
+    return {
+      value: value as CaseResult<N>['value'],
+      kernels: ran,
+      leaked: { tensors: after.tensors - before.tensors, data: after.data - before.data },
+    };
+  } finally {
+    it.runKernel = runKernel;
+  }
+}

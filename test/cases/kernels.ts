@@ -1,0 +1,121 @@
+/**
+ * Every kernel, by three routes: 'kernel' runs the current backend's own, 'reference' the same function composed from
+ * ordinary ops, 'ops' the differentiable operation that chooses between them, with its gradients through the tape.
+ */
+import { type Tensor, tidy, valueAndGrads } from '@tensorflow/tfjs';
+import * as ops from '../../kernels/ops.ts';
+import * as reference from '../../kernels/reference.ts';
+import { fused, run } from '../../kernels/registry.ts';
+import {
+  type AffineInputs,
+  type AverageInputs,
+  activations,
+  affineInputs,
+  averageInputs,
+  blendInputs,
+  type Inputs,
+  type NormalizeInputs,
+  normalizeInputs,
+  shapeOf,
+} from '../support/inputs.ts';
+import { takeAll, withTensors } from './tensors.ts';
+
+export type Route = 'kernel' | 'reference' | 'ops';
+type Routed<T> = T & { readonly route: Route };
+
+/** Whether the current backend has kernels of its own. */
+export const hasKernels = async (_: Record<string, never>) => fused();
+
+export const normalize = (args: Routed<NormalizeInputs>) =>
+  withTensors(async (make) => {
+    const { route, view, epsilon, epsilonPlacement, center, rescale } = args;
+    const attributes = { view, epsilon, epsilonPlacement, center, rescale };
+    const values = normalizeInputs(args);
+    const [x, dy] = [values.x, values.dy].map((v) => make(v, shapeOf(args))) as [Tensor, Tensor];
+    const gamma = values.gamma && make(values.gamma);
+    const beta = values.beta && make(values.beta);
+    if (route === 'ops') {
+      const inputs = [x, gamma, beta].filter((t) => t !== undefined);
+      const { value, grads } = valueAndGrads((x: Tensor) => ops.normalize(x, gamma, beta, attributes))(inputs, dy);
+      const [dx, ...rest] = grads;
+      return takeAll({ y: value, dx, dgamma: gamma && rest.shift(), dbeta: beta && rest.shift(), moments: undefined });
+    }
+    if (route === 'kernel') {
+      const [y, moments] = run('Normalize', { x, gamma, beta }, attributes);
+      const affine = args.gamma || args.beta;
+      const [dx, dgamma, dbeta] = run('NormalizeGrad', { dy, x, moments, gamma }, { ...attributes, affine });
+      return takeAll({ y, moments, dx, dgamma: affine ? dgamma : undefined, dbeta: affine ? dbeta : undefined });
+    }
+    const [y, moments] = tidy(() => reference.normalize(x, gamma, beta, attributes));
+    const [dx, dgamma, dbeta] = tidy(() => reference.normalizeGrad(dy, x, gamma, attributes));
+    return takeAll({ y, moments, dx, dgamma, dbeta });
+  });
+
+/** Moments of x, and by the tape the gradient of sum(moments dmoments). */
+export const moments = (args: Routed<Inputs & { dmoments?: number[] }>) =>
+  withTensors(async (make) => {
+    const { route, view, dmoments } = args;
+    const x = make(activations(args).x, shapeOf(args));
+    if (route === 'kernel') return takeAll({ moments: run('Moments', { x }, { view })[0], dx: undefined });
+    if (route === 'reference') return takeAll({ moments: tidy(() => reference.moments(x, { view })), dx: undefined });
+    const upstream = make(Float32Array.from(dmoments!), [2, view.n * view.groups]);
+    const { value, grads } = valueAndGrads((x: Tensor) => ops.moments(x, view))([x], upstream);
+    return takeAll({ moments: value, dx: grads[0] });
+  });
+
+/** (x - mean) / sqrt(variance + epsilon) * scale + shift, and by the tape all its gradients. */
+export const scaleShift = (args: Routed<AffineInputs>) =>
+  withTensors(async (make) => {
+    const { route, view, epsilon } = args;
+    const values = affineInputs(args);
+    const x = make(values.x, shapeOf(args));
+    const affine = Object.fromEntries(Object.entries(values.affine).map(([name, v]) => [name, make(v!)])) as ops.Affine;
+    const none = { dx: undefined, dmean: undefined, dvariance: undefined, dscale: undefined, dshift: undefined };
+    if (route === 'kernel') return takeAll({ ...none, y: run('ScaleShift', { x, ...affine }, { view, epsilon })[0] });
+    if (route === 'reference') {
+      return takeAll({ ...none, y: tidy(() => reference.scaleShift(x, affine, { view, epsilon })) });
+    }
+    const names = Object.keys(affine);
+    const f = (x: Tensor, ...parameters: Tensor[]) =>
+      ops.scaleShift(x, Object.fromEntries(names.map((name, i) => [name, parameters[i]])), view, epsilon);
+    const dy = make(values.dy, shapeOf(args));
+    const { value, grads } = valueAndGrads(f)([x, ...(Object.values(affine) as Tensor[])], dy);
+    const parameters = Object.fromEntries(names.map((name, i) => [`d${name}`, grads[i + 1]]));
+    return takeAll({ ...none, y: value, dx: grads[0], ...parameters });
+  });
+
+export const scaleShiftGrad = (args: Routed<AffineInputs>) =>
+  withTensors(async (make) => {
+    const { route, view } = args;
+    const values = affineInputs(args);
+    const [x, dy] = [values.x, values.dy].map((v) => make(v, shapeOf(args))) as [Tensor, Tensor];
+    const mean = make(values.affine.mean!);
+    const [dscale, dshift] =
+      route === 'kernel'
+        ? run('ScaleShiftGrad', { dy, x, mean }, { view })
+        : tidy(() => reference.scaleShiftGrad(dy, x, mean, view));
+    return takeAll({ dscale, dshift });
+  });
+
+/** Only backends have this one: composed, each form's gradient is differentiated by the tape. */
+export const blendGrad = (args: Inputs) =>
+  withTensors(async (make) => {
+    const values = blendInputs(args);
+    const [x, dy] = [values.x, values.dy].map((v) => make(v, shapeOf(args)));
+    const [mean, scale, a, b] = [values.mean, values.scale, values.a, values.b].map((v) => make(v));
+    return takeAll({ dx: run('BlendGrad', { dy, x, mean, scale, a, b }, { view: args.view })[0] });
+  });
+
+export const average = (args: Routed<AverageInputs>) =>
+  withTensors(async (make) => {
+    const { route, size, row, momentum } = args;
+    const values = averageInputs(args);
+    const [old, moments] = [make(values.old), make(values.moments, [2, size])];
+    const attributes = { row, momentum };
+    const routes = {
+      kernel: () => run('Average', { old, moments }, attributes)[0],
+      reference: () => tidy(() => reference.average(old, moments, attributes)),
+      ops: () => ops.average(old, moments, attributes),
+    };
+    return takeAll({ average: routes[route]() });
+  });

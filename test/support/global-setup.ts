@@ -1,0 +1,62 @@
+/**
+ * Runs once before all tests: finds out which backends are here, starts the one browser and serves it the cases.
+ * Workers learn the results through environment variables, the teardown through a global.
+ */
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { launchChromium } from './chromium.ts';
+import { serve } from './server.ts';
+
+async function bundleCases(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(__dirname, 'page.ts')],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    target: 'es2022',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    // Only reached where there is no window.
+    external: ['crypto', 'fs', 'node-fetch', 'os', 'path', 'string_decoder', 'util'],
+    sourcemap: 'inline',
+    logLevel: 'error',
+  });
+  return outputFiles[0]!.text;
+}
+
+async function startBrowser(): Promise<() => Promise<void>> {
+  const browser = await launchChromium();
+  const { url, server } = await serve({
+    '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
+    '/cases.js': await bundleCases(),
+  });
+  process.env.TEST_BROWSER = browser.wsEndpoint();
+  process.env.TEST_PAGE = url;
+  return async () => {
+    await browser.close();
+    server.close();
+  };
+}
+
+export default async function setup(): Promise<void> {
+  const attempt = async <T>(variable: string, start: () => Promise<T>): Promise<T | undefined> => {
+    delete process.env[variable];
+    try {
+      return await start();
+    } catch (error) {
+      if (process.env.REQUIRE_BACKENDS) throw error;
+      process.env[variable] = `${error instanceof Error ? error.message : error}`.split('\n')[0]!;
+      return undefined;
+    }
+  };
+  globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', startBrowser);
+  await attempt('TEST_NO_TENSORFLOW', loadTensorFlow);
+}
+
+/** Loads the native backend as the workers will, to know whether and why not it works. */
+async function loadTensorFlow(): Promise<void> {
+  require('@tensorflow/tfjs-node');
+}
+
+declare global {
+  var stopBrowser: (() => Promise<void>) | undefined;
+}

@@ -1,0 +1,83 @@
+/** The inputs of kernel cases, made from a short description in the same way for the case and for the oracle. */
+import type { EpsilonPlacement } from '../../kernels/contract.ts';
+import type { View } from '../../kernels/view.ts';
+import { normals } from './random.ts';
+
+export interface Inputs {
+  readonly view: View;
+  /** The shape of x; default: [n, s, c] without the axes of size 1 in front of the channels. */
+  readonly shape?: readonly number[];
+  readonly mean?: number;
+  /** 'constant': x is `mean` everywhere; 'nan', 'infinity': the first element of x is; 'zero dy': in the first group. */
+  readonly special?: 'constant' | 'nan' | 'infinity' | 'zero dy';
+}
+
+export interface NormalizeInputs extends Inputs {
+  readonly epsilon: number;
+  readonly epsilonPlacement: EpsilonPlacement;
+  readonly center: boolean;
+  readonly rescale: boolean;
+  readonly gamma: boolean;
+  readonly beta: boolean;
+}
+
+export const shapeOf = ({ view: { n, s, c }, shape }: Inputs): number[] =>
+  shape ? [...shape] : [...[n, s].filter((size, i) => size > 1 || (i === 0 && s === 1)), c];
+
+/** Whether element `i` belongs to the first group. */
+export const inFirstGroup = ({ s, c, groups }: View, i: number) => i < s * c && i % c < c / groups;
+
+export function activations({ view, mean = 0, special }: Inputs) {
+  const size = view.n * view.s * view.c;
+  const x = special === 'constant' ? new Float32Array(size).fill(mean) : normals(1, size, mean);
+  if (special === 'nan') x[0] = Number.NaN;
+  if (special === 'infinity') x[0] = Number.POSITIVE_INFINITY;
+  const dy = normals(2, size);
+  return { x, dy: special === 'zero dy' ? dy.map((v, i) => (inFirstGroup(view, i) ? 0 : v)) : dy };
+}
+
+export function normalizeInputs(inputs: NormalizeInputs) {
+  const { c } = inputs.view;
+  return {
+    ...activations(inputs),
+    gamma: inputs.gamma ? normals(3, c, 1, 0.5) : undefined,
+    beta: inputs.beta ? normals(4, c) : undefined,
+  };
+}
+
+export interface AffineInputs extends Inputs {
+  readonly epsilon: number;
+  readonly with: readonly ('mean' | 'variance' | 'scale' | 'shift')[];
+}
+
+/** n * c values of each named parameter. */
+export function affineInputs(inputs: AffineInputs) {
+  const { n, c } = inputs.view;
+  const values = {
+    mean: normals(5, n * c, inputs.mean),
+    variance: normals(6, n * c).map((v) => v * v + 0.5),
+    scale: normals(7, n * c, 1, 0.5),
+    shift: normals(8, n * c),
+  };
+  const chosen = inputs.with.map((name) => [name, values[name]]);
+  return { ...activations(inputs), affine: Object.fromEntries(chosen) as Partial<typeof values> };
+}
+
+export function blendInputs(inputs: Inputs) {
+  const { n, c } = inputs.view;
+  return {
+    ...activations(inputs),
+    mean: normals(5, n * c, inputs.mean),
+    scale: normals(7, n * c, 1, 0.5),
+    a: normals(9, n * c),
+    b: normals(10, n * c),
+  };
+}
+
+export interface AverageInputs {
+  readonly size: number;
+  readonly row: 0 | 1;
+  readonly momentum: number;
+}
+
+export const averageInputs = ({ size }: AverageInputs) => ({ old: normals(11, size), moments: normals(12, 2 * size) });

@@ -1,0 +1,35 @@
+/**
+ * How far a kernel's result may be from the float64 oracle, as a share of the largest expected value of that output. The
+ * resolution of float32 is 6e-8; every step above it has its reason.
+ */
+import type { Route } from '../cases/kernels.ts';
+import type { BackendName } from './backends.ts';
+import type { Tolerance } from './matchers.ts';
+
+/** Mean of x over its standard deviation, which is 1. */
+export type Offset = number;
+export type OutputKind = 'activations' | 'gradient' | 'sums' | 'means' | 'variances' | 'blended';
+
+/** What the README promises of y, dx and dgamma on the cpu backend, at means of 0, 1e4 and 1e6. */
+const PROMISE = 1e-6;
+
+/** The composed reference keeps it too: it sums with TensorFlow.js's own ops, which sum in float64 on cpu. */
+const COMPOSED: Record<BackendName, number> = {
+  cpu: PROMISE,
+  'browser-cpu': PROMISE,
+  wasm: 2e-5, // sums thousands of values one after the other in float32
+  webgl: 2e-6, // sums in float32, in a tree
+  tensorflow: 5e-6, // sums in float32, in blocks
+};
+
+const FUSED: Record<BackendName, number> = { ...COMPOSED, cpu: PROMISE, 'browser-cpu': PROMISE };
+
+export function kernelTolerance(backend: BackendName, route: Route, offset: Offset, kind: OutputKind) {
+  const share = (route === 'kernel' ? FUSED : COMPOSED)[backend];
+  const tolerance = (ofMax: number, atol = 0) => ({ ofMax, atol }) satisfies Tolerance;
+  // A mean near 0 is what is left when values of about 1 cancel.
+  if (kind === 'means') return tolerance(share, share);
+  // Moments are float32 tensors: x minus a rounded mean is off by a share of the mean.
+  if (kind === 'blended') return tolerance(share + 1.2e-7 * offset);
+  return tolerance(share);
+}
