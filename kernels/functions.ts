@@ -3,7 +3,7 @@
  * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
  * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
  */
-import { add, mul, ones, reshape, stack, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
+import { add, mul, ones, reshape, stack, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
 import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
 import { checkAxes, checkAxis, checkEpsilon, checkGroups, checkInput, checkOneOf, checkParameter } from './checks.ts';
 import { constant } from './constant.ts';
@@ -247,25 +247,23 @@ export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilo
 }
 
 /**
- * For layers: as `normalizePerChannel`, with xHat r + d in place of xHat, where `correct` gives r and d [channels] from the
- * moments of x. Both are constants to every gradient.
+ * For layers: as `normalizePerChannel`, with xHat r + d in place of xHat. `correct` gives r and d, the rows of a tensor
+ * [2, channels], from the moments [2, channels] of x; it runs off the tape, so that both are constants to every gradient.
  */
 export function renormalizePerChannel(
   x: Tensor,
   axis: number,
   { gamma, beta }: AffineOptions,
   epsilon: number,
-  correct: (moments: Tensor) => readonly [r: Tensor, d: Tensor],
+  correct: (moments: Tensor) => Tensor,
 ): Tensor {
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
     const statistics = constant(() => moments(x, view));
-    const [r, d] = correct(statistics);
+    const [r, d] = unstack(constant(() => correct(statistics))) as [Tensor, Tensor];
+    const scale = gamma ? mul(gamma, r) : r;
     const shift = gamma ? mul(gamma, d) : d;
-    return normalizeWith(x, statistics, gamma ? mul(gamma, r) : r, beta ? add(shift, beta) : shift, {
-      ...centred(epsilon),
-      view,
-    });
+    return normalizeWith(x, statistics, scale, beta ? add(shift, beta) : shift, onView(view, centred(epsilon)));
   });
 }
 

@@ -2,9 +2,11 @@
 import { fail } from './checks.ts';
 import type { KernelSet } from './contract.ts';
 import { cpu } from './cpu/index.ts';
+import { node } from './node/index.ts';
 import { register } from './registry.ts';
+import { webgl } from './webgl/index.ts';
 
-const sets: Readonly<Record<string, KernelSet>> = { cpu };
+const sets: Readonly<Record<string, KernelSet>> = { cpu, webgl, tensorflow: node };
 
 /**
  * Registers kernels for a backend of another name, such as 'rn-webgl' or one of your own made from TensorFlow.js's classes.

@@ -19,6 +19,7 @@ import {
   slice,
   type Tensor,
   tidy,
+  unstack,
   zeros,
 } from '@tensorflow/tfjs-core';
 import { constant, recording } from './constant.ts';
@@ -72,10 +73,10 @@ export function normalizeWith(
 ): Tensor {
   const { view, epsilon } = attrs;
   const apply = () => {
-    const statistics = { mean: row(moments, 0), variance: row(moments, 1) };
-    return scaleShiftForward(x, { ...statistics, scale: gamma, shift: beta }, { view, epsilon });
+    const [mean, variance] = unstack(moments);
+    return scaleShiftForward(x, { mean, variance, scale: gamma, shift: beta }, { view, epsilon });
   };
-  if (!recording()) return apply();
+  if (!recording()) return tidy(apply);
   return differentiable(x, gamma, beta, attrs, () => [apply(), moments]);
 }
 

@@ -72,7 +72,7 @@ export function switchable(epsilon: number, sources: readonly Source[]): Blend<P
         if (source === 'batch' && isMoving) return [];
         return poolGrad(mul(by, meanOf(dblended, axis, true)), moments, values[source] as Tensor, axis);
       });
-      const dmoments = shares.length > 0 ? shares.reduce((a, b) => add(a, b)) : mul(moments, 0);
+      const dmoments = shares.reduce((a, b) => add(a, b)); // the layer's, at least
 
       // Of softmax w: dlogit = w dw - w sum(w dw).
       const products = sources.map((source) => sum(mul(values[`${source} product`] as Tensor, dblended), [1, 2]));

@@ -1,7 +1,7 @@
-import { clipByValue, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { clipByValue, mul, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { batchInstance } from '../kernels/batch-instance.ts';
-import { blendPerChannel } from '../kernels/functions.ts';
+import { affinePerChannel, blendPerChannel, centred, normalizePerChannel } from '../kernels/functions.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
@@ -73,13 +73,20 @@ export class BatchInstanceNormalization extends Normalization {
     { training }: Context,
   ): Tensor {
     const rho = this.project(this.rho, asGate, training);
-    const moving = [this.movingMean, this.movingVariance];
-    const given = training ? undefined : moving.map((weight) => weight.read());
-    const form = batchInstance(this.epsilon);
-    return blendPerChannel(x, this.frontAxis(x.rank), { gamma, beta, rho }, given, form, (batch) => {
+    const follow = (batch: Tensor) => {
       this.follow(this.movingMean, batch, 0);
       this.follow(this.movingVariance, batch, 1);
-    });
+    };
+    const axis = this.frontAxis(x.rank);
+    const [mean, variance] = [this.movingMean.read(), this.movingVariance.read()];
+    if (x.rank === 2) {
+      // Of one value the instance's xHat is 0: what is left is batch normalization.
+      const scale = gamma ? mul(gamma, rho) : rho;
+      if (!training) return affinePerChannel(x, axis, { mean, variance, scale, shift: beta }, this.epsilon);
+      return normalizePerChannel(x, axis, { gamma: scale, beta }, centred(this.epsilon), follow);
+    }
+    const moving = training ? undefined : [mean, variance];
+    return blendPerChannel(x, axis, { gamma, beta, rho }, moving, batchInstance(this.epsilon), follow);
   }
 
   /** rho, one number from 0 (instance) to 1 (batch) for each channel. */

@@ -5,19 +5,20 @@ import {
   maximum,
   minimum,
   mul,
+  neg,
   reciprocal,
   type serialization,
+  slice,
   sqrt,
   square,
   stack,
   sub,
   type Tensor,
+  unstack,
 } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkAtLeast, fail } from '../kernels/checks.ts';
-import { constant } from '../kernels/constant.ts';
 import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
-import { row } from '../kernels/ops.ts';
 import type { Initializer } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { savedOptions } from './options.ts';
@@ -115,37 +116,30 @@ export class BatchRenormalization extends Normalization {
       return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, 0);
     }
     return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, (moments) => {
-      const batch = constant(() => stack([row(moments, 0), sqrt(add(row(moments, 1), this.epsilon))]));
-      const r = constant(() => within(div(row(batch, 1), movingStddev), this.boundsOfR()));
-      const d = constant(() => within(div(sub(row(batch, 0), movingMean), movingStddev), this.boundsOfD()));
+      const [mean, variance] = unstack(moments) as [Tensor, Tensor];
+      const stddev = sqrt(add(variance, this.epsilon));
+      const { rmin, rmax, dmin, dmax } = this.bounds();
+      const r = minimum(maximum(div(stddev, movingStddev), rmin), rmax);
+      const d = minimum(maximum(div(sub(mean, movingMean), movingStddev), dmin), dmax);
+      const batch = stack([mean, stddev]);
       this.follow(this.movingMean, batch, 0);
       this.follow(this.movingStddev, batch, 1);
-      const { step } = this;
-      step?.write(constant(() => add(step.read(), 1)));
-      return [r, d];
+      this.step?.write(add(this.step.read(), 1));
+      return stack([r, d]);
     });
   }
 
-  private boundsOfR(): Bounds {
-    const { rmax, rmin } = this.renormClipping;
-    const share = this.rampShare('rmax');
-    if (!share) return [rmin ?? 1 / rmax, rmax];
-    const fromOne = (bound: number) => add(mul(share, bound - 1), 1);
-    const now = fromOne(rmax);
-    return [rmin === undefined ? reciprocal(now) : fromOne(rmin), now];
-  }
-
-  private boundsOfD(): Bounds {
-    const { dmax } = this.renormClipping;
-    const share = this.rampShare('dmax');
-    return share ? [mul(share, -dmax), mul(share, dmax)] : [-dmax, dmax];
-  }
-
-  /** How much of the way a bound has gone from that of batch normalization to its own: 0 to 1; undefined without a ramp. */
-  private rampShare(bound: keyof RampSteps): Tensor | undefined {
-    if (!this.step || !this.rampSteps) return undefined;
-    const [from, to] = this.rampSteps[bound];
-    return clipByValue(div(sub(this.step.read(), from), to - from), 0, 1);
+  /** The bounds of r and d as they are now, on the way from those of batch normalization, 1 and 0, to their own. */
+  private bounds(): Record<'rmin' | 'rmax' | 'dmin' | 'dmax', Tensor | number> {
+    const { rmax, rmin, dmax } = this.renormClipping;
+    if (!this.step || !this.rampSteps) return { rmin: rmin ?? 1 / rmax, rmax, dmin: -dmax, dmax };
+    const [ramps, step] = [[this.rampSteps.rmax, this.rampSteps.dmax], this.step.read()];
+    const starts = ramps.map(([from]) => from);
+    const lengths = ramps.map(([from, to]) => to - from);
+    const shares = clipByValue(div(sub(step, starts), lengths), 0, 1);
+    const [rmaxNow, dmaxNow] = unstack(add(mul(shares, [rmax - 1, dmax]), [1, 0])) as [Tensor, Tensor];
+    const rminNow = rmin === undefined ? reciprocal(rmaxNow) : add(mul(slice(shares, 0, 1), rmin - 1), 1);
+    return { rmin: rminNow, rmax: rmaxNow, dmin: neg(dmaxNow), dmax: dmaxNow };
   }
 
   override getConfig(): serialization.ConfigDict {
@@ -166,9 +160,6 @@ export class BatchRenormalization extends Normalization {
     return new cls(saved.rampSteps === null ? { ...options, rampSteps: null } : options);
   }
 }
-
-type Bounds = readonly [low: Tensor | number, high: Tensor | number];
-const within = (t: Tensor, [low, high]: Bounds) => minimum(maximum(t, low), high);
 
 type Clipping = Readonly<{ rmax: number; dmax: number; rmin?: number }>;
 

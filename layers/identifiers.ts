@@ -29,8 +29,11 @@ export function resolve<T extends serialization.Serializable>(
   const config = typeof identifier === 'string' ? { className: identifier, config: {} } : identifier;
   const name = config?.className;
   if (typeof name === 'string') {
-    const factory = Object.hasOwn(named, name) ? named[name] : undefined;
-    const registered = serialization.SerializationMap.getMap().classNameMap[name];
+    // A factory's name, or the class that Keras names so: L2 is l2 here, and LecunNormal leCunNormal.
+    const key = Object.keys(named).find((key) => key.toLowerCase() === name.toLowerCase());
+    const factory = key === undefined ? undefined : named[key];
+    const { classNameMap } = serialization.SerializationMap.getMap();
+    const registered = Object.hasOwn(classNameMap, name) ? classNameMap[name] : undefined;
     const own = (config.config ?? {}) as serialization.ConfigDict;
     try {
       if (factory) return factory(own);

@@ -24,7 +24,7 @@ const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
 /** Refuses options that are neither `own` nor of `tf.layers.Layer`. */
 export function checkOptions(who: string, args: object, own: readonly string[]): void {
   const known = [...own, ...LAYER_OPTIONS];
-  const unknown = Object.keys(args).find((key) => !known.includes(key));
+  const unknown = Object.entries(args).find(([key, value]) => value !== undefined && !known.includes(key))?.[0];
   if (unknown) fail(who, `unknown option '${unknown}'; the options are ${known.join(', ')}`);
 }
 

@@ -22,8 +22,9 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  *   y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
  *
  * `epsilonPlacement` 'inside' divides by sqrt(mean(x^2) + epsilon), as PyTorch and Keras do, and 'floor' by
- * max(sqrt(mean(x^2)), epsilon). The same in training and inference. gamma and beta have the shape of the listed axes. With
- * `center: false` and 'inside' the layer is Keras's, and its saved config loads there; a config without `center` is Keras's.
+ * max(sqrt(mean(x^2)), epsilon), which gives rows at or below epsilon the gradient 0. The same in training and inference. gamma
+ * and beta have the shape of the listed axes. With `center: false` and 'inside' the layer is Keras's, and its saved config
+ * loads there; a config without `center` is Keras's.
  *
  * Advantages: a cheaper layer normalization; saves computation by not subtracting a mean; suits large models.
  * Disadvantages: without a mean subtracted, some tasks become unstable. Best for transformers and large models where

@@ -33,8 +33,9 @@ export function resolveLayer(who: string, layer: unknown, customObjects: seriali
     const received = isPlain(layer) ? JSON.stringify(layer) : String(layer);
     fail(who, `layer must be a layer, such as tf.layers.dense({units: 8}), or its saved config; received ${received}`);
   }
-  const custom = customObjects[className] as unknown as (typeof classNameMap)[string] | undefined;
-  const [cls, fromConfig] = custom ?? classNameMap[className] ?? fail(who, `there is no layer class '${className}'`);
+  const known = { ...classNameMap, ...customObjects } as typeof classNameMap;
+  if (!Object.hasOwn(known, className)) fail(who, `there is no layer class '${className}'; register it first`);
+  const [cls, fromConfig] = known[className] as (typeof classNameMap)[string];
   return fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict))) as layers.Layer;
 }
 

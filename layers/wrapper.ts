@@ -9,7 +9,6 @@ import { fail } from '../kernels/checks.ts';
 import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import {
   checkWrappable,
-  copied,
   described,
   type Kernel,
   kernelsOf,
@@ -173,8 +172,8 @@ export abstract class KernelWrapper extends layers.Layer {
     saved: serialization.ConfigDict,
   ): T {
     const { goBackwards, layer, ...config } = savedOptions(saved);
-    const inner = copied(layer) as { config?: serialization.ConfigDict } | undefined;
-    if (goBackwards && inner?.config) inner.config.goBackwards = !inner.config.goBackwards;
+    let inner = layer as { config?: serialization.ConfigDict } | undefined;
+    if (goBackwards) inner = { ...inner, config: { ...inner?.config, goBackwards: !inner?.config?.goBackwards } };
     const options = (cls as unknown as typeof KernelWrapper).fromSaved(config);
     const customObjects = saved.customObjects as serialization.ConfigDict | undefined;
     return new cls({ ...options, layer: resolveLayer(cls.className, inner, customObjects) });

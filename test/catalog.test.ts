@@ -1,8 +1,8 @@
 /** The README's table and the docstrings say what the catalog says. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import * as pack from '../layers/index.ts';
 import { type CatalogEntry, catalog } from '../layers/catalog.ts';
+import * as pack from '../layers/index.ts';
 
 const root = new URL('..', `file://${__dirname}/`);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');

@@ -2,6 +2,7 @@
  * WeightNormalization and SpectralNormalization around every layer with a kernel: values, gradients and states against
  * float64, and what becomes of the wrapped layer in models, files, training and errors.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -115,209 +116,216 @@ function expectEqualPredictions(predictions: readonly ArrayLike<number>[]): void
   for (const other of others) expect(other).toBeClose(own!, SAME);
 }
 
-describeBackends('wrappers', (backend) => {
-  const { run } = backend;
-  const trainable = table.filter(([, row]) => trains(backend, row));
+describeBackends(
+  'wrappers',
+  (backend) => {
+    const { run } = backend;
+    const trainable = table.filter(([, row]) => trains(backend, row));
 
-  test.each(trainable)('weight normalization of %s', (_, row) => checkWeight(backend, row));
-  test.each(trainable)('spectral normalization of %s, training', (_, row) => checkSpectral(backend, row, true));
-  test.each(trainable)('spectral normalization of %s, inference', (_, row) => checkSpectral(backend, row, false));
-  test.each(KERAS.filter(([, row]) => trains(backend, row)))("Keras's spectral normalization of %s", (_, row) =>
-    checkKeras(backend, row),
-  );
-
-  const CLASSES = ['WeightNormalization', 'SpectralNormalization'] as const;
-  const cases = CLASSES.flatMap((className) => table.map(([name, row]) => [className, name, row] as const));
-  test.each(cases)('%s of %s: trained, saved, loaded and taken off', async (className, _, { kernels, ...row }) => {
-    const args = { className, options: {}, ...row, training: trains(backend, { kernels, ...row }) };
-    const { value, leaked } = await run('wrappedModel', args);
-    expectEqualPredictions(value.predictions);
-    expect(value.topology).not.toContain(`"class_name":"${className}"`);
-    expect(value.names[0]).toEqual(value.names[1]);
-    expect(leaked).toEqual(NO_LEAK);
-  });
-
-  test.each(CLASSES)('%s shared, in models, in timeDistributed and in bidirectional', async (className) => {
-    const { value, leaked } = await run('nestedModel', { className, options: {} });
-    expectEqualPredictions(value.predictions);
-    expect(value.topology).not.toContain(`"class_name":"${className}"`);
-    expect(leaked).toEqual(NO_LEAK);
-  });
-
-  const RECURRENT = ['SimpleRNN', 'GRU', 'LSTM'].flatMap((className) =>
-    [false, true].flatMap((goBackwards) =>
-      [false, true].map((returnSequences) => [className, { units: 4, goBackwards, returnSequences }] as const),
-    ),
-  );
-  test.each(RECURRENT)('bidirectional around wrapped %s %j is two of them', async (layerName, config) => {
-    for (const className of CLASSES) {
-      for (const states of [false, true]) {
-        const layer = { className: layerName, config: { ...config, returnState: states } };
-        const { value, leaked } = await run('inBothDirections', { className, options: {}, layer, states });
-        expect(value.actual).toHaveLength(value.expected.length);
-        for (const [i, one] of value.expected.entries()) expect(value.actual[i]).toBeClose(one, SAME);
-        expect(leaked).toEqual(NO_LEAK);
-      }
-    }
-  });
-
-  test.each([
-    ['WeightNormalization', {}],
-    ['WeightNormalization', { dataInit: true }],
-    ['SpectralNormalization', {}],
-    ['SpectralNormalization', { reparameterize: false, powerIterations: 2 }],
-  ] as const)('fit of %s %j', async (className, options) => {
-    const args = { className, options, ...WRAPPABLE.dense!, training: true, steps: 20 };
-    const { value, leaked } = await run('fitWrapped', args);
-    expect(value.losses.at(-1)! / value.losses[0]!).toBeLessThan(0.95);
-    expect(value.grown).toBe(0);
-    expect(leaked).toEqual(NO_LEAK);
-    if (className === 'SpectralNormalization') {
-      // sigma never overestimates; in Keras's form the last step has moved the kernel since.
-      const sigma = oracle.largestSingularValue(value.kernels.kernel!, oracle.matrixOf([6, 8], [1]));
-      expect(sigma).toBeGreaterThan('reparameterize' in options ? 0.9 : 1 - 1e-5);
-      expect(sigma).toBeLessThan(1.1);
-    }
-  });
-
-  const STILL: [string, Wrappable, object][] = [
-    ['dense', WRAPPABLE.dense!, {}],
-    ['conv2d', WRAPPABLE.conv2d!, {}],
-    ['conv2dTranspose', WRAPPABLE.conv2dTranspose!, { powerIterations: 3 }],
-    ['separableConv2d', WRAPPABLE.separableConv2d!, {}],
-    ['lstm', WRAPPABLE.lstm!, {}],
-    ['dense', WRAPPABLE.dense!, { reparameterize: false }],
-  ];
-  test.each(STILL)('%s: 200 calls find the largest singular value', async (_, { kernels, ...row }, options) => {
-    const args = { className: 'SpectralNormalization', options, ...row, training: true, calls: 200 } as const;
-    const { value, leaked } = await run('callOften', { ...args, options: { ...options } });
-    for (const [kernel, { shape, units }] of Object.entries(kernels)) {
-      const sigma = oracle.largestSingularValue(value.kernels[kernel]!, oracle.matrixOf(shape, units));
-      expect(Math.abs(sigma - 1)).toBeLessThan(0.01);
-    }
-    expect(leaked).toEqual(NO_LEAK);
-  });
-
-  test.each([
-    ['dense', 1, 5],
-    ['dense', 3, 2],
-    ['conv2dTranspose', 2, 3],
-  ] as const)('%s: u, v and sigma after calls of %d steps', async (name, powerIterations, calls) => {
-    const { kernels, ...row } = WRAPPABLE[name]!;
-    const className = 'SpectralNormalization';
-    const { value } = await run('callOften', {
-      className,
-      options: { powerIterations },
-      ...row,
-      training: true,
-      calls,
-    });
-    const { shape, units } = kernels.kernel!;
-    const { before, after } = value;
-    const start = { u: before.vector_u!, v: before.vector_v! };
-    const w = before.kernel!;
-    const wanted = oracle.powerIteration(w, start, powerIterations * calls, 'u', oracle.matrixOf(shape, units));
-    expect(after.vector_u).toBeClose(wanted.u, STEPS);
-    expect(after.vector_v).toBeClose(wanted.v, STEPS);
-    const largest = Array.from(w, Math.abs).reduce((best, value, i) => (value > Math.abs(w[best]!) ? i : best), 0);
-    expect([w[largest]! / value.kernels.kernel![largest]!]).toBeClose([wanted.sigma], STEPS);
-  });
-
-  test.each([{}, { powerIterations: 3 }, { reparameterize: false }])(
-    'a kernel of zeros stays one, %j',
-    async (options) => {
-      for (const training of [true, false]) {
-        const args = { className: 'SpectralNormalization', options, ...WRAPPABLE.dense!, training } as const;
-        const { value, leaked } = await run('zeroKernel', args);
-        expect(value.y).toEqual(value.y.map(() => 0));
-        expect(value.after).toEqual(value.before);
-        for (const gradient of Object.values(value.gradients)) expect(gradient.every(Number.isFinite)).toBe(true);
-        expect(leaked).toEqual(NO_LEAK);
-      }
-    },
-  );
-
-  const MEASURED: [string, Wrappable['layer']['config'], number[]][] = [
-    ['Dense', { units: 4, activation: 'relu' }, [40, 6]],
-    ['Conv2D', { filters: 3, kernelSize: [2, 2], activation: 'tanh' }, [6, 5, 5, 2]],
-    ['DepthwiseConv2D', { kernelSize: [2, 2], depthMultiplier: 2, activation: 'relu' }, [6, 5, 5, 2]],
-  ];
-  test.each(MEASURED.filter(([className]) => backend.name !== 'wasm' || className === 'Dense'))(
-    'dataInit of %s standardizes the first outputs',
-    async (className, config, shape) => {
-      const layer = { className, config };
-      const options = { dataInit: true };
-      const args = { className: 'WeightNormalization', options, layer, shape, training: true } as const;
-      const { value, leaked } = await run('initializeFromData', args);
-      expect(value.untouched).toEqual(value.start);
-      expect(value.start.initialized).toEqual(new Float32Array([0]));
-      expect(value.first.initialized).toEqual(new Float32Array([1]));
-      expect(value.second).toEqual(value.first);
-      // Before its activation the output has mean 0 and variance 1 in each channel.
-      const linear = { ...args, layer: { className, config: { ...config, activation: 'linear' } } };
-      const { y } = (await run('initializeFromData', linear)).value;
-      const units = value.first.bias!.length;
-      for (let unit = 0; unit < units; unit++) {
-        const channel = Array.from(y).filter((_, i) => i % units === unit);
-        const mean = channel.reduce((a, b) => a + b) / channel.length;
-        const variance = channel.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channel.length;
-        expect(Math.abs(mean)).toBeLessThan(1e-5);
-        expect(Math.abs(variance - 1)).toBeLessThan(1e-4);
-      }
-      for (const gradient of Object.values(value.gradients)) expect(gradient.some((g) => g !== 0)).toBe(true);
-      expect(leaked).toEqual(NO_LEAK);
-    },
-  );
-
-  test('a gradient penalty through the normalized kernel', async () => {
-    const { value, leaked } = await run('penalizeKernel', { shape: [6, 5] });
-    for (const form of ['weight', 'spectral']) {
-      for (const name of ['w', 'g']) {
-        expect(value[`${form} ${name}`]).toBeClose(value[`${form}ByHand ${name}`]!, SECOND_ORDER);
-      }
-    }
-    expect(leaked).toEqual(NO_LEAK);
-  });
-
-  test.each([
-    [[5, 4], -1],
-    [[5, 4], 0],
-    [[3, 2, 4, 5], 2],
-    [
-      [3, 2, 4, 5],
-      [2, 3],
-    ],
-    [
-      [3, 2, 4, 5],
-      [0, -2],
-    ],
-    [[1, 7], 1],
-    [[33, 65], 1],
-    [[2, 1, 3, 2, 2, 3], 5],
-  ] as const)('weightNorm and spectralNorm of a kernel [%j], units along %j', async (shape, axis) => {
-    const axes = [axis].flat().map((one) => (one < 0 ? one + shape.length : one));
-    const matrix = oracle.matrixOf(shape, axes);
-    const { units, rest } = matrix;
-    const { value, leaked } = await run('normalizeKernel', { shape, axis, units });
-    const w = normals(91, units * rest);
-    const [g, u] = [normals(92, units), normals(93, units)];
-    expect(value.weight).toBeClose(oracle.weightNorm(w, g, matrix), STEPS);
-    expect(value.bare).toBeClose(oracle.weightNorm(w, new Float64Array(units).fill(1), matrix), STEPS);
-    const first = oracle.powerIteration(w, { u, v: [] }, 3, 'v', matrix);
-    const second = oracle.powerIteration(w, first, 2, 'u', matrix);
-    const over = (sigma: number) => Array.from(w, (value) => value / sigma);
-    expectClose(
-      value as Weights,
-      {
-        ...{ weight: value.weight!, bare: value.bare! },
-        ...{ u: first.u, v: first.v, sigma: [first.sigma], spectral: over(first.sigma) },
-        ...{ u2: second.u, v2: second.v, sigma2: [second.sigma], kernel2: over(second.sigma) },
-      },
-      STEPS,
+    test.each(trainable)('weight normalization of %s', (_, row) => checkWeight(backend, row));
+    test.each(trainable)('spectral normalization of %s, training', (_, row) => checkSpectral(backend, row, true));
+    test.each(trainable)('spectral normalization of %s, inference', (_, row) => checkSpectral(backend, row, false));
+    test.each(KERAS.filter(([, row]) => trains(backend, row)))("Keras's spectral normalization of %s", (_, row) =>
+      checkKeras(backend, row),
     );
-    expect(leaked).toEqual(NO_LEAK);
-  });
-});
+
+    const CLASSES = ['WeightNormalization', 'SpectralNormalization'] as const;
+    const saved = table.filter(([name]) => backend.name === 'cpu' || ['dense', 'conv2d', 'lstm'].includes(name));
+    const cases = CLASSES.flatMap((className) => saved.map(([name, row]) => [className, name, row] as const));
+    test.each(cases)('%s of %s: trained, saved, loaded and taken off', async (className, _, { kernels, ...row }) => {
+      const args = { className, options: {}, ...row, training: trains(backend, { kernels, ...row }) };
+      const { value, leaked } = await run('wrappedModel', args);
+      expectEqualPredictions(value.predictions);
+      expect(value.topology).not.toContain(`"class_name":"${className}"`);
+      expect(value.names[0]).toEqual(value.names[1]);
+      expect(leaked).toEqual(NO_LEAK);
+    });
+
+    test.each(CLASSES)('%s shared, in models, in timeDistributed and in bidirectional', async (className) => {
+      const { value, leaked } = await run('nestedModel', { className, options: {} });
+      expectEqualPredictions(value.predictions);
+      expect(value.topology).not.toContain(`"class_name":"${className}"`);
+      expect(leaked).toEqual(NO_LEAK);
+    });
+
+    const RECURRENT = [
+      ['SimpleRNN', { units: 4, goBackwards: true, returnSequences: true }],
+      ['GRU', { units: 4, returnSequences: true }],
+      ['LSTM', { units: 4, goBackwards: true }],
+      ['LSTM', { units: 4, returnSequences: true }],
+    ] as const;
+    test.each(RECURRENT)('bidirectional around wrapped %s %j is two of them', async (layerName, config) => {
+      for (const className of CLASSES) {
+        for (const states of [false, true]) {
+          const layer = { className: layerName, config: { ...config, returnState: states } };
+          const { value, leaked } = await run('inBothDirections', { className, options: {}, layer, states });
+          expect(value.actual).toHaveLength(value.expected.length);
+          for (const [i, one] of value.expected.entries()) expect(value.actual[i]).toBeClose(one, SAME);
+          expect(leaked).toEqual(NO_LEAK);
+        }
+      }
+    });
+
+    test.each([
+      ['WeightNormalization', {}],
+      ['WeightNormalization', { dataInit: true }],
+      ['SpectralNormalization', {}],
+      ['SpectralNormalization', { reparameterize: false, powerIterations: 2 }],
+    ] as const)('fit of %s %j', async (className, options) => {
+      const args = { className, options, ...WRAPPABLE.dense!, training: true, steps: 20 };
+      const { value, leaked } = await run('fitWrapped', args);
+      expect(value.losses.at(-1)! / value.losses[0]!).toBeLessThan(0.95);
+      expect(value.grown).toBe(0);
+      expect(leaked).toEqual(NO_LEAK);
+      if (className === 'SpectralNormalization') {
+        // sigma never overestimates; in Keras's form the last step has moved the kernel since.
+        const sigma = oracle.largestSingularValue(value.kernels.kernel!, oracle.matrixOf([6, 8], [1]));
+        expect(sigma).toBeGreaterThan('reparameterize' in options ? 0.9 : 1 - 1e-5);
+        expect(sigma).toBeLessThan(1.1);
+      }
+    });
+
+    const STILL: [string, Wrappable, object][] = [
+      ['dense', WRAPPABLE.dense!, {}],
+      ['conv2d', WRAPPABLE.conv2d!, {}],
+      ['conv2dTranspose', WRAPPABLE.conv2dTranspose!, { powerIterations: 3 }],
+      ['separableConv2d', WRAPPABLE.separableConv2d!, {}],
+      ['lstm', WRAPPABLE.lstm!, {}],
+      ['dense', WRAPPABLE.dense!, { reparameterize: false }],
+    ];
+    test.each(STILL)('%s: 200 calls find the largest singular value', async (_, { kernels, ...row }, options) => {
+      const args = { className: 'SpectralNormalization', options, ...row, training: true, calls: 200 } as const;
+      const { value, leaked } = await run('callOften', { ...args, options: { ...options } });
+      for (const [kernel, { shape, units }] of Object.entries(kernels)) {
+        const sigma = oracle.largestSingularValue(value.kernels[kernel]!, oracle.matrixOf(shape, units));
+        expect(Math.abs(sigma - 1)).toBeLessThan(0.01);
+      }
+      expect(leaked).toEqual(NO_LEAK);
+    });
+
+    test.each([
+      ['dense', 1, 5],
+      ['dense', 3, 2],
+      ['conv2dTranspose', 2, 3],
+    ] as const)('%s: u, v and sigma after calls of %d steps', async (name, powerIterations, calls) => {
+      const { kernels, ...row } = WRAPPABLE[name]!;
+      const className = 'SpectralNormalization';
+      const { value } = await run('callOften', {
+        className,
+        options: { powerIterations },
+        ...row,
+        training: true,
+        calls,
+      });
+      const { shape, units } = kernels.kernel!;
+      const { before, after } = value;
+      const start = { u: before.vector_u!, v: before.vector_v! };
+      const w = before.kernel!;
+      const wanted = oracle.powerIteration(w, start, powerIterations * calls, 'u', oracle.matrixOf(shape, units));
+      expect(after.vector_u).toBeClose(wanted.u, STEPS);
+      expect(after.vector_v).toBeClose(wanted.v, STEPS);
+      const largest = Array.from(w, Math.abs).reduce((best, value, i) => (value > Math.abs(w[best]!) ? i : best), 0);
+      expect([w[largest]! / value.kernels.kernel![largest]!]).toBeClose([wanted.sigma], STEPS);
+    });
+
+    test.each([{}, { powerIterations: 3 }, { reparameterize: false }])(
+      'a kernel of zeros stays one, %j',
+      async (options) => {
+        for (const training of [true, false]) {
+          const args = { className: 'SpectralNormalization', options, ...WRAPPABLE.dense!, training } as const;
+          const { value, leaked } = await run('zeroKernel', args);
+          expect(value.y).toEqual(value.y.map(() => 0));
+          expect(value.after).toEqual(value.before);
+          for (const gradient of Object.values(value.gradients)) expect(gradient.every(Number.isFinite)).toBe(true);
+          expect(leaked).toEqual(NO_LEAK);
+        }
+      },
+    );
+
+    const MEASURED: [string, Wrappable['layer']['config'], number[]][] = [
+      ['Dense', { units: 4, activation: 'relu' }, [40, 6]],
+      ['Conv2D', { filters: 3, kernelSize: [2, 2], activation: 'tanh' }, [6, 5, 5, 2]],
+      ['DepthwiseConv2D', { kernelSize: [2, 2], depthMultiplier: 2, activation: 'relu' }, [6, 5, 5, 2]],
+    ];
+    test.each(MEASURED.filter(([className]) => backend.name !== 'wasm' || className === 'Dense'))(
+      'dataInit of %s standardizes the first outputs',
+      async (className, config, shape) => {
+        const layer = { className, config };
+        const options = { dataInit: true };
+        const args = { className: 'WeightNormalization', options, layer, shape, training: true } as const;
+        const { value, leaked } = await run('initializeFromData', args);
+        expect(value.untouched).toEqual(value.start);
+        expect(value.start.initialized).toEqual(new Float32Array([0]));
+        expect(value.first.initialized).toEqual(new Float32Array([1]));
+        expect(value.second).toEqual(value.first);
+        // Before its activation the output has mean 0 and variance 1 in each channel.
+        const linear = { ...args, layer: { className, config: { ...config, activation: 'linear' } } };
+        const { y } = (await run('initializeFromData', linear)).value;
+        const units = value.first.bias!.length;
+        for (let unit = 0; unit < units; unit++) {
+          const channel = Array.from(y).filter((_, i) => i % units === unit);
+          const mean = channel.reduce((a, b) => a + b) / channel.length;
+          const variance = channel.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channel.length;
+          expect(Math.abs(mean)).toBeLessThan(1e-5);
+          expect(Math.abs(variance - 1)).toBeLessThan(1e-4);
+        }
+        for (const gradient of Object.values(value.gradients)) expect(gradient.some((g) => g !== 0)).toBe(true);
+        expect(leaked).toEqual(NO_LEAK);
+      },
+    );
+
+    test('a gradient penalty through the normalized kernel', async () => {
+      const { value, leaked } = await run('penalizeKernel', { shape: [6, 5] });
+      for (const form of ['weight', 'spectral']) {
+        for (const name of ['w', 'g']) {
+          expect(value[`${form} ${name}`]).toBeClose(value[`${form}ByHand ${name}`]!, SECOND_ORDER);
+        }
+      }
+      expect(leaked).toEqual(NO_LEAK);
+    });
+
+    test.each([
+      [[5, 4], -1],
+      [[5, 4], 0],
+      [[3, 2, 4, 5], 2],
+      [
+        [3, 2, 4, 5],
+        [2, 3],
+      ],
+      [
+        [3, 2, 4, 5],
+        [0, -2],
+      ],
+      [[1, 7], 1],
+      [[33, 65], 1],
+      [[2, 1, 3, 2, 2, 3], 5],
+    ] as const)('weightNorm and spectralNorm of a kernel [%j], units along %j', async (shape, axis) => {
+      const axes = [axis].flat().map((one) => (one < 0 ? one + shape.length : one));
+      const matrix = oracle.matrixOf(shape, axes);
+      const { units, rest } = matrix;
+      const { value, leaked } = await run('normalizeKernel', { shape, axis, units });
+      const w = normals(91, units * rest);
+      const [g, u] = [normals(92, units), normals(93, units)];
+      expect(value.weight).toBeClose(oracle.weightNorm(w, g, matrix), STEPS);
+      expect(value.bare).toBeClose(oracle.weightNorm(w, new Float64Array(units).fill(1), matrix), STEPS);
+      const first = oracle.powerIteration(w, { u, v: [] }, 3, 'v', matrix);
+      const second = oracle.powerIteration(w, first, 2, 'u', matrix);
+      const over = (sigma: number) => Array.from(w, (value) => value / sigma);
+      expectClose(
+        value as Weights,
+        {
+          ...{ weight: value.weight!, bare: value.bare! },
+          ...{ u: first.u, v: first.v, sigma: [first.sigma], spectral: over(first.sigma) },
+          ...{ u2: second.u, v2: second.v, sigma2: [second.sigma], kernel2: over(second.sigma) },
+        },
+        STEPS,
+      );
+      expect(leaked).toEqual(NO_LEAK);
+    });
+  },
+  // The cpu backend is the same in the browser.
+  { only: ['cpu', 'wasm', 'tensorflow', 'webgl'] },
+);
 
 describe('the oracle', () => {
   const matrix = oracle.matrixOf([3, 4], [1]);
@@ -427,8 +435,13 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     wrapper.trainable = true;
     expect(wrapper.trainableWeights).toHaveLength(2 + own);
     expect(lastParts(wrapper)).toEqual(names);
-    const model = tf.sequential({ layers: [wrap({ layer: dense(), inputShape: [5], trainable: false })] });
+    const frozen = wrap({ layer: dense(), inputShape: [5], trainable: false });
+    const model = tf.sequential({ layers: [frozen] });
     expect(model.trainableWeights).toEqual([]);
+    const weights = () => frozen.weights.map((weight) => Array.from(weight.read().dataSync()));
+    const given = weights();
+    frozen.apply(x, { training: true });
+    expect(weights()).toEqual(given);
   });
 
   test('setWeights gives what getWeights gave', () => {
@@ -527,6 +540,7 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     const again = fromConfig(cls, config) as tf.layers.Layer;
     expect(JSON.stringify(config)).toBe(before);
     expect(JSON.stringify(again.getConfig())).toBe(before);
+    expect((again as typeof wrapper).layer).toMatchObject({ depthMultiplier: 2 });
     expect(() => fromConfig(cls, { ...config, unheardOf: 1 })).toThrow(/unknown option 'unheardOf'/);
   });
 
@@ -694,27 +708,41 @@ describe('options and files', () => {
     // Set back to 0, it starts anew.
     again.weights.at(-1)!.write(tf.scalar(0));
     again.apply(tf.mul(x, 7), { training: true });
-    expect(values()).not.toEqual(before);
+    expect(values()[0]).not.toEqual(before[0]);
   });
 
+  interface Saved {
+    readonly class_name: string;
+    config: { readonly name: string };
+  }
+  const readJson = (...path: string[]) =>
+    JSON.parse(readFileSync(join(__dirname, 'goldens', 'models', ...path), 'utf8'));
+  const layersOf = ({ model_config }: { model_config: { config: { layers: Saved[] } } }) => model_config.config.layers;
+
   test.each([
-    ['tf_keras-gan-critic-spectralnorm', 'model.json'],
-    ['keras3-gan-critic-spectralnorm', 'model-legacy.json'],
-  ])('the trained model %s', async (folder, file) => {
-    const { readFileSync } = await import('node:fs');
-    const path = join(__dirname, 'goldens', 'models', folder);
-    const { modelTopology, weightsManifest } = JSON.parse(readFileSync(join(path, file), 'utf8'));
-    const { input, output } = JSON.parse(readFileSync(join(path, 'expected.json'), 'utf8'));
+    ['tf_keras-gan-critic-spectralnorm', 'model.json', 'model.json'],
+    ['keras3-gan-critic-spectralnorm', 'model-legacy.json', 'model-legacy.json'],
+    ['keras3-gan-critic-spectralnorm', 'model-legacy.json', 'model.json'],
+  ])('the trained model %s: %s with the configs of %s', async (folder, file, configs) => {
+    const { modelTopology, weightsManifest } = readJson(folder, file);
+    const original = layersOf(readJson(folder, configs).modelTopology);
+    for (const layer of layersOf(modelTopology)) {
+      if (layer.class_name === 'SpectralNormalization') {
+        layer.config = original.find(({ config }) => config.name === layer.config.name)!.config;
+      }
+    }
+    const { input, output, tolerance } = readJson(folder, 'expected.json');
     const weightSpecs = weightsManifest.flatMap(({ weights }: { weights: object[] }) => weights);
-    const bytes = readFileSync(join(path, weightsManifest[0].paths[0]));
-    const weightData = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+    const bytes = readFileSync(join(__dirname, 'goldens', 'models', folder, weightsManifest[0].paths[0]));
+    const weightData = new Uint8Array(bytes).buffer;
     const model = await tf.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData }));
     const wrappers = model.layers.filter((layer) => layer.getClassName() === 'SpectralNormalization');
     expect(wrappers.length).toBeGreaterThan(1);
     for (const wrapper of wrappers) expect(wrapper).toMatchObject({ reparameterize: false });
     const x = tf.tensor(input.data, input.shape);
-    expect((model.predict(x) as tf.Tensor).dataSync()).toBeClose(output.data, { rtol: 1e-5, atol: 1e-5 });
     const plain = removeSpectralNormalization(model);
-    expect((plain.predict(x) as tf.Tensor).dataSync()).toBeClose(output.data, { rtol: 1e-5, atol: 1e-5 });
+    for (const one of [model, plain]) {
+      expect((one.predict(x) as tf.Tensor).dataSync()).toBeClose(output.data, tolerance);
+    }
   });
 });

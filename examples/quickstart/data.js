@@ -36,7 +36,15 @@ export function loadDigits(samples, seed) {
 function asTensors(digits) {
   const pixels = new Float32Array(digits.length * SIZE);
   for (const [i, digit] of digits.entries()) pixels.set(digit.pixels, i * SIZE);
-  const labels = tf.tidy(() => tf.oneHot(tf.tensor1d(digits.map(({ label }) => label), 'int32'), 10));
+  const labels = tf.tidy(() =>
+    tf.oneHot(
+      tf.tensor1d(
+        digits.map(({ label }) => label),
+        'int32',
+      ),
+      10,
+    ),
+  );
   return { images: tf.tensor4d(pixels, [digits.length, 28, 28, 1]), labels };
 }
 

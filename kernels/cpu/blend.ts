@@ -1,13 +1,13 @@
 /**
- * The kernels of the blended forms. Each applies coefficients per column to a matrix, or sums per column over one; only
- * the coefficients, one per channel, are prepared here.
+ * The kernels of the blended forms: each transforms columns with given coefficients, or sums them. Only the coefficients,
+ * one per channel, are prepared here.
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
 import { PLACEMENTS, padded, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
 import { tensor, valuesOf } from './backend.ts';
-import { freshHost, type Host } from './host.ts';
+import { freshHost } from './host.ts';
 import { describe, forward } from './normalize.ts';
 import { pieceOf, Window } from './window.ts';
 
@@ -62,23 +62,20 @@ export const average: KernelFunc = ({ inputs, backend, attrs }) => {
 export const scaleShiftGrad: KernelFunc = ({ inputs, backend, attrs }) => {
   const { dy, x, mean } = inputs as Inputs<'dy' | 'x' | 'mean'>;
   const { view } = attrs as unknown as BlendAttrs;
-  const { n, s, c } = oneRow(view);
-  const size = s * c;
-  const dscale = new Float32Array(n * c);
-  const dshift = new Float32Array(n * c);
+  const dscale = new Float32Array(view.n * view.c);
+  const dshift = new Float32Array(view.n * view.c);
   const means = valuesOf(backend, mean);
-  const host = freshHost();
-  const { kernels } = host;
-  const wide = wideOf(oneRow(view));
-  const form = columns(host, oneRow(view));
-  const window = new Window(host, pieceOf(size, wide, 2), valuesOf(backend, x), valuesOf(backend, dy), undefined);
-  const sums = kernels.sumsOf(form);
-  for (let i = 0; i < n; i++) {
-    spread(host, kernels.coefficientsOf(form), wide, means, i * c, c);
-    kernels.clearSums(form);
-    window.read(i * size, size, (length) => kernels.columnGradSums(form, window.x, window.dy, length));
-    fold(host.doubles(sums + 8 * padded(wide), wide), dscale, i * c, c);
-    fold(host.doubles(sums, wide), dshift, i * c, c);
+  if (x.shape.every((size) => size > 0)) {
+    const columns = new Columns(view, valuesOf(backend, x), valuesOf(backend, dy), undefined);
+    const { host, kernels, form, n, c, size, wide, window } = columns;
+    const sums = kernels.sumsOf(form);
+    for (let i = 0; i < n; i++) {
+      columns.coefficients(i, [means]);
+      kernels.clearSums(form);
+      window.read(i * size, size, (length) => kernels.columnGradSums(form, window.x, window.dy, length));
+      fold(host.doubles(sums, wide), dshift, i * c, c);
+      fold(host.doubles(sums + 8 * padded(wide), wide), dscale, i * c, c);
+    }
   }
   return [tensor(backend, [view.n, view.c], dscale), tensor(backend, [view.n, view.c], dshift)];
 };
@@ -92,53 +89,60 @@ function fold(sums: Float64Array, to: Float32Array, from: number, c: number): vo
   }
 }
 
-/** Samples of one row each are one row of all their channels. */
-const oneRow = ({ n, s, c, groups }: View): View => (s === 1 ? { n: 1, s, c: n * c, groups } : { n, s, c, groups });
-
 const at = (coefficient: Coefficient, i: number) =>
   typeof coefficient === 'number' ? coefficient : (coefficient[i % coefficient.length] as number);
 
-/** A form for columns that are not normalized. */
-function columns(host: Host, view: View): number {
-  const { s, c, groups } = view;
-  const wide = wideOf(view);
-  const form = host.take(host.kernels.formSize(c, wide, false) / 4);
-  host.kernels.describe(form, s, c, groups, wide, 0, 0, false, PLACEMENTS.none, 0, false);
-  return form;
-}
-
 /** Without dy, (x - mean) * scale + shift; with it, dy * w + (x - mean) * a + b. */
 function apply(view: View, x: Float32Array, dy: Float32Array | undefined, coefficients: Coefficient[]): Float32Array {
-  const { n, s, c } = oneRow(view);
-  const size = s * c;
   const out = new Float32Array(x.length);
   if (x.length === 0) return out;
-  const host = freshHost();
-  const { kernels } = host;
-  const wide = wideOf(oneRow(view));
-  const form = columns(host, oneRow(view));
-  const window = new Window(host, pieceOf(size, wide, dy ? 2 : 1), x, dy, out);
+  const columns = new Columns(view, x, dy, out);
+  const { kernels, form, n, size, window } = columns;
   const transform = dy
     ? (length: number) => kernels.columnGradAffine(form, window.x, window.dy, window.out, length)
     : (length: number) => kernels.columnAffine(form, window.x, window.out, length);
   for (let i = 0; i < n; i++) {
-    let address = kernels.coefficientsOf(form);
-    for (const coefficient of coefficients) {
-      spread(host, address, wide, coefficient, i * c, c);
-      address += 4 * padded(wide);
-    }
+    columns.coefficients(i, coefficients);
     window.rewrite(i * size, size, transform);
   }
   return out;
 }
 
-/** Writes one value per column: those of the c channels from `from` on, again and again. */
-function spread(host: Host, address: number, wide: number, coefficient: Coefficient, from: number, c: number): void {
-  if (typeof coefficient === 'number') {
-    host.fill(address, wide, coefficient);
-    return;
+/** Columns that are not normalized, and the window through which they go. */
+class Columns {
+  readonly host = freshHost();
+  readonly kernels = this.host.kernels;
+  /** Samples of one row each are taken as one row of all their channels. */
+  readonly n: number;
+  readonly c: number;
+  readonly size: number;
+  readonly wide: number;
+  readonly form: number;
+  readonly window: Window;
+
+  constructor(view: View, x: Float32Array, dy: Float32Array | undefined, out: Float32Array | undefined) {
+    const { s } = view;
+    this.n = s === 1 ? 1 : view.n;
+    this.c = s === 1 ? view.n * view.c : view.c;
+    this.size = s * this.c;
+    this.wide = wideOf({ s, c: this.c });
+    this.form = this.host.take(this.kernels.formSize(this.c, this.wide, false) / 4);
+    this.kernels.describe(this.form, s, this.c, this.c, this.wide, 0, 0, false, PLACEMENTS.none, 0, false);
+    this.window = new Window(this.host, pieceOf(this.size, this.wide, dy ? 2 : 1), x, dy, out);
   }
-  const size = Math.min(c, coefficient.length); // less than c where samples of one row share their coefficients
-  const start = coefficient.length > c ? from : 0;
-  for (let column = 0; column < wide; column += size) host.load(address + 4 * column, coefficient, start, size);
+
+  /** Sets the coefficients of sample i. */
+  coefficients(i: number, coefficients: Coefficient[]): void {
+    const { host, kernels, c, wide } = this;
+    let address = kernels.coefficientsOf(this.form);
+    for (const coefficient of coefficients) {
+      if (typeof coefficient === 'number') host.fill(address, wide, coefficient);
+      else {
+        const size = Math.min(c, coefficient.length); // less than c where samples of one row share their coefficients
+        const from = coefficient.length > c ? i * c : 0;
+        for (let column = 0; column < wide; column += size) host.load(address + 4 * column, coefficient, from, size);
+      }
+      address += 4 * padded(wide);
+    }
+  }
 }

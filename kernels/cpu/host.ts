@@ -4,7 +4,7 @@
  */
 import { instantiate, type Kernels } from '../simd/kernels.ts';
 
-const PAGE = 65536;
+const PAGE = 65536; // bytes; and pages, at most
 const ALIGNMENT = 64;
 
 export class Host {
@@ -21,10 +21,13 @@ export class Host {
 
   /** Undefined where the kernels cannot run. */
   static create(): Host | undefined {
-    if (typeof WebAssembly === 'undefined') return undefined;
-    const memory = new WebAssembly.Memory({ initial: 16, maximum: PAGE });
-    const kernels = instantiate(memory);
-    return kernels && new Host(memory, kernels);
+    try {
+      const memory = new WebAssembly.Memory({ initial: 16, maximum: PAGE });
+      const kernels = instantiate(memory);
+      return kernels && new Host(memory, kernels);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Gives all memory back. Address 0 is never taken: to kernels it is "none". */
@@ -41,6 +44,20 @@ export class Host {
       this.memory.grow(Math.ceil(missing / PAGE));
       this.floats = new Float32Array(this.memory.buffer);
     }
+    return address;
+  }
+
+  /** As `take`, with `value` everywhere. */
+  filled(size: number, value: number): number {
+    const address = this.take(size);
+    this.fill(address, size, value);
+    return address;
+  }
+
+  /** As `take`, with a copy of `values`. */
+  copied(values: Float32Array): number {
+    const address = this.take(values.length);
+    this.load(address, values);
     return address;
   }
 

@@ -58,20 +58,12 @@ export function describe(
 ): number {
   const { s, c, groups } = view;
   const wide = s === 1 ? 0 : wideOf(view);
-  const gammaAt = parameter(host, gamma, c, 1);
-  const betaAt = parameter(host, beta, c, 0);
+  const gammaAt = gamma ? host.copied(gamma) : host.filled(c, 1);
+  const betaAt = beta ? host.copied(beta) : host.filled(c, 0);
   const form = host.take(host.kernels.formSize(c, wide, affine) / 4);
   const placement = rescale ? PLACEMENTS[epsilonPlacement] : PLACEMENTS.none;
   host.kernels.describe(form, s, c, groups, wide, gammaAt, betaAt, center, placement, epsilon, affine);
   return form;
-}
-
-/** The address of c values. */
-function parameter(host: Host, values: Optional<Values>, c: number, absent: number): number {
-  const address = host.take(c);
-  if (values) host.load(address, values);
-  else host.fill(address, c, absent);
-  return address;
 }
 
 /** Fills y, if given, and returns the address of the moments [2, n * groups]. */
@@ -80,15 +72,14 @@ export function forward(host: Host, form: number, view: View, x: Values, y: Opti
   const { n, s, c, groups } = view;
   const size = s * c;
   const moments = host.take(2 * n * groups);
-  const toVariance = 4 * n * groups;
   if (x.length === 0) return moments;
-
-  const together = s === 1 ? Math.max(1, samplesTogether(n, size, 1)) : samplesTogether(n, size, 1);
-  const window = new Window(host, together ? together * size : pieceOf(size, wideOf(view), 1), x, undefined, y);
+  const together = samplesTogether(view, 1);
+  const wide = wideOf(view);
+  const window = new Window(host, together * size || pieceOf(size, wide, 1), x, undefined, y);
   const { x: at, out } = window;
   for (let i = 0; i < n; i += together || 1) {
     const mean = moments + 4 * i * groups;
-    const variance = mean + toVariance;
+    const variance = mean + 4 * n * groups;
     if (together) {
       const count = Math.min(together, n - i);
       window.load(i * size, count * size);
@@ -97,7 +88,7 @@ export function forward(host: Host, form: number, view: View, x: Values, y: Opti
       window.store(i * size, count * size);
     } else {
       kernels.clearSums(form);
-      window.read(i * size, size, (length, above) => kernels.columnMoments(form, at, length, above / wideOf(view)));
+      window.read(i * size, size, (length, above) => kernels.columnMoments(form, at, length, above / wide));
       kernels.columnCoefficients(form, mean, variance);
       if (y) window.rewrite(i * size, size, (length) => kernels.columnAffine(form, at, out, length));
     }
@@ -111,16 +102,13 @@ function backward(host: Host, form: number, view: View, x: Values, dy: Values, d
   const { n, s, c, groups } = view;
   const size = s * c;
   if (x.length === 0) return;
-  const means = host.take(moments.length);
-  host.load(means, moments);
-  const toVariance = 4 * n * groups;
-
-  const together = s === 1 ? Math.max(1, samplesTogether(n, size, 2)) : samplesTogether(n, size, 2);
-  const window = new Window(host, together ? together * size : pieceOf(size, wideOf(view), 2), x, dy, dx);
+  const means = host.copied(moments);
+  const together = samplesTogether(view, 2);
+  const window = new Window(host, together * size || pieceOf(size, wideOf(view), 2), x, dy, dx);
   const { x: at, dy: dyAt, out } = window;
   for (let i = 0; i < n; i += together || 1) {
     const mean = means + 4 * i * groups;
-    const variance = mean + toVariance;
+    const variance = mean + 4 * n * groups;
     if (together) {
       const count = Math.min(together, n - i);
       window.load(i * size, count * size);

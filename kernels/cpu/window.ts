@@ -2,6 +2,7 @@
  * The part of the tensors that is in the kernels' memory: a block of x, of dy where there is one, and of the output, which
  * takes the place of the last input.
  */
+import type { View } from '../view.ts';
 import type { Host } from './host.ts';
 
 /** Values that are worked on at a time, of all inputs together: 128 KB. */
@@ -80,12 +81,13 @@ export class Window {
 }
 
 /** How many samples go through a window at a time; 0 if one is too large to be worked on whole. */
-export function samplesTogether(n: number, size: number, inputs: number): number {
-  if (size * inputs > WHOLE) return 0;
+export function samplesTogether({ n, s, c }: View, inputs: 1 | 2): number {
+  const size = s * c;
+  if (s > 1 && size * inputs > WHOLE) return 0;
   return Math.min(n, Math.max(1, Math.floor(BLOCK / inputs / size)));
 }
 
-/** The size of the pieces of a sample, or the sample itself: rows of `wide` values. */
-export function pieceOf(size: number, wide: number, inputs: number): number {
+/** The size of the pieces in which a sample goes through: rows of `wide` values, at most the sample itself. */
+export function pieceOf(size: number, wide: number, inputs: 1 | 2): number {
   return Math.min(size, Math.max(ROWS, Math.floor(BLOCK / inputs / wide)) * wide);
 }

@@ -1,6 +1,5 @@
 /** y = (x - mean) * scale + shift with a value per channel or per example and channel, in the fewest ops. */
-import type { Call, Value } from './backend.ts';
-import { sizeOf } from './backend.ts';
+import { type Call, sizeOf, type Value } from './backend.ts';
 
 type Optional = Value | undefined;
 
@@ -13,13 +12,9 @@ export interface Parameters {
 /** One op each. x is freed if the call made it. */
 export function apply(call: Call, x: Value, { mean, scale, shift }: Parameters): Value {
   let y = x;
-  const then = (value: Value) => {
-    call.free(y);
-    y = value;
-  };
-  if (mean) then(call.sub(y, mean));
-  if (scale) then(call.mul(y, scale));
-  if (shift) then(call.add(y, shift));
+  if (mean) y = call.replace(y, call.sub(y, mean));
+  if (scale) y = call.replace(y, call.mul(y, scale));
+  if (shift) y = call.replace(y, call.add(y, shift));
   return y;
 }
 
@@ -55,10 +50,7 @@ export function batchNormalize(
   const zeros = () => call.constant(new Float32Array(c));
   const ones = () => call.ones([c]);
   const inputs = [x, scale ?? ones(), shift ?? zeros(), mean ?? zeros(), variance ?? ones()];
-  const [y, ...unused] = call.run('FusedBatchNormV3', inputs, { is_training: false, epsilon }, 6) as [
-    Value,
-    ...Value[],
-  ];
-  call.free(...unused);
-  return y;
+  const [y, ...others] = call.run('FusedBatchNormV3', inputs, { is_training: false, epsilon }, 6);
+  call.free(...others);
+  return y as Value;
 }

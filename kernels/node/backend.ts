@@ -138,6 +138,12 @@ export class Call {
     for (const { id } of values) if (this.#live.delete(id)) this.backend.binding.deleteTensor(id);
   }
 
+  /** `value`, which takes the place of `old`. */
+  replace(old: Value, value: Value): Value {
+    this.free(old);
+    return value;
+  }
+
   freeAll(): void {
     for (const id of this.#live) this.backend.binding.deleteTensor(id);
     this.#live.clear();

@@ -62,8 +62,7 @@ export const scaleShiftGrad = kernel<ScaleShiftGradInputs, BlendAttrs>((call, { 
   const layout = columnsOf(view);
   const dy3 = call.reshape(call.input(dy), [n, s, c]);
   const xc = call.sub(call.reshape(call.input(x), [n, s, c]), parameter(call, mean, view));
-  const product = call.mul(dy3, xc);
-  call.free(xc);
+  const product = call.replace(xc, call.mul(dy3, xc));
   return [product, dy3].map((values) => call.small(new Float32Array(sums(call, values, layout)), [n, c]));
 });
 

@@ -33,37 +33,24 @@ export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: N
   const xc = center ? centreAgain(call, x3, saved, layout, floorOf(attrs)) : x3;
   const gammas = gamma ? call.read(gamma) : new Float32Array(view.c).fill(1);
   const product = call.mul(dy3, xc);
-  const folded = fold(view, layout.count, gammas, saved.r, sums(call, dy3, layout), sums(call, product, layout));
+  const sumDyXc = sums(call, product, layout);
   call.free(product);
-
+  const folded = fold(view, layout.count, gammas, saved.r, sums(call, dy3, layout), sumDyXc);
   const { dgamma, dbeta, meanD, meanDxc } = folded;
+
   const { r, k, rOrZero } = saved;
   const at = (values: Float64Array, group: number) => values[group] as number;
+  const scale = (group: number, channel: number) => (gammas[channel] as number) * at(rOrZero, group);
+  const slope = (group: number) => at(k, group) * at(r, group) ** 2 * at(meanDxc, group) * at(rOrZero, group);
+  const shift = (group: number) => at(meanD, group) * at(rOrZero, group);
   let dx = dy3;
-  const then = (value: Value) => {
-    call.free(dx);
-    dx = value;
-  };
+  if (rescale || gamma) dx = call.replace(dx, call.mul(dx, perColumn(call, view, scale)));
   if (rescale) {
-    then(
-      call.mul(
-        dx,
-        perColumn(call, view, (group, channel) => (gammas[channel] as number) * at(rOrZero, group)),
-      ),
-    );
-    const slope = (group: number) => at(k, group) * at(r, group) ** 2 * at(meanDxc, group) * at(rOrZero, group);
-    const along = call.mul(xc, perColumn(call, view, slope));
-    call.free(xc);
-    then(call.sub(dx, along));
+    const along = call.replace(xc, call.mul(xc, perColumn(call, view, slope)));
+    dx = call.replace(dx, call.sub(dx, along));
     call.free(along);
-  } else if (gamma) then(call.mul(dx, gamma));
-  if (center)
-    then(
-      call.sub(
-        dx,
-        perColumn(call, view, (group) => at(meanD, group) * at(rOrZero, group)),
-      ),
-    );
+  }
+  if (center) dx = call.replace(dx, call.sub(dx, perColumn(call, view, shift)));
   return affine ? { dx, dgamma, dbeta } : { dx };
 }
 

@@ -1,40 +1,57 @@
 /**
- * TensorFlow's internal op `_MklLayerNorm` (oneDNN): layer normalization in one pass, without its statistics, and so for
- * inference only. Builds of TensorFlow need not have it, and nobody promises that it stays: it is tried once.
+ * The forward route of whole rows through TensorFlow's internal op `_MklLayerNorm` (oneDNN), which does everything after
+ * the statistics in one pass, and gives none out. Builds of TensorFlow need not have it, and nobody promises that it
+ * stays: it is tried once.
  */
 import type { NormalizeAttrs } from '../contract.ts';
 import { type Binding, Call, type NodeBackend, type Value } from './backend.ts';
-import type { Forward } from './route.ts';
-import { layoutOf, meanSquares, means, needsCentring, ROUNDS, subtract, sums } from './statistics.ts';
+import type { Forward, Normalized } from './route.ts';
+import {
+  centre,
+  type Layout,
+  layoutOf,
+  meanSquares,
+  means,
+  needsCentring,
+  ROUNDS,
+  subtract,
+  sums,
+} from './statistics.ts';
 
-const works = new WeakMap<Binding, boolean>();
+export const serves = (call: Call, { view, center, rescale, epsilonPlacement }: NormalizeAttrs): boolean =>
+  view.s === 1 && view.groups === 1 && center && rescale && epsilonPlacement === 'inside' && available(call.backend);
 
-/** y, or nothing where the op is not to be had. */
-export function layerNorm(call: Call, { x, gamma, beta }: Forward, attrs: NormalizeAttrs): Value | undefined {
-  const { view, epsilon } = attrs;
+export function forward(call: Call, { x, gamma, beta }: Forward, attrs: NormalizeAttrs): Normalized {
+  const { view, epsilon, yOnly } = attrs;
   const { c } = view;
-  if (!serves(attrs) || !available(call.backend)) return undefined;
   const layout = layoutOf(view);
-  let xc = call.reshape(x, layout.shape);
-  const total = new Float64Array(view.n);
-  // The op centres by a float32 mean. This variance serves to decide whether that is enough, and for nothing else: it is
-  // wrong only where the mean is so far out that the answer is no anyway.
-  for (let round = 1; round < ROUNDS; round++) {
-    const mean = means(sums(call, xc, layout), layout);
-    const roughly = meanSquares(call, xc, layout).map((square, i) => square - (mean[i] as number) ** 2);
-    if (!needsCentring(mean, roughly, epsilon)) break;
-    xc = subtract(call, xc, mean, total, layout);
-  }
-  return run(call, xc, gamma ?? call.ones([c]), beta ?? call.constant(new Float32Array(c)), epsilon);
+  const rows = call.reshape(x, layout.shape);
+  const { xc, mean, variance } = yOnly ? nearZero(call, rows, layout, epsilon) : centre(call, rows, layout, epsilon);
+  const y = run(call, xc, gamma ?? call.ones([c]), beta ?? call.constant(new Float32Array(c)), epsilon);
+  return { y, mean, variance };
 }
 
-const serves = ({ yOnly, view, center, rescale, epsilonPlacement }: NormalizeAttrs) =>
-  yOnly === true && view.s === 1 && view.groups === 1 && center && rescale && epsilonPlacement === 'inside';
+/**
+ * x, which the op will centre by a float32 mean: so without its means where they are far out, and as it is elsewhere.
+ * This variance serves to decide that, and for nothing else: it is wrong only where the answer is clear anyway.
+ */
+function nearZero(call: Call, x: Value, layout: Layout, epsilon: number) {
+  const total = new Float64Array(x.shape[0] as number);
+  let xc = x;
+  for (let round = 1; ; round++) {
+    const mean = means(sums(call, xc, layout), layout);
+    const variance = meanSquares(call, xc, layout).map((square, i) => square - (mean[i] as number) ** 2);
+    if (round === ROUNDS || !needsCentring(mean, variance, epsilon)) return { xc, mean, variance };
+    xc = subtract(call, xc, mean, total, layout);
+  }
+}
 
 function run(call: Call, x: Value, gamma: Value, beta: Value, epsilon: number): Value {
   // The eager runtime labels every _Mkl op for graphs rewritten by oneDNN; an empty `_kernel` takes the label away.
   return call.run('_MklLayerNorm', [x, gamma, beta], { epsilon, _kernel: '' })[0] as Value;
 }
+
+const works = new WeakMap<Binding, boolean>();
 
 function available(backend: NodeBackend): boolean {
   const { binding, isUsingGpuDevice } = backend;

@@ -1,13 +1,13 @@
 /**
  * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
- * group is contiguous, columns for the rest. The formulas stand in ../contract.ts.
+ * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
 import { type Call, kernel } from './backend.ts';
 import * as batch from './batch.ts';
 import * as columns from './columns.ts';
-import { layerNorm } from './layer-norm-op.ts';
+import * as layerNormOp from './layer-norm-op.ts';
 import type { Route, Saved } from './route.ts';
 import * as rows from './rows.ts';
 import { factors, momentsOf, reciprocals } from './statistics.ts';
@@ -29,9 +29,8 @@ interface NormalizeInputs {
 export const normalize = kernel<NormalizeInputs, NormalizeAttrs>((call, inputs, attrs) => {
   const { x, gamma, beta } = inputs;
   const values = { x: call.input(x), gamma: call.optional(gamma), beta: call.optional(beta) };
-  const inference = layerNorm(call, values, attrs);
-  if (inference) return [call.output(inference, x.shape)];
-  const { y, mean, variance } = routeOf(call, attrs).forward(call, values, attrs);
+  const { forward } = layerNormOp.serves(call, attrs) ? layerNormOp : routeOf(call, attrs);
+  const { y, mean, variance } = forward(call, values, attrs);
   const output = call.output(y, x.shape);
   return attrs.yOnly ? [output] : [output, momentsOf(call, mean, variance)];
 });

@@ -16,7 +16,7 @@ export interface Forward {
   readonly beta: Optional<Value>;
 }
 
-/** y in any shape; mean and variance of each group. */
+/** y in any shape; mean and variance of each group, unspecified if `yOnly`. */
 export interface Normalized {
   readonly y: Value;
   readonly mean: Numbers;

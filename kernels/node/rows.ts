@@ -13,8 +13,7 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
   const layout = layoutOf(view);
   const rows = call.reshape(x, layout.shape);
   const { xc, mean, variance } = center ? centre(call, rows, layout, floorOf(attrs)) : uncentred(call, rows, layout);
-  const xHat = rescale ? call.mul(xc, spread(call, reciprocals(variance, attrs), layout)) : xc;
-  if (rescale) call.free(xc);
+  const xHat = rescale ? call.replace(xc, call.mul(xc, spread(call, reciprocals(variance, attrs), layout))) : xc;
   const y = applyPerChannel(call, call.reshape(xHat, [view.n, view.c]), { scale: gamma, shift: beta }, view.c);
   return { y, mean, variance };
 }
@@ -52,20 +51,15 @@ function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: Normali
   call.free(product);
 
   let dx = dyRows;
-  const then = (value: Value) => {
-    call.free(dx);
-    dx = value;
-  };
-  if (gamma) then(call.mul(dx, gamma));
+  if (gamma) dx = call.replace(dx, call.mul(dx, gamma));
   if (meanDxc) {
     const slope = r.map((r, i) => (k[i] as number) * r * r * (meanDxc[i] as number));
-    const along = call.mul(xc, spread(call, slope, layout));
-    call.free(xc);
-    then(call.sub(dx, along));
+    const along = call.replace(xc, call.mul(xc, spread(call, slope, layout)));
+    dx = call.replace(dx, call.sub(dx, along));
     call.free(along);
   }
-  if (meanD) then(call.sub(dx, meanD));
-  if (rescale) then(call.mul(dx, spread(call, rOrZero, layout)));
+  if (meanD) dx = call.replace(dx, call.sub(dx, meanD));
+  if (rescale) dx = call.replace(dx, call.mul(dx, spread(call, rOrZero, layout)));
   return { dx, ...sums };
 }
 

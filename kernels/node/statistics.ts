@@ -65,8 +65,7 @@ export function meanSquares(call: Call, x: Value, layout: Layout): Float64Array 
 /** Numbers per group as a tensor that meets x. */
 export function spread(call: Call, values: Numbers, { statistics, fold }: Layout): Value {
   const all = new Float32Array(values.length * fold);
-  for (let group = 0; group < values.length; group++)
-    all.fill(values[group] as number, group * fold, (group + 1) * fold);
+  for (let i = 0; i < values.length; i++) all.fill(values[i] as number, i * fold, (i + 1) * fold);
   return call.constant(all, statistics);
 }
 
@@ -86,8 +85,7 @@ export const ROUNDS = 3;
 
 /** `xc` without `mean`, of which `total` keeps account. xc is freed if the call made it. */
 export function subtract(call: Call, xc: Value, mean: Numbers, total: Float64Array, layout: Layout): Value {
-  const centred = call.sub(xc, spread(call, mean, layout));
-  call.free(xc);
+  const centred = call.replace(xc, call.sub(xc, spread(call, mean, layout)));
   for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + Math.fround(mean[i] as number);
   return centred;
 }

@@ -57,6 +57,19 @@ export interface Kernels {
   columnGradAffine(form: Address, x: Address, dy: Address, dx: Address, size: number): void;
   coefficientsOf(form: Address): Address;
   sumsOf(form: Address): Address;
+
+  powerIteration(
+    w: Address,
+    u: Address,
+    v: Address,
+    product: Address,
+    sums: Address,
+    rest: number,
+    out: number,
+    iterations: number,
+    uFirst: boolean,
+    epsilon: number,
+  ): number;
 }
 
 /** Where epsilon stands, as the kernels number it; 'none': nothing is divided. */
@@ -77,7 +90,7 @@ export function instantiate(memory: WebAssembly.Memory): Kernels | undefined {
 export const padded = (columns: number) => Math.ceil(columns / 4) * 4;
 
 /** The columns in which kernels see a sample [s, c]: enough multiples of c to fill their lanes, if there are the rows. */
-export function wideOf({ s, c }: View): number {
+export function wideOf({ s, c }: Pick<View, 's' | 'c'>): number {
   if (c === 0) return 0;
   let copies = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;
   while (copies * c < 16) copies *= 2;

@@ -13,7 +13,7 @@ import {
   type NamedAttrMap,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
-import { fetches } from './glsl.ts';
+import { fetches, fetchUniforms } from './fetches.ts';
 import { samePacking } from './layout.ts';
 
 /** The part of `MathBackendWebGL` that is used. */
@@ -45,7 +45,7 @@ interface Program {
   readonly variableNames: string[];
   readonly outputShape: number[];
   readonly userCode: string;
-  readonly customUniforms: { name: string; type: 'int' | 'float' }[];
+  readonly customUniforms: { name: string; type: 'int' | 'float' | 'vec2' }[];
   readonly packedInputs: boolean;
   readonly packedOutput: boolean;
   readonly enableShapeUniforms: boolean;
@@ -60,12 +60,14 @@ export interface Texture {
   readonly info: TensorInfo;
   readonly height: number;
   readonly width: number;
+  /** If `width` is 2^shift. */
+  readonly shift: number | undefined;
 }
 export type Size = Pick<Texture, 'height' | 'width'>;
 
-/** A texture for so many texels: nearly square, and even, since fragments are shaded in blocks of 2 x 2. */
+/** A texture for so many texels: nearly square, since fragments are shaded in blocks of 2 x 2, and 2^k wide. */
 export function sizeFor(texels: number): Size {
-  const width = 2 * Math.ceil(Math.sqrt(texels) / 2);
+  const width = 2 ** Math.max(1, Math.ceil(Math.log2(texels) / 2));
   return { width, height: Math.ceil(texels / width) };
 }
 
@@ -75,7 +77,7 @@ export interface Draw {
   readonly source: string;
   /** By the names that the source gives them; those that are undefined are absent. */
   readonly textures: Readonly<Record<string, Texture | undefined>>;
-  readonly integers: Readonly<Record<string, number>>;
+  readonly integers: Readonly<Record<string, number>> & { readonly columns?: number };
   readonly floats?: Readonly<Record<string, number>>;
   readonly size: Size;
 }
@@ -125,27 +127,26 @@ export class Gpu {
   /** Runs a shader once for each texel of a new texture, which lives until the end of the kernel or is given away. */
   draw({ name, source, textures, integers, floats = {}, size }: Draw): Texture {
     const inputs = Object.entries(textures).filter((entry): entry is [string, Texture] => entry[1] !== undefined);
+    const ofFetches = Object.assign({}, ...inputs.map(([variable, texture]) => fetchUniforms(variable, texture)));
+    const uniforms: Record<string, number | number[]> = { ...integers, ...ofFetches, ...floats };
+    const type = (uniform: string) => (Array.isArray(uniforms[uniform]) ? 'vec2' : uniform in floats ? 'float' : 'int');
     const program: Program = {
       variableNames: inputs.map(([variable]) => variable),
       outputShape: [],
-      userCode: inputs.map(([variable, texture]) => fetches(variable, texture, integers['columns'], source)).join('') + source,
-      customUniforms: [
-        ...Object.keys(integers).map((uniform) => ({ name: uniform, type: 'int' as const })),
-        ...Object.keys(floats).map((uniform) => ({ name: uniform, type: 'float' as const })),
-      ],
+      userCode:
+        inputs.map(([name, texture]) => fetches(name, texture, size, integers.columns, source)).join('') + source,
+      customUniforms: Object.keys(uniforms).map((uniform) => ({ name: uniform, type: type(uniform) })),
       packedInputs: true,
       packedOutput: true,
       enableShapeUniforms: true,
       outPackingScheme: DENSE,
     };
     const scalars = inputs.map(([, { info }]) => ({ ...info, shape: [] }));
-    const uniforms = [...Object.values(integers), ...Object.values(floats)].map((value) => [value]);
+    const values = Object.values(uniforms).map((value) => (Array.isArray(value) ? value : [value]));
     if (this.#backend.gpgpu.gl.isContextLost()) fail(name, 'the WebGL context is lost');
     try {
       const { height, width } = size;
-      return this.#temporary(
-        this.#backend.runWebGLProgram(program, scalars, 'float32', uniforms, true, [height, width]),
-      );
+      return this.#temporary(this.#backend.runWebGLProgram(program, scalars, 'float32', values, true, [height, width]));
     } catch (error) {
       return fail(name, error instanceof Error ? error.message : `${error}`, error);
     }
@@ -169,11 +170,11 @@ export class Gpu {
   }
 }
 
-const sized = (info: TensorInfo, { texShape: [height, width] }: TextureData): Texture => ({
-  info,
-  height: Math.ceil(height / 2),
-  width: Math.ceil(width / 2),
-});
+function sized(info: TensorInfo, { texShape }: TextureData): Texture {
+  const [height, width] = [Math.ceil(texShape[0] / 2), Math.ceil(texShape[1] / 2)];
+  const shift = Math.log2(width);
+  return { info, height, width, shift: Number.isInteger(shift) ? shift : undefined };
+}
 
 function fail(program: string, why: string, cause?: unknown): never {
   throw new Error(`tfjs-normalizations: the WebGL program '${program}' could not run: ${why}`, { cause });

@@ -5,8 +5,9 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
 import { type Gpu, kernel, type Texture } from './backend.ts';
-import { CELL, emit, item, paddingUniforms, place, saturate } from './glsl.ts';
-import { type Layout, layoutOf, lineUniforms, samePacking } from './layout.ts';
+import { elementwise } from './elementwise.ts';
+import { CELL, item, saturate } from './glsl.ts';
+import { type Layout, layoutOf, samePacking } from './layout.ts';
 import { statistics } from './statistics.ts';
 import { sumsOfParts, totals } from './sums.ts';
 
@@ -43,44 +44,39 @@ const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Lay
 
 export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttrs) => {
   const { mean, variance, scale, shift } = inputs;
-  const info = inputs['x'] as TensorInfo;
+  const info = inputs.x as TensorInfo;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
   const given = coefficients(gpu, view, { mean, variance, scale, shift });
-  const y = gpu.draw({
+  const y = elementwise(gpu, x, {
     name: 'scale and shift',
-    source: `${PAIR_OF} ${emit()}
-void main() {
-  ${place(x, layout)}
-  int line = row / length;
-  vec4 y = xAt(row, column);
-  ${mean ? `y -= ${coefficient('mean')}.xyxy;` : ''}
+    layout,
+    functions: PAIR_OF,
+    statements: `
+  value = xHere(row, column);
+  ${mean ? `value -= ${coefficient('mean')}.xyxy;` : ''}
   vec2 by = vec2(1.);
   ${variance ? `by *= inversesqrt(${coefficient('variance')} + epsilon);` : ''}
   ${scale ? `by *= ${coefficient('scale')};` : ''}
-  y *= by.xyxy;
-  ${shift ? `y += ${coefficient('shift')}.xyxy;` : ''}
-  emit(row, column, y);
-}`,
-    textures: { x, ...given.textures },
-    integers: { columns: layout.columns, length: layout.length, ...paddingUniforms(layout), ...given.integers },
+  value *= by.xyxy;
+  ${shift ? `value += ${coefficient('shift')}.xyxy;` : ''}`,
+    ...given,
     floats: { epsilon },
-    size: x,
   });
   return gpu.give(y, info.shape, layout.shape);
 });
 
 export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
-  const info = inputs['x'] as TensorInfo;
+  const info = inputs.x as TensorInfo;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const dy = gpu.texture(inputs['dy'] as TensorInfo, layout.shape);
-  const given = coefficients(gpu, view, { mean: inputs['mean'] });
+  const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
+  const given = coefficients(gpu, view, { mean: inputs.mean });
   const sums = sumsOfParts(gpu, layout, layout.columns, view.s, {
     functions: PAIR_OF,
     before: `vec2 mean_ = ${coefficient('mean')};`,
-    d: item(layout, 'dy'),
-    h: `${item(layout, 'x')} - mean_.xxyy`,
+    d: (k) => item(layout, 'dy', k),
+    h: (k) => `${item(layout, 'x', k)} - mean_.xxyy`,
     factor: 'vec2(1.)',
     textures: { x, dy, ...given.textures },
     integers: given.integers,
@@ -92,29 +88,27 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
 
 export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
   const { mean, scale, a, b } = inputs;
-  const info = inputs['x'] as TensorInfo;
+  const info = inputs.x as TensorInfo;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const dy = gpu.texture(inputs['dy'] as TensorInfo, layout.shape);
+  const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
   const given = coefficients(gpu, view, { mean, scale, a, b });
-  const dx = gpu.draw({
+  const dx = elementwise(gpu, x, {
     name: 'gradient of a blend',
-    source: `${PAIR_OF} ${emit()}
-void main() {
-  ${place(x, layout)}
-  int line = row / length;
-  vec4 centred = xAt(row, column) - ${coefficient('mean')}.xyxy;
-  emit(row, column, dyAt(row, column) * ${coefficient('scale')}.xyxy + centred * ${coefficient('a')}.xyxy + ${coefficient('b')}.xyxy);
-}`,
-    textures: { x, dy, ...given.textures },
-    integers: { columns: layout.columns, length: layout.length, ...paddingUniforms(layout), ...given.integers },
-    size: x,
+    layout,
+    functions: PAIR_OF,
+    statements: `
+  vec4 centred = xHere(row, column) - ${coefficient('mean')}.xyxy;
+  value = dyHere(row, column) * ${coefficient('scale')}.xyxy + centred * ${coefficient('a')}.xyxy;
+  value += ${coefficient('b')}.xyxy;`,
+    textures: { dy, ...given.textures },
+    integers: given.integers,
   });
   return gpu.give(dx, info.shape, layout.shape);
 });
 
 export const average = kernel((gpu, inputs, { row, momentum }: AverageAttrs) => {
-  const info = inputs['old'] as TensorInfo;
+  const info = inputs.old as TensorInfo;
   const size = info.shape[0] as number;
   const old = gpu.texture(info, [1, 1, size]);
   const result = gpu.draw({
@@ -127,7 +121,7 @@ void main() {
   if (cell == last && odd == 1) value.y = 0.;
   setOutput(${saturate('vec4(value, 0., 0.)')});
 }`,
-    textures: { old, moments: gpu.texture(inputs['moments'] as TensorInfo, [1, 2, size]) },
+    textures: { old, moments: gpu.texture(inputs.moments as TensorInfo, [1, 2, size]) },
     integers: { row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
     floats: { momentum },
     size: old,

@@ -101,5 +101,5 @@ function columnLines({ batches, rows, columns }: Matrix, count: number): Lines {
 export const wholeColumns = ({ shape: [batches, rows, columns] }: Layout): Lines =>
   columnLines({ batches, rows, columns }, 1);
 
-/** What shaders need to know of lines. */
+/** What shaders know of lines. */
 export const lineUniforms = ({ across, length, segment, odd }: Lines) => ({ across, length, segment, odd });

@@ -1,57 +1,74 @@
 /** The kernels `Normalize` and `NormalizeGrad`: the draws that write y and dx, and which sums they need. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { EpsilonPlacement, NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
 import { type Gpu, isHalfPrecision, kernel, type Texture } from './backend.ts';
-import { DIVISOR, emit, item, paddingUniforms, pivots, place, spread } from './glsl.ts';
-import { type Layout, layoutOf, lineUniforms, wholeColumns } from './layout.ts';
+import { elementwise, firstValues } from './elementwise.ts';
+import { item, pivots, spread } from './glsl.ts';
+import { type Layout, layoutOf, wholeColumns } from './layout.ts';
 import { isOurs, type Statistics, statistics } from './statistics.ts';
-import { groupMeans, overLines, reduced, type Sums, sumsOfParts, type Terms, totals } from './sums.ts';
+import { groupMeans, overLines, reduced, type Sums, sumsOfParts, totals } from './sums.ts';
 
-const PLACEMENTS: Record<EpsilonPlacement, number> = { inside: 0, outside: 1, floor: 2 };
-const NO_DIVISOR = 3;
+const IS_SMALL = 'lessThanEqual(deviation, vec2(epsilon))';
 
-const divisorUniforms = ({ rescale, epsilonPlacement, epsilon }: NormalizeAttrs) => ({
-  integers: { placement: rescale ? PLACEMENTS[epsilonPlacement] : NO_DIVISOR },
-  floats: { epsilon },
-});
+/** GLSL of what depends on the placement of epsilon, by lane; see `NormalizeGradAttrs`. */
+const PLACEMENTS = {
+  inside: { reciprocal: 'inversesqrt(deviation * deviation + epsilon)', slope: 'rstd * rstd', direct: 'rstd' },
+  outside: {
+    reciprocal: '1. / (deviation + epsilon)',
+    slope: 'mix(vec2(0.), rstd / deviation, notEqual(deviation, vec2(0.)))',
+    direct: 'rstd',
+  },
+  floor: {
+    reciprocal: `1. / mix(deviation, vec2(epsilon), ${IS_SMALL})`,
+    slope: `mix(rstd * rstd, vec2(0.), ${IS_SMALL})`,
+    direct: `mix(rstd, vec2(0.), ${IS_SMALL})`,
+  },
+  none: { reciprocal: 'vec2(1.)', slope: 'vec2(0.)', direct: 'rstd' },
+};
+
+/**
+ * `reciprocal`: 1 / f. `direct`: the same where dx is not 0. `slope`: k / f^2, by which x - mean turns up in dx.
+ */
+function divisor({ rescale, epsilonPlacement }: NormalizeAttrs): string {
+  const { reciprocal, slope, direct } = PLACEMENTS[rescale ? epsilonPlacement : 'none'];
+  return `
+vec2 reciprocal(vec2 deviation) { return ${reciprocal}; }
+vec2 direct(vec2 deviation, vec2 rstd) { return ${direct}; }
+vec2 slope(vec2 deviation, vec2 rstd) { return ${slope}; }`;
+}
 
 const vector = (gpu: Gpu, info: TensorInfo | undefined): Texture | undefined =>
   info && gpu.texture(info, [1, 1, info.shape[0] as number]);
 
-/** GLSL: the line of a texel of x, and where its statistics are. */
-const lineOf = ({ alongRows }: Layout) => `
-  int line = ${alongRows ? 'row' : 'row / length'};
-  vec4 found = statisticsTexel(mains + ${alongRows ? 'row' : 'line * columns + column'});`;
+/** GLSL: statistics of a texel's lines. */
+const found = ({ alongRows }: Layout) =>
+  `vec4 found = statisticsTexel(mains + ${alongRows ? 'row' : 'line * columns + column'});`;
 
-/** GLSL: x minus its mean, in two exact steps. */
-const centred = (layout: Layout, center: boolean) => {
-  const lanes = spread(layout);
-  return center ? `xAt(row, column) - pivots(line, column).${lanes} - found.xy.${lanes}` : 'xAt(row, column)';
-};
+/** GLSL: x minus its mean, in two steps of which the first is exact. */
+const centred = (layout: Layout, center: boolean) =>
+  `xHere(row, column)${center ? ` - ${firstValues(layout)}.${spread(layout)} - found.xy.${spread(layout)}` : ''}`;
 
-export const normalize = kernel((gpu, { x, gamma, beta }, attrs: NormalizeAttrs) => {
-  const { view, center, yOnly = false } = attrs;
-  const info = x as TensorInfo;
-  const layout = layoutOf(view, gpu.packedShape(info));
-  const activations = gpu.texture(info, layout.shape);
+export const normalize = kernel((gpu, inputs, attrs: NormalizeAttrs) => {
+  const { view, center, epsilon, yOnly = false } = attrs;
+  const x = inputs.x as TensorInfo;
+  const layout = layoutOf(view, gpu.packedShape(x));
+  const activations = gpu.texture(x, layout.shape);
   const { texture, mains } = statistics(gpu, activations, layout, center, !yOnly);
-  const { integers, floats } = divisorUniforms(attrs);
-  const y = gpu.draw({
+  const gamma = vector(gpu, inputs.gamma);
+  const beta = vector(gpu, inputs.beta);
+  const y = elementwise(gpu, activations, {
     name: 'normalize',
-    source: `${DIVISOR} ${pivots(layout)} ${emit()}
-void main() {
-  ${place(activations, layout)}
-  ${lineOf(layout)}
-  vec4 y = (${centred(layout, center)}) * (reciprocal(found.zw).${spread(layout)}${gamma ? ' * gammaAt(0, column).xyxy' : ''});
-  ${beta ? 'y += betaAt(0, column).xyxy;' : ''}
-  emit(row, column, y);
-}`,
-    textures: { x: activations, statistics: texture, gamma: vector(gpu, gamma), beta: vector(gpu, beta) },
-    integers: { columns: layout.columns, length: layout.length, mains, ...paddingUniforms(layout), ...integers },
-    floats,
-    size: activations,
+    layout,
+    functions: divisor(attrs),
+    statements: `
+  ${found(layout)}
+  value = (${centred(layout, center)}) * ${gamma ? 'gammaInColumn(0, column).xyxy * ' : ''}reciprocal(found.zw).${spread(layout)};
+  ${beta ? 'value += betaInColumn(0, column).xyxy;' : ''}`,
+    textures: { statistics: texture, gamma, beta },
+    integers: { mains },
+    floats: { epsilon },
   });
-  const result = gpu.give(y, info.shape, layout.shape);
+  const result = gpu.give(y, x.shape, layout.shape);
   return yOnly ? [result] : [result, gpu.give(texture, [2, layout.units])];
 });
 
@@ -65,35 +82,26 @@ interface Operands {
 }
 
 /** What sums of dy and dy xHat have in common, whichever way they are taken. */
-const terms = ({
-  x,
-  dy,
-  statistics,
-  layout,
-  attrs,
-}: Operands): Pick<Terms, 'functions' | 'textures' | 'integers' | 'floats'> => {
-  const { integers, floats } = divisorUniforms(attrs);
-  return {
-    functions: `${DIVISOR} ${pivots(layout)}`,
-    textures: { x, dy, statistics: statistics.texture },
-    integers: { mains: statistics.mains, ...integers },
-    floats,
-  };
-};
+const terms = ({ x, dy, statistics, layout, attrs }: Operands) => ({
+  functions: `${divisor(attrs)} ${pivots(layout)}`,
+  textures: { x, dy, statistics: statistics.texture },
+  integers: { mains: statistics.mains },
+  floats: { epsilon: attrs.epsilon },
+});
 
 /** Sums over the texels of each line, whose statistics are the line's own; along rows dy is weighted by gamma. */
 function sumsOfGroups(gpu: Gpu, operands: Operands): Sums {
   const { layout, attrs, gamma } = operands;
   const { alongRows, view } = layout;
-  const weight = alongRows && gamma ? ' * gammaAt(0, k).xyxy' : '';
+  const weight = (k: string) => (alongRows && gamma ? ` * gammaAt(0, ${k}).xyxy` : '');
   const common = terms(operands);
   return sumsOfParts(gpu, layout, layout.columns, alongRows ? view.c : view.s, {
     ...common,
-    textures: { ...common.textures, gamma: weight ? gamma : undefined },
+    textures: { ...common.textures, gamma: alongRows ? gamma : undefined },
     before: `vec4 found = statisticsTexel(mains + line * across + column);
   ${attrs.center ? 'vec4 pivot = pivots(line, column).xxyy;' : ''}`,
-    d: item(layout, 'dy') + weight,
-    h: item(layout, 'x') + (attrs.center ? ' - pivot - found.xxyy' : ''),
+    d: (k) => item(layout, 'dy', k) + weight(k),
+    h: (k) => item(layout, 'x', k) + (attrs.center ? ' - pivot - found.xxyy' : ''),
     factor: 'reciprocal(found.zw)',
   });
 }
@@ -111,8 +119,8 @@ vec4 xHat(int k, int column) {
   return ${h} * reciprocal(found.zw).xxyy;
 }`,
     before: '',
-    d: 'dyAt(k, column).xzyw',
-    h: 'xHat(k, column).xzyw',
+    d: (k) => `dyAt(${k}, column).xzyw`,
+    h: (k) => `xHat(${k}, column).xzyw`,
     factor: 'vec2(1.)',
   });
 }
@@ -120,60 +128,42 @@ vec4 xHat(int k, int column) {
 /** Where `dx` finds mean(D) and mean(D xHat): in the means of groups, or from dbeta and dgamma of a batch. */
 type Means = { readonly means: Texture } | { readonly dgamma: Texture; readonly dbeta: Texture };
 
-function writeDx(gpu: Gpu, operands: Operands, found: Means): Texture {
-  const { layout, attrs, x, dy, gamma, statistics } = operands;
+function writeDx(gpu: Gpu, { layout, attrs, x, dy, gamma, statistics }: Operands, sums: Means): Texture {
+  const { center, epsilon } = attrs;
   const lanes = spread(layout);
-  const { integers, floats } = divisorUniforms(attrs);
-  const weight = gamma ? 'gammaAt(0, column).xyxy' : '1.';
+  const weight = gamma ? ' * gammaInColumn(0, column).xyxy' : '';
   const means =
-    'means' in found
-      ? 'meansTexel(line * across + lineColumn)'
-      : `vec4(dbetaAt(0, column).xy, dgammaAt(0, column).xy) * (share * ${weight})`;
-  return gpu.draw({
+    'means' in sums
+      ? `meansTexel(${layout.alongRows ? 'row' : 'line * columns + column'})`
+      : `vec4(dbetaInColumn(0, column).xy, dgammaInColumn(0, column).xy) * share${weight}`;
+  return elementwise(gpu, x, {
     name: 'gradient of x',
-    source: `${DIVISOR} ${pivots(layout)} ${emit()}
-/** k / f^2, with which xHat mean(D xHat) turns up in dx: xHat is (x - mean) / f already. */
-vec2 slope(vec2 deviation, vec2 reciprocal) {
-  vec2 square = reciprocal * reciprocal;
-  if (placement == 0) return square;
-  if (placement == 1) return mix(vec2(0.), reciprocal / deviation, notEqual(deviation, vec2(0.)));
-  if (placement == 2) return mix(square, vec2(0.), lessThanEqual(deviation, vec2(epsilon)));
-  return vec2(0.);
-}
-void main() {
-  ${place(x, layout)}
-  ${lineOf(layout)}
-  int lineColumn = ${layout.alongRows ? '0' : 'column'};
+    layout,
+    functions: divisor(attrs),
+    statements: `
+  ${found(layout)}
   vec4 means = ${means};
   vec2 rstd = reciprocal(found.zw);
-  vec2 direct = rstd;
-  if (placement == 2) direct = mix(rstd, vec2(0.), lessThanEqual(found.zw, vec2(epsilon)));
-  vec2 through = slope(found.zw, rstd) * means.zw;
-  vec4 dx = (dyAt(row, column) * ${weight}${attrs.center ? ` - means.xy.${lanes}` : ''}) * direct.${lanes};
-  emit(row, column, dx - (${centred(layout, attrs.center)}) * through.${lanes});
-}`,
-    textures: { x, dy, statistics: statistics.texture, gamma, ...found },
-    integers: {
-      ...lineUniforms(layout),
-      ...{ columns: layout.columns, mains: statistics.mains, ...paddingUniforms(layout), ...integers },
-    },
-    floats: { ...floats, share: 1 / layout.view.s },
-    size: x,
+  value = (dyHere(row, column)${weight}${center ? ` - means.xy.${lanes}` : ''}) * direct(found.zw, rstd).${lanes};
+  value -= (${centred(layout, center)}) * (slope(found.zw, rstd) * means.zw).${lanes};`,
+    textures: { dy, statistics: statistics.texture, gamma, ...sums },
+    integers: { mains: statistics.mains },
+    floats: { epsilon, share: 1 / layout.view.s },
   });
 }
 
 export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => {
   const { view, center, affine } = attrs;
-  const x = inputs['x'] as TensorInfo;
-  const moments = inputs['moments'] as TensorInfo;
+  const x = inputs.x as TensorInfo;
+  const moments = inputs.moments as TensorInfo;
   const layout = layoutOf(view, gpu.packedShape(x));
   const activations = gpu.texture(x, layout.shape);
   const operands: Operands = {
     layout,
     attrs,
     x: activations,
-    dy: gpu.texture(inputs['dy'] as TensorInfo, layout.shape),
-    gamma: vector(gpu, inputs['gamma']),
+    dy: gpu.texture(inputs.dy as TensorInfo, layout.shape),
+    gamma: vector(gpu, inputs.gamma),
     statistics: isOurs(moments.dataId, layout)
       ? { texture: gpu.texture(moments, moments.shape), mains: layout.pairs }
       : statistics(gpu, activations, layout, center, false),

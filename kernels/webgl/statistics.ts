@@ -58,12 +58,12 @@ function block(item: Item, center: boolean, size: number): string {
 }
 
 /** What a fragment writes: a pair of the tensor's texels, or of what comes after them. */
-const write = `
+const write = () => `
   if (isMain) {
     vec4 pair = vec4(pivot + mean, m2 / n);
     if (2 * cell + 1 >= units) pair.yw = vec2(0.);
-    setOutput(PAIR);
-  } else setOutput(vec4(mean, sqrt(m2 / n)));`.replace('PAIR', saturate('pair'));
+    setOutput(${saturate('pair')});
+  } else setOutput(vec4(mean, sqrt(m2 / n)));`;
 
 type Item = (k: string) => string;
 
@@ -102,6 +102,7 @@ void main() {
   ${alongRows ? ROW_PAIR : ''}
   cell = isMain ? cell : min(cell - mains, last);
   ${LINE}
+  ${alongRows ? 'if (isMain) line = lines.x;' : ''}
   vec2 pivot = vec2(0.), mean = vec2(0.), m2 = vec2(0.);
   float n = 0.;
   ${alongRows ? `if (!isApart) { ${pivot('pivots(line, column)')} }` : pivot('pivots(line, column)')}
@@ -115,7 +116,7 @@ void main() {
   ${visit((k) => `rowsAt(lines, halves, ${k})`, center)}`
       : ''
   }
-  ${write}
+  ${write()}
 }`,
     textures: { x },
     integers: {
@@ -198,7 +199,7 @@ void main() {
       join(n, mean, m2, count, vec2(a.x, b.x) + shift, count * vec2(a.y * a.y, b.y * b.y));
     }
   }
-  ${write}
+  ${write()}
 }`,
     textures: { x, partials: from.texture },
     integers: {

@@ -23,9 +23,9 @@ export interface Terms {
   /** GLSL functions, and statements that run before the loop. */
   readonly functions: string;
   readonly before: string;
-  /** Expressions for texel `k`: items d and h. */
-  readonly d: string;
-  readonly h: string;
+  /** Expressions for a texel of the line: items d and h. */
+  readonly d: (k: string) => string;
+  readonly h: (k: string) => string;
   /** vec2 by which the sums of d h are multiplied. */
   readonly factor: string;
   readonly textures: Readonly<Record<string, Texture | undefined>>;
@@ -36,7 +36,9 @@ export interface Terms {
 /** Sums over each part of each line; `count` is how many values a group has. */
 export function sumsOfParts(gpu: Gpu, lines: Lines, columns: number, count: number, terms: Terms): Sums {
   const { parts, chunk } = cut(lines);
-  const texel = (mask: string) => `{ vec4 d = ${terms.d}; vec4 h = ${terms.h}; ${mask} sumD += d; sumDH += d * h; }`;
+  const texel = (k: string, mask = '') =>
+    `{ vec4 d = ${terms.d(k)}; vec4 h = ${terms.h(k)}; ${mask} sumD += d; sumDH += d * h; }`;
+  const four = [0, 1, 2, 3].map((i) => texel(`k + ${i}`)).join(' ');
   const texture = gpu.draw({
     name: 'sums of parts',
     source: `${terms.functions}
@@ -47,7 +49,7 @@ void main() {
   vec4 sumD = vec4(0.), sumDH = vec4(0.);
   int end = min((part + 1) * chunk, length);
   ${terms.before}
-  ${walk(texel(''), texel('d.yw = vec2(0.); h.yw = vec2(0.);'))}
+  ${walk(texel('k'), texel('k', 'd.yw = vec2(0.); h.yw = vec2(0.);'), { size: 4, body: four })}
   setOutput(vec4(sumD.xz + sumD.yw, (sumDH.xz + sumDH.yw) * ${terms.factor}) * share);
 }`,
     textures: terms.textures,

@@ -74,6 +74,15 @@ export const penalizeLayer = (args: LayerCase) =>
     return { gradients };
   });
 
+/** The gradient in x of sum(dgamma^2), where dgamma is that of sum(y dy). */
+export const penalizeGamma = (args: LayerCase) =>
+  withLayer(args, async (layer, call, x, dy) => {
+    const gamma = variableOf(layer.trainableWeights.find((weight) => lastPart(weight.originalName) === 'gamma')!);
+    const dgamma = (x: tf.Tensor) => tf.grads(() => tf.sum(tf.mul(call(x), dy)))([gamma])[0]!;
+    const dx = tf.grad((x: tf.Tensor) => tf.sum(tf.square(dgamma(x))))(x);
+    return { gradients: { x: await take(dx) } };
+  });
+
 function asVariables(layer: Layer, x: tf.Tensor): [tf.Variable, string[], tf.Variable[]] {
   const xVariable = tf.variable(x);
   const names = ['x', ...layer.trainableWeights.map((weight) => lastPart(weight.originalName))];

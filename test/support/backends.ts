@@ -27,7 +27,7 @@ const BACKENDS: Record<BackendName, Description> = {
   tensorflow: {
     tfjs: 'tensorflow',
     where: 'process',
-    load: () => require('@tensorflow/tfjs-node'),
+    load: () => require(process.env.TEST_TFJS_NODE!),
     absent: process.env.TEST_NO_TENSORFLOW,
   },
   'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser },

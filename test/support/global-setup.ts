@@ -2,6 +2,7 @@
  * Runs once before all tests: finds out which backends are here, starts the one browser and serves it the cases.
  * Workers learn the results through environment variables, the teardown through a global.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { launchChromium } from './chromium.ts';
@@ -49,12 +50,30 @@ export default async function setup(): Promise<void> {
     }
   };
   globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', startBrowser);
-  await attempt('TEST_NO_TENSORFLOW', loadTensorFlow);
+  await attempt('TEST_NO_TENSORFLOW', findTensorFlow);
 }
 
-/** Loads the native backend as the workers will, to know whether and why not it works. */
-async function loadTensorFlow(): Promise<void> {
-  require('@tensorflow/tfjs-node');
+/**
+ * Where the native backend is. It is built where backends are required, and elsewhere used if it is there: nobody's first
+ * `npm test` should download 200 MB.
+ */
+async function findTensorFlow(): Promise<void> {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  const { setUpTfjsNode } = await import('./setup-tfjs-node.mjs');
+  if (!process.env.REQUIRE_BACKENDS && !existsSync(BUILT) && !isInstalled()) {
+    throw new Error('not built; run node test/support/setup-tfjs-node.mjs');
+  }
+  process.env.TEST_TFJS_NODE = setUpTfjsNode();
+}
+
+const BUILT = join(__dirname, '../../.cache/tfjs-node/node_modules/@tensorflow/tfjs-node');
+
+function isInstalled(): boolean {
+  try {
+    return require.resolve('@tensorflow/tfjs-node') !== '';
+  } catch {
+    return false;
+  }
 }
 
 declare global {

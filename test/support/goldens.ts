@@ -61,12 +61,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
       "TensorFlow Addons measures the outputs of v, not of v / ||v||: our data-dependent initialization is the paper's",
     ]),
   ),
-  ...Object.fromEntries(
-    ['rank2-repo', 'rank4-repo', 'rank4-repo-ones'].map((name) => [
-      `SwitchableNormalization/paper/${name}`,
-      "the authors' repository divides variances by one less than their number: ours are the paper's",
-    ]),
-  ),
   'WeightNormalization/tfa/norm-init-dense':
     'TensorFlow Addons sets g to ||v|| in the first call, ours when the layer is built, and stores no `initialized` for it',
 };

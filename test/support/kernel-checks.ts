@@ -12,10 +12,17 @@ import { kernelTolerance, type Offset, type OutputKind } from './tolerances.ts';
 export const ROUTES: Record<BackendName, readonly Route[]> = {
   cpu: ['kernel', 'ops', 'reference'],
   wasm: ['ops'],
-  tensorflow: ['ops'],
+  tensorflow: ['kernel', 'ops', 'reference'],
   'browser-cpu': ['kernel', 'ops'],
-  webgl: ['ops'],
+  webgl: ['kernel', 'ops', 'reference'],
 };
+
+/**
+ * Whether a route is worth every view and attribute on a backend. The composed text is the same everywhere: where it is
+ * slow (WebGL compiles each op for each shape), one view of each kind must do.
+ */
+export const isThorough = ({ name }: Backend, route: Route): boolean =>
+  route === 'kernel' || (route === ROUTES[name].at(-1) && (name === 'cpu' || name === 'wasm'));
 
 export const isFused = ({ name }: Backend): boolean => ROUTES[name].includes('kernel');
 

@@ -19,10 +19,14 @@ const COMPOSED: Record<BackendName, number> = {
   'browser-cpu': PROMISE,
   wasm: 2e-5, // sums thousands of values one after the other in float32
   webgl: 2e-6, // sums in float32, in a tree
-  tensorflow: 5e-6, // sums in float32, in blocks
+  tensorflow: 2e-5, // as wasm, where it sums over an axis that is not the last
 };
 
-const FUSED: Record<BackendName, number> = { ...COMPOSED, cpu: PROMISE, 'browser-cpu': PROMISE };
+const FUSED: Record<BackendName, number> = {
+  ...COMPOSED,
+  webgl: 3e-6, // what is summed to dgamma and dbeta is float32 at every level
+  tensorflow: 1e-5, // TensorFlow sums 40000 rows in float32
+};
 
 export function kernelTolerance(backend: BackendName, route: Route, offset: Offset, kind: OutputKind) {
   const share = (route === 'kernel' ? FUSED : COMPOSED)[backend];

@@ -2,12 +2,24 @@
  * What stays the same for all blocks of one normalization: its view, its parameters, its divisor, and the memory in which
  * its kernels keep what they know between two passes. A host reserves `formSize` bytes, and describes the form in them.
  */
-import { padded } from './lanes';
+import { padded, zero } from './lanes';
 
-/** Rows that are worked on together at most: their coefficients have a place. */
-export const MOST_ROWS = 64;
+/** Float32 lanes add up at most this much of a row, in bytes, before their sum moves on to float64. */
+export const CHUNK: usize = 4096;
 /** Bytes of the coefficients of one row: six float32 at most. */
 export const ROW_COEFFICIENTS: usize = 24;
+
+/** Bytes of the rows between two passes, which stay in the first-level cache; and how many rows at most. */
+const TOGETHER: usize = 16384;
+const MOST_ROWS = 64;
+
+/** How many rows of so many bytes are worked on together. */
+export function rowsTogether(bytes: usize): i32 {
+  return <i32>max<usize>(1, min<usize>(TOGETHER / bytes, MOST_ROWS));
+}
+
+/** Rows of a column that are summed in float32, twice while they are in the cache, before float64 takes over. */
+export const BLOCK = 128;
 
 const HEADER: usize = 128;
 const INSIDE = 0, OUTSIDE = 1, FLOOR = 2; // and 3: no division; see PLACEMENTS in kernels/simd/kernels.ts
@@ -78,6 +90,11 @@ export function describe(
   form.partial = form.totals + padded(c) * 4;
   form.pending = 0;
   if (affine) memory.fill(form.totals, 0, padded(c) * 6);
+}
+
+/** Before the first part of a sample. */
+export function clearSums(form: Form): void {
+  for (let p = form.sums, end = p + padded(form.wide) * 6; p < end; p += 16) v128.store(p, zero());
 }
 
 /** Where a host finds, or writes, what is known per column. */

@@ -1,7 +1,9 @@
 /** The module's exports. Addresses are in bytes, in a memory that the host owns; sizes are in values. */
-export { coefficientsOf, describe, formSize, sumsOf } from './form';
-export { parameterGradients, rowsBackward, rowsForward } from './rows';
+export { clearSums, coefficientsOf, describe, formSize, sumsOf } from './form';
+export { rowsForward } from './rows-forward';
+export { parameterGradients, rowsBackward } from './rows-backward';
+export { columnAffine, columnCoefficients, columnMoments, columnsForward } from './columns-forward';
 export {
-  clearSums, columnAffine, columnCoefficients, columnGradAffine, columnGradCoefficients, columnGradSums, columnMeans,
-  columnMoments, columnsBackward, columnsForward,
-} from './columns';
+  columnGradAffine, columnGradCoefficients, columnGradSums, columnMeans, columnsBackward,
+} from './columns-backward';
+export { powerIteration } from './power-iteration';

@@ -1,0 +1,78 @@
+/**
+ * Times things against each other in one process: every round takes one sample of each, in rotated order, so that whatever
+ * slows the machine down slows all of them. The result is the median.
+ */
+
+const wall = () => performance.now();
+const cpu = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+let clock = wall;
+
+/** Measures processor time, which other processes hardly change, instead of the time that passes. */
+export function useProcessorTime() {
+  clock = cpu;
+}
+
+/** A candidate that calls `call` over and over. */
+export const calls = (call) => (times) => {
+  const start = clock();
+  for (let i = 0; i < times; i++) call();
+  return clock() - start;
+};
+
+/** As `calls`, of a function whose promise is awaited. */
+export const asyncCalls = (call) => async (times) => {
+  const start = clock();
+  for (let i = 0; i < times; i++) await call();
+  return clock() - start;
+};
+
+/** Calls of more ms are slow: they get few samples. */
+const SLOW = 50;
+/** Calls of more ms need no warming up: the first one is a sample. */
+const LONG = 2000;
+
+/**
+ * @param {Record<string, (times: number) => number | Promise<number>>} candidates each runs `times` calls and returns how
+ *   many ms they took
+ * @param {{rounds: number, slowRounds: number, sampleMs: number}} effort samples of each and of each slow candidate, and the
+ *   time that a sample should take at least
+ * @returns {Promise<Record<string, number>>} the median time of one call, in microseconds
+ */
+export async function race(candidates, { rounds, slowRounds, sampleMs }) {
+  const runners = [];
+  for (const [name, run] of Object.entries(candidates))
+    runners.push({ name, run, ...(await calibrate(run, sampleMs)) });
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < runners.length; i++) {
+      const { run, times, slow, warmUp, samples } = runners[(i + round) % runners.length];
+      if (slow && (samples.length >= slowRounds || round % Math.floor(rounds / slowRounds) > 0)) continue;
+      globalThis.gc?.(); // nobody pays for the garbage of others
+      if (warmUp) await run(1); // nor for caches that others have filled
+      samples.push((await run(times)) / times);
+    }
+  }
+  return Object.fromEntries(runners.map(({ name, samples }) => [name, 1000 * median(samples)]));
+}
+
+/** Warms up, for five calls and a tenth of a second or for a second, and finds how many calls make a sample. */
+async function calibrate(run, sampleMs) {
+  const first = await run(1);
+  if (first > LONG) return { times: 1, slow: true, warmUp: false, samples: [first] };
+  let spent = 0;
+  let count = 0;
+  while (count === 0 || (spent < 1000 && (count < 5 || spent < 100))) {
+    spent += await run(1);
+    count++;
+  }
+  const ms = spent / count;
+  return { times: Math.ceil(sampleMs / ms), slow: ms > SLOW, warmUp: true, samples: [] };
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return Number.isInteger(half) ? (sorted[half - 1] + sorted[half]) / 2 : sorted[Math.floor(half)];
+}

@@ -1,0 +1,63 @@
+/**
+ * The benchmark: `npm run bench -- --help`. Each suite measures one kind of thing and returns tables and checks, as report.js
+ * prints them; another backend is another suite.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { run } from '../command-line.js';
+import { readOptions } from './options.js';
+import { useProcessorTime } from './race.js';
+import { printChecks, printTable, verdict } from './report.js';
+import * as accuracy from './suites/accuracy.js';
+import * as small from './suites/small.js';
+import * as speed from './suites/speed.js';
+import * as tax from './suites/tax.js';
+
+const suites = { speed, small, tax, accuracy };
+
+async function main(args) {
+  const { help, only, effort, clock, json } = readOptions(args, Object.keys(suites));
+  if (help) {
+    console.log(help);
+    return;
+  }
+  tf.enableProdMode(); // or TensorFlow.js advertises its native backend
+  const machine = {
+    cpu: `${cpus()[0]?.model ?? 'unknown processor'} x ${cpus().length}`,
+    node: process.version,
+    tfjs: tf.version_core,
+  };
+  console.log(`${machine.cpu}, Node ${machine.node}, TensorFlow.js ${machine.tfjs}`);
+  if (!globalThis.gc) console.log('Without --expose-gc the garbage of one candidate is charged to another.');
+  if (clock === 'cpu') useProcessorTime();
+  console.log(`Medians of interleaved samples, ${clock === 'cpu' ? 'in processor time' : 'in time'}.\n`);
+
+  const warnings = new Set();
+  const results = {};
+  for (const name of only) {
+    const { title, run } = suites[name];
+    console.log(`== ${title}\n`);
+    await tf.setBackend('cpu');
+    const { tables, checks } = await run({ effort, progress, warn: (message) => warnings.add(message) });
+    clear();
+    for (const table of tables) printTable(table);
+    printChecks(checks);
+    results[name] = { title, tables, checks: checks.map((check) => ({ ...check, verdict: verdict(check) })) };
+  }
+  for (const warning of warnings) console.log(warning);
+  await mkdir(dirname(json), { recursive: true });
+  await writeFile(json, `${JSON.stringify({ machine, clock, effort, results }, null, 2)}\n`);
+  console.log(`Written to ${json}`);
+}
+
+/** What is being measured now, on one line that goes away; it is not part of the output. */
+function progress(what) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what} ...`);
+}
+function clear() {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}
+
+await run('bench', main);

@@ -1,0 +1,51 @@
+/** The programs whose output has the shape of x: one fragment computes one texel, and leaves zeros in the padding. */
+import type { Draw, Gpu, Texture } from './backend.ts';
+import { CELL, saturate } from './glsl.ts';
+import { type Layout, lineUniforms } from './layout.ts';
+
+interface Elementwise extends Pick<Draw, 'name' | 'textures' | 'integers' | 'floats'> {
+  readonly layout: Layout;
+  readonly functions?: string;
+  /** GLSL that computes `vec4 value` of texel (`row`, `column`) of line `line`. */
+  readonly statements: string;
+}
+
+export function elementwise(gpu: Gpu, x: Texture, draw: Elementwise): Texture {
+  const { layout, functions = '', statements } = draw;
+  const { columns, view, rows, texelRows, alongRows } = layout;
+  const isPadded = rows % 2 === 1;
+  // Where rows are rows of the texture they are few enough for floats, in which division is much faster.
+  const isStraight = x.width === columns;
+  const place = isStraight
+    ? 'int row = int(gl_FragCoord.y), column = int(gl_FragCoord.x);'
+    : `${CELL} int row = cell / columns; int column = cell - row * columns;`;
+  const line = isStraight ? 'int(gl_FragCoord.y / float(length))' : 'row / length';
+  const isLastRow = isStraight
+    ? 'fract((gl_FragCoord.y + 0.75) * batchStep) < 0.75 * batchStep'
+    : '(row + 1) % batchRows == 0';
+  return gpu.draw({
+    name: draw.name,
+    source: `${functions}
+void main() {
+  ${place}
+  int line = ${alongRows ? 'row' : line};
+  vec4 value;
+  ${statements}
+  if (column == lastColumn) value.yw = vec2(0.);
+  if (${isLastRow}) value.zw = vec2(0.);
+  setOutput(${saturate('value')});
+}`,
+    textures: { x, ...draw.textures },
+    integers: {
+      ...{ ...lineUniforms(layout), columns, ...draw.integers },
+      lastColumn: view.c % 2 === 0 ? -1 : columns - 1,
+      batchRows: isPadded ? texelRows : 0x40000000,
+    },
+    floats: { batchStep: isPadded ? 1 / texelRows : 0, ...draw.floats },
+    size: x,
+  });
+}
+
+/** GLSL: the first values of a texel's lines, what means are relative to. */
+export const firstValues = ({ alongRows }: Layout): string =>
+  alongRows ? 'xRowStart(row).xz' : 'xInColumn(line * length, column).xy';
