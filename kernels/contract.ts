@@ -99,7 +99,8 @@ export type KernelName =
   | 'ScaleShift'
   | 'ScaleShiftGrad'
   | 'BlendGrad'
-  | 'Average';
+  | 'Average'
+  | 'PowerIteration';
 
 /** One backend's kernels. A kernel that is missing does not compile. */
 export interface KernelSet {

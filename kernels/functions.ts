@@ -155,11 +155,17 @@ export interface InstanceNormOptions extends AffineOptions {
   readonly epsilon?: number;
 }
 
-function normalizeGroups(who: string, x: Tensor, groups: number, options: InstanceNormOptions): Tensor {
-  const { axis = -1, epsilon = 1e-3 } = options;
+/** For layers: `groupNorm`, with the place of epsilon as an option. */
+export function normalizeGroups(
+  who: string,
+  x: Tensor,
+  groups: number,
+  options: InstanceNormOptions & { readonly epsilonPlacement?: EpsilonPlacement },
+): Tensor {
+  const { axis = -1, epsilon = 1e-3, epsilonPlacement = 'inside' } = options;
   return tidy(() => {
     const input = checkInput(who, x);
-    const form = centred(checkEpsilon(who, epsilon));
+    const form = { ...centred(checkEpsilon(who, epsilon)), epsilonPlacement };
     return withLast(input, [checkAxis(who, axis, input.rank)], (x) => {
       const c = x.shape[x.rank - 1] as number;
       const view = groupView(x.shape, checkGroups(who, groups, c));

@@ -264,5 +264,6 @@ export function powerIteration(
 }
 
 function powerIterationForward(w: Tensor, u: Tensor, v: Tensor, attrs: PowerIterationAttrs): [Tensor, Tensor, Tensor] {
+  if (fused()) return run('PowerIteration', { w, u, v }, attrs) as [Tensor, Tensor, Tensor];
   return tidy(() => reference.powerIteration(w, u, v, attrs));
 }

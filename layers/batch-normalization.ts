@@ -1,7 +1,20 @@
-import type { serialization, Tensor } from '@tensorflow/tfjs-core';
+import {
+  add,
+  div,
+  maximum,
+  minimum,
+  type serialization,
+  sqrt,
+  square,
+  stack,
+  sub,
+  type Tensor,
+  tidy,
+  unstack,
+} from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/checks.ts';
-import { affinePerChannel, centred, normalizePerChannel } from '../kernels/functions.ts';
+import { checkAtLeast, checkBoolean, checkMomentum, fail } from '../kernels/checks.ts';
+import { affinePerChannel, centred, normalizePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { usableMask } from './mask.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
@@ -16,6 +29,26 @@ export interface BatchNormalizationArgs extends AffineArgs {
   movingMeanInitializer?: Identifier<Initializer>;
   /** Default: ones. */
   movingVarianceInitializer?: Identifier<Initializer>;
+  /** Renormalize in training as Keras does, which `BatchRenormalization` does as its paper. Default: false. */
+  renorm?: boolean;
+  /** With `renorm`: bounds of r and of |d|; one that is absent is no bound. Default: none. */
+  renormClipping?: KerasClipping | null;
+  /** With `renorm`: the share of the old value in the averages that r and d compare with. Default: 0.99. */
+  renormMomentum?: number;
+}
+
+/** Keras's bounds of renormalization. */
+export interface KerasClipping {
+  rmax?: number;
+  rmin?: number;
+  dmax?: number;
+}
+
+/** What renormalization keeps beside the moving mean and variance. */
+interface Renorm {
+  readonly movingStddev: LayerVariable;
+  readonly mean: LayerVariable;
+  readonly stddev: LayerVariable;
 }
 
 /**
@@ -23,6 +56,13 @@ export interface BatchNormalizationArgs extends AffineArgs {
  *
  *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *   moving = momentum * moving + (1 - momentum) * batch        for mean and (biased) variance
+ *
+ * With `renorm` a training call gives
+ *
+ *   y = ((x - mean) / stddev * r + d) * gamma + beta                stddev = sqrt(variance + epsilon)
+ *   r = stddev / renorm_stddev     d = (mean - renorm_mean) / renorm_stddev
+ *
+ * r and d, clipped and constants to the gradient, with the averages before their update; epsilon is Keras's in all places.
  *
  * `trainable: false` means inference mode and frozen averages, also in a training call. A mask of the shape of the input
  * without channels restricts the statistics to the positions where it is true. Class name, config keys and weight names are
@@ -33,7 +73,7 @@ export interface BatchNormalizationArgs extends AffineArgs {
  * connected networks for vision.
  *
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6.
- * Weights: gamma, beta, moving_mean, moving_variance [channels].
+ * Weights: gamma, beta, moving_mean, moving_variance and, with `renorm`, moving_stddev, renorm_mean, renorm_stddev [channels].
  *
  * ```js
  * const model = tf.sequential({layers: [
@@ -50,9 +90,13 @@ export class BatchNormalization extends Normalization {
   private readonly movingVarianceInitializer: Initializer;
   private movingMean!: LayerVariable;
   private movingVariance!: LayerVariable;
+  readonly renorm: boolean;
+  readonly renormClipping: Readonly<KerasClipping>;
+  readonly renormMomentum: number;
+  private renormState: Renorm | undefined = undefined;
 
   constructor(args: BatchNormalizationArgs = {}) {
-    super(args, { options: ['movingMeanInitializer', 'movingVarianceInitializer'], epsilon: 1e-3, momentum: 0.99 });
+    super(args, { options: OWN_OPTIONS, epsilon: 1e-3, momentum: 0.99 });
     const who = this.getClassName();
     this.movingMeanInitializer = resolve(who, 'movingMeanInitializer', args.movingMeanInitializer ?? 'zeros');
     this.movingVarianceInitializer = resolve(
@@ -60,6 +104,9 @@ export class BatchNormalization extends Normalization {
       'movingVarianceInitializer',
       args.movingVarianceInitializer ?? 'ones',
     );
+    this.renorm = checkBoolean(who, 'renorm', args.renorm ?? false);
+    this.renormClipping = checkClipping(who, args.renormClipping ?? {});
+    this.renormMomentum = checkMomentum(who, args.renormMomentum ?? 0.99);
   }
 
   protected override buildState(sizes: number[]): void {
@@ -67,6 +114,16 @@ export class BatchNormalization extends Normalization {
       this.addWeight(name, sizes, 'float32', initializer, undefined, false);
     this.movingMean = add('moving_mean', this.movingMeanInitializer);
     this.movingVariance = add('moving_variance', this.movingVarianceInitializer);
+    if (!this.renorm) return;
+    const [movingStddev, mean, stddev] = [
+      add('moving_stddev', this.movingVarianceInitializer),
+      add('renorm_mean', this.movingMeanInitializer),
+      add('renorm_stddev', this.movingVarianceInitializer),
+    ];
+    tidy(() => {
+      for (const one of [movingStddev, stddev]) one.write(sqrt(one.read()));
+    });
+    this.renormState = { movingStddev, mean, stddev };
   }
 
   protected override normalize(
@@ -81,38 +138,86 @@ export class BatchNormalization extends Normalization {
       return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, this.epsilon);
     }
     const mask = usableMask(this, x, axis, context.kwargs);
+    if (this.renormState) {
+      if (mask) fail(this.getClassName(), `renorm takes no mask; '${this.name}' received one; use renorm: false`);
+      const correct = (moments: Tensor) => this.correct(moments, this.renormState as Renorm);
+      return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, correct);
+    }
     return normalizePerChannel(x, axis, { gamma, beta, mask }, centred(this.epsilon), (moments) => {
       this.follow(this.movingMean, moments, 0);
       this.follow(this.movingVariance, moments, 1);
     });
   }
 
+  /** r and d [2, channels] from the moments of the batch, and all averages moved. */
+  private correct(moments: Tensor, renorm: Renorm): Tensor {
+    const { epsilon, renormMomentum } = this;
+    const { rmin, rmax, dmax } = this.renormClipping;
+    const [mean, variance] = unstack(moments) as [Tensor, Tensor];
+    const stddev = sqrt(add(variance, epsilon));
+    const past = maximum(renorm.stddev.read(), Math.sqrt(epsilon));
+    const r = clip(div(stddev, past), rmin, rmax);
+    const d = clip(div(sub(mean, renorm.mean.read()), past), dmax && -dmax, dmax);
+    const batch = stack([mean, stddev]);
+    this.follow(renorm.mean, batch, 0, renormMomentum);
+    this.follow(renorm.stddev, batch, 1, renormMomentum);
+    this.follow(this.movingMean, batch, 0);
+    this.follow(renorm.movingStddev, batch, 1);
+    this.movingVariance.write(maximum(sub(square(renorm.movingStddev.read()), epsilon), 0));
+    return stack([r, d]);
+  }
+
+  /** As Keras 2, which leaves the options of renormalization out where there is none. */
   override getConfig(): serialization.ConfigDict {
+    const { renorm, renormClipping, renormMomentum } = this;
     return {
+      ...(renorm ? { renorm, renormClipping: { ...renormClipping }, renormMomentum } : {}),
       movingMeanInitializer: describe(this.movingMeanInitializer),
       movingVarianceInitializer: describe(this.movingVarianceInitializer),
       ...super.getConfig(),
     };
   }
 
-  /** Keras also saves the options of renormalization, virtual batches and synchronization between devices. */
+  /** Keras also saves the options of virtual batches, of synchronization between devices and of a fused kernel. */
   static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
     const { renorm, renormClipping, renormMomentum, virtualBatchSize, synchronized, fused, ...ours } = config;
-    if (renorm)
-      fail(
-        'BatchNormalization',
-        'the saved option renorm is true, which this class is not for; use BatchRenormalization',
-      );
     if (virtualBatchSize) {
       fail(
         'BatchNormalization',
         `virtual batches (virtual_batch_size ${virtualBatchSize}) are not supported; save the layer without`,
       );
     }
-    return ours;
+    if (!renorm) return ours;
+    const given = Object.entries({ renormClipping, renormMomentum }).filter(([, value]) => value !== undefined);
+    return { ...ours, renorm, ...Object.fromEntries(given) } as serialization.ConfigDict;
   }
+}
+
+const OWN_OPTIONS = [
+  'movingMeanInitializer',
+  'movingVarianceInitializer',
+  'renorm',
+  'renormClipping',
+  'renormMomentum',
+];
+
+/** Within bounds that may be absent. */
+function clip(x: Tensor, low: number | undefined, high: number | undefined): Tensor {
+  const above = low === undefined ? x : maximum(x, low);
+  return high === undefined ? above : minimum(above, high);
+}
+
+function checkClipping(who: string, given: KerasClipping): Readonly<KerasClipping> {
+  const bounds = Object.entries(given).filter(([, bound]) => bound !== null);
+  for (const [name, bound] of bounds) {
+    if (!['rmax', 'rmin', 'dmax'].includes(name)) {
+      fail(who, `renormClipping must be an object of rmax, rmin, dmax; received '${name}'`);
+    }
+    checkAtLeast(who, `renormClipping.${name}`, bound, 0, 'rmax 3, rmin 1 / 3 and dmax 5 are usual');
+  }
+  return Object.fromEntries(bounds);
 }
 
 /** Makes a `BatchNormalization`. */
 export const batchNormalization = (args?: BatchNormalizationArgs) => new BatchNormalization(args);
-registerLayer(BatchNormalization);
+registerLayer(BatchNormalization, ['BatchNormalizationV1', 'BatchNormalizationV2', 'SyncBatchNormalization']);

@@ -65,4 +65,4 @@ export class GroupNormalization extends Normalization {
 
 /** Makes a `GroupNormalization`. */
 export const groupNormalization = (args?: GroupNormalizationArgs) => new GroupNormalization(args);
-registerLayer(GroupNormalization);
+registerLayer(GroupNormalization, ['Addons>GroupNormalization']);

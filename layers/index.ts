@@ -32,7 +32,12 @@ export {
   type BatchInstanceNormalizationArgs,
   batchInstanceNormalization,
 } from './batch-instance-normalization.ts';
-export { BatchNormalization, type BatchNormalizationArgs, batchNormalization } from './batch-normalization.ts';
+export {
+  BatchNormalization,
+  type BatchNormalizationArgs,
+  batchNormalization,
+  type KerasClipping,
+} from './batch-normalization.ts';
 export {
   BatchRenormalization,
   type BatchRenormalizationArgs,
@@ -40,6 +45,11 @@ export {
   type RampSteps,
   type RenormClipping,
 } from './batch-renormalization.ts';
+export {
+  FeatureNormalization,
+  type FeatureNormalizationArgs,
+  featureNormalization,
+} from './feature-normalization.ts';
 export { GroupNormalization, type GroupNormalizationArgs, groupNormalization } from './group-normalization.ts';
 export {
   InstanceNormalization,
@@ -47,6 +57,7 @@ export {
   instanceNormalization,
 } from './instance-normalization.ts';
 export { LayerNormalization, type LayerNormalizationArgs, layerNormalization } from './layer-normalization.ts';
+export { loadModel } from './load-model.ts';
 export {
   MeanOnlyBatchNormalization,
   type MeanOnlyBatchNormalizationArgs,
@@ -74,4 +85,10 @@ export {
   type SwitchableNormalizationArgs,
   switchableNormalization,
 } from './switchable-normalization.ts';
+export {
+  AddonsSpectralNormalization,
+  AddonsWeightNormalization,
+  type AddonsWeightNormalizationArgs,
+} from './tensorflow-addons.ts';
+export { UnitNormalization, type UnitNormalizationArgs, unitNormalization } from './unit-normalization.ts';
 export { WeightNormalization, type WeightNormalizationArgs, weightNormalization } from './weight-normalization.ts';

@@ -1,11 +1,18 @@
-import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { instanceNorm } from '../kernels/functions.ts';
+import { mul, ones, type serialization, type Tensor } from '@tensorflow/tfjs-core';
+import { checkOneOf } from '../kernels/checks.ts';
+import type { EpsilonPlacement } from '../kernels/contract.ts';
+import { EPSILON_PLACEMENTS, normalizeGroups } from '../kernels/functions.ts';
 import { type AffineArgs, Normalization } from './normalization.ts';
+import { savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
-export interface InstanceNormalizationArgs extends AffineArgs {
+export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {
+  /** The axis of the channels; null: each example is normalized as a whole, with one gamma and one beta. Default: -1. */
+  axis?: number | null;
   /** Added to the variance. Default: 1e-3. */
   epsilon?: number;
+  /** 'inside' sqrt(variance + epsilon), 'outside' sqrt(variance) + epsilon, 'floor' their maximum. Default: 'inside'. */
+  epsilonPlacement?: EpsilonPlacement;
 }
 
 /**
@@ -20,7 +27,12 @@ export interface InstanceNormalizationArgs extends AffineArgs {
  * ignores the statistics of the batch; weaker where examples must stay comparable across the batch. Best for style
  * transfer, generative adversarial networks.
  *
- * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta [channels].
+ * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta [channels];
+ * for `axis: null` [1].
+ *
+ * Models of TensorFlow Addons and keras_contrib load into this class. keras_contrib's has the same name and options, `axis:
+ * null` among them, and divides by sqrt(variance) + epsilon: a saved config with all of Keras's keys and without ours,
+ * `epsilonPlacement`, is keras_contrib's.
  *
  * ```js
  * const norm = instanceNormalization({epsilon: 1e-5});
@@ -32,21 +44,56 @@ export interface InstanceNormalizationArgs extends AffineArgs {
 export class InstanceNormalization extends Normalization {
   static readonly className = 'InstanceNormalization';
 
+  readonly epsilonPlacement: EpsilonPlacement;
+  private readonly whole: boolean;
+
   constructor(args: InstanceNormalizationArgs = {}) {
-    super(args, { epsilon: 1e-3 });
+    const { axis, ...others } = args;
+    super(axis === null || axis === undefined ? others : { ...others, axis }, {
+      options: ['epsilonPlacement'],
+      epsilon: 1e-3,
+    });
+    this.whole = axis === null;
+    const placement = args.epsilonPlacement ?? 'inside';
+    this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
+  }
+
+  protected override parameterShape(sizes: readonly number[]): number[] {
+    return this.whole ? [1] : super.parameterShape(sizes);
   }
 
   protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
-    const { axis, epsilon } = this;
-    return instanceNorm(x, { gamma, beta, axis, epsilon });
+    const { axis, epsilon, epsilonPlacement, whole } = this;
+    const perChannel = (one: Tensor | undefined) =>
+      one && whole ? mul(one, ones([x.shape[x.rank - 1] as number])) : one;
+    return normalizeGroups(this.getClassName(), x, whole ? 1 : -1, {
+      gamma: perChannel(gamma),
+      beta: perChannel(beta),
+      axis,
+      epsilon,
+      epsilonPlacement,
+    });
   }
 
-  /** TensorFlow Addons saves the number of channels as `groups`. */
-  static override fromSaved({ groups: _, ...config }: serialization.ConfigDict): serialization.ConfigDict {
-    return config;
+  /** With epsilon 'outside' the config is keras_contrib's. */
+  override getConfig(): serialization.ConfigDict {
+    const { epsilonPlacement, whole } = this;
+    const config = { ...super.getConfig(), ...(whole ? { axis: null } : {}) };
+    return epsilonPlacement === 'outside' ? config : { epsilonPlacement, ...config };
+  }
+
+  /** TensorFlow Addons saves the number of channels as `groups`. null is no axis only where the file means it. */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    saved: serialization.ConfigDict,
+  ): T {
+    const { groups, ...options } = savedOptions(saved);
+    const isContrib = 'gammaConstraint' in saved && !('groups' in saved) && !('epsilonPlacement' in saved);
+    if (isContrib) options.epsilonPlacement = 'outside';
+    return new cls(saved.axis === null && options.epsilonPlacement ? { ...options, axis: null } : options);
   }
 }
 
 /** Makes an `InstanceNormalization`. */
 export const instanceNormalization = (args?: InstanceNormalizationArgs) => new InstanceNormalization(args);
-registerLayer(InstanceNormalization);
+registerLayer(InstanceNormalization, ['Addons>InstanceNormalization']);

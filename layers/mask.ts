@@ -26,7 +26,7 @@ export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs:
 }
 
 /** Whether some layer before `layer` makes a mask and all in between pass it on. */
-function carriesMask(layer: layers.Layer): boolean {
+export function carriesMask(layer: layers.Layer): boolean {
   return layer.inboundNodes.some((node) =>
     node.inboundLayers.some((before) => before.supportsMasking && (makesMask(before) || carriesMask(before))),
   );

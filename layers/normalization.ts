@@ -18,6 +18,7 @@ import {
   fail,
 } from '../kernels/checks.ts';
 import { average } from '../kernels/ops.ts';
+import { isTraining } from './graph-training.ts';
 import {
   type Constraint,
   describe,
@@ -142,6 +143,11 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     // Most classes have none.
   }
 
+  /** The shape of gamma and beta, from the sizes of the parameter axes. */
+  protected parameterShape(sizes: readonly number[]): number[] {
+    return [...sizes];
+  }
+
   /** The name of gamma among the weights. */
   protected get gammaName(): string {
     return 'gamma';
@@ -161,7 +167,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       }),
     ];
     const add = (name: string, { initializer, regularizer, constraint }: Parameter) =>
-      this.addWeight(name, sizes, 'float32', initializer, regularizer, true, constraint);
+      this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
     const { gamma, beta } = this.parameters;
     try {
       if (this.scale && gamma) this.gamma = add(this.gammaName, gamma);
@@ -180,7 +186,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const x = checkInput(this.getClassName(), Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
-      const training = kwargs?.training === true && !this.frozen;
+      const training = isTraining(this, kwargs) && !this.frozen;
       // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
       const constrained = (weight: LayerVariable | undefined) => {
         const constraint = weight?.constraint;
@@ -209,8 +215,8 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   }
 
   /** Moves the moving average `weight` towards row `row` of the batch's moments. */
-  protected follow(weight: LayerVariable, moments: Tensor, row: 0 | 1): void {
-    weight.write(average(weight.read(), moments, { row, momentum: this.momentum }));
+  protected follow(weight: LayerVariable, moments: Tensor, row: 0 | 1, momentum = this.momentum): void {
+    weight.write(average(weight.read(), moments, { row, momentum }));
   }
 
   /** The weights that training adjusts, where there are such. */

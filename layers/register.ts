@@ -7,11 +7,15 @@ import type { layers } from '@tensorflow/tfjs-layers';
 const { classNameMap } = serialization.SerializationMap.getMap();
 const builtIns = new Map<string, (typeof classNameMap)[string]>();
 
-/** Registers `layer` under its `className`. */
-export function registerLayer(layer: serialization.SerializableConstructor<layers.Layer>): void {
+/** Registers `layer` under its `className`, and under the `aliases` that other libraries save such layers by. */
+export function registerLayer(
+  layer: serialization.SerializableConstructor<layers.Layer>,
+  aliases: readonly string[] = [],
+): void {
   const before = classNameMap[layer.className];
   if (before && !builtIns.has(layer.className)) builtIns.set(layer.className, before);
   serialization.registerClass(layer);
+  for (const alias of aliases) classNameMap[alias] = classNameMap[layer.className] as (typeof classNameMap)[string];
 }
 
 /**

@@ -6,13 +6,14 @@ import { serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
 import { SpectralNormalization } from './spectral-normalization.ts';
+import { AddonsSpectralNormalization, AddonsWeightNormalization } from './tensorflow-addons.ts';
 import { WeightNormalization } from './weight-normalization.ts';
 import { copied, nameOf } from './wrapped.ts';
 import type { KernelWrapper } from './wrapper.ts';
 
 type Layer = layers.Layer;
 type Config = serialization.ConfigDict;
-type WrapperClass = typeof WeightNormalization | typeof SpectralNormalization;
+type WrapperClass = { readonly className: string } & (abstract new (...args: never[]) => KernelWrapper);
 
 /**
  * A model with the same predictions and without weight normalization: each kernel becomes w = g v / ||v||.
@@ -26,7 +27,7 @@ type WrapperClass = typeof WeightNormalization | typeof SpectralNormalization;
  * ```
  */
 export const removeWeightNormalization = (model: LayersModel): LayersModel =>
-  remove('removeWeightNormalization', model, WeightNormalization);
+  remove('removeWeightNormalization', model, [WeightNormalization, AddonsWeightNormalization]);
 
 /**
  * A model with the same predictions and without spectral normalization: each kernel becomes W / sigma.
@@ -40,14 +41,17 @@ export const removeWeightNormalization = (model: LayersModel): LayersModel =>
  * ```
  */
 export const removeSpectralNormalization = (model: LayersModel): LayersModel =>
-  remove('removeSpectralNormalization', model, SpectralNormalization);
+  remove('removeSpectralNormalization', model, [SpectralNormalization, AddonsSpectralNormalization]);
 
-function remove(who: string, model: LayersModel, wrapper: WrapperClass): LayersModel {
+function remove(who: string, model: LayersModel, classes: readonly WrapperClass[]): LayersModel {
   if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${String(model)}`);
-  const wrapped = wrappersIn(model, wrapper);
-  if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${wrapper.className}`);
+  const wrapped = wrappersIn(model, classes);
+  if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classes[0]?.className}`);
   const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[model.getClassName()] as MapEntry;
-  const config = unwrapped(copied(model.getConfig()), wrapper.className) as Config;
+  const config = unwrapped(
+    copied(model.getConfig()),
+    classes.map(({ className }) => className),
+  ) as Config;
   const plain = fromConfig(cls, config, {}, true) as unknown as LayersModel;
   tidy(() => plain.loadWeights(plainWeights(model, wrapped)));
   return plain;
@@ -59,12 +63,12 @@ type MapEntry = [
 ];
 
 /** The wrappers among the layers of a model, and within its layers. */
-function wrappersIn(layer: Layer, wrapper: WrapperClass): KernelWrapper[] {
-  if (layer instanceof wrapper) return [layer];
+function wrappersIn(layer: Layer, classes: readonly WrapperClass[]): KernelWrapper[] {
+  if (classes.some((one) => layer instanceof one)) return [layer as KernelWrapper];
   const { layers = [], forwardLayer, backwardLayer, layer: inner } = layer as unknown as Containing;
   // What `bidirectional` was given it has only copied.
   const within = forwardLayer && backwardLayer ? [forwardLayer, backwardLayer] : [...layers, ...(inner ? [inner] : [])];
-  return within.flatMap((one) => wrappersIn(one, wrapper));
+  return within.flatMap((one) => wrappersIn(one, classes));
 }
 
 interface Containing {
@@ -75,12 +79,12 @@ interface Containing {
 }
 
 /** A saved config in which the wrapped layers stand where their wrappers stood, under the wrappers' names. */
-function unwrapped(saved: unknown, className: string): unknown {
-  if (Array.isArray(saved)) return saved.map((one) => unwrapped(one, className));
+function unwrapped(saved: unknown, classNames: readonly string[]): unknown {
+  if (Array.isArray(saved)) return saved.map((one) => unwrapped(one, classNames));
   if (typeof saved !== 'object' || saved === null) return saved;
   const { className: own, config, ...rest } = saved as Config;
-  if (own !== className) {
-    return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, unwrapped(value, className)]));
+  if (!classNames.includes(own as string)) {
+    return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, unwrapped(value, classNames)]));
   }
   const { layer, name, trainable, batchInputShape, dtype } = config as Config;
   const inner = layer as { className: string; config: Config };

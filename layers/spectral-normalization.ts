@@ -69,7 +69,7 @@ const FIRST_ITERATIONS = 15;
  * https://arxiv.org/abs/1802.05957
  */
 export class SpectralNormalization extends KernelWrapper {
-  static readonly className = 'SpectralNormalization';
+  static readonly className: string = 'SpectralNormalization';
   readonly powerIterations: number;
   readonly reparameterize: boolean;
   private vectors: readonly Vectors[] = [];
@@ -79,6 +79,11 @@ export class SpectralNormalization extends KernelWrapper {
     const who = this.getClassName();
     this.powerIterations = checkPositiveInteger(who, 'powerIterations', args.powerIterations ?? 1, 1);
     this.reparameterize = checkBoolean(who, 'reparameterize', args.reparameterize ?? true);
+  }
+
+  /** The name of u among the weights. */
+  protected get vectorName(): string {
+    return 'vector_u';
   }
 
   protected override buildState(initialize: boolean): void {
@@ -96,7 +101,7 @@ export class SpectralNormalization extends KernelWrapper {
     this.vectors = kernels.map(({ prefix, variable, ...kernel }) => {
       const axes = reparameterize ? kernel.axes : [variable.shape.length - 1];
       const units = sizeAlong(variable, axes);
-      const u = add(`${prefix}vector_u`, units);
+      const u = add(`${prefix}${this.vectorName}`, units);
       if (!reparameterize) return { axes, u, v: undefined };
       const v = add(`${prefix}vector_v`, variable.read().size / units);
       if (initialize) {

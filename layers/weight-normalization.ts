@@ -3,6 +3,7 @@ import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
 import { constant } from '../kernels/constant.ts';
 import { standardizing, unitNorms, weightNorm } from '../kernels/weights.ts';
+import { isTraining } from './graph-training.ts';
 import type { Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
 import { type Kernel, type Loan, lending, reading, sizeAlong } from './wrapped.ts';
@@ -14,7 +15,7 @@ export interface WeightNormalizationArgs extends WrapperArgs {
 }
 
 /** Takes the place of the activation while the outputs before it are measured. */
-const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
+export const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
 
 /**
  * Weight normalization, a wrapper: the kernel of the wrapped layer becomes a length g times a direction, for each output unit.
@@ -89,7 +90,7 @@ export class WeightNormalization extends KernelWrapper {
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
-    const training = kwargs?.training === true && this.trainable && this.lengths[0]?.trainable;
+    const training = isTraining(this, kwargs) && this.trainable && this.lengths[0]?.trainable;
     if (training && this.initialized) tidy(() => this.initialize(this.initialized as LayerVariable, inputs, kwargs));
     return super.call(inputs, kwargs);
   }

@@ -6,6 +6,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
+import { isTraining } from './graph-training.ts';
 import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import {
   checkWrappable,
@@ -70,7 +71,7 @@ export abstract class KernelWrapper extends layers.Layer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const training = kwargs?.training === true && this.trainable;
+      const training = isTraining(this, kwargs) && this.trainable;
       const loans = this.kernels.map((kernel, i) => {
         const value = this.normalizeKernel(kernel, i, training);
         return [kernel.owner, kernel.key, reading(kernel.variable, value)] as const;

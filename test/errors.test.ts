@@ -369,11 +369,6 @@ describe('saved configs', () => {
   });
 
   test('options of Keras that stand for another layer', () => {
-    const renorm = { renorm: true, renormClipping: { rmax: 3 }, renormMomentum: 0.99 };
-    expectError(load('BatchNormalization', renorm), 'BatchNormalization', [
-      'renorm is true',
-      'use BatchRenormalization',
-    ]);
     expectError(load('BatchNormalization', { virtualBatchSize: 8 }), 'BatchNormalization', ['virtual_batch_size 8']);
     expectError(load('LayerNormalization', { rmsScaling: true }), 'LayerNormalization', [
       'rms_scaling',

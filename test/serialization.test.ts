@@ -225,11 +225,6 @@ describe('model folders of others', () => {
     },
   );
 
-  test('a saved batch renormalization is no batch normalization', async () => {
-    const load = tf.loadLayersModel(folder(join(MODELS, 'tf_keras-mlp-batchrenorm')));
-    await expect(load).rejects.toThrow('BatchNormalization: the saved option renorm is true');
-  });
-
   test('what was loaded can be saved and loaded again', async () => {
     for (const name of loadable.filter((name) => name.startsWith('tf_keras'))) {
       const { input } = readJson(name, 'expected.json') as Expected;

@@ -242,10 +242,12 @@ describeBackends(
       },
     );
 
+    const seeded = { className: 'RandomNormal', config: { mean: 0, stddev: 0.5, seed: 3 } };
+    const started = { kernelInitializer: seeded, depthwiseInitializer: seeded, biasInitializer: 'ones' };
     const MEASURED: [string, Wrappable['layer']['config'], number[]][] = [
-      ['Dense', { units: 4, activation: 'relu' }, [40, 6]],
-      ['Conv2D', { filters: 3, kernelSize: [2, 2], activation: 'tanh' }, [6, 5, 5, 2]],
-      ['DepthwiseConv2D', { kernelSize: [2, 2], depthMultiplier: 2, activation: 'relu' }, [6, 5, 5, 2]],
+      ['Dense', { units: 4, activation: 'relu', ...started }, [40, 6]],
+      ['Conv2D', { filters: 3, kernelSize: [2, 2], activation: 'tanh', ...started }, [6, 5, 5, 2]],
+      ['DepthwiseConv2D', { kernelSize: [2, 2], depthMultiplier: 2, activation: 'relu', ...started }, [6, 5, 5, 2]],
     ];
     test.each(MEASURED.filter(([className]) => backend.name !== 'wasm' || className === 'Dense'))(
       'dataInit of %s standardizes the first outputs',
@@ -260,7 +262,8 @@ describeBackends(
         expect(value.second).toEqual(value.first);
         // Before its activation the output has mean 0 and variance 1 in each channel.
         const linear = { ...args, layer: { className, config: { ...config, activation: 'linear' } } };
-        const { y } = (await run('initializeFromData', linear)).value;
+        const { y, first } = (await run('initializeFromData', linear)).value;
+        expect(first).toEqual(value.first);
         const units = value.first.bias!.length;
         for (let unit = 0; unit < units; unit++) {
           const channel = Array.from(y).filter((_, i) => i % units === unit);
@@ -455,6 +458,20 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     const wrapper = wrap({ layer: given });
     wrapper.apply(x);
     expect(given.getWeights()[0]!.dataSync()).toEqual(new Float32Array(15).fill(1));
+  });
+
+  test('weights that are about to be loaded are not initialized', () => {
+    const wrapper = wrap({ layer: tf.layers.lstm({ units: 2, useBias: false }) });
+    wrapper.setFastWeightInitDuringBuild(true);
+    wrapper.build([1, 3, 4]);
+    const stored = wrapper.weights.filter(({ originalName }) => !originalName.includes('vector'));
+    for (const weight of stored)
+      expect(
+        weight
+          .read()
+          .dataSync()
+          .every((value) => value === 0),
+      ).toBe(true);
   });
 
   test('regularizers of the wrapped layer count', () => {

@@ -60,7 +60,7 @@ const runtimes = {
  * @param {number[]} shape of x, channels-last
  * @param {{x: Float32Array, gamma: Float32Array, beta: Float32Array}} data
  * @param {(message: string) => void} warn is told why one does not load
- * @returns {Promise<Record<string, () => Promise<{y: {data: Float32Array}}>>>}
+ * @returns {Promise<Record<string, () => Promise<unknown>>>}
  */
 export async function onnxRunners(operator, groups, shape, data, warn) {
   const runners = {};

@@ -32,7 +32,7 @@ export const asyncCalls = (call) => async (times) => {
 /** Calls of more ms are slow: they get few samples. */
 const SLOW = 50;
 /** Calls of more ms need no warming up: the first one is a sample. */
-const LONG = 2000;
+const LONG = 1000;
 
 /**
  * @param {Record<string, (times: number) => number | Promise<number>>} candidates each runs `times` calls and returns how

@@ -42,13 +42,13 @@ export function verdict(check) {
   if (aim === undefined) return '';
   if (reaches(aim)) return 'aim';
   const bar = atLeast ?? atMost;
-  if (bar === undefined) return 'short of aim';
+  if (bar === undefined) return 'short';
   return reaches(bar) ? 'pass' : 'FAIL';
 }
 
 export function printChecks(checks) {
   const line = (label, value, bar, aim, verdict) =>
-    console.log(`${label.padEnd(43)}${value.padStart(9)}${bar.padStart(9)}${aim.padStart(9)}  ${verdict}`.trimEnd());
+    console.log(`${label.padEnd(46)}${value.padStart(9)}${bar.padStart(9)}${aim.padStart(9)}  ${verdict}`.trimEnd());
   line('', 'measured', 'bar', 'aim', '');
   for (const check of checks) {
     const { label, value, unit = 'ratio', atLeast, atMost, aim } = check;

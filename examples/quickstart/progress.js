@@ -12,6 +12,7 @@ function bar(label) {
   const bar = new SingleBar({
     stream: process.stdout,
     format: `${label.padEnd(14)} [{bar}] {percentage} %  loss {loss}  {eta_formatted} left`,
+    autopadding: true,
     barsize: 24,
     barCompleteChar: '=',
     barIncompleteChar: ' ',

@@ -4,6 +4,7 @@ import { register } from '../registry.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { host } from './host.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
+import { powerIteration } from './spectral.ts';
 
 export const cpu: KernelSet = {
   kernels: {
@@ -14,6 +15,7 @@ export const cpu: KernelSet = {
     ScaleShiftGrad: scaleShiftGrad,
     BlendGrad: blendGrad,
     Average: average,
+    PowerIteration: powerIteration,
   },
   supported: () => host() !== undefined,
 };

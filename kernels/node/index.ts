@@ -6,6 +6,7 @@ import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
+import { powerIteration } from './spectral.ts';
 
 export const node: KernelSet = {
   kernels: {
@@ -16,6 +17,7 @@ export const node: KernelSet = {
     ScaleShiftGrad: scaleShiftGrad,
     BlendGrad: blendGrad,
     Average: average,
+    PowerIteration: powerIteration,
   },
   supported: () => true,
 };

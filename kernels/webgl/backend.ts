@@ -60,16 +60,23 @@ export interface Texture {
   readonly info: TensorInfo;
   readonly height: number;
   readonly width: number;
-  /** If `width` is 2^shift. */
-  readonly shift: number | undefined;
+  /** Of textures that were made 2^shift wide. */
+  readonly shift?: number | undefined;
 }
-export type Size = Pick<Texture, 'height' | 'width'>;
+export type Size = Omit<Texture, 'info'>;
 
 /** A texture for so many texels: nearly square, since fragments are shaded in blocks of 2 x 2, and 2^k wide. */
 export function sizeFor(texels: number): Size {
-  const width = 2 ** Math.max(1, Math.ceil(Math.log2(texels) / 2));
-  return { width, height: Math.ceil(texels / width) };
+  const shift = Math.max(1, Math.ceil(Math.log2(texels) / 2));
+  return { width: 2 ** shift, height: Math.ceil(texels / 2 ** shift), shift };
 }
+
+/** Texels that every WebGL 2 allows in a row or column. */
+const LIMIT = 2048;
+
+/** The same for `rows` x `columns` texels, in rows if that surely fits: they are read fastest by a column's own fragments. */
+export const sizeOfRows = (rows: number, columns: number): Size =>
+  rows <= LIMIT && columns <= LIMIT ? { width: columns, height: rows } : sizeFor(rows * columns);
 
 export interface Draw {
   /** For messages. */
@@ -145,8 +152,10 @@ export class Gpu {
     const values = Object.values(uniforms).map((value) => (Array.isArray(value) ? value : [value]));
     if (this.#backend.gpgpu.gl.isContextLost()) fail(name, 'the WebGL context is lost');
     try {
-      const { height, width } = size;
-      return this.#temporary(this.#backend.runWebGLProgram(program, scalars, 'float32', values, true, [height, width]));
+      const { height, width, shift } = size;
+      const info = this.#backend.runWebGLProgram(program, scalars, 'float32', values, true, [height, width]);
+      this.#scratch.push(info);
+      return { info, height, width, shift };
     } catch (error) {
       return fail(name, error instanceof Error ? error.message : `${error}`, error);
     }
@@ -170,11 +179,11 @@ export class Gpu {
   }
 }
 
-function sized(info: TensorInfo, { texShape }: TextureData): Texture {
-  const [height, width] = [Math.ceil(texShape[0] / 2), Math.ceil(texShape[1] / 2)];
-  const shift = Math.log2(width);
-  return { info, height, width, shift: Number.isInteger(shift) ? shift : undefined };
-}
+const sized = (info: TensorInfo, { texShape: [height, width] }: TextureData): Texture => ({
+  info,
+  height: Math.ceil(height / 2),
+  width: Math.ceil(width / 2),
+});
 
 function fail(program: string, why: string, cause?: unknown): never {
   throw new Error(`tfjs-normalizations: the WebGL program '${program}' could not run: ${why}`, { cause });

@@ -7,13 +7,13 @@ import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '..
 import { type Gpu, kernel, type Texture } from './backend.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
-import { type Layout, layoutOf, samePacking } from './layout.ts';
+import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { statistics } from './statistics.ts';
 import { sumsOfParts, totals } from './sums.ts';
 
 export const moments = kernel((gpu, { x }, { view }: MomentsAttrs) => {
-  const layout = layoutOf(view, gpu.packedShape(x as TensorInfo));
-  const { texture } = statistics(gpu, gpu.texture(x as TensorInfo, layout.shape), layout, true, true);
+  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x as TensorInfo));
+  const { texture } = statistics(gpu, gpu.texture(x as TensorInfo, layout.shape), layout, true, { moments: true });
   return gpu.give(texture, [2, layout.units]);
 });
 
@@ -40,7 +40,7 @@ const PAIR_OF = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? bot
 
 /** The layout of x down the channels, whatever its statistics would be. */
 const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
-  layoutOf({ n, s, c, groups: c }, gpu.packedShape(x));
+  layoutOf({ n, s, c, groups: c }, gpu.packedShape(x), false);
 
 export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttrs) => {
   const { mean, variance, scale, shift } = inputs;
@@ -82,7 +82,7 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     integers: given.integers,
   });
   return (['dh', 'd'] as const).map((which) =>
-    gpu.give(totals(gpu, sums, which, view.n, view.c, view.s), [view.n, view.c]),
+    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
   );
 });
 

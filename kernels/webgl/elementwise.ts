@@ -1,4 +1,5 @@
 /** The programs whose output has the shape of x: one fragment computes one texel, and leaves zeros in the padding. */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Draw, Gpu, Texture } from './backend.ts';
 import { CELL, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
@@ -31,8 +32,8 @@ void main() {
   int line = ${alongRows ? 'row' : line};
   vec4 value;
   ${statements}
-  if (column == lastColumn) value.yw = vec2(0.);
-  if (${isLastRow}) value.zw = vec2(0.);
+  value.yw = mix(value.yw, vec2(0.), bvec2(column == lastColumn));
+  value.zw = mix(value.zw, vec2(0.), bvec2(${isLastRow}));
   setOutput(${saturate('value')});
 }`,
     textures: { x, ...draw.textures },
@@ -49,3 +50,7 @@ void main() {
 /** GLSL: the first values of a texel's lines, what means are relative to. */
 export const firstValues = ({ alongRows }: Layout): string =>
   alongRows ? 'xRowStart(row).xz' : 'xInColumn(line * length, column).xy';
+
+/** gamma or beta, to be read by `InFirstRow`. */
+export const vector = (gpu: Gpu, info: TensorInfo | undefined): Texture | undefined =>
+  info && gpu.texture(info, [1, 1, info.shape[0] as number]);

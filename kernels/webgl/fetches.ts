@@ -15,6 +15,8 @@ const WAYS = {
   RowStart: 'int row',
   /** Where the column is the fragment's own. */
   InColumn: 'int row, int column',
+  /** The same of the only row of a vector. */
+  InFirstRow: 'int column',
 };
 type Way = keyof typeof WAYS;
 
@@ -37,8 +39,9 @@ export function fetches(
         : `int row = i >> ${shift}; return ${at(across(`i - (row << ${shift})`), down('row'))};`,
     At: `return ${at(across('column'), down('row'))};`,
     Here: `return texture(${name}, resultUV);`,
-    RowStart: `return ${at(`0.5 * ${name}Step.x`, 'resultUV.y')};`,
+    RowStart: `return ${at('0.', 'resultUV.y')};`,
     InColumn: `return ${at('resultUV.x', down('row'))};`,
+    InFirstRow: `return ${at('resultUV.x', '0.5')};`,
   };
 
   // Where a row of the tensor is a row of the texture, and perhaps of the output, no index is needed.
@@ -48,7 +51,9 @@ export function fetches(
     ...(isStraight ? {} : { At: `return ${name}Texel(row * columns + column);` }),
     ...(isLikeOutput ? {} : { Here: `return ${name}At(row, column);` }),
     ...(isStraight && isLikeOutput ? {} : { RowStart: `return ${name}At(row, 0);` }),
-    ...(isStraight && columns === output.width ? {} : { InColumn: `return ${name}At(row, column);` }),
+    ...(isStraight && columns === output.width
+      ? {}
+      : { InColumn: `return ${name}At(row, column);`, InFirstRow: `return ${name}At(0, column);` }),
   };
   const used = new Set((Object.keys(WAYS) as Way[]).filter((way) => source.includes(`${name}${way}(`)));
   if ([...used].some((way) => way !== 'At' && slow[way])) used.add('At');

@@ -3,7 +3,9 @@ import { env } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
-import { normalize, normalizeGrad } from './normalize.ts';
+import { normalizeGrad } from './gradient.ts';
+import { normalize } from './normalize.ts';
+import { powerIteration } from './spectral.ts';
 
 export const webgl: KernelSet = {
   kernels: {
@@ -14,6 +16,7 @@ export const webgl: KernelSet = {
     ScaleShiftGrad: scaleShiftGrad,
     BlendGrad: blendGrad,
     Average: average,
+    PowerIteration: powerIteration,
   },
   // The shaders are written in the language of WebGL 2.
   supported: () => env().getNumber('WEBGL_VERSION') === 2,

@@ -47,18 +47,18 @@ export interface Layout extends Lines {
   /** Rows of values, and of texels, in a batch. */
   readonly rows: number;
   readonly texelRows: number;
-  /** Groups, and how many texels hold a pair of each. */
+  /** Groups. */
   readonly units: number;
-  readonly pairs: number;
+  /** Texels that the tensor [2, units] takes in a texture of statistics; down columns, whole rows. */
+  readonly mains: number;
 }
 
 /**
  * The layout in which a tensor is worked on whose texture, if it has a packed one, is packed as `shape`: that one where
  * every line then lies within one batch or one sample, else the view itself, for which its texels have to be reordered.
  */
-export function layoutOf(view: View, shape: Shape): Layout {
+export function layoutOf(view: View, shape: Shape, alongRows = view.s === 1 && view.groups === 1): Layout {
   const { n, s, c, groups } = view;
-  const alongRows = s === 1 && groups === 1;
   const own = packing(shape);
   const fits = own.columns === c && (alongRows || s % own.rows === 0);
   const rows = fits ? own.rows : alongRows ? n : s;
@@ -72,10 +72,13 @@ export function layoutOf(view: View, shape: Shape): Layout {
     rows,
     texelRows: half(rows),
     units,
-    pairs: half(units),
+    mains: alongRows ? half(units) : Math.ceil(half(units) / half(c)) * half(c),
     ...(alongRows ? rowLines(matrix) : columnLines(matrix, n)),
   };
 }
+
+/** Samples of one channel are rows, which fill texels better than columns of one channel do. */
+export const oneChannelAsRows = (view: View): View => (view.c === 1 ? { n: view.n, s: 1, c: view.s, groups: 1 } : view);
 
 interface Matrix extends Packing {
   readonly batches: number;

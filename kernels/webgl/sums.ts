@@ -2,15 +2,10 @@
  * The sums that gradients need: of dy, and of dy times a centred or normalized x, along lines or down the channels. They
  * are kept as means, and become sums in the last draw, because sums overflow 16-bit floats.
  */
-import { type Gpu, sizeFor, type Texture } from './backend.ts';
-import { CELL, item, LINE, saturate, walk } from './glsl.ts';
+import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
+import { CELL, LINE, saturate, walk } from './glsl.ts';
 import { type Layout, type Lines, lineUniforms } from './layout.ts';
-import { atOnce, cut, divisor, LONGEST } from './statistics.ts';
-
-/** Texels that every WebGL 2 allows in a row. */
-const ROW_LIMIT = 2048;
-/** Channels that one draw takes together. */
-const WIDEST = 256;
+import { atOnce, cut, divisorOf, LONGEST, MERGED } from './parts.ts';
 
 /** Texels (mean d, mean d h) of each lane: `parts` of them to a line, which add up to it. */
 export interface Sums {
@@ -28,9 +23,22 @@ export interface Terms {
   readonly h: (k: string) => string;
   /** vec2 by which the sums of d h are multiplied. */
   readonly factor: string;
+  readonly last?: Last;
   readonly textures: Readonly<Record<string, Texture | undefined>>;
   readonly integers: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
+}
+
+/**
+ * What a last draw makes of the complete sums: for each lane pair several texels, one in each of `regions` one after the
+ * other. `functions` declare `vec4 finish(int region, int line, int column, vec4 means)`.
+ */
+export interface Last {
+  readonly regions: number;
+  readonly functions: string;
+  readonly textures: Readonly<Record<string, Texture | undefined>>;
+  readonly integers: Readonly<Record<string, number>>;
+  readonly floats: Readonly<Record<string, number>>;
 }
 
 /** Sums over each part of each line; `count` is how many values a group has. */
@@ -39,27 +47,27 @@ export function sumsOfParts(gpu: Gpu, lines: Lines, columns: number, count: numb
   const texel = (k: string, mask = '') =>
     `{ vec4 d = ${terms.d(k)}; vec4 h = ${terms.h(k)}; ${mask} sumD += d; sumDH += d * h; }`;
   const four = [0, 1, 2, 3].map((i) => texel(`k + ${i}`)).join(' ');
+  const { last } = terms;
+  const cells = lines.count * lines.across * parts;
   const texture = gpu.draw({
     name: 'sums of parts',
-    source: `${terms.functions}
+    source: `${terms.functions} ${last?.functions ?? ''}
 void main() {
   ${CELL}
-  cell = min(cell, last);
+  int region = cell / cells;
+  cell = min(cell - region * cells, cells - 1);
   ${LINE}
   vec4 sumD = vec4(0.), sumDH = vec4(0.);
-  int end = min((part + 1) * chunk, length);
+  int end = region > 0 ? 0 : min((part + 1) * chunk, length);
   ${terms.before}
   ${walk(texel('k'), texel('k', 'd.yw = vec2(0.); h.yw = vec2(0.);'), { size: 4, body: four })}
-  setOutput(vec4(sumD.xz + sumD.yw, (sumDH.xz + sumDH.yw) * ${terms.factor}) * share);
+  vec4 means = vec4(sumD.xz + sumD.yw, (sumDH.xz + sumDH.yw) * ${terms.factor}) * share;
+  setOutput(${last ? saturate('finish(region, line, column, means)') : 'means'});
 }`,
-    textures: terms.textures,
-    integers: {
-      ...lineUniforms(lines),
-      ...{ columns, parts, chunk, last: lines.count * lines.across * parts - 1 },
-      ...terms.integers,
-    },
-    floats: { share: 1 / count, ...terms.floats },
-    size: sizeFor(lines.count * lines.across * parts),
+    textures: { ...terms.textures, ...last?.textures },
+    integers: { ...lineUniforms(lines), columns, parts, chunk, cells, ...terms.integers, ...last?.integers },
+    floats: { share: 1 / count, ...terms.floats, ...last?.floats },
+    size: sizeFor(cells * (last?.regions ?? 1)),
   });
   return { texture, lines, parts };
 }
@@ -92,15 +100,32 @@ void main() {
   return reduced(gpu, { texture, lines, parts: partsLeft }, limit);
 }
 
-/** Texels (mean D, mean D xHat) of each lane's group, D = gamma dy, from sums down channels over one sample each. */
-export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined): Texture {
+/** The last draw of sums along rows that were cut into parts, and are one again. */
+export function finished(gpu: Gpu, { texture, lines }: Sums, columns: number, last: Last): Texture {
+  return gpu.draw({
+    name: 'sums of rows',
+    source: `${last.functions}
+void main() {
+  ${CELL}
+  int region = cell / cells, line = min(cell - region * cells, cells - 1);
+  setOutput(${saturate('finish(region, line, 0, partialsTexel(line))')});
+}`,
+    textures: { partials: texture, ...last.textures },
+    integers: { ...lineUniforms(lines), columns, cells: lines.count, ...last.integers },
+    floats: last.floats,
+    size: sizeFor(lines.count * last.regions),
+  });
+}
+
+/** From sums down the channels of samples: the means of gamma d and gamma d h over each lane's group, finished by `last`. */
+export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined, last: Last): Texture {
   const { view, columns } = layout;
-  const groupWidth = view.c / view.groups;
-  const draw = (from: Sums, weights: Texture | undefined, width: number, step: number): Sums => {
+  const draw = (from: Sums, weights: Texture | undefined, width: number, step: number, last?: Last): Sums => {
     const weight = weights ? 'vec2(pick(gammaAt(0, c.x / 2).xy, c.x), pick(gammaAt(0, c.y / 2).xy, c.y))' : 'vec2(1.)';
+    const cells = from.lines.count * columns;
     const texture = gpu.draw({
       name: 'means over groups',
-      source: `
+      source: `${last?.functions ?? ''}
 float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }
 vec2 ofPart(int index, int channel) {
   vec4 both = partialsTexel(index * columns + channel / 2);
@@ -108,9 +133,10 @@ vec2 ofPart(int index, int channel) {
 }
 void main() {
   ${CELL}
-  cell = min(cell, last);
-  int line = cell / columns;
-  ivec2 first = min(2 * (cell - line * columns) + ivec2(0, 1), channels - 1) / width * width;
+  int region = cell / cells;
+  cell = min(cell - region * cells, cells - 1);
+  int line = cell / columns, column = cell - line * columns;
+  ivec2 first = min(2 * column + ivec2(0, 1), channels - 1) / width * width;
   vec4 sum = vec4(0.);
   for (int i = 0; i < width; i += step) {
     ivec2 c = first + i;
@@ -120,54 +146,76 @@ void main() {
       sum += weight.xyxy * vec4(a.x, b.x, a.y, b.y);
     }
   }
-  setOutput(sum * float(step) / float(width));
+  vec4 means = sum * (float(step) / float(width));
+  setOutput(${last ? saturate('finish(region, line, column, means)') : 'means'});
 }`,
-      textures: { partials: from.texture, gamma: weights },
-      integers: { columns, channels: view.c, parts: from.parts, width, step, last: from.lines.count * columns - 1 },
-      size: sizeFor(from.lines.count * columns),
+      textures: { partials: from.texture, ...last?.textures, gamma: weights ?? last?.textures.gamma },
+      integers: {
+        ...lineUniforms(layout),
+        ...{ columns, channels: view.c, parts: from.parts, width, step, cells, ...last?.integers },
+      },
+      floats: { ...last?.floats },
+      size: sizeOfRows(from.lines.count * (last?.regions ?? 1), columns),
     });
     return { ...from, texture, parts: 1 };
   };
-  const width = divisor(groupWidth, WIDEST);
-  const inner = draw(reduced(gpu, sums, Math.max(1, Math.floor(WIDEST / width))), gamma, width, 1);
-  return width === groupWidth ? inner.texture : draw(inner, undefined, groupWidth, width).texture;
+  const groupWidth = view.c / view.groups;
+  const width = divisorOf(groupWidth);
+  const inner = reduced(gpu, sums, Math.max(1, Math.floor(MERGED / width)));
+  if (width === groupWidth) return draw(inner, gamma, width, 1, last).texture;
+  return draw(draw(inner, gamma, width, 1), undefined, groupWidth, width, last).texture;
 }
 
-/**
- * One of the two sums, of `count` values that were averaged, as a tensor of `rows` x c: `rows` is the number of lines, or 1 to sum
- * over all of them.
- */
-export function totals(gpu: Gpu, sums: Sums, which: 'd' | 'dh', rows: number, c: number, count: number): Texture {
-  const { lines, texture } = sums;
+interface Total {
+  readonly which: 'd' | 'dh';
+  /** The number of lines, or 1 to sum over all of them. */
+  readonly rows: number;
+  readonly c: number;
+  /** Of the values that were averaged. */
+  readonly count: number;
+  /** With `rows` 1: what follows after the tensor in the texture. */
+  readonly last?: Last | undefined;
+}
+
+/** One of the two sums as a tensor of `rows` x c. */
+export function totals(gpu: Gpu, sums: Sums, { which, rows, c, count, last }: Total): Texture {
+  const { lines } = sums;
   const columns = lines.across;
   const texels = Math.ceil(rows / 2) * columns;
   return gpu.draw({
     name: 'totals',
-    source: `
-vec2 total(int row, int column) {
-  vec2 sum = vec2(0.);
-  for (int part = row * parts; part < (row + 1) * parts; part++) {
-    vec4 both = partialsTexel(part * columns + column);
-    sum += second == 0 ? both.xy : both.zw;
-  }
-  return sum * count;
+    source: `${last?.functions ?? ''}
+vec4 means(int row, int column) {
+  vec4 sum = vec4(0.);
+  for (int part = row * parts; part < (row + 1) * parts; part++) sum += partialsTexel(part * columns + column);
+  return sum;
 }
+vec2 total(int row, int column) { return count * means(row, column).${which === 'd' ? 'xy' : 'zw'}; }
 void main() {
   ${CELL}
-  cell = min(cell, last);
+  ${
+    last
+      ? `if (cell >= texels) {
+    int region = (cell - texels) / columns, column = cell - texels - region * columns;
+    vec4 value = finish(region, 0, column, means(0, column));
+    setOutput(${saturate('value')});
+    return;
+  }`
+      : 'cell = min(cell, texels - 1);'
+  }
   int pair = cell / columns, column = cell - pair * columns;
   vec4 value = vec4(total(2 * pair, column), 2 * pair + 1 < rows ? total(2 * pair + 1, column) : vec2(0.));
   if (column == lastColumn) value.yw = vec2(0.);
   setOutput(${saturate('value')});
 }`,
-    textures: { partials: texture },
+    textures: { partials: sums.texture, ...last?.textures },
     integers: {
-      ...{ columns, rows, parts: (lines.count * sums.parts) / rows, second: which === 'd' ? 0 : 1, last: texels - 1 },
+      ...lineUniforms(lines),
+      ...{ columns, rows, parts: (lines.count * sums.parts) / rows, texels, ...last?.integers },
       lastColumn: c % 2 === 0 ? -1 : columns - 1,
     },
-    floats: { count },
-    // In one row, as TensorFlow.js lays out vectors, where that surely fits: it is the fastest to read.
-    size: rows === 1 && columns <= ROW_LIMIT ? { height: 1, width: columns } : sizeFor(texels),
+    floats: { count, ...last?.floats },
+    size: sizeOfRows(Math.ceil(rows / 2) + (last?.regions ?? 0), columns),
   });
 }
 

@@ -1,6 +1,6 @@
 /** Runs what a golden file describes through a real layer: weights in, steps with gradients and state, values out. */
 import * as tf from '@tensorflow/tfjs';
-import { type Layer, lastPart, layerClass, variableOf } from '../support/layers.ts';
+import { type Layer, layerClass, variableOf } from '../support/layers.ts';
 import { type Data, take } from './tensors.ts';
 
 interface Values {
@@ -53,9 +53,9 @@ export async function runGolden(run: GoldenRun): Promise<StepResult[] | undefine
 /** Writes the named weights; one that the layer lacks is an error. */
 function assign(layer: Layer, values: readonly Named[]): void {
   for (const { name, shape, data } of values) {
-    const weight = layer.weights.find(({ originalName }) => lastPart(originalName) === name);
+    const weight = layer.weights.find((weight) => nameOf(weight) === name);
     if (!weight) throw new Error(`no weight ${name} among ${layer.weights.map((w) => w.originalName)}`);
-    const value = tf.tensor(data, shape);
+    const value = tf.tensor(data, shape, weight.dtype);
     weight.write(value);
     value.dispose();
   }
@@ -90,4 +90,5 @@ async function runStep(layer: Layer, run: GoldenRun, step: GoldenRun['steps'][nu
   return { y: await take(y), gradients, weights };
 }
 
-const nameOf = ({ originalName }: Layer['weights'][number]) => lastPart(originalName);
+/** All parts: a layer that is built by itself adds none to those it chose. */
+const nameOf = ({ originalName }: Layer['weights'][number]) => originalName.replace(/_\d+$/, '');

@@ -5,12 +5,23 @@
 import { engine, memory } from '@tensorflow/tfjs';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
+import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
+import * as powerIteration from './power-iteration.ts';
 import * as serialization from './serialization.ts';
 import * as wrappers from './wrappers.ts';
 
-const cases = { ...functions, ...goldens, ...kernels, ...layers, ...serialization, ...wrappers };
+const cases = {
+  ...functions,
+  ...goldens,
+  ...keras,
+  ...kernels,
+  ...layers,
+  ...powerIteration,
+  ...serialization,
+  ...wrappers,
+};
 
 type Cases = typeof cases;
 export type CaseName = keyof Cases;

@@ -2,7 +2,6 @@
  * Runs once before all tests: finds out which backends are here, starts the one browser and serves it the cases.
  * Workers learn the results through environment variables, the teardown through a global.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { launchChromium } from './chromium.ts';
@@ -53,27 +52,11 @@ export default async function setup(): Promise<void> {
   await attempt('TEST_NO_TENSORFLOW', findTensorFlow);
 }
 
-/**
- * Where the native backend is. It is built where backends are required, and elsewhere used if it is there: nobody's first
- * `npm test` should download 200 MB.
- */
+/** The native backend: the installed one, or one that is built here once, if the machine has what that needs. */
 async function findTensorFlow(): Promise<void> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   const { setUpTfjsNode } = await import('./setup-tfjs-node.mjs');
-  if (!process.env.REQUIRE_BACKENDS && !existsSync(BUILT) && !isInstalled()) {
-    throw new Error('not built; run node test/support/setup-tfjs-node.mjs');
-  }
   process.env.TEST_TFJS_NODE = setUpTfjsNode();
-}
-
-const BUILT = join(__dirname, '../../.cache/tfjs-node/node_modules/@tensorflow/tfjs-node');
-
-function isInstalled(): boolean {
-  try {
-    return require.resolve('@tensorflow/tfjs-node') !== '';
-  } catch {
-    return false;
-  }
 }
 
 declare global {

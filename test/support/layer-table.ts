@@ -48,7 +48,7 @@ export const LAYERS = {
     formula: direct({ together: perChannel, moving: ['moving_mean', 'moving_variance'] }),
   },
   InstanceNormalization: {
-    defaults: usual,
+    defaults: { ...usual, epsilonPlacement: 'inside' },
     ...affine,
     state: [],
     initializers: affineInitializers,

@@ -22,58 +22,80 @@ const workloads = [
   shapes.map((shape) => ({ label: `${label} [${shape}]`, shape, normalization: normalizations[name] })),
 );
 
-/** What is measured only where other costs have faded: tensors of 1.5 MB and more. */
+/** Bars are for tensors of 1.5 MB and more, where the way to the kernel no longer counts. */
 const LARGE = 512 * 768;
 
 const bars = {
   'TF.js layer / ours, forward': { atLeast: 75, aim: 200 },
   'TF.js layer / ours, fwd+grad': { atLeast: 300, aim: 500 },
-  'ours forward / copy': { atMost: 3.6, aim: 2.5 },
-  'ours backward / copy': { atMost: 4.6, aim: 3.5 },
-  'ort-web / ours, LN forward': { atLeast: 3, aim: 5 },
-  'ort-web / ours, IN, GN forward': { atLeast: 2, aim: 3 },
+  'ours / copy, forward': { atMost: 3.6, aim: 2.5 },
+  'ours / copy, backward': { atMost: 4.6, aim: 3.5 },
+};
+const onnxBars = {
+  LayerNormalization: { atLeast: 3, aim: 5 },
+  InstanceNormalization: { atLeast: 2, aim: 3 },
+  GroupNormalization: { atLeast: 2, aim: 3 },
 };
 
+/** Columns and the candidates in them. */
+const tables = [
+  {
+    title: 'Forward',
+    columns: ['ours', 'TF.js layer', 'composed', 'copy', 'ort-web', 'ort-node'],
+    candidates: ['ours', 'builtIn', 'composed', 'copy', 'ort-web', 'ort-node'],
+  },
+  {
+    title: 'Forward + gradient',
+    columns: ['ours', 'TF.js layer', 'composed', 'backward', 'copy'],
+    candidates: ['oursGradient', 'builtInGradient', 'composedGradient', 'backward', 'copy'],
+  },
+  { title: 'As a layer of a model', columns: ['forward', 'fwd+grad'], candidates: ['layer', 'layerGradient'] },
+];
+
 export async function run({ effort, progress, warn }) {
-  const forward = { title: 'Forward', columns: ['ours', 'TF.js layer', 'composed', 'copy', 'ort-web', 'ort-node'] };
-  const gradient = { title: 'Forward + gradient', columns: ['ours', 'TF.js layer', 'composed', 'backward', 'copy'] };
-  const layers = { title: 'Our layer, as a model calls it', columns: ['forward', 'fwd+grad'] };
-  for (const table of [forward, gradient, layers]) table.rows = [];
-  const checks = [];
+  const results = [];
   for (const { label, shape, normalization } of workloads) {
     progress(label);
-    const us = await measure(normalization, shape, effort, warn);
-    forward.rows.push({
-      label,
-      values: [us.ours, us.builtIn, us.composed, us.copy, us['ort-web'], us['ort-node']],
-    });
-    gradient.rows.push({
-      label,
-      values: [us.oursGradient, us.builtInGradient, us.composedGradient, us.backward, us.copy],
-    });
-    layers.rows.push({ label, values: [us.layer, us.layerGradient] });
-    if (tf.util.sizeFromShape(shape) < LARGE) continue;
-    const check = (name, numerator, denominator) => {
-      const value = us[numerator] / us[denominator];
-      if (Number.isFinite(value)) checks.push({ label: `${label}: ${name}`, value, ...bars[name] });
-    };
-    check('TF.js layer / ours, forward', 'builtIn', 'layer');
-    check('TF.js layer / ours, fwd+grad', 'builtInGradient', 'layerGradient');
-    check('ours forward / copy', 'ours', 'copy');
-    check('ours backward / copy', 'backward', 'copy');
-    check(`ort-web / ours, ${label.startsWith('LN') ? 'LN' : 'IN, GN'} forward`, 'ort-web', 'ours');
+    results.push({ label, shape, normalization, us: await measure(normalization, shape, effort, warn) });
   }
-  return { tables: [forward, gradient, layers].map((table) => ({ unit: 'time', ...table })), checks };
+  return {
+    tables: tables.map(({ title, columns, candidates }) => ({
+      title,
+      unit: 'time',
+      columns,
+      rows: results.map(({ label, us }) => ({ label, values: candidates.map((name) => us[name]) })),
+    })),
+    checks: results.filter(({ shape }) => tf.util.sizeFromShape(shape) >= LARGE).flatMap(ratios),
+  };
 }
 
+function ratios({ label, normalization, us }) {
+  const ratio = (name, numerator, denominator, limits = bars[name]) => {
+    const value = us[numerator] / us[denominator];
+    return { label: `${label}: ${name}`, value, ...limits };
+  };
+  return [
+    ratio('TF.js layer / ours, forward', 'builtIn', 'layer'),
+    ratio('TF.js layer / ours, fwd+grad', 'builtInGradient', 'layerGradient'),
+    ratio('ours / copy, forward', 'ours', 'copy'),
+    ratio('ours / copy, backward', 'backward', 'copy'),
+    ratio('ort-web / ours, forward', 'ort-web', 'ours', onnxBars[normalization.onnx]),
+  ].filter(({ value }) => Number.isFinite(value)); // there is not every candidate everywhere
+}
+
+const forward = (f, inputs) => calls(() => tf.tidy(() => f(...inputs)).dispose());
+const forwardAndGradient = (f, inputs, dy) => {
+  const gradients = tf.grads(f);
+  return calls(() => tf.dispose(gradients(inputs, dy)));
+};
+
+/** The median times of all candidates that exist for the normalization. */
 async function measure(normalization, shape, effort, warn) {
   const { x, dy, gamma, beta } = tensors(shape);
   const { op, composed, layer, builtIn } = normalization;
   const inputs = [x, gamma, beta];
+  const attrs = attributes(normalization, shape);
   const data = { x: x.dataSync(), gamma: gamma.dataSync(), beta: beta.dataSync() };
-  const dispose = (tensors) => {
-    for (const tensor of tensors) tensor.dispose();
-  };
 
   const candidates = {
     copy: calls(() => new Float32Array(data.x.length).set(data.x)),
@@ -82,6 +104,8 @@ async function measure(normalization, shape, effort, warn) {
     composed: forward(composed, inputs),
     composedGradient: forwardAndGradient(composed, inputs, dy),
   };
+  const backward = backwardKernel(attrs, { x, dy, gamma, beta });
+  if (backward) candidates.backward = calls(backward);
   for (const [name, make] of Object.entries({ layer, builtIn })) {
     if (make === undefined) continue;
     const built = make();
@@ -91,22 +115,12 @@ async function measure(normalization, shape, effort, warn) {
     candidates[name] = forward(apply, [x]);
     candidates[`${name}Gradient`] = forwardAndGradient(apply, [x, ...parameters], dy);
   }
-  const runners = await onnxRunners(normalization.onnx, 8, shape, data, warn);
+  const runners = await onnxRunners(normalization.onnx, attrs.view.groups, shape, data, warn);
   for (const [name, call] of Object.entries(runners)) candidates[name] = asyncCalls(call);
 
-  const backward = backwardKernel(attributes(normalization, shape), { x, dy, gamma, beta });
-  if (backward) candidates.backward = calls(backward);
-  const times = await race(candidates, effort);
-  dispose([...inputs, dy]);
-  return times;
-
-  function forward(f, inputs) {
-    return calls(() => tf.tidy(() => f(...inputs)).dispose());
-  }
-  function forwardAndGradient(f, inputs, dy) {
-    const gradients = tf.grads(f);
-    return calls(() => dispose(gradients(inputs, dy)));
-  }
+  const us = await race(candidates, effort);
+  tf.dispose([...inputs, dy]);
+  return us;
 }
 
 /** Runs the kernel of the gradient by itself; undefined where the backend has none. */
@@ -116,8 +130,6 @@ function backwardKernel(attrs, { x, dy, gamma, beta }) {
   const engine = tf.engine();
   const [y, moments] = engine.runKernel(name('Normalize'), { x, gamma, beta }, attrs);
   y.dispose();
-  return () => {
-    const gradients = engine.runKernel(name('NormalizeGrad'), { dy, x, moments, gamma }, { ...attrs, affine: true });
-    for (const tensor of gradients) tensor.dispose();
-  };
+  const gradAttrs = { ...attrs, affine: true };
+  return () => tf.dispose(engine.runKernel(name('NormalizeGrad'), { dy, x, moments, gamma }, gradAttrs));
 }

@@ -1,0 +1,158 @@
+/**
+ * The kernel `NormalizeGrad`. Whatever the view, dx = dy a + (x - first) b + c, where `first` is the first value of the line
+ * and the others follow from the statistics and the sums of dy and dy xHat; the last draw of these sums computes them.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { NormalizeGradAttrs } from '../contract.ts';
+import { type Gpu, kernel, type Texture } from './backend.ts';
+import { reciprocal, slopes } from './divisor.ts';
+import { elementwise, vector } from './elementwise.ts';
+import { item, pivots, spread } from './glsl.ts';
+import { type Layout, layoutOf, oneChannelAsRows, wholeColumns } from './layout.ts';
+import { cut } from './parts.ts';
+import { isOurs, type Statistics, statistics } from './statistics.ts';
+import { finished, groupMeans, type Last, overLines, reduced, type Sums, sumsOfParts, totals } from './sums.ts';
+
+interface Operands {
+  readonly layout: Layout;
+  readonly attrs: NormalizeGradAttrs;
+  readonly x: Texture;
+  readonly dy: Texture;
+  readonly gamma: Texture | undefined;
+  readonly statistics: Statistics;
+}
+
+/** Texels of coefficients by line: (b, c), then (first, a), and for rows (mean / f, 1 / f) with the mean relative to `first`. */
+interface Coefficients {
+  readonly texture: Texture;
+  /** In which row of the texture they begin. */
+  readonly start: number;
+}
+
+/** @param isWeighted whether the sums are of gamma dy, or of dy alone */
+const coefficients = ({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last => ({
+  regions: layout.alongRows ? 3 : 2,
+  functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
+vec4 finish(int region, int line, int column, vec4 means) {
+  vec4 found = statisticsTexel(mains + line * across + column);
+  vec2 rstd = reciprocal(found.zw), a = direct(found.zw, rstd);
+  if (region == 2) return vec4(found.xy * rstd, rstd);
+  if (region == 1) {
+    return vec4(${attrs.center ? 'pivots(line, column)' : 'vec2(0.)'}, a${!layout.alongRows && gamma ? ' * gammaAt(0, column).xy' : ''});
+  }
+  ${gamma && !isWeighted ? 'means *= gammaAt(0, column).xyxy;' : ''}
+  vec2 b = -slope(found.zw, rstd) * means.zw;
+  return vec4(b, -found.xy * b${attrs.center ? ' - a * means.xy' : ''});
+}`,
+  textures: { x, statistics: statistics.texture, ...(layout.alongRows ? {} : { gamma }) },
+  integers: { mains: statistics.mains },
+  floats: { epsilon: attrs.epsilon },
+});
+
+/** Sums over the texels of each line, whose statistics are the line's own; along rows dy is weighted by gamma. */
+function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: boolean } {
+  const { layout, attrs, x, dy, gamma, statistics } = operands;
+  const { alongRows, view } = layout;
+  const { center } = attrs;
+  const last = coefficients(operands, true);
+  const isFinished = alongRows && cut(layout).parts === 1;
+  const weight = (k: string) => (alongRows && gamma ? ` * gammaAt(0, ${k}).xyxy` : '');
+  const sums = sumsOfParts(gpu, layout, layout.columns, alongRows ? view.c : view.s, {
+    functions: isFinished ? '' : `${reciprocal(attrs)} ${pivots(layout)}`,
+    before: `
+  vec4 found = statisticsTexel(mains + line * across + column);
+  vec4 pivot = ${center ? 'pivots(line, column).xxyy' : 'vec4(0.)'};`,
+    d: (k) => item(layout, 'dy', k) + weight(k),
+    h: (k) => item(layout, 'x', k) + (center ? ' - pivot - found.xxyy' : ''),
+    factor: 'reciprocal(found.zw)',
+    textures: { x, dy, statistics: statistics.texture, gamma: alongRows ? gamma : undefined },
+    integers: { mains: statistics.mains },
+    floats: { epsilon: attrs.epsilon },
+    ...(isFinished ? { last } : {}),
+  });
+  return { sums, isFinished };
+}
+
+/** Sums down the columns where groups are rows: every texel row has coefficients of its own. */
+function sumsOfChannels(gpu: Gpu, { layout, x, dy, attrs }: Operands, { texture }: Coefficients): Sums {
+  const first = attrs.center ? ' - coefficientsTexel(lines + k).xxyy' : '';
+  return sumsOfParts(gpu, wholeColumns(layout), layout.columns, layout.view.n, {
+    functions: `
+vec4 xHat(int k, int column) {
+  vec4 ofRow = coefficientsTexel(2 * lines + k);
+  return (xAt(k, column)${first}) * ofRow.zzww - ofRow.xxyy;
+}`,
+    before: '',
+    d: (k) => `dyAt(${k}, column).xzyw`,
+    h: (k) => `xHat(${k}, column).xzyw`,
+    factor: 'vec2(1.)',
+    textures: { x, dy, coefficients: texture },
+    integers: { lines: layout.count },
+  });
+}
+
+function writeDx(gpu: Gpu, { layout, x, dy, gamma }: Operands, { texture, start }: Coefficients): Texture {
+  const { alongRows, count } = layout;
+  const lanes = spread(layout);
+  const fetch = (region: number) =>
+    alongRows
+      ? `coefficientsTexel(start + ${region} * lines + row)`
+      : `coefficientsInColumn(start + ${region} * lines + line, column)`;
+  return elementwise(gpu, x, {
+    name: 'gradient of x',
+    layout,
+    statements: `
+  vec4 bc = ${fetch(0)}, firstA = ${fetch(1)};
+  value = dyHere(row, column)${alongRows && gamma ? ' * gammaInFirstRow(column).xyxy' : ''};
+  value = value * firstA.zw.${lanes} + (xHere(row, column) - firstA.xy.${lanes}) * bc.xy.${lanes} + bc.zw.${lanes};`,
+    textures: { dy, coefficients: texture, gamma: alongRows ? gamma : undefined },
+    integers: { start, lines: count },
+  });
+}
+
+export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => {
+  const { center, affine } = attrs;
+  const x = inputs.x as TensorInfo;
+  const moments = inputs.moments as TensorInfo;
+  const gamma = vector(gpu, inputs.gamma);
+  const view = gamma || affine ? attrs.view : oneChannelAsRows(attrs.view);
+  const layout = layoutOf(view, gpu.packedShape(x));
+  const { alongRows } = layout;
+  const activations = gpu.texture(x, layout.shape);
+  const operands: Operands = {
+    layout,
+    attrs,
+    x: activations,
+    dy: gpu.texture(inputs.dy as TensorInfo, layout.shape),
+    gamma,
+    statistics: isOurs(moments.dataId, layout)
+      ? { texture: gpu.texture(moments, moments.shape), mains: layout.mains }
+      : statistics(gpu, activations, layout, center, { moments: false }),
+  };
+  const { sums, isFinished } = sumsOfGroups(gpu, operands);
+  const parameter = (of: Sums, which: 'd' | 'dh', last?: Last) =>
+    totals(gpu, of, { which, rows: 1, c: view.c, count: alongRows ? view.n : view.s, last });
+  const give = (dx: Texture, ...parameters: Texture[]) => [
+    gpu.give(dx, x.shape, layout.shape),
+    ...parameters.map((texture) => gpu.give(texture, [view.c])),
+  ];
+
+  // Of a batch the sums over groups are those over channels too.
+  if (affine && !alongRows && view.n === 1 && view.groups === view.c) {
+    const all = overLines(gpu, sums);
+    const dgamma = parameter(all, 'dh', coefficients(operands, false));
+    const dbeta = parameter(all, 'd');
+    const dx = writeDx(gpu, operands, { texture: dgamma, start: 1 });
+    return give(dx, dgamma, dbeta);
+  }
+  const last = coefficients(operands, true);
+  const texture = isFinished
+    ? sums.texture
+    : alongRows
+      ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
+      : groupMeans(gpu, sums, layout, gamma, last);
+  const dx = writeDx(gpu, operands, { texture, start: 0 });
+  if (!affine) return give(dx);
+  const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);
+  return give(dx, parameter(perChannel, 'dh'), parameter(perChannel, 'd'));
+});

@@ -1,0 +1,92 @@
+/**
+ * Loading of models from Keras, TensorFlow Addons and keras_contrib: `tf.loadLayersModel` with what it leaves out before and
+ * after. The rewriting of the file is in keras-format.ts, the classes are the layers of the package.
+ */
+import { io } from '@tensorflow/tfjs-core';
+import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { fail } from '../kernels/checks.ts';
+import { graphTraining, isTraining } from './graph-training.ts';
+import { fromKeras } from './keras-format.ts';
+import { carriesMask } from './mask.ts';
+
+const WHO = 'loadModel';
+
+/**
+ * Loads a model of layers, as `tf.loadLayersModel` does, and also unmodified what the TensorFlow.js converter writes of
+ *
+ * - Keras 3, Functional and Sequential models, nested or not;
+ * - TensorFlow Addons' InstanceNormalization, GroupNormalization, WeightNormalization and SpectralNormalization;
+ * - keras_contrib's InstanceNormalization, Keras's BatchNormalization with `renorm`, BatchNormalizationV1 and V2,
+ *   SyncBatchNormalization, UnitNormalization and the preprocessing layer Normalization.
+ *
+ * Where the saved graph calls a layer with `training=True` (batch statistics or dropout at inference), so does the model.
+ *
+ * @param urlOrHandler a URL of a model.json, a place such as `indexeddb://name`, or an `io.IOHandler`
+ * @param options those of `tf.loadLayersModel`
+ * @returns a model, not compiled
+ * @throws if a layer is of an unknown class, or anything in the file would be lost; the message names the layer
+ *
+ * ```js
+ * const model = await loadModel('https://example.com/model/model.json');
+ * ```
+ */
+export async function loadModel(
+  urlOrHandler: string | io.IOHandler,
+  options: io.LoadOptions = {},
+): Promise<LayersModel> {
+  const handler = typeof urlOrHandler === 'string' ? handlerOf(urlOrHandler, options) : urlOrHandler;
+  if (typeof handler?.load !== 'function') {
+    fail(WHO, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
+  }
+  const { artifacts, masked } = fromKeras(await handler.load());
+  const model = await loadLayersModel({ load: async () => artifacts }, options).catch((error: Error) => {
+    throw new Error(`${WHO}: ${explained(error.message, artifacts)}`, { cause: error });
+  });
+  try {
+    for (const layer of layersOf(model)) {
+      checkMask(layer, masked);
+      fixTraining(layer);
+    }
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
+  const handlers = io.getLoadHandlers(url, options);
+  if (handlers.length > 1) fail(WHO, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
+  return handlers[0] ?? io.browserHTTPRequest(url, options);
+}
+
+/** TensorFlow.js's message, and what to do where it is about weights. */
+function explained(message: string, { weightSpecs = [] }: io.ModelArtifacts): string {
+  const isAboutWeights = /weights? |shape/i.test(message);
+  if (!isAboutWeights) return message;
+  const names = weightSpecs.map(({ name }) => name).join(', ');
+  return `${message}; the topology and the weights of the file do not belong together, or a layer is not the class it is called; the file has ${names}`;
+}
+
+/** The layers of a model, and those of the models within. */
+const layersOf = (model: layers.Layer): layers.Layer[] =>
+  (model as LayersModel).layers.flatMap((layer) => ('layers' in layer ? [layer, ...layersOf(layer)] : [layer]));
+
+/** Refuses a layer whose mask would be lost. */
+function checkMask(layer: layers.Layer, masked: readonly string[]): void {
+  const who = `the layer '${layer.name}' (${layer.getClassName()})`;
+  const remedy = 'save the model without masks';
+  if (masked.includes(layer.name) && !carriesMask(layer)) {
+    fail(WHO, `${who} has a mask in the file, which TensorFlow.js does not bring so far; ${remedy}`);
+  }
+  if (layer.getClassName() === 'GlobalAveragePooling1D' && carriesMask(layer)) {
+    fail(WHO, `${who} has a mask, which it ignores in TensorFlow.js; ${remedy}`);
+  }
+}
+
+/** Hands a layer the `training` of the graph, which TensorFlow.js keeps and does not use. */
+function fixTraining(layer: layers.Layer): void {
+  if (graphTraining(layer) === undefined) return;
+  const { call } = layer;
+  layer.call = (inputs, kwargs) => call.call(layer, inputs, { ...kwargs, training: isTraining(layer, kwargs) });
+}

@@ -1,0 +1,129 @@
+/**
+ * The wrappers of TensorFlow Addons, so that its models load, go on training and save as they were: what sets them apart
+ * from ours are weights of other names and, in WeightNormalization, when and how g starts. For new models ours are meant.
+ */
+import { mul, onesLike, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { checkBoolean, fail } from '../kernels/checks.ts';
+import { constant } from '../kernels/constant.ts';
+import { standardizing, unitNorms, weightNorm } from '../kernels/weights.ts';
+import type { Kwargs } from './options.ts';
+import { registerLayer } from './register.ts';
+import { SpectralNormalization, type SpectralNormalizationArgs } from './spectral-normalization.ts';
+import { LINEAR } from './weight-normalization.ts';
+import { type Kernel, type Loan, lending, reading, sizeAlong } from './wrapped.ts';
+import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
+
+let count = 0;
+/** TensorFlow.js makes a name from the class's, whose '>' no weight may have. */
+const named = <A extends WrapperArgs>(args: A): A => (args.name ? args : { ...args, name: `addons_${++count}` });
+
+/** `SpectralNormalization` with `reparameterize: false`, whose u is called sn_u. */
+export class AddonsSpectralNormalization extends SpectralNormalization {
+  static override readonly className: string = 'Addons>SpectralNormalization';
+
+  constructor(args: Omit<SpectralNormalizationArgs, 'reparameterize'>) {
+    super({ ...named(args), reparameterize: false });
+  }
+
+  protected override get vectorName(): string {
+    return 'sn_u';
+  }
+}
+
+export interface AddonsWeightNormalizationArgs extends WrapperArgs {
+  /** Whether the first call sets g and the bias by its inputs, or g alone by the kernel. Default: true. */
+  dataInit?: boolean;
+}
+
+/**
+ * Weight normalization of TensorFlow Addons: w = g v / ||v||, with the norm over all axes of the kernel but the last.
+ *
+ * The first call of all, training or not, sets g to ||v||; with `dataInit`, to g / sqrt(variance(t) + 1e-10), and the bias to
+ * -mean(t) / sqrt(variance(t) + 1e-10), where t are the outputs before the activation of a copy of the layer with v itself
+ * for a kernel (the paper's v / ||v|| is in `WeightNormalization`).
+ *
+ * Weights: g [units], kernel (v), bias, initialized [] (bool), and with `dataInit` the copy: data_dep_init/kernel and
+ * data_dep_init/bias.
+ */
+export class AddonsWeightNormalization extends KernelWrapper {
+  static readonly className = 'Addons>WeightNormalization';
+  readonly dataInit: boolean;
+  private g!: LayerVariable;
+  private initialized!: LayerVariable;
+  private copies: readonly LayerVariable[] = [];
+  /** The data that `initialized` had when it was last seen to be true. */
+  private seen: object | undefined = undefined;
+
+  constructor(args: AddonsWeightNormalizationArgs) {
+    super(named(args), ['dataInit']);
+    this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? true);
+  }
+
+  protected override buildState(initialize: boolean): void {
+    const { kernels, layer } = this;
+    const [kernel] = kernels;
+    if (!(kernel && kernels.length === 1 && kernel.owner === (layer as object) && kernel.key === 'kernel')) {
+      fail(
+        this.getClassName(),
+        `of the layer '${this.name}': ${layer.getClassName()} has other kernels than one weight 'kernel'; ` +
+          'only such layers are supported, use WeightNormalization for others',
+      );
+    }
+    const { variable } = kernel;
+    const state = (name: string, shape: number[], dtype: 'float32' | 'bool' = 'float32') =>
+      this.addWeight(name, shape, dtype, initializers.zeros(), undefined, false);
+    this.g = this.addWeight('g', [sizeAlong(variable, lastAxis(variable))], 'float32', initializers.ones());
+    this.initialized = state('initialized', [], 'bool');
+    if (!this.dataInit) return;
+    const originals = [variable, this.bias].filter((one) => one !== undefined);
+    this.copies = originals.map((one, i) =>
+      state(`data_dep_init/${i === 0 ? 'kernel' : 'bias'}`, [...one.shape] as number[]),
+    );
+    if (initialize) for (const [i, copy] of this.copies.entries()) copy.write((originals[i] as LayerVariable).read());
+  }
+
+  private get bias(): LayerVariable | undefined {
+    return (this.layer as unknown as { bias?: LayerVariable | null }).bias ?? undefined;
+  }
+
+  protected override normalizeKernel({ variable }: Kernel): Tensor {
+    return weightNorm(variable.read(), { g: this.g.read(), axis: lastAxis(variable) });
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+    // The value is read where it may be new: loaded, or set.
+    if (this.seen !== this.initialized.read().dataId) {
+      if (this.initialized.read().dataSync()[0] === 0) tidy(() => this.start(inputs, kwargs));
+      this.seen = this.initialized.read().dataId;
+    }
+    return super.call(inputs, kwargs);
+  }
+
+  /** Sets g and the bias, as the first call does. */
+  private start(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+    const { owner, key, variable } = this.kernels[0] as Kernel;
+    if (this.dataInit) {
+      const [kernel, bias] = this.copies.map((copy) => copy.read());
+      const loans: Loan[] = [[owner, key, reading(variable, kernel as Tensor)]];
+      if (this.bias) loans.push([owner, 'bias', reading(this.bias, bias as Tensor)]);
+      if ('activation' in owner) loans.push([owner, 'activation', LINEAR]);
+      const t = constant(() => lending(loans, () => this.layer.call(inputs, kwargs) as Tensor));
+      const start = standardizing(t, t.rank - 1);
+      this.g.write(mul(this.g.read(), start.g));
+      this.bias?.write(start.bias);
+    } else {
+      this.g.write(unitNorms(variable.read(), lastAxis(variable)));
+    }
+    this.initialized.write(onesLike(this.initialized.read()));
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { dataInit: this.dataInit, ...super.getConfig() };
+  }
+}
+
+const lastAxis = ({ shape }: LayerVariable): number[] => [shape.length - 1];
+
+registerLayer(AddonsSpectralNormalization);
+registerLayer(AddonsWeightNormalization);

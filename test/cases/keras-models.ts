@@ -1,0 +1,72 @@
+/** Models that Keras saved: loaded, trained, saved and loaded again, in this process or in the page. */
+import * as tf from '@tensorflow/tfjs';
+import { loadModel } from '../../layers/index.ts';
+import { type Data, take } from './tensors.ts';
+
+/** A model as the page can receive it. */
+export interface KerasModel {
+  readonly modelTopology: object;
+  readonly weightSpecs: tf.io.WeightsManifestEntry[];
+  readonly bytes: number[];
+  readonly input: { readonly shape: number[]; readonly data: number[] };
+  /** Whether to train, before the model is saved. */
+  readonly train: boolean;
+}
+
+export const loadTrainSave = async ({ modelTopology, weightSpecs, bytes, input, train }: KerasModel) => {
+  const x = tf.tensor(input.data, input.shape);
+  const predict = (model: tf.LayersModel): Promise<Data> => take(model.predict(x) as tf.Tensor);
+  const weightsOf = (model: tf.LayersModel) => Promise.all(model.weights.map((weight) => weight.read().data()));
+  const model = await loadModel(
+    tf.io.fromMemory({ modelTopology, weightSpecs, weightData: Uint8Array.from(bytes).buffer }),
+  );
+  const classes = model.layers.map((layer) => layer.getClassName());
+  const output = await predict(model);
+  const before = await weightsOf(model);
+
+  const losses = train ? await fit(model, x) : [];
+  const after = await weightsOf(model);
+  const moved = after.filter((data, i) => data.some((value, j) => value !== before[i]![j])).length;
+  const trained = await predict(model);
+
+  await makeOwn(model);
+  const saved: tf.io.ModelArtifacts[] = [];
+  await model.save(
+    tf.io.withSaveHandler(async (given) => {
+      saved.push(given);
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+    }),
+  );
+  const file = () =>
+    tf.io.fromMemory({ ...saved[0]!, modelTopology: JSON.parse(JSON.stringify(saved[0]!.modelTopology)) });
+  const again: Data[] = [];
+  for (const load of [loadModel, tf.loadLayersModel]) {
+    const loaded = await load(file());
+    again.push(await predict(loaded));
+    loaded.dispose();
+  }
+  x.dispose();
+  model.dispose();
+  return { classes, output, losses, moved, trained, again };
+};
+
+/** Three steps towards zeros; the losses. */
+async function fit(model: tf.LayersModel, x: tf.Tensor): Promise<number[]> {
+  const [batchSize] = x.shape;
+  const optimizer = tf.train.sgd(0.01);
+  model.compile({ optimizer, loss: 'meanSquaredError' });
+  const target = tf.zeros([batchSize!, ...model.outputs[0]!.shape.slice(1)] as number[]);
+  const { history } = await model.fit(x, target, { epochs: 3, batchSize: batchSize!, verbose: 0 });
+  tf.dispose([target]);
+  optimizer.dispose();
+  return history.loss as number[];
+}
+
+/** Gives the weights arrays of this realm, which Jest keeps apart: TensorFlow.js saves what is `instanceof Float32Array`. */
+async function makeOwn(model: tf.LayersModel): Promise<void> {
+  for (const weight of model.weights) {
+    const value = tf.tensor(Array.from(await weight.read().data()), weight.shape as number[], weight.dtype);
+    weight.write(value);
+    value.dispose();
+  }
+}

@@ -1,0 +1,726 @@
+/** Files in Keras's spellings beyond the golden folders: what they mean here, what is refused, and what Keras reads of ours. */
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import * as ours from '../layers/index.ts';
+import {
+  called,
+  called2,
+  file,
+  graph2,
+  graph3,
+  input3,
+  output,
+  saved,
+  type Values,
+  values,
+} from './support/keras-files.ts';
+import type { Layer } from './support/layers.ts';
+
+beforeEach(() => tf.setBackend('cpu'));
+
+type Topology = Parameters<typeof file>[1];
+const load3 = async (model: Topology, weights: Values) =>
+  ours.loadModel(tf.io.fromMemory(await file('3.15.1', model, weights)));
+const load2 = async (model: Topology, weights: Values) =>
+  ours.loadModel(tf.io.fromMemory(await file('2.15.0', model, weights)));
+const numbers = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
+const tensorOf = ({ data, shape }: Values[string]) => tf.tensor(data, shape);
+const predict = (model: tf.LayersModel, x: tf.Tensor) => model.predict(x) as tf.Tensor;
+const expectClose = (actual: tf.Tensor, expected: tf.Tensor) => {
+  expect(actual.shape).toEqual(expected.shape);
+  expect(numbers(actual)).toBeClose(numbers(expected), { rtol: 1e-5, atol: 1e-5 });
+};
+
+describe('Keras 3', () => {
+  const dense = { units: 4, activation: 'linear', use_bias: false };
+
+  test('models within models, operations, functions as objects, a policy of float16, options and classes of other names', async () => {
+    const inner = saved('Sequential', {
+      name: 'inner',
+      layers: [
+        saved('InputLayer', { name: 'i', batch_shape: [null, 3], dtype: 'float32' }),
+        saved('Dense', {
+          ...dense,
+          name: 'd1',
+          dtype: saved('DTypePolicy', { name: 'mixed_float16' }, 'keras'),
+          kernel_initializer: saved('LecunNormal', { seed: null }, 'keras.initializers'),
+          kernel_regularizer: saved('L2', { l2: 0.5 }, 'keras.regularizers'),
+        }),
+        saved('LeakyReLU', { name: 'leaky', negative_slope: 0.25 }),
+      ],
+      build_input_shape: [null, 3],
+    });
+    const part = graph3(
+      'part',
+      [
+        input3('p', null, 4),
+        called('Dense', { ...dense, name: 'd2', activation: saved('function', 'silu', 'builtins') }, [output('p')]),
+      ],
+      'd2',
+    );
+    const model = graph3(
+      'outer',
+      [
+        input3('x', null, 3),
+        { ...inner, name: 'inner', inbound_nodes: [{ args: [output('x')], kwargs: { training: null, mask: null } }] },
+        { ...part, name: 'part', inbound_nodes: [{ args: [output('inner')], kwargs: {} }] },
+        called('Add', { name: 'add' }, [output('inner'), output('part')]), // the operation +
+        called('Multiply', { name: 'multiply' }, [[output('add'), output('part')]]), // the layer
+      ],
+      'multiply',
+    );
+    const [k1, k2] = [values([3, 4]), values([4, 4], 2)];
+    const loaded = await load3(model, { 'inner/d1/kernel': k1, 'd2/kernel': k2 });
+    const x = tensorOf(values([5, 3], 3));
+    const a = tf.leakyRelu(tf.matMul(x, tensorOf(k1)), 0.25);
+    const linear = tf.matMul(a, tensorOf(k2));
+    const b = tf.mul(linear, tf.sigmoid(linear));
+    expectClose(predict(loaded, x), tf.mul(tf.add(a, b), b));
+    const d1 = (loaded.getLayer('inner') as tf.Sequential).getLayer('d1');
+    expect(d1.getConfig().kernelRegularizer).toMatchObject({ className: 'L1L2', config: { l1: 0, l2: 0.5 } });
+  });
+
+  test('a Sequential that is the output of a graph', async () => {
+    const inner = saved('Sequential', {
+      name: 's',
+      layers: [input3('i', null, 3), saved('Dense', { ...dense, name: 'd' })],
+    });
+    const model = graph3(
+      'm',
+      [input3('x', null, 3), { ...inner, name: 's', inbound_nodes: [{ args: [output('x')], kwargs: {} }] }],
+      's',
+    );
+    const kernel = values([3, 4]);
+    const x = tensorOf(values([2, 3], 5));
+    expectClose(predict(await load3(model, { 's/d/kernel': kernel }), x), tf.matMul(x, tensorOf(kernel)));
+  });
+
+  test('a Sequential without an input layer', async () => {
+    const model = {
+      ...saved('Sequential', { name: 's', layers: [saved('Dense', { ...dense, name: 'd' })] }),
+      build_config: { input_shape: [null, 3] },
+    };
+    const kernel = values([3, 4]);
+    const x = tensorOf(values([2, 3], 5));
+    expectClose(predict(await load3(model, { 's/d/kernel': kernel }), x), tf.matMul(x, tensorOf(kernel)));
+  });
+
+  test('weights of wrapped layers, of cells and of depthwise convolutions', async () => {
+    const lstm = {
+      name: 'forward_lstm',
+      units: 2,
+      return_sequences: true,
+      activation: 'tanh',
+      recurrent_activation: 'sigmoid',
+      use_bias: true,
+      unit_forget_bias: true,
+    };
+    const reference = tf.sequential({
+      layers: [
+        tf.layers.depthwiseConv2d({ kernelSize: 2, useBias: false, inputShape: [4, 3, 2] }),
+        tf.layers.reshape({ targetShape: [3, 4] }),
+        tf.layers.bidirectional({
+          layer: tf.layers.lstm({ units: 2, returnSequences: true, recurrentActivation: 'sigmoid' }) as tf.RNN,
+          mergeMode: 'concat',
+        }),
+        tf.layers.timeDistributed({ layer: tf.layers.dense({ units: 3, useBias: false }) }),
+      ],
+    });
+    const model = saved('Sequential', {
+      name: 'seq',
+      layers: [
+        input3('x', null, 4, 3, 2),
+        saved('DepthwiseConv2D', {
+          name: 'dw',
+          kernel_size: [2, 2],
+          strides: [1, 1],
+          depth_multiplier: 1,
+          use_bias: false,
+          padding: 'valid',
+          activation: 'linear',
+        }),
+        saved('Reshape', { name: 'r', target_shape: [3, 4] }),
+        saved('Bidirectional', {
+          name: 'bi',
+          merge_mode: 'concat',
+          layer: saved('LSTM', lstm),
+          backward_layer: saved('LSTM', { ...lstm, name: 'backward_lstm', go_backwards: true }),
+        }),
+        saved('TimeDistributed', {
+          name: 'td',
+          layer: saved('SpectralNormalization', {
+            name: 'sn',
+            power_iterations: 1,
+            layer: saved('Dense', { ...dense, units: 3, name: 'd' }),
+          }),
+        }),
+      ],
+    });
+    const names = [
+      'dw/kernel',
+      ...['forward', 'backward'].flatMap((way) =>
+        ['kernel', 'recurrent_kernel', 'bias'].map((name) => `bi/${way}_lstm/lstm_cell/${name}`),
+      ),
+      'td/sn/d/kernel',
+    ];
+    const weights = Object.fromEntries(
+      reference.getWeights().map(({ shape }, i) => [`seq/${names[i]}`, values(shape, i)]),
+    );
+    reference.setWeights(Object.values(weights).map(tensorOf));
+    const loaded = await load3(model, { ...weights, 'seq/td/sn/vector_u': values([1, 3]) });
+    const x = tensorOf(values([2, 4, 3, 2], 7));
+    expectClose(predict(loaded, x), predict(reference, x));
+  });
+});
+
+describe('masks', () => {
+  const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: false, scale: false };
+  const statistics = { 'bn/moving_mean': values([3]), 'bn/moving_variance': { shape: [3], data: [1, 1, 1] } };
+  const mask = [
+    called('NotEqual', { name: 'ne' }, [output('x'), 0]),
+    called('Any', { name: 'any' }, [output('ne')], { axis: -1, keepdims: false }),
+  ];
+
+  test('that Keras 3 computes in the graph reach the statistics', async () => {
+    const model = await load3(
+      graph3(
+        'm',
+        [
+          input3('x', null, 2, 3),
+          called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+          ...mask,
+          called('BatchNormalization', norm, [output('masking')], { mask: output('any') }),
+        ],
+        'bn',
+      ),
+      statistics,
+    );
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const x = tf.tensor([
+      [
+        [1, 2, 3],
+        [0, 0, 0],
+      ],
+      [
+        [3, 4, 8],
+        [2, 0, 1],
+      ],
+    ]);
+    await model.fit(x, x, { epochs: 1, batchSize: 2, verbose: 0 });
+    expect(numbers(model.getLayer('bn').getWeights()[0]!)).toBeClose([2, 2, 4], { rtol: 1e-5 });
+  });
+
+  test.each([
+    ['of another value', 'BatchNormalization', norm, { mask_value: 7 }, /'ne' \(NotEqual\) is of a class/],
+    [
+      'for layers that ignore them',
+      'GlobalAveragePooling1D',
+      { name: 'bn' },
+      {},
+      /'bn' \(GlobalAveragePooling1D\) is called with the argument mask/,
+    ],
+  ])('%s are refused', async (_, className, config, masking, message) => {
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2, 3),
+        called('Masking', { name: 'masking', mask_value: 0, ...masking }, [output('x')]),
+        ...mask,
+        called(className, config, [output('masking')], { mask: output('any') }),
+      ],
+      'bn',
+    );
+    await expect(load3(model, statistics)).rejects.toThrow(message);
+  });
+
+  test('that TensorFlow.js loses on the way are refused', async () => {
+    const model = (last: string, config: object, kwargs: object) =>
+      graph3(
+        'm',
+        [
+          input3('x', null, 2, 3),
+          called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+          ...mask,
+          called('Permute', { name: 'permute', dims: [1, 2] }, [output('masking')]),
+          called(last, { name: 'bn', ...config }, [output('permute')], kwargs as never),
+        ],
+        'bn',
+      );
+    await expect(load3(model('BatchNormalization', norm, { mask: output('any') }), statistics)).rejects.toThrow(
+      /'bn' \(BatchNormalization\) has a mask in the file/,
+    );
+    const pooled = saved('Sequential', {
+      name: 's',
+      layers: [
+        input3('x', null, 2, 3),
+        saved('Masking', { name: 'k', mask_value: 0 }),
+        saved('GlobalAveragePooling1D', { name: 'p' }),
+      ],
+    });
+    await expect(load3(pooled, {})).rejects.toThrow(/'p' \(GlobalAveragePooling1D\) has a mask, which it ignores/);
+  });
+});
+
+describe('what the graph says of training', () => {
+  const norm = { name: 'bn', axis: [1], momentum: 0.5, epsilon: 1e-3, center: false, scale: false };
+  const statistics = { 'bn/moving_mean': values([3]), 'bn/moving_variance': { shape: [3], data: [1, 2, 3] } };
+  const x = () => tensorOf(values([8, 3], 4));
+  const standardized = (x: tf.Tensor) => {
+    const { mean, variance } = tf.moments(x, 0);
+    return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3)));
+  };
+
+  test.each([
+    ['Keras 2', load2, graph2([null, 3], [called2('BatchNormalization', norm, ['x'], { training: true })])],
+    [
+      'Keras 3',
+      load3,
+      graph3(
+        'm',
+        [
+          input3('x', null, 3),
+          called('BatchNormalization', { ...norm, axis: 1 }, [output('x')], { training: true, mask: null }),
+        ],
+        'bn',
+      ),
+    ],
+  ])('%s: batch statistics at inference, also when saved and loaded by TensorFlow.js', async (_, load, model) => {
+    const loaded = await load(model, statistics);
+    expectClose(predict(loaded, x()), standardized(x()));
+    const artifacts = await new Promise<tf.io.ModelArtifacts>((resolve) => {
+      loaded.save(
+        tf.io.withSaveHandler(async (given) => {
+          resolve(given);
+          return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+        }),
+      );
+    });
+    expectClose(predict(await tf.loadLayersModel(tf.io.fromMemory(artifacts)), x()), standardized(x()));
+    // Who asks for inference in so many words gets it.
+    const layer = loaded.getLayer('bn');
+    const inferred = layer.apply(x(), { training: false }) as tf.Tensor;
+    expect(numbers(inferred)).not.toBeClose(numbers(standardized(x())), { atol: 0.1 });
+  });
+
+  test('other layers and models within the model follow it too', async () => {
+    const inner = {
+      class_name: 'Sequential',
+      config: {
+        name: 's',
+        layers: [
+          called2('InputLayer', { name: 'i', batch_input_shape: [null, 3] }, []),
+          { class_name: 'BatchNormalization', config: norm },
+        ],
+      },
+    };
+    const model = graph2(
+      [null, 3],
+      [
+        { ...inner, name: 's', inbound_nodes: [[['x', 0, 0, { training: true }]]] },
+        { ...called2('Dropout', { name: 'drop', rate: 0.5 }, []), inbound_nodes: [[['s', 1, 0, { training: true }]]] },
+      ],
+    );
+    const y = numbers(predict(await load2(model, statistics), x()));
+    const expected = numbers(standardized(x()));
+    expect(y.filter((value) => value === 0).length).toBeGreaterThan(0);
+    for (const [i, value] of y.entries()) if (value !== 0) expect(value).toBeCloseTo(2 * expected[i]!, 4);
+  });
+
+  test("Keras 2's training: false holds in fit, Keras 3's default does not", async () => {
+    const frozenMean = async (model: tf.LayersModel) => {
+      model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+      await model.fit(x(), x(), { epochs: 1, verbose: 0 });
+      return numbers(model.getLayer('bn').getWeights()[0]!);
+    };
+    const frozen = graph2(
+      [null, 3],
+      [
+        called2('BatchNormalization', norm, ['x'], { training: false }),
+        called2('Dense', { name: 'd', units: 3, use_bias: false }, ['bn']),
+      ],
+    );
+    const dense = { 'd/kernel': values([3, 3]) };
+    expect(await frozenMean(await load2(frozen, { ...statistics, ...dense }))).toEqual(
+      statistics['bn/moving_mean'].data,
+    );
+    const free = graph3(
+      'm',
+      [
+        input3('x', null, 3),
+        called('BatchNormalization', { ...norm, axis: 1 }, [output('x')], { training: false }),
+        called('Dense', { name: 'd', units: 3, use_bias: false }, [output('bn')]),
+      ],
+      'd',
+    );
+    expect(await frozenMean(await load3(free, { ...statistics, ...dense }))).not.toEqual(
+      statistics['bn/moving_mean'].data,
+    );
+  });
+
+  test('a shared layer whose calls differ is refused', async () => {
+    const shared = {
+      ...called2('BatchNormalization', norm, []),
+      inbound_nodes: [[['x', 0, 0, { training: true }]], [['bn', 0, 0, {}]]],
+    };
+    const model = graph2([null, 3], [shared, called2('Add', { name: 'sum' }, ['bn'])]);
+    Object.assign(model.config.layers[2]!, {
+      inbound_nodes: [
+        [
+          ['bn', 0, 0, {}],
+          ['bn', 1, 0, {}],
+        ],
+      ],
+    });
+    await expect(load2(model, statistics)).rejects.toThrow("BatchNormalization: the layer 'bn' is shared");
+  });
+});
+
+describe('other classes', () => {
+  const nothing = Object.fromEntries(
+    ['beta', 'gamma'].flatMap((name) => ['regularizer', 'constraint'].map((kind) => [`${name}_${kind}`, null])),
+  );
+  const starts = {
+    beta_initializer: { class_name: 'Zeros', config: {} },
+    gamma_initializer: { class_name: 'Ones', config: {} },
+  };
+  const contrib = { name: 'in', epsilon: 0.1, center: true, scale: true, ...starts, ...nothing };
+
+  /** keras_contrib's formula, in plain numbers: over all that `together` maps to one key. */
+  function contribOf(
+    x: tf.Tensor,
+    together: (i: number, j: number, c: number) => string,
+    gamma: number[],
+    beta: number[],
+  ) {
+    const [n, s, c] = x.shape as [number, number, number];
+    const data = numbers(x);
+    const groups = new Map<string, number[]>();
+    const key = (k: number) => together(Math.floor(k / (s * c)), Math.floor(k / c) % s, k % c);
+    for (let k = 0; k < n * s * c; k++) groups.set(key(k), [...(groups.get(key(k)) ?? []), data[k]!]);
+    return data.map((value, k) => {
+      const group = groups.get(key(k))!;
+      const mean = group.reduce((a, b) => a + b) / group.length;
+      const deviation = Math.sqrt(group.reduce((sum, one) => sum + (one - mean) ** 2, 0) / group.length);
+      return ((value - mean) / (deviation + 0.1)) * gamma[(k % c) % gamma.length]! + beta[(k % c) % beta.length]!;
+    });
+  }
+
+  test.each([
+    ['a channel at a time', -1, [1, 2], [3, 4], (i: number, _: number, c: number) => `${i} ${c}`],
+    ['the whole example', null, [1.5], [0.5], (i: number) => `${i}`],
+  ])("keras_contrib's InstanceNormalization: %s", async (_, axis, gamma, beta, together) => {
+    const model = graph2([null, 5, 2], [called2('InstanceNormalization', { ...contrib, axis }, ['x'])]);
+    const artifacts = await file('2.2.4', model, {
+      'in/gamma': { shape: [gamma.length], data: gamma },
+      'in/beta': { shape: [beta.length], data: beta },
+    });
+    const x = tensorOf(values([3, 5, 2]));
+    const expected = contribOf(x, together, gamma, beta);
+    for (const load of [ours.loadModel, tf.loadLayersModel]) {
+      const loaded = await load(tf.io.fromMemory(artifacts));
+      expect(numbers(predict(loaded, x))).toBeClose(expected, { rtol: 1e-5, atol: 1e-5 });
+      // What we save of it has keras_contrib's keys, and is it again.
+      const config = JSON.parse(JSON.stringify(loaded.getLayer('in').getConfig()));
+      expect(Object.keys(config).sort()).toEqual([
+        'axis',
+        'betaConstraint',
+        'betaInitializer',
+        'betaRegularizer',
+        'center',
+        'epsilon',
+        'gammaConstraint',
+        'gammaInitializer',
+        'gammaRegularizer',
+        'name',
+        'scale',
+        'trainable',
+      ]);
+      const again = ours.InstanceNormalization.fromConfig<ours.InstanceNormalization>(
+        ours.InstanceNormalization,
+        config,
+      );
+      expect(again.epsilonPlacement).toBe('outside');
+      expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
+    }
+  });
+
+  test.each(['inside', 'outside', 'floor'] as const)(
+    'axis: null with epsilon %s, through a config',
+    (epsilonPlacement) => {
+      const layer = ours.instanceNormalization({ axis: null, epsilonPlacement, epsilon: 0.5, name: 'whole' });
+      const x = tensorOf(values([2, 4, 3]));
+      const y = layer.apply(x) as tf.Tensor;
+      const { mean, variance } = tf.moments(x, [1, 2], true);
+      const deviation = tf.sqrt(variance);
+      const divisor = {
+        inside: tf.sqrt(tf.add(variance, 0.5)),
+        outside: tf.add(deviation, 0.5),
+        floor: tf.maximum(deviation, 0.5),
+      };
+      expectClose(y, tf.div(tf.sub(x, mean), divisor[epsilonPlacement]));
+      expect(layer.weights.map(({ shape }) => shape)).toEqual([[1], [1]]);
+      const again = ours.InstanceNormalization.fromConfig<Layer>(
+        ours.InstanceNormalization,
+        JSON.parse(JSON.stringify(layer.getConfig())),
+      );
+      expectClose(again.apply(x) as tf.Tensor, y);
+    },
+  );
+
+  test.each(['BatchNormalizationV1', 'BatchNormalizationV2', 'SyncBatchNormalization'])(
+    '%s is BatchNormalization',
+    async (className) => {
+      const model = graph2(
+        [null, 2],
+        [called2(className, { name: 'bn', axis: [1], epsilon: 0.5, center: false, scale: false }, ['x'])],
+      );
+      const loaded = await load2(model, {
+        'bn/moving_mean': { shape: [2], data: [1, 2] },
+        'bn/moving_variance': { shape: [2], data: [0.5, 3.5] },
+      });
+      expect(loaded.layers[1]).toBeInstanceOf(ours.BatchNormalization);
+      expectClose(
+        predict(
+          loaded,
+          tf.tensor([
+            [1, 2],
+            [2, 4],
+          ]),
+        ),
+        tf.tensor([
+          [0, 0],
+          [1, 1],
+        ]),
+      );
+    },
+  );
+
+  test('UnitNormalization', async () => {
+    const model = graph3(
+      'm',
+      [input3('x', null, 2), called('UnitNormalization', { name: 'unit', axis: -1 }, [output('x')])],
+      'unit',
+    );
+    const loaded = await load3(model, {});
+    expectClose(
+      predict(
+        loaded,
+        tf.tensor([
+          [3, 4],
+          [0, 0],
+          [0, -2],
+        ]),
+      ),
+      tf.tensor([
+        [0.6, 0.8],
+        [0, 0],
+        [0, -1],
+      ]),
+    );
+    const x = tensorOf(values([2, 3, 4]));
+    const y = ours.unitNormalization({ axis: [1, 2] }).apply(x) as tf.Tensor;
+    expectClose(tf.sum(tf.square(y), [1, 2]), tf.ones([2]));
+    expectClose(tf.mul(y, tf.sqrt(tf.sum(tf.square(x), [1, 2], true))), x);
+  });
+
+  test.each([
+    ['an axis', { axis: [2], mean: null, variance: null, invert: false }, [3]],
+    ['no axis', { axis: null, mean: null, variance: null, invert: false }, []],
+    ['an axis, back', { axis: -1, mean: null, variance: null, invert: true }, [3]],
+  ])('the preprocessing layer Normalization with %s', async (_, options, shape) => {
+    const model = graph2([null, 2, 3], [called2('Normalization', { name: 'norm', ...options }, ['x'])]);
+    const mean = values(shape);
+    const variance = { shape, data: mean.data.map((value, i) => (i === 0 ? 4 : value * value)) };
+    const artifacts = await file('2.15.0', model, {
+      'norm/mean': mean,
+      'norm/variance': variance,
+      'norm/count': { shape: [], data: [7], dtype: 'int32' },
+    });
+    const x = tensorOf(values([2, 2, 3], 9));
+    const deviation = tf.sqrt(tensorOf(variance));
+    const expected = options.invert
+      ? tf.add(tf.mul(x, deviation), tensorOf(mean))
+      : tf.div(tf.sub(x, tensorOf(mean)), deviation);
+    for (const load of [ours.loadModel, tf.loadLayersModel]) {
+      const loaded = await load(tf.io.fromMemory(artifacts));
+      expectClose(predict(loaded, x), expected);
+      const config = JSON.parse(JSON.stringify(loaded.getLayer('norm').getConfig()));
+      const again = ours.FeatureNormalization.fromConfig<Layer>(ours.FeatureNormalization, config);
+      expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
+    }
+  });
+
+  test('Normalization with statistics as options, and a variance of 0', async () => {
+    const model = graph2(
+      [null, 2],
+      [called2('Normalization', { name: 'norm', axis: [-1], mean: [1, 2], variance: [4, 0], invert: false }, ['x'])],
+    );
+    const y = predict(await load2(model, {}), tf.tensor([[3, 2]]));
+    expectClose(y, tf.tensor([[1, 0]]));
+    expect(() => ours.featureNormalization({ mean: 1 })).toThrow(
+      'Normalization: mean and variance go together; received only mean',
+    );
+  });
+});
+
+describe('refused', () => {
+  const one = (className: string, config: object = {}, kwargs: object = {}) =>
+    graph2([null, 4, 4, 2], [called2(className, { name: 'it', ...config }, ['x'], kwargs as never)]);
+  const three = (className: string, config: object, args: unknown[], kwargs: object = {}) =>
+    graph3('m', [input3('x', null, 4), called(className, { name: 'it', ...config }, args, kwargs as never)], 'it');
+
+  test.each([
+    [
+      'a class that nobody has',
+      one('Whatever'),
+      /the layer 'it' \(Whatever\) is of a class that neither.*registerClass/,
+    ],
+    [
+      'such a class in a wrapper',
+      one('TimeDistributed', { layer: saved('Whatever', { name: 'inner' }) }),
+      /the layer 'inner' \(Whatever\)/,
+    ],
+    ['a model of such a class', { ...one('Flatten'), class_name: 'MyModel' }, /the layer 'model' \(MyModel\)/],
+    [
+      'groups of convolutions',
+      one('Conv2D', { groups: 2 }),
+      /the layer 'it' \(Conv2D\) has groups 2, .*only 1 can be loaded/,
+    ],
+    ['slopes of ReLU', one('ReLU', { negative_slope: 0.5 }), /the layer 'it' \(ReLU\) has negative_slope 0.5/],
+    [
+      'pooling that keeps its axes',
+      one('GlobalAveragePooling2D', { keepdims: true }),
+      /'it' \(GlobalAveragePooling2D\) has keepdims true/,
+    ],
+    [
+      'output padding',
+      one('Conv2DTranspose', { output_padding: [1, 1] }),
+      /\(Conv2DTranspose\) has output_padding \[1,1\]/,
+    ],
+    [
+      'arguments by name',
+      one('LSTM', {}, { initial_state: ['x', 0, 0] }),
+      /'it' \(LSTM\) is called with the argument initial_state/,
+    ],
+    [
+      'an InstanceNormalization of somebody',
+      one('InstanceNormalization', { axis: -1 }),
+      /'it' \(InstanceNormalization\) is neither TensorFlow Addons' nor keras_contrib's/,
+    ],
+    ['virtual batches', one('BatchNormalization', { virtual_batch_size: 2 }), /virtual_batch_size 2/],
+  ])('%s', async (_, model, message) => {
+    await expect(load2(model, {})).rejects.toThrow(message);
+  });
+
+  test.each([
+    [
+      'an operation with a number',
+      three('Multiply', {}, [output('x'), 2]),
+      /'it' \(Multiply\) is called with other arguments/,
+    ],
+    [
+      'several tensors for a layer of one',
+      three('Dense', { units: 1 }, [output('x'), output('x')]),
+      /'it' \(Dense\) is called with other arguments/,
+    ],
+    [
+      'a mask that is an input',
+      three('LSTM', { units: 1 }, [output('x')], { mask: output('x') }),
+      /'it' \(LSTM\) is called with the argument mask/,
+    ],
+    [
+      "Keras 3's hard_sigmoid",
+      three('Dense', { units: 1, activation: 'hard_sigmoid' }, [output('x')]),
+      /'it' \(Dense\) has the activation hard_sigmoid/,
+    ],
+    [
+      'quantized layers',
+      three('Dense', { units: 1, dtype: saved('QuantizedDTypePolicy', { name: 'int8_from_float32' }, 'keras') }, [
+        output('x'),
+      ]),
+      /quantized \(int8_from_float32\)/,
+    ],
+  ])('%s', async (_, model, message) => {
+    await expect(load3(model, {})).rejects.toThrow(message);
+  });
+
+  test('weights that do not fit, and two of one name', async () => {
+    const model = three('Dense', { units: 2, use_bias: false }, [output('x')]);
+    await expect(load3(model, { 'it/kernel': values([4, 2]), 'it/bias': values([2]) })).rejects.toThrow(
+      /loadModel: .*it\/bias.*the file has it\/kernel, it\/bias/,
+    );
+    await expect(load3(model, {})).rejects.toThrow(/loadModel: 1 of 1 weights are not set: it\/kernel/);
+    await expect(load3(model, { 'it/kernel': values([2, 4]) })).rejects.toThrow(/loadModel: .*shape.*belong together/i);
+    await expect(load3(model, { 'it/kernel': values([4, 2]), 'm/it/kernel': values([4, 2]) })).rejects.toThrow(
+      "two weights are called 'it/kernel'",
+    );
+  });
+
+  test('what is no place to load from', async () => {
+    await expect(ours.loadModel({} as never)).rejects.toThrow(
+      'loadModel: the first argument must be a URL or a handler',
+    );
+    await expect(ours.loadModel(undefined as never)).rejects.toThrow('loadModel: the first argument');
+  });
+});
+
+describe('what we save with options that Keras has', () => {
+  const parts = ['gamma', 'beta'];
+  const aspects = (names: string[], kinds = ['initializer', 'regularizer', 'constraint']) =>
+    names.flatMap((name) => kinds.map((kind) => `${name}_${kind}`));
+  const affine = ['axis', 'epsilon', 'center', 'scale', ...aspects(parts)];
+  const batch = [...affine, 'momentum', ...aspects(['moving_mean', 'moving_variance'], ['initializer'])];
+  const moving = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
+  const wrapped = () => tf.layers.dense({ units: 2 });
+
+  test.each([
+    ['BatchNormalization', ours.batchNormalization(), batch, moving],
+    [
+      'BatchNormalization',
+      ours.batchNormalization({ renorm: true, renormClipping: { rmax: 3 } }),
+      [...batch, 'renorm', 'renorm_clipping', 'renorm_momentum'],
+      [...moving, 'moving_stddev', 'renorm_mean', 'renorm_stddev'],
+    ],
+    ['LayerNormalization', ours.layerNormalization(), affine, parts],
+    ['GroupNormalization', ours.groupNormalization({ groups: 2 }), [...affine, 'groups'], parts],
+    [
+      'RMSNormalization',
+      ours.rmsNormalization({ center: false, epsilonPlacement: 'inside' }),
+      ['axis', 'epsilon'],
+      ['scale'],
+    ],
+    [
+      'SpectralNormalization',
+      ours.spectralNormalization({ layer: wrapped(), reparameterize: false }),
+      ['layer', 'power_iterations'],
+      ['kernel', 'bias', 'vector_u'],
+    ],
+    ['UnitNormalization', ours.unitNormalization(), ['axis'], []],
+    [
+      'Normalization',
+      ours.featureNormalization(),
+      ['axis', 'mean', 'variance', 'invert'],
+      ['mean', 'variance', 'count'],
+    ],
+    [
+      'Addons>SpectralNormalization',
+      new ours.AddonsSpectralNormalization({ layer: wrapped() }),
+      ['layer', 'power_iterations'],
+      ['kernel', 'bias', 'sn_u'],
+    ],
+    [
+      'Addons>WeightNormalization',
+      new ours.AddonsWeightNormalization({ layer: wrapped() }),
+      ['layer', 'data_init'],
+      ['g', 'kernel', 'bias', 'initialized', 'data_dep_init/kernel', 'data_dep_init/bias'],
+    ],
+  ] as [string, Layer, string[], string[]][])('%s has its keys and weights', (className, layer, keys, weights) => {
+    const model = tf.sequential({ layers: [tf.layers.inputLayer({ inputShape: [4] }), layer] });
+    const { config } = JSON.parse(model.toJSON() as unknown as string);
+    const own = config.layers[1] as { class_name: string; config: object };
+    expect(own.class_name).toBe(className);
+    expect(Object.keys(own.config).sort()).toEqual([...keys, 'name', 'trainable'].sort());
+    const names = layer.weights.map(({ originalName }) => originalName.slice(layer.name.length + 1));
+    expect(names.sort()).toEqual([...weights].sort());
+  });
+});

@@ -1,0 +1,60 @@
+/** `PowerIteration` on every backend against the float64 oracle, and what it leaves alone. */
+import { describe, expect, test } from '@jest/globals';
+import { type PowerIterationInputs, powerIterationInputs } from './cases/power-iteration.ts';
+import { describeBackends } from './support/backends.ts';
+import { expectOurs, isFused } from './support/kernel-checks.ts';
+import * as oracle from './support/wrapper-oracle.ts';
+
+// One value, vectors within and beyond four lanes, sums long enough to be taken in parts, odd ends.
+const SIZES = [
+  [1, 1],
+  [5, 3],
+  [33, 65],
+  [4, 1030],
+  [1031, 6],
+  [2500, 3],
+] as const;
+
+describeBackends('power iteration', (backend) => {
+  const route = isFused(backend) ? 'kernel' : 'reference';
+  const run = async (args: PowerIterationInputs) => {
+    const { value, kernels, leaked } = await backend.run('powerIteration', { ...args, route });
+    expect(leaked).toEqual({ tensors: 0, data: 0 });
+    if (route === 'kernel') expectOurs(backend, route, kernels, ['PowerIteration']);
+    return value;
+  };
+
+  describe.each(SIZES)('[%i, %i]', (rest, out) => {
+    test.each([
+      ['u', 0],
+      ['u', 1],
+      ['v', 1],
+      ['u', 3],
+      ['v', 3],
+    ] as const)('%s first, %i iterations', async (first, iterations) => {
+      const args = { rest, out, first, iterations, epsilon: 1e-12, scale: 1 };
+      const { w, u, v } = powerIterationInputs(args);
+      const expected = oracle.powerIteration(w, { u, v }, iterations, first, oracle.matrixOf([rest, out], [1]));
+      const value = await run(args);
+      expect(value.u).toBeClose(expected.u, { ofMax: 1e-5 });
+      expect(value.v).toBeClose(expected.v, { ofMax: 1e-5 });
+      // Before the first step u and v have nothing to do with w, and the terms of sigma cancel.
+      const size = Math.max(Math.abs(expected.sigma), iterations === 0 ? Math.hypot(...v) * Math.hypot(...u) : 0);
+      expect(Math.abs(Number(value.sigma![0]) - expected.sigma)).toBeLessThan(1e-5 * size);
+    });
+  });
+
+  test('a matrix of zeros keeps u and v', async () => {
+    const args = { rest: 5, out: 3, first: 'u', iterations: 2, epsilon: 1e-12, scale: 0 } as const;
+    const { u, v } = powerIterationInputs(args);
+    const value = await run(args);
+    expect(value.u).toBeClose(u, { ofMax: 0 });
+    expect(value.v).toBeClose(v, { ofMax: 0 });
+    expect(value.sigma![0]).toBeCloseTo(0, 12);
+  });
+
+  test('NaN comes out', async () => {
+    const { sigma } = await run({ rest: 5, out: 3, first: 'v', iterations: 1, epsilon: 1e-12, scale: Number.NaN });
+    expect(sigma![0]).toBeNaN();
+  });
+});
