@@ -1,6 +1,6 @@
 /**
- * Query-key normalization and the attention built on it. The normalization is the direct form on rows; softmax, masking,
- * dropout and the two matrix products are TensorFlow.js's own ops.
+ * Query-key normalization and the attention built on it. The normalization is the direct form on rows; masking, dropout
+ * and the two matrix products are TensorFlow.js's own ops.
  */
 import {
   cast,
@@ -11,13 +11,13 @@ import {
   mul,
   range,
   reshape,
-  softmax,
   type Tensor,
   tidy,
   where,
 } from '@tensorflow/tfjs-core';
 import { checkAxis, checkEpsilon, checkInput, checkParameter, fail } from './checks.ts';
 import { normalize } from './ops.ts';
+import { softmax } from './softmax.ts';
 import { rowView, withLast } from './view.ts';
 
 export interface QkNormOptions {

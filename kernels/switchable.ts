@@ -5,7 +5,6 @@ import {
   mul,
   reshape,
   rsqrt,
-  softmax,
   stack,
   sub,
   sum,
@@ -15,6 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { Blend, Tensors } from './blend.ts';
 import { type PooledAxis, parted, pool, poolGrad } from './pool.ts';
+import { softmax } from './softmax.ts';
 
 /** Whose statistics are weighted. */
 export type Source = 'instance' | 'layer' | 'batch';

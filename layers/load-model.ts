@@ -7,6 +7,7 @@ import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs
 import { fail } from '../kernels/checks.ts';
 import { graphTraining, isTraining } from './graph-training.ts';
 import { fromKeras } from './keras-format.ts';
+import { explained } from './load-errors.ts';
 import { carriesMask } from './mask.ts';
 
 const WHO = 'loadModel';
@@ -39,12 +40,12 @@ export async function loadModel(
     fail(WHO, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
   }
   const { artifacts, masked } = fromKeras(await handler.load());
-  const model = await loadLayersModel({ load: async () => artifacts }, options).catch((error: Error) => {
-    throw new Error(`${WHO}: ${explained(error.message, artifacts)}`, { cause: error });
+  const model = await loadLayersModel({ load: async () => artifacts }, options).catch(async (error: Error) => {
+    throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
   });
   try {
     for (const layer of layersOf(model)) {
-      checkMask(layer, masked);
+      if (masked) checkMask(layer, masked);
       fixTraining(layer);
     }
   } catch (error) {
@@ -58,14 +59,6 @@ function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
   const handlers = io.getLoadHandlers(url, options);
   if (handlers.length > 1) fail(WHO, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
   return handlers[0] ?? io.browserHTTPRequest(url, options);
-}
-
-/** TensorFlow.js's message, and what to do where it is about weights. */
-function explained(message: string, { weightSpecs = [] }: io.ModelArtifacts): string {
-  const isAboutWeights = /weights? |shape/i.test(message);
-  if (!isAboutWeights) return message;
-  const names = weightSpecs.map(({ name }) => name).join(', ');
-  return `${message}; the topology and the weights of the file do not belong together, or a layer is not the class it is called; the file has ${names}`;
 }
 
 /** The layers of a model, and those of the models within. */

@@ -82,6 +82,9 @@ abstract class QueryKeyLayer extends layers.Layer {
   }
 }
 
+/** Shapes as a list, also that of a single input. */
+const listed = (shapes: Shape | Shape[]): Shape[] => (Array.isArray(shapes[0]) ? shapes : [shapes]) as Shape[];
+
 export interface QKNormalizationArgs extends ScaleArgs {
   /** The axis of the head's width. Default: -1. */
   axis?: number;
@@ -121,7 +124,7 @@ export class QKNormalization extends QueryKeyLayer {
 
   override build(inputShape: Shape | Shape[]): void {
     const who = this.getClassName();
-    const shapes = this.list(inputShape as Shape[], '[query, key]', 2);
+    const shapes = this.list(listed(inputShape), '[query, key]', 2);
     const [query, key] = shapes as [Shape, Shape];
     this.inputSpec = shapes.map((shape) => {
       checkRank(who, shape.length);
@@ -207,7 +210,7 @@ export class QKNormAttention extends QueryKeyLayer {
   }
 
   private shapes(inputShape: Shape | Shape[]): [Shape, Shape, Shape] {
-    return this.list(inputShape as Shape[], '[query, key, value] and perhaps a mask', 3, 4) as [Shape, Shape, Shape];
+    return this.list(listed(inputShape), '[query, key, value] and perhaps a mask', 3, 4) as [Shape, Shape, Shape];
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {

@@ -174,8 +174,12 @@ describe('Keras 3', () => {
 });
 
 describe('masks', () => {
-  const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: false, scale: false };
-  const statistics = { 'bn/moving_mean': values([3]), 'bn/moving_variance': { shape: [3], data: [1, 1, 1] } };
+  const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: true, scale: false };
+  const statistics = {
+    'bn/beta': values([3]),
+    'bn/moving_mean': values([3]),
+    'bn/moving_variance': { shape: [3], data: [1, 1, 1] },
+  };
   const mask = [
     called('NotEqual', { name: 'ne' }, [output('x'), 0]),
     called('Any', { name: 'any' }, [output('ne')], { axis: -1, keepdims: false }),
@@ -207,7 +211,7 @@ describe('masks', () => {
       ],
     ]);
     await model.fit(x, x, { epochs: 1, batchSize: 2, verbose: 0 });
-    expect(numbers(model.getLayer('bn').getWeights()[0]!)).toBeClose([2, 2, 4], { rtol: 1e-5 });
+    expect(numbers(model.getLayer('bn').getWeights()[1]!)).toBeClose([2, 2, 4], { rtol: 1e-5 });
   });
 
   test.each([
@@ -646,14 +650,37 @@ describe('refused', () => {
 
   test('weights that do not fit, and two of one name', async () => {
     const model = three('Dense', { units: 2, use_bias: false }, [output('x')]);
-    await expect(load3(model, { 'it/kernel': values([4, 2]), 'it/bias': values([2]) })).rejects.toThrow(
-      /loadModel: .*it\/bias.*the file has it\/kernel, it\/bias/,
+    const kernel = values([4, 2]);
+    const refused = async (weights: Values, message: string) => expect(load3(model, weights)).rejects.toThrow(message);
+    await refused(
+      { 'it/kernel': kernel, 'it/bias': values([2]) },
+      "loadModel: the file has the weight 'it/bias', which the layer 'it' (Dense) does not take;",
     );
-    await expect(load3(model, {})).rejects.toThrow(/loadModel: 1 of 1 weights are not set: it\/kernel/);
-    await expect(load3(model, { 'it/kernel': values([2, 4]) })).rejects.toThrow(/loadModel: .*shape.*belong together/i);
-    await expect(load3(model, { 'it/kernel': values([4, 2]), 'm/it/kernel': values([4, 2]) })).rejects.toThrow(
-      "two weights are called 'it/kernel'",
+    await refused(
+      { 'it/kernel': kernel, 'at/bias': values([2]) },
+      "loadModel: the file has the weight 'at/bias', which no layer takes;",
     );
+    await refused(
+      {},
+      "loadModel: the layer 'it' (Dense) needs the weight 'it/kernel' of shape [4,2], and the file does not have it;",
+    );
+    await refused(
+      { 'it/kernel': values([2, 4]) },
+      "the layer 'it' (Dense) needs the weight 'it/kernel' of shape [4,2], and the file has it of shape [2,4];",
+    );
+    await refused({ 'it/kernel': kernel, 'm/it/kernel': kernel }, "loadModel: two weights are called 'it/kernel'");
+  });
+
+  test('options and activations that nobody has, by the name of the layer', async () => {
+    const norm = three('LayerNormalization', { epsilon: -1 }, [output('x')]);
+    await expect(load3(norm, {})).rejects.toThrow(
+      "loadModel: the layer 'it' (LayerNormalization): LayerNormalization: epsilon must be",
+    );
+    const dense = three('Dense', { units: 1, activation: 'leaky_relu' }, [output('x')]);
+    await expect(load3(dense, {})).rejects.toThrow("loadModel: the layer 'it' (Dense): Unknown activation: leakyRelu");
+    // An error of the graph is no layer's alone.
+    const pooled = three('MaxPooling2D', {}, [output('x')]);
+    await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);
   });
 
   test('what is no place to load from', async () => {

@@ -18,7 +18,8 @@ export function readOptions(args, suites) {
   const { only, quick, clock, json, help } = parse(args, defaults, 'npm run bench -- --only small');
   if (help) {
     return {
-      help: `Measures the normalizations against TensorFlow.js, a plain copy and onnxruntime, interleaved in one process.
+      help: `Measures the normalizations against TensorFlow.js, a plain copy and onnxruntime,
+interleaved in one process.
 
   npm run bench -- [options]
 

@@ -7,7 +7,8 @@ const BACKENDS = ['cpu', 'tensorflow'];
 const MOST_SAMPLES = DIGITS - TEST_DIGITS;
 const DEFAULTS = { norm: 'batch,group,layer', batch: '4', epochs: '1', samples: '2400', backend: 'cpu' };
 
-const HELP = `Trains a small convolutional network on MNIST digits once for each normalization, and compares them.
+const HELP = `Trains a small convolutional network on MNIST digits, once for each
+normalization, and compares them.
 
   npm start -- [options]
 

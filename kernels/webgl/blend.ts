@@ -9,7 +9,9 @@ import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { statistics } from './statistics.ts';
-import { sumsOfParts, totals } from './sums.ts';
+import { LONGEST } from './parts.ts';
+import { reduced, sumsOfParts } from './sums.ts';
+import { totals } from './totals.ts';
 
 export const moments = kernel((gpu, { x }, { view }: MomentsAttrs) => {
   const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x as TensorInfo));
@@ -82,7 +84,7 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     integers: given.integers,
   });
   return (['dh', 'd'] as const).map((which) =>
-    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
+    gpu.give(totals(gpu, reduced(gpu, sums, LONGEST), { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
   );
 });
 

@@ -11,7 +11,8 @@ import { item, pivots, spread } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, wholeColumns } from './layout.ts';
 import { cut } from './parts.ts';
 import { isOurs, type Statistics, statistics } from './statistics.ts';
-import { finished, groupMeans, type Last, overLines, reduced, type Sums, sumsOfParts, totals } from './sums.ts';
+import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
+import { finished, groupMeans, totals } from './totals.ts';
 
 interface Operands {
   readonly layout: Layout;

@@ -3,6 +3,7 @@
  * the Jest process or in the page, and expects nothing itself.
  */
 import { engine, memory } from '@tensorflow/tfjs';
+import * as attention from './attention.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
 import * as keras from './keras-models.ts';
@@ -13,6 +14,7 @@ import * as serialization from './serialization.ts';
 import * as wrappers from './wrappers.ts';
 
 const cases = {
+  ...attention,
   ...functions,
   ...goldens,
   ...keras,

@@ -24,7 +24,7 @@ export const loadTrainSave = async ({ modelTopology, weightSpecs, bytes, input, 
   const output = await predict(model);
   const before = await weightsOf(model);
 
-  const losses = train ? await fit(model, x) : [];
+  const losses = train ? await trainSteps(model, x) : [];
   const after = await weightsOf(model);
   const moved = after.filter((data, i) => data.some((value, j) => value !== before[i]![j])).length;
   const trained = await predict(model);
@@ -51,7 +51,7 @@ export const loadTrainSave = async ({ modelTopology, weightSpecs, bytes, input, 
 };
 
 /** Three steps towards zeros; the losses. */
-async function fit(model: tf.LayersModel, x: tf.Tensor): Promise<number[]> {
+async function trainSteps(model: tf.LayersModel, x: tf.Tensor): Promise<number[]> {
   const [batchSize] = x.shape;
   const optimizer = tf.train.sgd(0.01);
   model.compile({ optimizer, loss: 'meanSquaredError' });

@@ -1,0 +1,20 @@
+/** A softmax that can be differentiated again: the gradient of TensorFlow.js's own ends at the output that it saved. */
+import { customGrad, type GradSaveFunc, mul, sub, sum, type Tensor, softmax as tfSoftmax } from '@tensorflow/tfjs-core';
+import { recording } from './constant.ts';
+
+/** softmax over the last axis: dx = y (dy - sum(dy y)). */
+export function softmax(x: Tensor): Tensor {
+  if (!recording()) return tfSoftmax(x);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const value = tfSoftmax(x);
+    save([x, value]);
+    const gradFunc = (dy: Tensor, [x, saved]: Tensor[]) => {
+      const y = recording() ? softmax(x as Tensor) : (saved as Tensor);
+      const product = mul(dy, y);
+      return sub(product, mul(sum(product, -1, true), y));
+    };
+    return { value, gradFunc };
+  });
+  return op(x);
+}

@@ -1,0 +1,126 @@
+/** The last draws of the sums: over groups of channels, as tensors, and finished into what the gradient of x needs. */
+import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
+import { CELL, saturate } from './glsl.ts';
+import { type Layout, lineUniforms } from './layout.ts';
+import { divisorOf, MERGED } from './parts.ts';
+import { type Last, reduced, type Sums, writeFinished } from './sums.ts';
+
+/** The last draw of sums along rows that were cut into parts, and are one again. */
+export function finished(gpu: Gpu, { texture, lines }: Sums, columns: number, last: Last): Texture {
+  return gpu.draw({
+    name: 'sums of rows',
+    source: `${last.functions}
+void main() {
+  ${CELL}
+  int region = cell / cells, line = min(cell - region * cells, cells - 1), column = 0;
+  vec4 means = partialsTexel(line);
+  ${writeFinished()}
+}`,
+    textures: { partials: texture, ...last.textures },
+    integers: { ...lineUniforms(lines), columns, cells: lines.count, ...last.integers },
+    floats: last.floats,
+    size: sizeFor(lines.count * last.regions),
+  });
+}
+
+/** From sums down the channels of samples: the means of gamma d and gamma d h over each lane's group, finished by `last`. */
+export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined, last: Last): Texture {
+  const { view, columns } = layout;
+  const draw = (from: Sums, weights: Texture | undefined, width: number, step: number, last?: Last): Sums => {
+    const weight = weights ? 'vec2(pick(gammaAt(0, c.x / 2).xy, c.x), pick(gammaAt(0, c.y / 2).xy, c.y))' : 'vec2(1.)';
+    const cells = from.lines.count * columns;
+    const texture = gpu.draw({
+      name: 'means over groups',
+      source: `${last?.functions ?? ''}
+float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }
+vec2 ofPart(int index, int channel) {
+  vec4 both = partialsTexel(index * columns + channel / 2);
+  return vec2(pick(both.xy, channel), pick(both.zw, channel));
+}
+void main() {
+  ${CELL}
+  int region = cell / cells;
+  cell = min(cell - region * cells, cells - 1);
+  int line = cell / columns, column = cell - line * columns;
+  ivec2 first = min(2 * column + ivec2(0, 1), channels - 1) / width * width;
+  vec4 sum = vec4(0.);
+  for (int i = 0; i < width; i += step) {
+    ivec2 c = first + i;
+    vec2 weight = ${weight};
+    for (int part = line * parts; part < (line + 1) * parts; part++) {
+      vec2 a = ofPart(part, c.x), b = ofPart(part, c.y);
+      sum += weight.xyxy * vec4(a.x, b.x, a.y, b.y);
+    }
+  }
+  vec4 means = sum * (float(step) / float(width));
+  ${last ? writeFinished() : 'setOutput(means);'}
+}`,
+      textures: { partials: from.texture, ...last?.textures, gamma: weights ?? last?.textures.gamma },
+      integers: {
+        ...lineUniforms(layout),
+        ...{ columns, channels: view.c, parts: from.parts, width, step, cells, ...last?.integers },
+      },
+      floats: { ...last?.floats },
+      size: sizeOfRows(from.lines.count * (last?.regions ?? 1), columns),
+    });
+    return { ...from, texture, parts: 1 };
+  };
+  const groupWidth = view.c / view.groups;
+  const width = divisorOf(groupWidth);
+  const inner = reduced(gpu, sums, Math.max(1, Math.floor(MERGED / width)));
+  if (width === groupWidth) return draw(inner, gamma, width, 1, last).texture;
+  return draw(draw(inner, gamma, width, 1), undefined, groupWidth, width, last).texture;
+}
+
+interface Total {
+  readonly which: 'd' | 'dh';
+  /** The number of lines, or 1 to sum over all of them. */
+  readonly rows: number;
+  readonly c: number;
+  /** Of the values that were averaged. */
+  readonly count: number;
+  /** With `rows` 1: what follows after the tensor in the texture. */
+  readonly last?: Last | undefined;
+}
+
+/** One of the two sums as a tensor of `rows` x c. */
+export function totals(gpu: Gpu, sums: Sums, { which, rows, c, count, last }: Total): Texture {
+  const { lines } = sums;
+  const columns = lines.across;
+  const texels = Math.ceil(rows / 2) * columns;
+  return gpu.draw({
+    name: 'totals',
+    source: `${last?.functions ?? ''}
+vec4 meansOf(int row, int column) {
+  vec4 sum = vec4(0.);
+  for (int part = row * parts; part < (row + 1) * parts; part++) sum += partialsTexel(part * columns + column);
+  return sum;
+}
+vec2 total(int row, int column) { return count * meansOf(row, column).${which === 'd' ? 'xy' : 'zw'}; }
+void main() {
+  ${CELL}
+  ${
+    last
+      ? `if (cell >= texels) {
+    int region = (cell - texels) / columns, line = 0, column = cell - texels - region * columns;
+    vec4 means = meansOf(0, column);
+    ${writeFinished()}
+    return;
+  }`
+      : 'cell = min(cell, texels - 1);'
+  }
+  int pair = cell / columns, column = cell - pair * columns;
+  vec4 value = vec4(total(2 * pair, column), 2 * pair + 1 < rows ? total(2 * pair + 1, column) : vec2(0.));
+  if (column == lastColumn) value.yw = vec2(0.);
+  setOutput(${saturate('value')});
+}`,
+    textures: { partials: sums.texture, ...last?.textures },
+    integers: {
+      ...lineUniforms(lines),
+      ...{ columns, rows, parts: (lines.count * sums.parts) / rows, texels, ...last?.integers },
+      lastColumn: c % 2 === 0 ? -1 : columns - 1,
+    },
+    floats: { count, ...last?.floats },
+    size: sizeOfRows(Math.ceil(rows / 2) + (last?.regions ?? 0), columns),
+  });
+}
