@@ -2,6 +2,16 @@
  * Loading of models from Keras, TensorFlow Addons and keras_contrib: `tf.loadLayersModel` with what it leaves out before and
  * after. The rewriting of the file is in keras-format.ts, the classes are the layers of the package.
  */
+// The classes that Keras's models ask for; what stands for them in TensorFlow.js is another or none.
+import './batch-normalization.ts';
+import './feature-normalization.ts';
+import './group-normalization.ts';
+import './instance-normalization.ts';
+import './layer-normalization.ts';
+import './rms-normalization.ts';
+import './tensorflow-addons.ts';
+import './unit-normalization.ts';
+
 import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';

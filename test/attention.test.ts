@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { type QKNormalization, qkAttention, qkNorm, qkNormAttention, qkNormalization } from '../layers/index.ts';
-import { type AttentionCase, attentionInputs } from './cases/attention.ts';
+import { type AttentionCase, attentionInputs } from './support/attention-inputs.ts';
 import { describeBackends } from './support/backends.ts';
 
 type Values = ArrayLike<number>;

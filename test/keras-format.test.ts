@@ -499,6 +499,45 @@ describe('other classes', () => {
     },
   );
 
+  test.each([true, false])(
+    "TensorFlow Addons' WeightNormalization starts in its first call, also in inference: dataInit %j",
+    (dataInit) => {
+      const [x, v, b] = [values([6, 3]), values([3, 2], 2), values([2], 3)].map(tensorOf) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      const weights = (initializer: tf.Tensor) => tf.initializers.constant({ value: numbers(initializer)[0]! });
+      const layer = new ours.AddonsWeightNormalization({
+        layer: tf.layers.dense({ units: 2, activation: 'relu', biasInitializer: weights(b) }),
+        dataInit,
+      });
+      layer.build([null, 3]);
+      const named = (name: string) => layer.weights.find(({ originalName }) => originalName === name)!;
+      named('kernel').write(v);
+      if (dataInit) named('data_dep_init/kernel').write(v);
+      named('g').write(tf.fill([2], 2));
+      const t = tf.add(tf.matMul(x, v), numbers(b)[0]!);
+      const { mean, variance } = tf.moments(t, 0);
+      const direction = tf.div(v, tf.norm(v, 'euclidean', 0));
+      const expected = dataInit ? tf.div(tf.sub(tf.mul(tf.matMul(x, direction), 2), mean), tf.sqrt(variance)) : t;
+      const before = tf.memory().numTensors;
+      const first = layer.apply(x) as tf.Tensor;
+      expectClose(first, tf.relu(expected));
+      expect(tf.memory().numTensors).toBe(before + 2); // y, and what it is compared with
+      expect(numbers(named('initialized').read())).toEqual([1]);
+      layer.apply(tf.mul(x, 3));
+      expectClose(layer.apply(x, { training: true }) as tf.Tensor, first);
+    },
+  );
+
+  test("TensorFlow Addons' WeightNormalization of other layers than those with one kernel", () => {
+    const layer = new ours.AddonsWeightNormalization({ layer: tf.layers.lstm({ units: 2 }), name: 'it' });
+    expect(() => layer.build([null, 3, 2])).toThrow(
+      "Addons>WeightNormalization: of the layer 'it': LSTM has other kernels",
+    );
+  });
+
   test('UnitNormalization', async () => {
     const model = graph3(
       'm',
@@ -565,6 +604,88 @@ describe('other classes', () => {
       'Normalization: mean and variance go together; received only mean',
     );
   });
+});
+
+test('the stem and a squeezed block, as in EfficientNet', async () => {
+  const same = { padding: 'same', strides: [1, 1], use_bias: false };
+  const convolution = {
+    kernel_size: [3, 3],
+    strides: [2, 2],
+    padding: 'valid',
+    use_bias: false,
+    filters: 4,
+    activation: 'linear',
+  };
+  const weights = {
+    'normalization/mean': values([3]),
+    'normalization/variance': { shape: [3], data: [0.5, 1, 2] },
+    'normalization/count': { shape: [], data: [0], dtype: 'int32' },
+    'stem_conv/kernel': values([3, 3, 3, 4], 2),
+    'stem_bn/gamma': values([4], 3),
+    'stem_bn/beta': values([4], 4),
+    'stem_bn/moving_mean': values([4], 5),
+    'stem_bn/moving_variance': { shape: [4], data: [1, 2, 3, 4] },
+    'dwconv/kernel': values([3, 3, 4, 1], 6),
+    'se_expand/kernel': values([1, 1, 4, 4], 7),
+  } satisfies Values;
+  const model = graph3(
+    'efficientnet',
+    [
+      input3('x', null, 6, 6, 3),
+      called('Rescaling', { name: 'rescaling', scale: 1 / 255, offset: 0 }, [output('x')]),
+      called('Normalization', { name: 'normalization', axis: [3], invert: false, mean: null, variance: null }, [
+        output('rescaling'),
+      ]),
+      called('Rescaling', { name: 'rescaling_1', scale: [1, 2, 3], offset: 0 }, [output('normalization')]),
+      called(
+        'ZeroPadding2D',
+        {
+          name: 'pad',
+          padding: [
+            [0, 1],
+            [0, 1],
+          ],
+          data_format: 'channels_last',
+        },
+        [output('rescaling_1')],
+      ),
+      called('Conv2D', { name: 'stem_conv', ...convolution }, [output('pad')]),
+      called(
+        'BatchNormalization',
+        { name: 'stem_bn', axis: 3, epsilon: 1e-3, renorm: false, renorm_momentum: 0.99, synchronized: false },
+        [output('stem_conv')],
+        { mask: null },
+      ),
+      called('Activation', { name: 'act', activation: 'silu' }, [output('stem_bn')]),
+      called('DepthwiseConv2D', { name: 'dwconv', kernel_size: [3, 3], ...same, depth_multiplier: 1 }, [output('act')]),
+      called('GlobalAveragePooling2D', { name: 'squeeze', keepdims: false }, [output('dwconv')]),
+      called('Reshape', { name: 'se_reshape', target_shape: [1, 1, 4] }, [output('squeeze')]),
+      called('Conv2D', { name: 'se_expand', kernel_size: [1, 1], ...same, filters: 4, activation: 'sigmoid' }, [
+        output('se_reshape'),
+      ]),
+      called('Multiply', { name: 'excite' }, [[output('dwconv'), output('se_expand')]]),
+      called('Dropout', { name: 'drop', rate: 0.2, noise_shape: [null, 1, 1, 1], seed: null }, [output('excite')]),
+    ],
+    'drop',
+  );
+  const w = (name: keyof typeof weights) => tensorOf(weights[name]);
+  const x = tf.mul(tensorOf(values([2, 6, 6, 3], 8)), 255);
+  const standard = tf.div(tf.sub(tf.div(x, 255), w('normalization/mean')), tf.sqrt(w('normalization/variance')));
+  const padded = tf.pad(tf.mul(standard, [1, 2, 3]), [
+    [0, 0],
+    [0, 1],
+    [0, 1],
+    [0, 0],
+  ]) as tf.Tensor4D;
+  const convolved = tf.conv2d(padded, w('stem_conv/kernel') as tf.Tensor4D, 2, 'valid');
+  const deviation = tf.sqrt(tf.add(w('stem_bn/moving_variance'), 1e-3));
+  const standardized = tf.div(tf.sub(convolved, w('stem_bn/moving_mean')), deviation);
+  const normed = tf.add(tf.mul(standardized, w('stem_bn/gamma')), w('stem_bn/beta'));
+  const active = tf.mul(normed, tf.sigmoid(normed)) as tf.Tensor4D;
+  const deep = tf.depthwiseConv2d(active, w('dwconv/kernel') as tf.Tensor4D, 1, 'same');
+  const squeezed = tf.mean(deep, [1, 2], true) as tf.Tensor4D;
+  const excited = tf.sigmoid(tf.conv2d(squeezed, w('se_expand/kernel') as tf.Tensor4D, 1, 'same'));
+  expectClose(predict(await load3(model, weights), x), tf.mul(deep, excited));
 });
 
 describe('refused', () => {

@@ -54,6 +54,20 @@ describe('by tf.loadLayersModel too, where TensorFlow.js reads the file', () => 
   });
 });
 
+test('from a place by name, and weights that may be missing', async () => {
+  const name = 'keras3-mlp-rmsnorm';
+  const { input, output, tolerance } = readJson(name, 'expected.json');
+  tf.io.registerLoadRouter((url) => (url === `folder://${name}` ? folder(join(MODELS, name)) : (null as never)));
+  const model = await loadModel(`folder://${name}`);
+  expect(predictions(model, tf.tensor(input.data, input.shape))).toBeClose(output.data, tolerance);
+
+  const { weightSpecs, bytes, ...others } = artifactsOf(name);
+  const cut = { ...others, weightSpecs: weightSpecs.slice(0, -1), weightData: Uint8Array.from(bytes).buffer };
+  await expect(loadModel(tf.io.fromMemory(cut))).rejects.toThrow('and the file does not have it');
+  const partial = await loadModel(tf.io.fromMemory(cut), { strict: false });
+  expect(partial.layers).toHaveLength(model.layers.length);
+});
+
 test.each([
   ['tfa-cnn-weightnorm-data-init', removeWeightNormalization],
   ['tfa-mlp-weightnorm', removeWeightNormalization],

@@ -1,8 +1,8 @@
 /** `PowerIteration` on every backend against the float64 oracle, and what it leaves alone. */
 import { describe, expect, test } from '@jest/globals';
-import { type PowerIterationInputs, powerIterationInputs } from './cases/power-iteration.ts';
 import { describeBackends } from './support/backends.ts';
 import { expectOurs, isFused } from './support/kernel-checks.ts';
+import { type PowerIterationInputs, powerIterationInputs } from './support/power-iteration-inputs.ts';
 import * as oracle from './support/wrapper-oracle.ts';
 
 // One value, vectors within and beyond four lanes, sums long enough to be taken in parts, odd ends.

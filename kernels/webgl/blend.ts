@@ -8,8 +8,8 @@ import { type Gpu, kernel, type Texture } from './backend.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
-import { statistics } from './statistics.ts';
 import { LONGEST } from './parts.ts';
+import { statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import { totals } from './totals.ts';
 
@@ -74,7 +74,7 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
   const x = gpu.texture(info, layout.shape);
   const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
   const given = coefficients(gpu, view, { mean: inputs.mean });
-  const sums = sumsOfParts(gpu, layout, layout.columns, view.s, {
+  const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
     functions: PAIR_OF,
     before: `vec2 mean_ = ${coefficient('mean')};`,
     d: (k) => item(layout, 'dy', k),
@@ -83,8 +83,9 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     textures: { x, dy, ...given.textures },
     integers: given.integers,
   });
+  const sums = reduced(gpu, parts, LONGEST);
   return (['dh', 'd'] as const).map((which) =>
-    gpu.give(totals(gpu, reduced(gpu, sums, LONGEST), { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
+    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
   );
 });
 

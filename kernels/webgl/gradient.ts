@@ -30,25 +30,29 @@ interface Coefficients {
   readonly start: number;
 }
 
-/** @param isWeighted whether the sums are of gamma dy, or of dy alone */
-const coefficients = ({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last => ({
-  regions: layout.alongRows ? 3 : 2,
-  functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
+/**
+ * @param isWeighted whether the sums are of gamma dy, as they must be where gamma varies in a group, or of dy: then the terms
+ * of dx are weighted alike, and cancel exactly in groups of one value
+ */
+function coefficients({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last {
+  const weight = !layout.alongRows && gamma ? ' * gammaAt(0, column).xy' : '';
+  const [ofMeans, a] = isWeighted ? ['', 'a'] : [weight, 'weighted'];
+  return {
+    regions: layout.alongRows ? 3 : 2,
+    functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
 vec4 finish(int region, int line, int column, vec4 means) {
   vec4 found = statisticsTexel(mains + line * across + column);
-  vec2 rstd = reciprocal(found.zw), a = direct(found.zw, rstd);
+  vec2 rstd = reciprocal(found.zw), a = direct(found.zw, rstd), weighted = a${weight};
   if (region == 2) return vec4(found.xy * rstd, rstd);
-  if (region == 1) {
-    return vec4(${attrs.center ? 'pivots(line, column)' : 'vec2(0.)'}, a${!layout.alongRows && gamma ? ' * gammaAt(0, column).xy' : ''});
-  }
-  ${gamma && !isWeighted ? 'means *= gammaAt(0, column).xyxy;' : ''}
-  vec2 b = -slope(found.zw, rstd) * means.zw;
-  return vec4(b, -found.xy * b${attrs.center ? ' - a * means.xy' : ''});
+  if (region == 1) return vec4(${attrs.center ? 'pivots(line, column)' : 'vec2(0.)'}, weighted);
+  vec2 b = -slope(found.zw, rstd) * means.zw${ofMeans};
+  return vec4(b, -found.xy * b${attrs.center ? ` - ${a} * means.xy` : ''});
 }`,
-  textures: { x, statistics: statistics.texture, ...(layout.alongRows ? {} : { gamma }) },
-  integers: { mains: statistics.mains },
-  floats: { epsilon: attrs.epsilon },
-});
+    textures: { x, statistics: statistics.texture, ...(layout.alongRows ? {} : { gamma }) },
+    integers: { mains: statistics.mains },
+    floats: { epsilon: attrs.epsilon },
+  };
+}
 
 /** Sums over the texels of each line, whose statistics are the line's own; along rows dy is weighted by gamma. */
 function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: boolean } {
@@ -138,20 +142,20 @@ export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => 
     ...parameters.map((texture) => gpu.give(texture, [view.c])),
   ];
 
-  // Of a batch the sums over groups are those over channels too.
-  if (affine && !alongRows && view.n === 1 && view.groups === view.c) {
+  const isPerChannel = !alongRows && view.groups === view.c;
+  const last = coefficients(operands, !isPerChannel);
+  if (affine && isPerChannel && view.n === 1) {
     const all = overLines(gpu, sums);
-    const dgamma = parameter(all, 'dh', coefficients(operands, false));
+    const dgamma = parameter(all, 'dh', last);
     const dbeta = parameter(all, 'd');
     const dx = writeDx(gpu, operands, { texture: dgamma, start: 1 });
     return give(dx, dgamma, dbeta);
   }
-  const last = coefficients(operands, true);
   const texture = isFinished
     ? sums.texture
     : alongRows
       ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
-      : groupMeans(gpu, sums, layout, gamma, last);
+      : groupMeans(gpu, sums, layout, isPerChannel ? undefined : gamma, last);
   const dx = writeDx(gpu, operands, { texture, start: 0 });
   if (!affine) return give(dx);
   const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);

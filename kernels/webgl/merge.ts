@@ -1,6 +1,6 @@
 /** The later draws of the statistics: they merge parts of lines, and channels into groups. */
 import type { NormalizeAttrs } from '../contract.ts';
-import { type Gpu, sizeOfRows, type Texture } from './backend.ts';
+import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
 import { reciprocal } from './divisor.ts';
 import { CELL, pivots, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
@@ -27,7 +27,8 @@ export interface Affine {
 
 const writeAffine = ({ gamma, beta }: Affine) => `
   vec2 a = reciprocal(deviation)${gamma ? ' * gammaAt(0, column).xy' : ''};
-  setOutput(${saturate(`vec4(a, ${beta ? 'betaAt(0, column).xy' : ''} - mean * a)`)});`;
+  vec4 both = vec4(a, ${beta ? 'betaAt(0, column).xy' : ''} - mean * a);
+  setOutput(${saturate('both')});`;
 
 /** Merges parts of a line, and the channels of a group. */
 export function merge(
@@ -38,8 +39,9 @@ export function merge(
   { center, mains, together, width, step, affine }: Merge,
 ): Partials {
   const { alongRows } = layout;
-  const count = layout.count * layout.across * Math.ceil(from.parts / together);
   const partsLeft = Math.ceil(from.parts / together);
+  const count = layout.count * layout.across * partsLeft;
+  const texels = mains + (affine ? 2 : 1) * count;
   const pivot = (lane: 'x' | 'y') => {
     const both = alongRows ? `pivots(line.${lane}, 0)` : `pivots(line.${lane}, channel.${lane} / 2)`;
     return `pick(${both}, channel.${lane})`;
@@ -106,7 +108,7 @@ void main() {
       ...{ channels: alongRows ? 2 : layout.view.c, count },
     },
     ...(affine ? { floats: { epsilon: affine.attrs.epsilon } } : {}),
-    size: sizeOfRows((mains + (affine ? 2 : 1) * count) / layout.across, layout.across),
+    size: alongRows ? sizeFor(texels) : sizeOfRows(texels / layout.across, layout.across),
   });
   return { texture, parts: partsLeft, chunk: from.chunk * together };
 }

@@ -1,30 +1,9 @@
 /** Query-key attention: with its gradients, trained in a model, and saved. */
 import * as tf from '@tensorflow/tfjs';
 import * as library from '../../layers/index.ts';
+import { type AttentionCase, attentionInputs } from '../support/attention-inputs.ts';
 import { normals } from '../support/random.ts';
 import { takeAll, withTensors } from './tensors.ts';
-
-export interface AttentionCase {
-  /** All but the last two axes: batch, or batch and heads. */
-  readonly leading: readonly number[];
-  readonly queries: number;
-  readonly keys: number;
-  readonly width: number;
-  readonly depth: number;
-  readonly causal?: boolean;
-  /** 1 where a query may attend to a key. */
-  readonly mask?: { readonly shape: readonly number[]; readonly values: readonly number[] };
-  /** Index of a query vector that is all zeros. */
-  readonly zeroQuery?: number;
-}
-
-export function attentionInputs({ leading, queries, keys, width, depth, zeroQuery }: AttentionCase) {
-  const count = leading.reduce((a, b) => a * b, 1);
-  const query = normals(1, count * queries * width);
-  if (zeroQuery !== undefined) query.fill(0, zeroQuery * width, (zeroQuery + 1) * width);
-  const [key, value] = [normals(2, count * keys * width), normals(3, count * keys * depth)];
-  return { query, key, value, dy: normals(4, count * queries * depth), g: 1.5 };
-}
 
 /** y and the gradients of sum(y dy); `penalty`: those of the sum of squares of the gradient of the queries. */
 export const attend = (args: AttentionCase & { readonly penalty?: boolean }) =>

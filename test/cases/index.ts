@@ -11,6 +11,7 @@ import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as serialization from './serialization.ts';
+import * as webgl from './webgl.ts';
 import * as wrappers from './wrappers.ts';
 
 const cases = {
@@ -22,6 +23,7 @@ const cases = {
   ...layers,
   ...powerIteration,
   ...serialization,
+  ...webgl,
   ...wrappers,
 };
 

@@ -8,6 +8,7 @@ export interface Inputs {
   /** The shape of x; default: [n, s, c] without the axes of size 1 in front of the channels. */
   readonly shape?: readonly number[];
   readonly mean?: number;
+  readonly std?: number;
   /** 'constant': x is `mean` everywhere; 'nan', 'infinity': the first element of x is; 'zero dy': in the first group. */
   readonly special?: 'constant' | 'nan' | 'infinity' | 'zero dy';
 }
@@ -27,9 +28,9 @@ export const shapeOf = ({ view: { n, s, c }, shape }: Inputs): number[] =>
 /** Whether element `i` belongs to the first group. */
 export const inFirstGroup = ({ s, c, groups }: View, i: number) => i < s * c && i % c < c / groups;
 
-export function activations({ view, mean = 0, special }: Inputs) {
+export function activations({ view, mean = 0, std = 1, special }: Inputs) {
   const size = view.n * view.s * view.c;
-  const x = special === 'constant' ? new Float32Array(size).fill(mean) : normals(1, size, mean);
+  const x = special === 'constant' ? new Float32Array(size).fill(mean) : normals(1, size, mean, std);
   if (special === 'nan') x[0] = Number.NaN;
   if (special === 'infinity') x[0] = Number.POSITIVE_INFINITY;
   const dy = normals(2, size);

@@ -1,0 +1,195 @@
+/** What only WebGL has: draws, programs, packed and unpacked inputs, texture memory, a context that can be lost. */
+import * as tf from '@tensorflow/tfjs';
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { NormalizeAttrs } from '../../kernels/contract.ts';
+import * as ops from '../../kernels/ops.ts';
+import * as reference from '../../kernels/reference.ts';
+import type { View } from '../../kernels/view.ts';
+import { batchNormalization } from '../../layers/index.ts';
+import { normals } from '../support/random.ts';
+import type { SourceName } from '../support/webgl-sources.ts';
+import { withTensors } from './tensors.ts';
+
+const backend = () => tf.backend() as MathBackendWebGL;
+
+/** Draws while `body` runs. */
+async function draws<T>(body: () => T): Promise<number> {
+  const gl = backend().gpgpu.gl as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const methods = ['drawElements', 'drawArrays'];
+  let count = 0;
+  for (const method of methods) {
+    gl[method] = (...args) => {
+      count++;
+      return Object.getPrototypeOf(gl)[method].apply(gl, args);
+    };
+  }
+  try {
+    tf.dispose(body() as tf.TensorContainer);
+    return count;
+  } finally {
+    for (const method of methods) delete gl[method];
+  }
+}
+
+/** Our programs that are compiled while `body` runs; TensorFlow.js has its own, of named classes, to upload each shape. */
+function programs<T>(body: () => T): number {
+  const { binaryCache } = backend() as unknown as { binaryCache: Record<string, unknown> };
+  const ours = () => Object.keys(binaryCache).filter((key) => key.startsWith('Object_')).length;
+  const before = ours();
+  tf.dispose(body() as tf.TensorContainer);
+  return ours() - before;
+}
+
+export type Form = Pick<NormalizeAttrs, 'center' | 'rescale'>;
+export interface DrawCase {
+  readonly shape: readonly number[];
+  readonly view: View;
+  readonly form: Form;
+}
+
+const attributes = ({ view, form }: DrawCase): NormalizeAttrs => ({
+  ...form,
+  view,
+  epsilon: 1e-3,
+  epsilonPlacement: 'inside',
+});
+
+/** Draws of the forward, and of forward and gradient; all tensors have been on the GPU before. */
+export const normalizeDraws = (args: DrawCase) =>
+  withTensors(async (make) => {
+    const { shape, view } = args;
+    const size = shape.reduce((a, b) => a * b, 1);
+    const [x, dy] = [normals(1, size), normals(2, size)].map((v) => make(v, [...shape])) as [tf.Tensor, tf.Tensor];
+    const [gamma, beta] = [make(normals(3, view.c)), make(normals(4, view.c))];
+    const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args));
+    const gradients = tf.grads(f);
+    const forward = () => f(x, gamma, beta);
+    const both = () => gradients([x, gamma, beta], dy);
+    tf.dispose([forward(), both()]);
+    return { forward: await draws(forward), both: await draws(both) };
+  });
+
+/** Draws of the blended forms' kernels on an instance view, and of the layer BatchNormalization. */
+export const otherDraws = ({ shape }: { shape: readonly [number, number, number, number] }) =>
+  withTensors(async (make) => {
+    const [n, height, width, c] = shape;
+    const view = { n, s: height * width, c, groups: c };
+    const size = n * view.s * c;
+    const [x, dy] = [normals(1, size), normals(2, size)].map((v) => make(v, [...shape])) as [tf.Tensor, tf.Tensor];
+    const parameters = [3, 4, 5].map((seed) => make(normals(seed, n * c), [n, c])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const [mean, scale, shift] = parameters;
+    const norm = batchNormalization({ inputShape: [height, width, c] });
+    const results: Record<string, number> = {};
+    const bodies: Record<string, () => unknown> = {
+      moments: () => ops.moments(x, view),
+      scaleShift: () => ops.scaleShift(x, { mean, scale, shift }, view),
+      scaleShiftGrad: () => ops.scaleShiftGrad(dy, x, mean, view),
+      inference: () => norm.apply(x),
+      training: () => norm.apply(x, { training: true }),
+      trainingAndGradient: () => tf.grad((x: tf.Tensor) => norm.apply(x, { training: true }) as tf.Tensor)(x, dy),
+    };
+    for (const [name, body] of Object.entries(bodies)) {
+      tf.dispose(body() as tf.TensorContainer);
+      results[name] = await draws(body);
+    }
+    norm.dispose();
+    return results;
+  });
+
+/** Programs that are compiled for a second shape, once the first is done. */
+export const programsOfSecondShape = ({ first, second }: { first: DrawCase; second: DrawCase }) =>
+  withTensors(async (make) => {
+    const step = (args: DrawCase) => {
+      const size = args.shape.reduce((a, b) => a * b, 1);
+      const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
+      const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
+      const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args));
+      return () => tf.grads(f)([x, gamma, beta], dy);
+    };
+    const [one, two] = [step(first), step(second)];
+    return { first: programs(one), second: programs(two) };
+  });
+
+/** x [2, 5, 7, 6] (for some 3 channels) as the results of stock ops, packed and unpacked. */
+const SOURCES: Record<SourceName, (x: tf.Tensor4D) => tf.Tensor> = {
+  conv2d: (x) => tf.conv2d(x, tf.fill([1, 1, 6, 5], 0.2), 1, 'same'),
+  depthwiseConv2d: (x) => tf.depthwiseConv2d(x, tf.ones([2, 2, 6, 1]), 1, 'valid'),
+  matMul: (x) => tf.matMul(tf.reshape(x, [70, 6]), tf.fill([6, 9], 0.3)),
+  maxPool: (x) => tf.maxPool(x, 2, 1, 'valid'),
+  concat: (x) => tf.concat([x, tf.neg(x)], 3),
+  gather: (x) => tf.gather(x, [1, 0, 1], 0),
+  slice: (x) => tf.slice(x, [0, 1, 1, 1], [2, 3, 5, 3]),
+  sliceOfRows: (x) => tf.slice(tf.reshape(x, [70, 6]), [3, 0], [41, 6]),
+  reshape: (x) => tf.reshape(x, [2, 35, 6]),
+  transpose: (x) => tf.transpose(x, [0, 2, 3, 1]),
+  exp: (x) => tf.exp(x),
+  where: (x) => tf.where(tf.greater(x, 0), x, tf.mul(x, 0.1)),
+  mean: (x) => tf.mean(x, 2),
+};
+
+/** Largest differences between fused and composed, relative to the largest value, on what a stock op left on the GPU. */
+export const fromStockOp = ({ source, kind }: { source: SourceName; kind: 'rows' | 'batch' | 'instance' }) =>
+  withTensors(async (make) => {
+    const x4 = make(normals(1, 420), [2, 5, 7, 6]) as tf.Tensor4D;
+    const results = tf.tidy(() => {
+      const x = SOURCES[source](x4);
+      const c = x.shape.at(-1)!;
+      const size = x.size / c;
+      const n = x.shape[0]!;
+      const views: Record<typeof kind, View> = {
+        rows: { n: size, s: 1, c, groups: 1 },
+        batch: { n: 1, s: size, c, groups: c },
+        instance: { n, s: size / n, c, groups: c },
+      };
+      const attrs = attributes({ shape: x.shape, view: views[kind], form: { center: true, rescale: true } });
+      const [gamma, beta] = [tf.tensor(normals(2, c)), tf.tensor(normals(3, c))];
+      const dy = tf.mul(tf.sin(tf.range(0, x.size)).reshape(x.shape), 1);
+      const f = (x: tf.Tensor) => ops.normalize(x, gamma, beta, attrs);
+      const { value, grad } = { value: f(x), grad: tf.grad(f)(x, dy) };
+      const [y] = reference.normalize(x, gamma, beta, attrs);
+      const [dx] = reference.normalizeGrad(dy, x, gamma, attrs);
+      const apart = (a: tf.Tensor, b: tf.Tensor) => tf.div(tf.max(tf.abs(tf.sub(a, b))), tf.max(tf.abs(b)));
+      return [
+        apart(value, y),
+        apart(grad, dx),
+        tf.sum(tf.exp(tf.neg(tf.square(value)))),
+        tf.sum(tf.exp(tf.neg(tf.square(y)))),
+      ];
+    });
+    const [y, dx, ours, theirs] = await Promise.all(results.map(async (t) => (await t.data())[0]!));
+    tf.dispose(results);
+    return { y: y!, dx: dx!, sumDifference: Math.abs(ours! - theirs!) / theirs! };
+  });
+
+/** Bytes on the GPU before and after forward and gradient whose results are disposed of. */
+export const gpuBytes = (args: DrawCase) =>
+  withTensors(async (make) => {
+    const size = args.shape.reduce((a, b) => a * b, 1);
+    const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
+    const f = (x: tf.Tensor) => ops.normalize(x, undefined, undefined, attributes(args));
+    const bytes = () => (tf.memory() as tf.MemoryInfo & { numBytesInGPU: number }).numBytesInGPU;
+    const step = () => tf.dispose(tf.valueAndGrad(f)(x, dy) as unknown as tf.TensorContainer);
+    step();
+    const before = bytes();
+    for (let i = 0; i < 3; i++) step();
+    return { before, after: bytes() };
+  });
+
+/** What a kernel says once the context is lost. The page's backend is gone after this. */
+export const afterContextLoss = (_: Record<string, never>) =>
+  withTensors(async (make) => {
+    const x = make(normals(1, 8), [2, 4]);
+    const attrs = attributes({
+      shape: [2, 4],
+      view: { n: 2, s: 1, c: 4, groups: 1 },
+      form: { center: true, rescale: true },
+    });
+    tf.dispose(ops.normalize(x, undefined, undefined, attrs));
+    backend().gpgpu.gl.getExtension('WEBGL_lose_context')?.loseContext();
+    try {
+      tf.dispose(ops.normalize(x, undefined, undefined, attrs));
+      return 'no error';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  });
