@@ -31,13 +31,10 @@ async function draws<T>(body: () => T): Promise<number> {
   }
 }
 
-/** Our programs that are compiled while `body` runs; TensorFlow.js has its own, of named classes, to upload each shape. */
-function programs<T>(body: () => T): number {
+/** How many of our programs are compiled; TensorFlow.js has its own, of named classes, to upload each shape. */
+function programs(): number {
   const { binaryCache } = backend() as unknown as { binaryCache: Record<string, unknown> };
-  const ours = () => Object.keys(binaryCache).filter((key) => key.startsWith('Object_')).length;
-  const before = ours();
-  tf.dispose(body() as tf.TensorContainer);
-  return ours() - before;
+  return Object.keys(binaryCache).filter((key) => key.startsWith('Object_')).length;
 }
 
 export type Form = Pick<NormalizeAttrs, 'center' | 'rescale'>;
@@ -96,18 +93,18 @@ export const otherDraws = ({ shape }: { shape: readonly [number, number, number,
     return results;
   });
 
-/** Programs that are compiled for a second shape, once the first is done. */
-export const programsOfSecondShape = ({ first, second }: { first: DrawCase; second: DrawCase }) =>
+/** Our programs after a step of one shape, and after one of another. */
+export const programsOfTwoShapes = ({ first, second }: { first: DrawCase; second: DrawCase }) =>
   withTensors(async (make) => {
     const step = (args: DrawCase) => {
       const size = args.shape.reduce((a, b) => a * b, 1);
       const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
       const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
       const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args));
-      return () => tf.grads(f)([x, gamma, beta], dy);
+      tf.dispose(tf.grads(f)([x, gamma, beta], dy));
+      return programs();
     };
-    const [one, two] = [step(first), step(second)];
-    return { first: programs(one), second: programs(two) };
+    return { first: step(first), second: step(second) };
   });
 
 /** x [2, 5, 7, 6] (for some 3 channels) as the results of stock ops, packed and unpacked. */
