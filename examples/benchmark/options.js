@@ -19,7 +19,8 @@ export function readOptions(args, suites) {
   if (help) {
     return {
       help: `Measures the normalizations against TensorFlow.js, a plain copy and onnxruntime,
-interleaved in one process.
+interleaved: on the cpu backend in this process, on webgl in a headless browser,
+on tensorflow (of tfjs-node) in a process of its own.
 
   npm run bench -- [options]
 

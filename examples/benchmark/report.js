@@ -1,5 +1,6 @@
 /** Prints what suites return: tables of numbers, and ratios beside their bars. Eighty columns are enough. */
 
+const WIDTH = 80;
 const LABEL = 22;
 const CELL = 9;
 
@@ -11,10 +12,16 @@ const format = {
   },
   error: (value) => value.toExponential(1),
   ratio: three,
+  count: String,
 };
 const cell = (value, unit) => (value === undefined ? '-' : format[unit](value));
 
-/** @param {{title: string, unit: 'time' | 'error', columns: string[], rows: {label: string, values: number[]}[]}} table */
+/** Text in lines of at most eighty columns. */
+export function printText(text) {
+  console.log(`${text.replace(new RegExp(`(.{1,${WIDTH}})(?:\\s+|$)`, 'g'), '$1\n')}`);
+}
+
+/** @param {{title: string, unit: 'time' | 'error' | 'count', columns: string[], rows: {label: string, values: number[]}[]}} table */
 export function printTable({ title, unit, columns, rows }) {
   const width = (column) => Math.max(CELL, column.length + 1);
   const line = (label, cells) =>
@@ -33,30 +40,32 @@ export function printTable({ title, unit, columns, rows }) {
 const lowerIsBetter = ({ atLeast, atMost, lower = atMost !== undefined }) => lower && atLeast === undefined;
 
 /**
- * A check is a value with bars: `atLeast` or `atMost`, which it should not miss, and `aim`, which would be good (with `lower`
- * a smaller one, if there is only an aim). A value without bars is there for comparison.
+ * A check is a value with bars: `atLeast`, `atMost` or `exactly`, which it should not miss, and `aim`, which would be good
+ * (with `lower` a smaller one, if there is only an aim). A value without bars is there for comparison.
  */
 export function verdict(check) {
-  const { value, atLeast, atMost, aim } = check;
+  const { value, atLeast, atMost, exactly, aim } = check;
   const reaches = (bar) => (lowerIsBetter(check) ? value <= bar : value >= bar);
-  if (aim === undefined) return '';
-  if (reaches(aim)) return 'aim';
+  if (exactly !== undefined) return value === exactly ? 'pass' : 'FAIL';
+  if (aim !== undefined && reaches(aim)) return 'aim';
   const bar = atLeast ?? atMost;
-  if (bar === undefined) return 'short';
-  return reaches(bar) ? 'pass' : 'FAIL';
+  if (bar !== undefined) return reaches(bar) ? 'pass' : 'FAIL';
+  return aim === undefined ? '' : 'short';
 }
 
 export function printChecks(checks) {
+  if (checks.length === 0) return;
   const line = (label, value, bar, aim, verdict) =>
     console.log(`${label.padEnd(46)}${value.padStart(9)}${bar.padStart(9)}${aim.padStart(9)}  ${verdict}`.trimEnd());
   line('', 'measured', 'bar', 'aim', '');
   for (const check of checks) {
-    const { label, value, unit = 'ratio', atLeast, atMost, aim } = check;
+    const { label, value, unit = 'ratio', atLeast, atMost, exactly, aim } = check;
     const limit = (bar) => {
       if (bar === undefined) return '';
-      return `${lowerIsBetter(check) ? '<=' : '>='} ${unit === 'error' ? bar.toExponential() : bar}`;
+      const sign = lowerIsBetter(check) ? '<=' : '>=';
+      return `${exactly === undefined ? sign : '='} ${unit === 'error' ? bar.toExponential() : bar}`;
     };
-    line(label, cell(value, unit), limit(atLeast ?? atMost), limit(aim), verdict(check));
+    line(label, cell(value, unit), limit(atLeast ?? atMost ?? exactly), limit(aim), verdict(check));
   }
   console.log();
 }

@@ -1,6 +1,6 @@
 /**
- * The benchmark: `npm run bench -- --help`. Each suite measures one kind of thing and returns tables and checks, as report.js
- * prints them; another backend is another suite.
+ * The benchmark: `npm run bench -- --help`. Each suite measures one kind of thing and returns notes, tables and checks, as
+ * report.js prints them; another backend is another suite. A suite that cannot run here says why in a note.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -9,13 +9,16 @@ import * as tf from '@tensorflow/tfjs';
 import { run } from '../command-line.js';
 import { readOptions } from './options.js';
 import { useProcessorTime } from './race.js';
-import { printChecks, printTable, verdict } from './report.js';
+import { printChecks, printTable, printText, verdict } from './report.js';
 import * as accuracy from './suites/accuracy.js';
+import * as layers from './suites/layers.js';
+import * as node from './suites/node.js';
 import * as small from './suites/small.js';
 import * as speed from './suites/speed.js';
 import * as tax from './suites/tax.js';
+import * as webgl from './suites/webgl.js';
 
-const suites = { speed, small, tax, accuracy };
+const suites = { speed, small, layers, tax, accuracy, webgl, node };
 
 async function main(args) {
   const { help, only, effort, clock, json } = readOptions(args, Object.keys(suites));
@@ -40,13 +43,15 @@ async function main(args) {
     const { title, run } = suites[name];
     console.log(`== ${title}\n`);
     await tf.setBackend('cpu');
-    const { tables, checks } = await run({ effort, progress, warn: (message) => warnings.add(message) });
+    const warn = (message) => warnings.add(message);
+    const { notes = [], tables, checks } = await run({ effort, clock, progress, warn });
     clear();
+    for (const note of notes) printText(note);
     for (const table of tables) printTable(table);
     printChecks(checks);
-    results[name] = { title, tables, checks: checks.map((check) => ({ ...check, verdict: verdict(check) })) };
+    results[name] = { title, notes, tables, checks: checks.map((check) => ({ ...check, verdict: verdict(check) })) };
   }
-  for (const warning of warnings) console.log(warning);
+  for (const warning of warnings) printText(warning);
   await mkdir(dirname(json), { recursive: true });
   await writeFile(json, `${JSON.stringify({ machine, clock, effort, results }, null, 2)}\n`);
   console.log(`Written to ${json}`);

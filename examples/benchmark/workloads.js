@@ -68,6 +68,9 @@ export const normalizations = {
     view: (shape) => images(shape, shape[3]),
     onnx: 'InstanceNormalization',
   },
+  renorm: {
+    layer: () => ours.batchRenormalization({ epsilon }),
+  },
   group: {
     op: (x, gamma, beta) => ours.groupNorm(x, { gamma, beta, epsilon, groups: GROUPS }),
     composed: composedGroups,

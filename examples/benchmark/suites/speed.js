@@ -1,5 +1,6 @@
 /** Forward, forward + gradient and gradient alone, against TensorFlow.js, a plain copy and onnxruntime. */
 import * as tf from '@tensorflow/tfjs';
+import { bothOfAll, kernelCalls, runners } from '../candidates.js';
 import { onnxRunners } from '../onnx.js';
 import { asyncCalls, calls, race } from '../race.js';
 import { attributes, normalizations, tensors } from '../workloads.js';
@@ -83,53 +84,22 @@ function ratios({ label, normalization, us }) {
   ].filter(({ value }) => Number.isFinite(value)); // there is not every candidate everywhere
 }
 
-const forward = (f, inputs) => calls(() => tf.tidy(() => f(...inputs)).dispose());
-const forwardAndGradient = (f, inputs, dy) => {
-  const gradients = tf.grads(f);
-  return calls(() => tf.dispose(gradients(inputs, dy)));
-};
-
 /** The median times of all candidates that exist for the normalization. */
 async function measure(normalization, shape, effort, warn) {
   const { x, dy, gamma, beta } = tensors(shape);
-  const { op, composed, layer, builtIn } = normalization;
-  const inputs = [x, gamma, beta];
   const attrs = attributes(normalization, shape);
   const data = { x: x.dataSync(), gamma: gamma.dataSync(), beta: beta.dataSync() };
 
   const candidates = {
     copy: calls(() => new Float32Array(data.x.length).set(data.x)),
-    ours: forward(op, inputs),
-    oursGradient: forwardAndGradient(op, inputs, dy),
-    composed: forward(composed, inputs),
-    composedGradient: forwardAndGradient(composed, inputs, dy),
+    ...runners(bothOfAll(normalization, { x, dy, gamma, beta }), calls),
   };
-  const backward = backwardKernel(attrs, { x, dy, gamma, beta });
-  if (backward) candidates.backward = calls(backward);
-  for (const [name, make] of Object.entries({ layer, builtIn })) {
-    if (make === undefined) continue;
-    const built = make();
-    const apply = (x) => built.apply(x, { training: true });
-    apply(x).dispose();
-    const parameters = built.trainableWeights.map((weight) => weight.read());
-    candidates[name] = forward(apply, [x]);
-    candidates[`${name}Gradient`] = forwardAndGradient(apply, [x, ...parameters], dy);
-  }
-  const runners = await onnxRunners(normalization.onnx, attrs.view.groups, shape, data, warn);
-  for (const [name, call] of Object.entries(runners)) candidates[name] = asyncCalls(call);
+  const kernels = kernelCalls(attrs, { x, dy, gamma, beta });
+  if (kernels) candidates.backward = calls(kernels.backward);
+  const onnx = await onnxRunners(normalization.onnx, attrs.view.groups, shape, data, warn);
+  Object.assign(candidates, runners(onnx, asyncCalls));
 
   const us = await race(candidates, effort);
-  tf.dispose([...inputs, dy]);
+  tf.dispose([x, dy, gamma, beta]);
   return us;
-}
-
-/** Runs the kernel of the gradient by itself; undefined where the backend has none. */
-function backwardKernel(attrs, { x, dy, gamma, beta }) {
-  const name = (kernel) => `tfjs-normalizations/${kernel}`;
-  if (tf.getKernel(name('NormalizeGrad'), tf.getBackend()) === undefined) return undefined;
-  const engine = tf.engine();
-  const [y, moments] = engine.runKernel(name('Normalize'), { x, gamma, beta }, attrs);
-  y.dispose();
-  const gradAttrs = { ...attrs, affine: true };
-  return () => tf.dispose(engine.runKernel(name('NormalizeGrad'), { dy, x, moments, gamma }, gradAttrs));
 }

@@ -1,0 +1,69 @@
+/**
+ * A page in a headless Chromium with a script in it. Browser and server are those of the tests; they are TypeScript, which
+ * Node 20 does not read, so they are bundled into .cache/, from where they find the packages they need.
+ */
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { chromium } from 'playwright-core';
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const BUNDLED = new URL('../../.cache/benchmark/browser.mjs', import.meta.url);
+
+async function testSupport() {
+  await build({
+    stdin: {
+      contents: "export { launchChromium } from './chromium.ts'; export { serve } from './server.ts';",
+      resolveDir: path('../../test/support'),
+    },
+    outfile: fileURLToPath(BUNDLED),
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+  });
+  return import(BUNDLED);
+}
+
+async function bundle(script) {
+  const { outputFiles } = await build({
+    entryPoints: [path(script)],
+    write: false,
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    // Only reached where there is no window.
+    external: ['crypto', 'fs', 'node-fetch', 'os', 'path', 'string_decoder', 'util'],
+    logLevel: 'error',
+  });
+  return outputFiles[0].text;
+}
+
+/**
+ * @param {string} script what the page runs, beside this file
+ * @returns {Promise<{page: import('playwright-core').Page, close: () => Promise<void>}>}
+ */
+export async function openPage(script) {
+  const { launchChromium, serve } = await testSupport();
+  const { url, server } = await serve({
+    '/': '<!doctype html><meta charset="utf-8"><title>benchmark</title><script src="/script.js"></script>',
+    '/script.js': await bundle(script),
+  });
+  const opened = [() => server.close()];
+  const close = async () => {
+    for (const end of opened.reverse()) await end();
+  };
+  try {
+    const launched = await launchChromium();
+    opened.push(() => launched.close());
+    const browser = await chromium.connect(launched.wsEndpoint());
+    opened.push(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(url);
+    return { page, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
