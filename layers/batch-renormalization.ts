@@ -65,8 +65,8 @@ export interface BatchRenormalizationArgs extends AffineArgs {
  * Training starts as batch normalization: by `rampSteps`, rmax goes from 1 and dmax from 0 to their values. `trainable: false`
  * means inference mode and a frozen state, also in a training call.
  *
- * Advantages: works with small batches; steadier in online learning and on data that are not i.i.d.. Disadvantages:
- * more complex; a little slower than batch normalization. Best for training with small batches, online learning,
+ * Advantages: works with small batches; steadier in online learning and on non-i.i.d. data. Disadvantages: more
+ * complex; a little slower than batch normalization. Best for training with small batches, online learning,
  * reinforcement learning.
  *
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta,

@@ -122,7 +122,7 @@ export const catalog: readonly CatalogEntry[] = [
     className: 'BatchRenormalization',
     axis: 'the batch and all positions, per channel, corrected towards moving averages',
     formula: 'γ ((x − μ) / σ · r + d) + β',
-    advantages: ['works with small batches', 'steadier in online learning and on data that are not i.i.d.'],
+    advantages: ['works with small batches', 'steadier in online learning and on non-i.i.d. data'],
     disadvantages: ['more complex', 'a little slower than batch normalization'],
     use: 'training with small batches, online learning, reinforcement learning',
     paper: arxiv('Ioffe', 'Batch Renormalization', 2017, '1702.03275'),

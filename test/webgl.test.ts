@@ -79,6 +79,12 @@ describeBackends(
       expect(value.after).toBe(value.before);
     });
 
+    test('a shader that does not compile is an error that says so', async () => {
+      const { value, leaked } = await backend.run('afterShaderFailure', {});
+      expect(value).toMatch(/tfjs-normalizations: the WebGL program '.*' could not run: .*compile/);
+      expect(leaked.tensors).toBe(0); // TensorFlow.js keeps a record of the output that it prepared
+    });
+
     // The last test of this page.
     test('a lost context is an error that says so', async () => {
       const { value } = await backend.run('afterContextLoss', {});

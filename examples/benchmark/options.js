@@ -24,7 +24,8 @@ on tensorflow (of tfjs-node) in a process of its own.
 
   npm run bench -- [options]
 
-  --only LIST   what to measure, separated by commas (${suites.join(',')})
+  --only LIST   what to measure, separated by commas:
+                ${suites.join(',')}
   --quick       fewer samples: a first impression
   --clock wall  or cpu: count processor time, on a machine that is busy otherwise
   --json FILE   where the numbers go, besides the screen (${DEFAULT_JSON})

@@ -172,6 +172,26 @@ export const gpuBytes = (args: DrawCase) =>
     return { before, after: bytes() };
   });
 
+/** What a kernel says whose shader does not compile: the driver is made to say so of a program that is new. */
+export const afterShaderFailure = (_: Record<string, never>) =>
+  withTensors(async (make) => {
+    const x = make(normals(1, 8), [2, 4]);
+    const view = { n: 2, s: 1, c: 4, groups: 1 };
+    const gl = backend().gpgpu.gl as unknown as { getShaderParameter?: () => boolean };
+    const attrs = { view, epsilon: 0.5, epsilonPlacement: 'floor', center: false, rescale: true } as const;
+    // Uploading x takes a program, too.
+    tf.dispose(ops.normalize(x, undefined, undefined, { ...attrs, epsilonPlacement: 'inside', center: true }));
+    gl.getShaderParameter = () => false;
+    try {
+      tf.dispose(ops.normalize(x, undefined, undefined, attrs));
+      return 'no error';
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      delete gl.getShaderParameter;
+    }
+  });
+
 /** What a kernel says once the context is lost. The page's backend is gone after this. */
 export const afterContextLoss = (_: Record<string, never>) =>
   withTensors(async (make) => {
