@@ -49,8 +49,8 @@ export async function race(candidates, { rounds, slowRounds, sampleMs }) {
     for (let i = 0; i < runners.length; i++) {
       const { run, times, slow, warmUp, samples } = runners[(i + round) % runners.length];
       if (slow && (samples.length >= slowRounds || round % Math.floor(rounds / slowRounds) > 0)) continue;
-      globalThis.gc?.(); // nobody pays for the garbage of others
-      if (warmUp) await run(1); // nor for caches that others have filled
+      if (warmUp) await run(1); // nobody pays for caches that others have filled
+      globalThis.gc?.(); // nor for the garbage of others, this warm-up included
       samples.push((await run(times)) / times);
     }
   }
