@@ -23,7 +23,13 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import { constant, recording } from './constant.ts';
-import type { AverageAttrs, NormalizeAttrs, PowerIterationAttrs, ScaleShiftAttrs } from './contract.ts';
+import type {
+  AverageAttrs,
+  NormalizeAttrs,
+  NormalizeGradAttrs,
+  PowerIterationAttrs,
+  ScaleShiftAttrs,
+} from './contract.ts';
 import * as reference from './reference.ts';
 import { fused, run } from './registry.ts';
 import type { View } from './view.ts';
@@ -102,7 +108,7 @@ function differentiable(
   return op(x, ...parameters);
 }
 
-/** Spelled out: on small tensors a spread is noticed. */
+// Spelled out: on small tensors a spread is noticed.
 const yOnly = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeAttrs): NormalizeAttrs => ({
   view,
   epsilon,
@@ -111,6 +117,10 @@ const yOnly = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeAt
   rescale,
   yOnly: true,
 });
+const withAffine = (
+  { view, epsilon, epsilonPlacement, center, rescale }: NormalizeAttrs,
+  affine: boolean,
+): NormalizeGradAttrs => ({ view, epsilon, epsilonPlacement, center, rescale, affine });
 
 function normalizeForward(
   x: Tensor,
@@ -124,7 +134,7 @@ function normalizeForward(
 
 function normalizeBackward(dy: Tensor, saved: Tensor[], affine: boolean, attrs: NormalizeAttrs): Tensor[] {
   const [x, moments, gamma] = saved as [Tensor, Tensor, Optional];
-  if (fused() && !recording()) return run('NormalizeGrad', { dy, x, moments, gamma }, { ...attrs, affine });
+  if (fused() && !recording()) return run('NormalizeGrad', { dy, x, moments, gamma }, withAffine(attrs, affine));
   return reference.normalizeGrad(dy, x, gamma, attrs);
 }
 
