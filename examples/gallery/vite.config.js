@@ -1,0 +1,37 @@
+/** The gallery as a site: `npm start` serves it, `npm run build:gallery` makes it static, for any sub-folder. */
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+import { digits } from './digits-plugin.js';
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+/** Every folder of this one with an index.html is a page. */
+const pages = readdirSync(path('.'), { recursive: true }).filter((file) => /^([^/\\]+[/\\])?index\.html$/.test(file));
+
+export default defineConfig({
+  root: path('.'),
+  base: './',
+  cacheDir: path('../../.cache/vite'),
+  publicDir: false,
+  plugins: [digits()],
+  resolve: {
+    // The library as it stands, not as it was built last.
+    alias: [
+      { find: /^tfjs-normalizations$/, replacement: path('../../layers/index.ts') },
+      { find: /^tfjs-normalizations\/(.*)$/, replacement: path('../../$1.ts') },
+    ],
+  },
+  // Found before the first page opens: to find more of them later means to reload the page.
+  optimizeDeps: {
+    include: ['@tensorflow/tfjs', '@tensorflow/tfjs-core', '@tensorflow/tfjs-layers', '@observablehq/plot'],
+  },
+  server: { open: process.stdout.isTTY === true && !process.env.CI, fs: { allow: [path('../..')] } },
+  build: {
+    outDir: path('../../dist/gallery'),
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 4096, // TensorFlow.js is most of it
+    rollupOptions: { input: pages.map((page) => path(page)) },
+  },
+});

@@ -1,0 +1,98 @@
+/**
+ * Pages of the built gallery in the one browser, served from a sub-folder. Whatever a page writes to the console as an error,
+ * throws, or asks of another host, fails the test that opened it.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { serve } from './server.ts';
+
+const ROOT = join(__dirname, '..', '..');
+/** `npm run build:gallery` builds it; the variable names another place to look for it. */
+const BUILT = process.env.GALLERY ?? join(ROOT, 'dist', 'gallery');
+const FOLDER = '/some/folder/';
+const SCREENSHOTS = join(ROOT, '.cache', 'screenshots');
+
+export interface OpenOptions {
+  /** Settings in the address, such as `{ backend: 'cpu', batch: 4 }`. */
+  readonly settings?: Record<string, string | number>;
+  readonly width?: number;
+  readonly height?: number;
+  readonly dark?: boolean;
+}
+
+export interface Gallery {
+  /** Opens a page, or with '' the start page, and waits until it stands. */
+  open(folder: string, options?: OpenOptions): Promise<Page>;
+}
+
+/** `describe` with a browser; where there is none it is skipped under a title that says why. */
+export function describeGallery(title: string, body: (gallery: Gallery) => void): void {
+  const absent = process.env.TEST_NO_BROWSER;
+  const describeIt = absent ? describe.skip : describe;
+  describeIt(absent ? `${title} (absent: ${absent})` : title, () => {
+    let browser: Browser;
+    let url: string;
+    let server: Server;
+    let opened: Page[] = [];
+    let complaints: string[] = [];
+
+    beforeAll(async () => {
+      if (!existsSync(join(BUILT, 'index.html'))) throw new Error('no gallery is built; npm run build:gallery does it');
+      ({ url, server } = await serve({}, { [FOLDER]: BUILT }));
+      browser = await chromium.connect(process.env.TEST_BROWSER!);
+      await browser.newPage(); // the headless shell ends with its last page
+    });
+    afterAll(async () => {
+      await browser?.close();
+      server?.close();
+    });
+    afterEach(async () => {
+      for (const page of opened) await page.close();
+      opened = [];
+      const found = complaints;
+      complaints = [];
+      if (found.length > 0) throw new Error(`the page complained:\n${found.join('\n')}`);
+    });
+
+    const open: Gallery['open'] = async (folder, { settings = {}, width = 1200, height = 900, dark = false } = {}) => {
+      const colorScheme = dark ? 'dark' : 'light';
+      const page = await browser.newPage({ viewport: { width, height }, colorScheme, acceptDownloads: true });
+      opened.push(page);
+      page.setDefaultTimeout(120_000);
+      page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+      page.on('pageerror', (error) => complaints.push(String(error.stack ?? error)));
+      page.on('request', (request) => {
+        const { protocol, origin } = new URL(request.url());
+        if (protocol.startsWith('http') && origin !== url) complaints.push(`asked for ${request.url()}`);
+      });
+      const query = Object.entries(settings).map(([name, value]) => [name, String(value)]);
+      const path = folder ? `${folder}/index.html` : 'index.html';
+      await page.goto(`${url}${FOLDER}${path}?${new URLSearchParams(query)}`);
+      await page.waitForSelector('body[data-ready]', { state: 'attached' });
+      return page;
+    };
+    body({ open });
+  });
+}
+
+/** Presses start, and waits until the work has ended well. */
+export async function runTask(page: Page, label: string): Promise<void> {
+  const task = page.locator('.task', { has: page.getByRole('button', { name: label, exact: true }) });
+  await task.getByRole('button', { name: label, exact: true }).click();
+  await task.and(page.locator('[data-state="done"], [data-state="failed"]')).waitFor({ timeout: 300_000 });
+  const state = await task.getAttribute('data-state');
+  if (state !== 'done') throw new Error(`${label}: ${await task.locator('output').textContent()}`);
+}
+
+/** How many tensors the footer counts. */
+export const tensorsOf = async (page: Page): Promise<number> =>
+  Number(await page.locator('[data-tensors]').getAttribute('data-tensors'));
+
+/** A picture of the whole page, for the eye: in .cache/screenshots. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+}
