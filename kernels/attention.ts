@@ -8,7 +8,6 @@ import {
   fill,
   greaterEqual,
   matMul,
-  mul,
   range,
   reshape,
   type Tensor,
@@ -16,10 +15,10 @@ import {
   where,
 } from '@tensorflow/tfjs-core';
 import { checkAxis, checkEpsilon, checkInput, checkParameter, fail } from './checks.ts';
-import { normalize } from './ops.ts';
+import { normalizeRowLength } from './length.ts';
 import { softmax } from './softmax.ts';
-import { rowView, withLast } from './view.ts';
 
+/** Options of {@link qkNorm}. */
 export interface QkNormOptions {
   /** The axis of the head's width. Default: -1. */
   readonly axis?: number;
@@ -30,7 +29,7 @@ export interface QkNormOptions {
 /**
  * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.
  *
- *   qHat = g q / max(|q|, epsilon)     kHat = k / max(|k|, epsilon)     logits = qHat kHat^T
+ *     qHat = g q / max(|q|, epsilon)     kHat = k / max(|k|, epsilon)     logits = qHat kHat^T
  *
  * @param query [batch, ..., width], rank 2 to 6
  * @param key the same width, any other sizes
@@ -38,8 +37,13 @@ export interface QkNormOptions {
  * @param options `axis` of the width (default -1), `epsilon` (1e-12): vectors that are not longer than it have gradient 0
  * @returns [qHat, kHat], of the shapes of query and key
  * @throws if the widths differ, g is not one value, or the axis is out of range
- *
- * Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ * @example
+ * ```js
+ * const [q, k] = qkNorm(tf.tensor([[3, 4]]), tf.tensor([[4, 3]]), tf.scalar(10));
+ * q; // [[6, 8]]
+ * tf.matMul(q, k, false, true); // [[9.6]]
+ * ```
+ * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
 export function qkNorm(
   query: Tensor,
@@ -47,25 +51,24 @@ export function qkNorm(
   g: Tensor,
   options: QkNormOptions = {},
 ): [qHat: Tensor, kHat: Tensor] {
-  const who = 'qkNorm';
-  const { axis = -1, epsilon = 1e-12 } = options;
+  return normalizeQk('qkNorm', query, key, g, options);
+}
+
+/** For layers: `qkNorm`, with the name for errors. */
+export function normalizeQk(
+  who: string,
+  query: Tensor,
+  key: Tensor,
+  g: Tensor,
+  { axis = -1, epsilon = 1e-12 }: QkNormOptions,
+): [qHat: Tensor, kHat: Tensor] {
   checkEpsilon(who, epsilon);
   checkParameter(who, 'g', g, 1);
   return tidy(() => {
     const [q, k] = [checkInput(who, query), checkInput(who, key)];
     checkWidths(who, q.shape, k.shape, axis);
-    return [unitRows(q, axis, epsilon, g), unitRows(k, axis, epsilon)];
-  });
-}
-
-/** x / max(|x|, epsilon) along the axis, times g: the norm is sqrt(width) times the root mean square. */
-function unitRows(x: Tensor, axis: number, epsilon: number, g?: Tensor): Tensor {
-  return withLast(x, [checkAxis('qkNorm', axis, x.rank)], (x) => {
-    const view = rowView(x.shape, 1);
-    const unit = fill([view.c], 1 / Math.sqrt(view.c));
-    const gamma = g ? mul(unit, reshape(g, [1])) : unit;
-    const form = { epsilonPlacement: 'floor', center: false, rescale: true } as const;
-    return normalize(x, gamma, undefined, { ...form, view, epsilon: epsilon / Math.sqrt(view.c) });
+    const axesOf = (x: Tensor) => [checkAxis(who, axis, x.rank)];
+    return [normalizeRowLength(q, axesOf(q), epsilon, g), normalizeRowLength(k, axesOf(k), epsilon)];
   });
 }
 
@@ -81,6 +84,7 @@ export function checkWidths(who: string, query: Shape, key: Shape, axis: number)
   );
 }
 
+/** Options of {@link qkAttention}. */
 export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
   /**
    * True (or 1) where a query may attend to a key: [batch, keys], [batch, queries, keys], or anything that broadcasts to
@@ -94,15 +98,25 @@ export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
 }
 
 /**
- * Attention on normalized queries and keys: softmax(g qHat kHat^T) value.
+ * Attention on normalized queries and keys.
+ *
+ *     y = softmax(g qHat kHat^T) value
  *
  * @param query [batch, ..., queries, width], for instance [batch, heads, queries, width]
  * @param key [batch, ..., keys, width]
  * @param value [batch, ..., keys, any]
  * @param g the scale of the logits, a scalar
- * @param options see `AttentionOptions`
+ * @param options see {@link AttentionOptions}
  * @returns [batch, ..., queries, any]
  * @throws if widths, numbers of keys and values, or the mask do not fit, or `causal` has fewer keys than queries
+ * @example
+ * ```js
+ * const keys = tf.tensor([[[1, 0], [0, 1]]]);
+ * const values = tf.tensor([[[10], [20]]]);
+ * qkAttention(tf.tensor([[[5, 0]]]), keys, values, tf.scalar(20)); // [[[10]]]
+ * qkAttention(tf.tensor([[[5, 5]]]), keys, values, tf.scalar(20)); // [[[15]]]
+ * ```
+ * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
 export function qkAttention(
   query: Tensor,
@@ -111,11 +125,21 @@ export function qkAttention(
   g: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  const who = 'qkAttention';
-  const { mask, causal = false, dropout: rate = 0, epsilon = 1e-12 } = options;
+  return attend('qkAttention', query, key, value, g, options);
+}
+
+/** For layers: `qkAttention`, with the name for errors. */
+export function attend(
+  who: string,
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  g: Tensor,
+  { mask, causal = false, dropout: rate = 0, epsilon = 1e-12 }: AttentionOptions,
+): Tensor {
   return tidy(() => {
     checkAttention(who, query.shape, key.shape, value.shape, causal);
-    const [qHat, kHat] = qkNorm(query, key, g, { epsilon });
+    const [qHat, kHat] = normalizeQk(who, query, key, g, { epsilon });
     let logits = matMul(qHat, kHat, false, true);
     const forbid = (allowed: Tensor) => {
       logits = where(cast(allowed, 'bool'), logits, fill(logits.shape, -1e9));

@@ -8,11 +8,33 @@ export function fail(who: string, message: string): never {
   throw new Error(`${who}: ${message}`);
 }
 
-const show = (value: unknown) => (typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value)));
+/** A value for a message, whatever it is: not everything can become JSON, or a string. */
+export function show(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  // `instanceof` does not know what another copy of TensorFlow.js has made.
+  if (typeof value === 'object' && value !== null && ('sourceLayer' in value || 'inboundNodes' in value)) {
+    return 'a layer or symbolic tensor, perhaps of another copy of TensorFlow.js (a page must load one copy only)';
+  }
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = Object.prototype.toString.call(value);
+  }
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+/** Kernels compute in float32, where what is finite here may be infinite, and what is positive 0. */
+const isFloat = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(Math.fround(value)) && (value === 0 || Math.abs(value) >= SMALLEST);
+const SMALLEST = 2 ** -126;
 
 export function checkEpsilon(who: string, epsilon: unknown): number {
-  if (typeof epsilon === 'number' && epsilon > 0 && Number.isFinite(epsilon)) return epsilon;
-  return fail(who, `epsilon must be a positive, finite number; received ${show(epsilon)}; 1e-3 and 1e-5 are usual`);
+  if (isFloat(epsilon) && epsilon > 0) return epsilon;
+  return fail(
+    who,
+    `epsilon must be a positive, finite number (of float32); received ${show(epsilon)}; 1e-3 and 1e-5 are usual`,
+  );
 }
 
 export function checkMomentum(who: string, momentum: unknown): number {
@@ -31,8 +53,15 @@ export function checkPositiveInteger(who: string, name: string, value: unknown, 
 
 /** A finite number that is at least `least`. */
 export function checkAtLeast(who: string, name: string, value: unknown, least: number, usual: string): number {
-  if (typeof value === 'number' && value >= least && Number.isFinite(value)) return value;
+  if (isFloat(value) && value >= least) return value;
   return fail(who, `${name} must be a finite number of at least ${least}; received ${show(value)}; ${usual}`);
+}
+
+/** An object that has no other keys than those that are known. */
+export function checkKeys(who: string, name: string, given: unknown, known: readonly string[]): void {
+  const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given);
+  const wrong = isRecord ? Object.keys(given).find((key) => !known.includes(key)) : show(given);
+  if (wrong !== undefined) fail(who, `${name} must be an object of ${known.join(', ')}; received ${wrong}`);
 }
 
 export function checkBoolean(who: string, name: string, value: unknown): boolean {
@@ -126,7 +155,7 @@ export function checkUnitAxes(who: string, axis: number | readonly number[], ran
 /** The size of a known axis. */
 export function checkSize(who: string, shape: readonly (number | null)[], axis: number): number {
   const size = shape[axis];
-  if (typeof size === 'number' && size > 0) return size;
+  if (Number.isInteger(size) && (size as number) > 0) return size as number;
   const received = shape.map((d) => d ?? 'null').join(', ');
   return fail(
     who,

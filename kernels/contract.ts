@@ -92,6 +92,7 @@ export interface PowerIterationAttrs {
   readonly epsilon: number;
 }
 
+/** The kernels that every backend has, without the prefix under which they are registered. */
 export type KernelName =
   | 'Normalize'
   | 'NormalizeGrad'
@@ -104,6 +105,7 @@ export type KernelName =
 
 /** One backend's kernels. A kernel that is missing does not compile. */
 export interface KernelSet {
+  /** The kernel functions, as TensorFlow.js takes them. */
   readonly kernels: Readonly<Record<KernelName, KernelFunc>>;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;

@@ -65,15 +65,18 @@ function normalizeRows(
 /**
  * Layer normalization: each example by itself, over the axes `axis`.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
  * @param options `axis` (default -1; one axis or several, not the batch), `epsilon` (1e-3), `gamma` and `beta`, both of the
  *   shape of the listed axes in the order of the input
  * @returns a tensor of the shape of x
  * @throws if an axis is out of range, 0 or named twice, epsilon is not positive, or a parameter has another size
- *
- * Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
+ * @example
+ * ```js
+ * layerNorm(tf.tensor([[1, 2, 3]]), {gamma: tf.tensor([1, 1, 2])}); // [[-1.224, 0, 2.448]]
+ * ```
+ * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   const { axis = -1, epsilon = 1e-3 } = options;
@@ -82,24 +85,30 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
     return normalizeRows('layerNorm', checkInput('layerNorm', x), axis, options, form);
   });
 }
+/** Options of {@link layerNorm}. */
 export interface LayerNormOptions extends AffineOptions {
+  /** The axis or axes that are normalized together, not the batch. Default: -1. */
   readonly axis?: number | readonly number[];
+  /** Keeps the divisor from 0. Default: 1e-3; of {@link rmsNorm} 1e-6. */
   readonly epsilon?: number;
 }
 
 /**
  * Root mean square normalization: layer normalization without a mean.
  *
- *   y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
+ *     y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
  *
  * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
  * @param options `axis` (default -1; one axis or several), `epsilon` (1e-6), `epsilonPlacement` ('outside' as above;
  *   'inside': sqrt(mean(x^2) + epsilon), as PyTorch and Keras; 'floor': max(sqrt(mean(x^2)), epsilon)), `gamma` and `beta` of
  *   the shape of the listed axes
  * @returns a tensor of the shape of x
- * @throws as `layerNorm`
- *
- * Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
+ * @throws as {@link layerNorm}
+ * @example
+ * ```js
+ * rmsNorm(tf.tensor([[1, 7], [3, 3]])); // [[0.2, 1.4], [1, 1]]
+ * ```
+ * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
  */
 export function rmsNorm(x: Tensor, options: RmsNormOptions = {}): Tensor {
   const { axis = -1, epsilon = 1e-6, epsilonPlacement = 'outside' } = options;
@@ -109,14 +118,16 @@ export function rmsNorm(x: Tensor, options: RmsNormOptions = {}): Tensor {
     return normalizeRows('rmsNorm', checkInput('rmsNorm', x), axis, options, form);
   });
 }
+/** Options of {@link rmsNorm}. */
 export interface RmsNormOptions extends LayerNormOptions {
+  /** Where epsilon stands in the divisor. Default: 'outside'. */
   readonly epsilonPlacement?: EpsilonPlacement;
 }
 
 /**
  * Group normalization: each example by itself, over its positions and groups of consecutive channels.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
  * @param options `groups` (default 32; -1: one per channel), `axis` of the channels (-1), `epsilon` (1e-3), `gamma` and
@@ -124,34 +135,46 @@ export interface RmsNormOptions extends LayerNormOptions {
  * @returns a tensor of the shape of x
  * @throws if groups does not divide the channels, the axis is out of range or 0, epsilon is not positive, or a parameter
  *   has another size
- *
- * Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
+ * @example
+ * ```js
+ * groupNorm(tf.tensor([[1, 3, 10, 30]]), {groups: 2, epsilon: 1e-5}); // [[-1, 1, -1, 1]]
+ * ```
+ * @see Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
  */
 export function groupNorm(x: Tensor, options: GroupNormOptions = {}): Tensor {
   return normalizeGroups('groupNorm', x, options.groups ?? 32, options);
 }
+/** Options of {@link groupNorm}. */
 export interface GroupNormOptions extends InstanceNormOptions {
+  /** The number of groups of consecutive channels; -1: one per channel. Default: 32. */
   readonly groups?: number;
 }
 
 /**
  * Instance normalization: each channel of each example by itself, over its positions.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32. Without positions (rank 2)
  *   the variance is 0 and y is beta
  * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `gamma` and `beta` [channels]
  * @returns a tensor of the shape of x
  * @throws if the axis is out of range or 0, epsilon is not positive, or a parameter has another size
- *
- * Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
+ * @example
+ * ```js
+ * const sequence = tf.tensor([[[1, 10], [3, 30]]]); // one example, two positions, two channels
+ * instanceNorm(sequence); // [[[-1, -1], [1, 1]]]
+ * ```
+ * @see Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
   return normalizeGroups('instanceNorm', x, -1, options);
 }
+/** Options of {@link instanceNorm}. */
 export interface InstanceNormOptions extends AffineOptions {
+  /** The axis of the channels. Default: -1. */
   readonly axis?: number;
+  /** Added to the variance. Default: 1e-3. */
   readonly epsilon?: number;
 }
 
@@ -177,7 +200,7 @@ export function normalizeGroups(
 /**
  * Batch normalization: each channel over the batch and all positions, or with given statistics.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * Without `mean` and `variance` this is training: they are the (biased) moments of x, the gradient flows through them, and
  * they are returned for moving averages. With both it is inference.
@@ -189,10 +212,16 @@ export function normalizeGroups(
  *   every gradient
  * @throws if only one of mean and variance is given, the axis is out of range or 0, epsilon is not positive, or a parameter
  *   has another size
- *
- * Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
+ * @example
+ * ```js
+ * const {y, mean, variance} = batchNorm(tf.tensor([[1, 10], [3, 30]]));
+ * y; // [[-1, -1], [1, 1]]
+ * variance; // [1, 100]
+ * batchNorm(tf.tensor([[2, 40]]), {mean, variance}).y; // [[0, 2]]
+ * ```
+ * @see Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
  */
-export function batchNorm(x: Tensor, options: BatchNormOptions = {}): { y: Tensor; mean: Tensor; variance: Tensor } {
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormResult {
   const who = 'batchNorm';
   const { axis = -1, epsilon = 1e-3, mean, variance } = options;
   return tidy(() => {
@@ -221,9 +250,21 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): { y: Tenso
     return { y, mean: row(moments as Tensor, 0), variance: row(moments as Tensor, 1) };
   });
 }
+/** Options of {@link batchNorm}. */
 export interface BatchNormOptions extends InstanceNormOptions {
+  /** The mean [channels] to normalize with, together with `variance`. Default: that of x. */
   readonly mean?: Tensor;
+  /** The variance [channels] to normalize with, together with `mean`. Default: that of x, biased. */
   readonly variance?: Tensor;
+}
+/** What {@link batchNorm} returns. */
+export interface BatchNormResult {
+  /** The normalized tensor, of the shape of x. */
+  y: Tensor;
+  /** The mean that was used, [channels]. */
+  mean: Tensor;
+  /** The (biased) variance that was used, [channels]. */
+  variance: Tensor;
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   registerKernel,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { fail } from './checks.ts';
 import type { KernelName, KernelSet } from './contract.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
@@ -28,6 +29,27 @@ export function register(set: KernelSet, backendName: string): void {
     registered.set(name, kernelName);
     if (getKernel(kernelName, backendName) === undefined) registerKernel({ kernelName, backendName, kernelFunc });
   }
+}
+
+/**
+ * Registers kernels for a backend of another name, such as 'rn-webgl' or one of your own made from TensorFlow.js's classes.
+ *
+ * @param backendName the name under which the backend is or will be registered with TensorFlow.js
+ * @param like the backend whose kernels run on it. Default: the one of the same name
+ * @throws if there are no kernels of that name
+ * @example
+ * ```js
+ * registerKernels('rn-webgl', 'webgl');
+ * tf.getKernelsForBackend('rn-webgl').length > 0; // true
+ * ```
+ */
+export function registerKernels(backendName: string, like: string = backendName): void {
+  const set = sets.get(like);
+  if (!set) {
+    const names = [...sets.keys()].join(', ');
+    fail('registerKernels', `there are kernels for ${names}; received '${like}'; name one of them as like`);
+  }
+  register(set, backendName);
 }
 
 /** Whether the current backend has fused kernels that run here. */

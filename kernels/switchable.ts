@@ -16,7 +16,7 @@ import type { Blend, Tensors } from './blend.ts';
 import { type PooledAxis, parted, pool, poolGrad } from './pool.ts';
 import { softmax } from './softmax.ts';
 
-/** Whose statistics are weighted. */
+/** Whose statistics: those of the positions of one example and channel, of one example, or of one channel of the batch. */
 export type Source = 'instance' | 'layer' | 'batch';
 type Parameter = 'gamma' | 'beta' | 'meanWeights' | 'varianceWeights';
 type Always = 'mean' | 'scale' | 'shift' | 'moments' | 'rstd' | 'offset' | 'weights';

@@ -5,7 +5,6 @@
 import {
   add,
   div,
-  fill,
   moments,
   mul,
   neg,
@@ -23,7 +22,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import { checkKernel, checkParameter, checkUnitAxes, fail } from './checks.ts';
 import { constant } from './constant.ts';
-import { normalize, powerIteration } from './ops.ts';
+import { normalizeLength } from './length.ts';
+import { powerIteration } from './ops.ts';
 import { unitView, withLast } from './view.ts';
 
 /** The norm below which a column of a kernel counts as zero; TensorFlow Addons has its square, 1e-12. */
@@ -36,7 +36,7 @@ const SMALLEST_VARIANCE = 1e-10;
 /**
  * Weight normalization: the weights of each output unit as a length g times a direction.
  *
- *   w = g v / ||v||
+ *     w = g v / ||v||
  *
  * with the norm over all axes but those of the output units. A unit whose ||v|| is at most 1e-6 gets g v / 1e-6, and no
  * gradient in v. Differentiable to any order in v and g; the fused kernels of normalization run.
@@ -46,8 +46,11 @@ const SMALLEST_VARIANCE = 1e-10;
  *   [2, 3] for a depthwise kernel)
  * @returns a tensor of the shape of v
  * @throws if v is no float32 kernel, the axis is out of range, or g has another size
- *
- * Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
+ * @example
+ * ```js
+ * weightNorm(tf.tensor([[3, 0], [4, 2]]), {g: tf.tensor([10, 1])}); // [[6, 0], [8, 1]]
+ * ```
+ * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
 export function weightNorm(v: Tensor, options: WeightNormOptions = {}): Tensor {
   const who = 'weightNorm';
@@ -56,22 +59,15 @@ export function weightNorm(v: Tensor, options: WeightNormOptions = {}): Tensor {
     return withLast(v, axes, (v) => {
       const view = unitView(v.shape, axes.length);
       const g = checkParameter(who, 'g', options.g, view.c);
-      // `normalize` divides by the root of the mean square, which is ||v|| / sqrt(s).
-      const root = Math.sqrt(view.s);
-      const gamma = g ? div(reshape(g, [view.c]), root) : fill([view.c], 1 / root);
-      const epsilon = SMALLEST_NORM / root;
-      return normalize(v, gamma, undefined, {
-        view,
-        epsilon,
-        epsilonPlacement: 'floor',
-        center: false,
-        rescale: true,
-      });
+      return normalizeLength(v, view, SMALLEST_NORM, g);
     });
   });
 }
+/** Options of {@link weightNorm}. */
 export interface WeightNormOptions {
+  /** The lengths, one per output unit. Default: ones. */
   readonly g?: Tensor | undefined;
+  /** The axis or axes of the output units. Default: -1. */
   readonly axis?: number | readonly number[];
 }
 
@@ -98,12 +94,12 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
 /**
  * Spectral normalization: the kernel, as a matrix W [rest, units], divided by its largest singular value.
  *
- *   W / sigma     sigma = v W u^T
+ *     w = W / sigma     sigma = v W u^T
  *
  * u and v come from `powerIterations` steps of power iteration, started from those given: the results of the call before,
  * or random numbers at first. They are constants to every gradient; sigma is differentiated, to any order in W:
  *
- *   dW = (dW' - sum(dW' W') v^T u) / sigma     with W' = W / sigma
+ *     dW = (dw - sum(dw w) v^T u) / sigma
  *
  * With v given, each step is that of PyTorch: u = n(v W), then v = n(u W^T), where n divides by the norm; with u alone that of
  * Keras: v = n(u W^T), then u = n(v W). A kernel of zeros is returned as it is, and keeps u and v.
@@ -114,9 +110,15 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
  * @returns `kernel`, of the shape of the kernel; `sigma` []; the new `u` [1, units] and `v` [1, rest]
  * @throws if the kernel is no float32 kernel, neither u nor v is given (both, for 0 iterations), one has another size, the
  *   axis is out of range, or powerIterations is no whole number
- *
- * Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
- * https://arxiv.org/abs/1802.05957
+ * @example
+ * ```js
+ * const W = tf.tensor([[3, 0], [0, 1]]);
+ * const {kernel, sigma} = spectralNorm(W, {u: tf.tensor([[1, 1]]), powerIterations: 10});
+ * sigma; // 3
+ * kernel; // [[1, 0], [0, 0.333]]
+ * ```
+ * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
+ *   https://arxiv.org/abs/1802.05957
  */
 export function spectralNorm(kernel: Tensor, options: SpectralNormOptions): SpectralNormResult {
   const who = 'spectralNorm';
@@ -151,15 +153,25 @@ export function spectralNorm(kernel: Tensor, options: SpectralNormOptions): Spec
     return { kernel: normalized, ...(vectors as Omit<SpectralNormResult, 'kernel'>) };
   });
 }
+/** Options of {@link spectralNorm}. */
 export interface SpectralNormOptions {
+  /** Where u [1, units] starts. Required without v. */
   readonly u?: Tensor | undefined;
+  /** Where v [1, rest] starts. Required without u. */
   readonly v?: Tensor | undefined;
+  /** Steps of power iteration; 0: sigma of the u and v given. Default: 1. */
   readonly powerIterations?: number;
+  /** The axis or axes of the output units. Default: -1. */
   readonly axis?: number | readonly number[];
 }
+/** What {@link spectralNorm} returns. */
 export interface SpectralNormResult {
+  /** The kernel divided by sigma. */
   readonly kernel: Tensor;
+  /** The largest singular value, as far as the iteration has come; []. */
   readonly sigma: Tensor;
+  /** The singular vector of the units, [1, units]. */
   readonly u: Tensor;
+  /** The singular vector of the rest, [1, rest]. */
   readonly v: Tensor;
 }

@@ -6,6 +6,7 @@ import { describe, type Identifier, type Initializer, resolve } from './identifi
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link BatchInstanceNormalization}. */
 export interface BatchInstanceNormalizationArgs extends AffineArgs {
   /** The share of the old value in the moving averages. Default: 0.9. */
   momentum?: number;
@@ -18,8 +19,8 @@ export interface BatchInstanceNormalizationArgs extends AffineArgs {
 /**
  * Batch-instance normalization: each channel learns how much of batch and how much of instance normalization it takes.
  *
- *   y = (rho xHatBatch + (1 - rho) xHatInstance) * gamma + beta     xHat = (x - mean) / sqrt(variance + epsilon)
- *   moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
+ *     y = (rho xHatBatch + (1 - rho) xHatInstance) * gamma + beta     xHat = (x - mean) / sqrt(variance + epsilon)
+ *     moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
  *
  * The batch's statistics are over the batch and all positions, and in inference moving averages stand for them; the
  * instance's are over the positions of one example, always. rho, one gate per channel, is brought back to [0, 1] at the start
@@ -33,37 +34,41 @@ export interface BatchInstanceNormalizationArgs extends AffineArgs {
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Without positions (rank 2) the
  * instance's share is 0. Weights: gamma, beta, rho, moving_mean, moving_variance [channels].
  *
+ * @example
  * ```js
- * const norm = batchInstanceNormalization({momentum: 0.99});
- * const y = norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true});
- * const {rho} = norm.gates(); // three numbers: where style does not matter they fall
+ * const norm = batchInstanceNormalization({momentum: 0.99, rhoInitializer: tf.initializers.constant({value: 0.5})});
+ * norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true}).shape; // [4, 8, 8, 3]
+ * const {rho} = norm.gates(); // [0.5, 0.5, 0.5]
  * ```
- *
- * Nam, Kim: Batch-Instance Normalization for Adaptively Style-Invariant Neural Networks. 2018,
- * https://arxiv.org/abs/1805.07925
+ * In training rho falls where the style of the single example is a nuisance, and stays near 1 where it matters.
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Nam, Kim: Batch-Instance Normalization for Adaptively Style-Invariant Neural Networks. 2018,
+ *   https://arxiv.org/abs/1805.07925
  */
 export class BatchInstanceNormalization extends Normalization {
+  /** In saved models. */
   static readonly className = 'BatchInstanceNormalization';
-  private readonly rhoInitializer: Initializer;
-  private rho!: LayerVariable;
-  private movingMean!: LayerVariable;
-  private movingVariance!: LayerVariable;
+  readonly #rhoInitializer: Initializer;
+  #rho!: LayerVariable;
+  #movingMean!: LayerVariable;
+  #movingVariance!: LayerVariable;
 
   constructor(args: BatchInstanceNormalizationArgs = {}) {
     super(args, { options: ['rhoInitializer'], epsilon: 1e-5, momentum: 0.9 });
-    this.rhoInitializer = resolve(this.getClassName(), 'rhoInitializer', args.rhoInitializer ?? 'ones');
+    this.#rhoInitializer = resolve(this.getClassName(), 'rhoInitializer', args.rhoInitializer ?? 'ones');
   }
 
   protected override buildState(sizes: number[]): void {
     const add = (name: string, initializer: Initializer, trainable: boolean) =>
       this.addWeight(name, sizes, 'float32', initializer, undefined, trainable);
-    this.rho = add('rho', this.rhoInitializer, true);
-    this.movingMean = add('moving_mean', initializers.zeros(), false);
-    this.movingVariance = add('moving_variance', initializers.ones(), false);
+    this.#rho = add('rho', this.#rhoInitializer, true);
+    this.#movingMean = add('moving_mean', initializers.zeros(), false);
+    this.#movingVariance = add('moving_variance', initializers.ones(), false);
   }
 
   protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [...super.ownParameters, this.rho];
+    return [...super.ownParameters, this.#rho];
   }
 
   protected override normalize(
@@ -72,13 +77,13 @@ export class BatchInstanceNormalization extends Normalization {
     beta: Tensor | undefined,
     { training }: Context,
   ): Tensor {
-    const rho = this.project(this.rho, asGate, training);
+    const rho = this.project(this.#rho, asGate, training);
     const follow = (batch: Tensor) => {
-      this.follow(this.movingMean, batch, 0);
-      this.follow(this.movingVariance, batch, 1);
+      this.follow(this.#movingMean, batch, 0);
+      this.follow(this.#movingVariance, batch, 1);
     };
     const axis = this.frontAxis(x.rank);
-    const [mean, variance] = [this.movingMean.read(), this.movingVariance.read()];
+    const [mean, variance] = [this.#movingMean.read(), this.#movingVariance.read()];
     if (x.rank === 2) {
       // Of one value the instance's xHat is 0: what is left is batch normalization.
       const scale = gamma ? mul(gamma, rho) : rho;
@@ -89,20 +94,28 @@ export class BatchInstanceNormalization extends Normalization {
     return blendPerChannel(x, axis, { gamma, beta, rho }, moving, batchInstance(this.epsilon), follow);
   }
 
-  /** rho, one number from 0 (instance) to 1 (batch) for each channel. */
-  gates(): { rho: number[] } {
+  /**
+   * What the layer has learned to mix.
+   *
+   * @returns rho, one number from 0 (instance) to 1 (batch) for each channel
+   * @throws if the layer is not built
+   */
+  gates(): {
+    /** From 0 (instance) to 1 (batch), one for each channel. */
+    rho: number[];
+  } {
     this.checkBuilt('gates');
-    return tidy(() => ({ rho: Array.from(asGate(this.rho.read()).dataSync()) }));
+    return tidy(() => ({ rho: Array.from(asGate(this.#rho.read()).dataSync()) }));
   }
 
   override getConfig(): serialization.ConfigDict {
-    return { rhoInitializer: describe(this.rhoInitializer), ...super.getConfig() };
+    return { rhoInitializer: describe(this.#rhoInitializer), ...super.getConfig() };
   }
 }
 
 const asGate = (rho: Tensor) => clipByValue(rho, 0, 1);
 
-/** Makes a `BatchInstanceNormalization`. */
+/** Makes a {@link BatchInstanceNormalization}. */
 export const batchInstanceNormalization = (args?: BatchInstanceNormalizationArgs) =>
   new BatchInstanceNormalization(args);
 registerLayer(BatchInstanceNormalization);

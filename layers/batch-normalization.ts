@@ -13,21 +13,22 @@ import {
   unstack,
 } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAtLeast, checkBoolean, checkMomentum, fail } from '../kernels/checks.ts';
+import { checkAtLeast, checkBoolean, checkKeys, checkMomentum, fail } from '../kernels/checks.ts';
 import { affinePerChannel, centred, normalizePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { usableMask } from './mask.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationArgs extends AffineArgs {
   /** The share of the old value in the moving averages. Default: 0.99. */
   momentum?: number;
   /** Added to the variance. Default: 1e-3. */
   epsilon?: number;
-  /** Default: zeros. */
+  /** Where the moving mean starts. Default: zeros. */
   movingMeanInitializer?: Identifier<Initializer>;
-  /** Default: ones. */
+  /** Where the moving variance starts. Default: ones. */
   movingVarianceInitializer?: Identifier<Initializer>;
   /** Renormalize in training as Keras does, which `BatchRenormalization` does as its paper. Default: false. */
   renorm?: boolean;
@@ -39,8 +40,11 @@ export interface BatchNormalizationArgs extends AffineArgs {
 
 /** Keras's bounds of renormalization. */
 export interface KerasClipping {
+  /** The largest r. Default: none. */
   rmax?: number;
+  /** The smallest r. Default: none. */
   rmin?: number;
+  /** The largest |d|. Default: none. */
   dmax?: number;
 }
 
@@ -54,13 +58,13 @@ interface Renorm {
 /**
  * Batch normalization: each channel is normalized over the batch and all positions; in inference, with moving averages.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
- *   moving = momentum * moving + (1 - momentum) * batch        for mean and (biased) variance
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     moving = momentum * moving + (1 - momentum) * batch        for mean and (biased) variance
  *
  * With `renorm` a training call gives
  *
- *   y = ((x - mean) / stddev * r + d) * gamma + beta                stddev = sqrt(variance + epsilon)
- *   r = stddev / renorm_stddev     d = (mean - renorm_mean) / renorm_stddev
+ *     y = ((x - mean) / stddev * r + d) * gamma + beta                stddev = sqrt(variance + epsilon)
+ *     r = stddev / renorm_stddev     d = (mean - renorm_mean) / renorm_stddev
  *
  * r and d, clipped and constants to the gradient, with the averages before their update; epsilon is Keras's in all places.
  *
@@ -75,31 +79,39 @@ interface Renorm {
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6.
  * Weights: gamma, beta, moving_mean, moving_variance and, with `renorm`, moving_stddev, renorm_mean, renorm_stddev [channels].
  *
+ * @example
  * ```js
- * const model = tf.sequential({layers: [
- *   tf.layers.conv2d({filters: 8, kernelSize: 3, useBias: false, inputShape: [28, 28, 1]}),
- *   batchNormalization({momentum: 0.9}),
- * ]});
+ * const norm = batchNormalization({momentum: 0.9});
+ * const x = tf.tensor([[1, 10], [3, 30]]);
+ * norm.apply(x, {training: true}); // [[-1, -1], [1, 1]]
+ * const [gamma, beta, movingMean, movingVariance] = norm.getWeights();
+ * movingMean; // [0.2, 2]
  * ```
- *
- * Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
+ * @throws if an option is unknown or invalid,
+ *   a mask has another shape, or comes with `renorm`; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
  */
 export class BatchNormalization extends Normalization {
+  /** In saved models, here and in Keras. */
   static readonly className = 'BatchNormalization';
-  private readonly movingMeanInitializer: Initializer;
-  private readonly movingVarianceInitializer: Initializer;
-  private movingMean!: LayerVariable;
-  private movingVariance!: LayerVariable;
+  readonly #movingMeanInitializer: Initializer;
+  readonly #movingVarianceInitializer: Initializer;
+  #movingMean!: LayerVariable;
+  #movingVariance!: LayerVariable;
+  /** See the option. */
   readonly renorm: boolean;
+  /** The bounds that were given. */
   readonly renormClipping: Readonly<KerasClipping>;
+  /** See the option. */
   readonly renormMomentum: number;
-  private renormState: Renorm | undefined = undefined;
+  #renormState: Renorm | undefined = undefined;
 
   constructor(args: BatchNormalizationArgs = {}) {
     super(args, { options: OWN_OPTIONS, epsilon: 1e-3, momentum: 0.99 });
     const who = this.getClassName();
-    this.movingMeanInitializer = resolve(who, 'movingMeanInitializer', args.movingMeanInitializer ?? 'zeros');
-    this.movingVarianceInitializer = resolve(
+    this.#movingMeanInitializer = resolve(who, 'movingMeanInitializer', args.movingMeanInitializer ?? 'zeros');
+    this.#movingVarianceInitializer = resolve(
       who,
       'movingVarianceInitializer',
       args.movingVarianceInitializer ?? 'ones',
@@ -112,18 +124,18 @@ export class BatchNormalization extends Normalization {
   protected override buildState(sizes: number[]): void {
     const add = (name: string, initializer: Initializer) =>
       this.addWeight(name, sizes, 'float32', initializer, undefined, false);
-    this.movingMean = add('moving_mean', this.movingMeanInitializer);
-    this.movingVariance = add('moving_variance', this.movingVarianceInitializer);
+    this.#movingMean = add('moving_mean', this.#movingMeanInitializer);
+    this.#movingVariance = add('moving_variance', this.#movingVarianceInitializer);
     if (!this.renorm) return;
     const [movingStddev, mean, stddev] = [
-      add('moving_stddev', this.movingVarianceInitializer),
-      add('renorm_mean', this.movingMeanInitializer),
-      add('renorm_stddev', this.movingVarianceInitializer),
+      add('moving_stddev', this.#movingVarianceInitializer),
+      add('renorm_mean', this.#movingMeanInitializer),
+      add('renorm_stddev', this.#movingVarianceInitializer),
     ];
     tidy(() => {
       for (const one of [movingStddev, stddev]) one.write(sqrt(one.read()));
     });
-    this.renormState = { movingStddev, mean, stddev };
+    this.#renormState = { movingStddev, mean, stddev };
   }
 
   protected override normalize(
@@ -134,23 +146,23 @@ export class BatchNormalization extends Normalization {
   ): Tensor {
     const axis = this.frontAxis(x.rank);
     if (!context.training) {
-      const statistics = { mean: this.movingMean.read(), variance: this.movingVariance.read() };
+      const statistics = { mean: this.#movingMean.read(), variance: this.#movingVariance.read() };
       return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, this.epsilon);
     }
     const mask = usableMask(this, x, axis, context.kwargs);
-    if (this.renormState) {
+    if (this.#renormState) {
       if (mask) fail(this.getClassName(), `renorm takes no mask; '${this.name}' received one; use renorm: false`);
-      const correct = (moments: Tensor) => this.correct(moments, this.renormState as Renorm);
+      const correct = (moments: Tensor) => this.#correct(moments, this.#renormState as Renorm);
       return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, correct);
     }
     return normalizePerChannel(x, axis, { gamma, beta, mask }, centred(this.epsilon), (moments) => {
-      this.follow(this.movingMean, moments, 0);
-      this.follow(this.movingVariance, moments, 1);
+      this.follow(this.#movingMean, moments, 0);
+      this.follow(this.#movingVariance, moments, 1);
     });
   }
 
   /** r and d [2, channels] from the moments of the batch, and all averages moved. */
-  private correct(moments: Tensor, renorm: Renorm): Tensor {
+  #correct(moments: Tensor, renorm: Renorm): Tensor {
     const { epsilon, renormMomentum } = this;
     const { rmin, rmax, dmax } = this.renormClipping;
     const [mean, variance] = unstack(moments) as [Tensor, Tensor];
@@ -161,9 +173,9 @@ export class BatchNormalization extends Normalization {
     const batch = stack([mean, stddev]);
     this.follow(renorm.mean, batch, 0, renormMomentum);
     this.follow(renorm.stddev, batch, 1, renormMomentum);
-    this.follow(this.movingMean, batch, 0);
+    this.follow(this.#movingMean, batch, 0);
     this.follow(renorm.movingStddev, batch, 1);
-    this.movingVariance.write(maximum(sub(square(renorm.movingStddev.read()), epsilon), 0));
+    this.#movingVariance.write(maximum(sub(square(renorm.movingStddev.read()), epsilon), 0));
     return stack([r, d]);
   }
 
@@ -172,8 +184,8 @@ export class BatchNormalization extends Normalization {
     const { renorm, renormClipping, renormMomentum } = this;
     return {
       ...(renorm ? { renorm, renormClipping: { ...renormClipping }, renormMomentum } : {}),
-      movingMeanInitializer: describe(this.movingMeanInitializer),
-      movingVarianceInitializer: describe(this.movingVarianceInitializer),
+      movingMeanInitializer: describe(this.#movingMeanInitializer),
+      movingVarianceInitializer: describe(this.#movingVarianceInitializer),
       ...super.getConfig(),
     };
   }
@@ -208,16 +220,15 @@ function clip(x: Tensor, low: number | undefined, high: number | undefined): Ten
 }
 
 function checkClipping(who: string, given: KerasClipping): Readonly<KerasClipping> {
-  const bounds = Object.entries(given).filter(([, bound]) => bound !== null);
-  for (const [name, bound] of bounds) {
-    if (!['rmax', 'rmin', 'dmax'].includes(name)) {
-      fail(who, `renormClipping must be an object of rmax, rmin, dmax; received '${name}'`);
-    }
-    checkAtLeast(who, `renormClipping.${name}`, bound, 0, 'rmax 3, rmin 1 / 3 and dmax 5 are usual');
-  }
+  checkKeys(who, 'renormClipping', given, ['rmax', 'rmin', 'dmax']);
+  const usual = 'rmax 3, rmin 1 / 3 and dmax 5 are usual';
+  const bounds = Object.entries(given).filter(([, bound]) => bound !== null && bound !== undefined);
+  for (const [name, bound] of bounds) checkAtLeast(who, `renormClipping.${name}`, bound, 0, usual);
+  const { rmin = 0, rmax = rmin } = given;
+  if (rmin > rmax) fail(who, `renormClipping.rmin (${rmin}) must not be above rmax (${rmax}); ${usual}`);
   return Object.fromEntries(bounds);
 }
 
-/** Makes a `BatchNormalization`. */
+/** Makes a {@link BatchNormalization}. */
 export const batchNormalization = (args?: BatchNormalizationArgs) => new BatchNormalization(args);
 registerLayer(BatchNormalization, ['BatchNormalizationV1', 'BatchNormalizationV2', 'SyncBatchNormalization']);

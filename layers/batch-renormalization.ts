@@ -17,7 +17,7 @@ import {
   unstack,
 } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAtLeast, fail } from '../kernels/checks.ts';
+import { checkAtLeast, checkKeys, fail, show } from '../kernels/checks.ts';
 import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
 import type { Initializer } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
@@ -36,20 +36,21 @@ export interface RenormClipping {
 
 /** Training calls between which a bound moves from that of batch normalization (r = 1, d = 0) to its own. */
 export interface RampSteps {
-  /** Default: [5000, 40000]. */
+  /** While rmax goes from 1 to its value. Default: [5000, 40000]. */
   rmax?: [from: number, to: number];
-  /** Default: [5000, 25000]. */
+  /** While dmax goes from 0 to its value. Default: [5000, 25000]. */
   dmax?: [from: number, to: number];
 }
 
+/** Options of {@link BatchRenormalization}. */
 export interface BatchRenormalizationArgs extends AffineArgs {
   /** The share of the old value in the moving averages. Default: 0.99. */
   momentum?: number;
   /** Added to the variance. Default: 1e-3. */
   epsilon?: number;
-  /** Default: {rmax: 3, rmin: 1 / 3, dmax: 5}. */
+  /** The bounds of r and d. Default: {rmax: 3, rmin: 1 / 3, dmax: 5}. */
   renormClipping?: RenormClipping;
-  /** null: the bounds hold from the first step. Default: {rmax: [5000, 40000], dmax: [5000, 25000]}. */
+  /** When the bounds are reached; null: they hold from the first step. Default: {rmax: [5000, 40000], dmax: [5000, 25000]}. */
   rampSteps?: RampSteps | null;
 }
 
@@ -57,9 +58,9 @@ export interface BatchRenormalizationArgs extends AffineArgs {
  * Batch renormalization: batch normalization whose training output is corrected towards that of inference, so that small
  * and uneven batches do less harm.
  *
- *   y = ((x - mean) / stddev * r + d) * gamma + beta                stddev = sqrt(variance + epsilon)
- *   r = stddev / moving_stddev within [rmin, rmax]                  d = (mean - moving_mean) / moving_stddev within +-dmax
- *   moving = momentum * moving + (1 - momentum) * batch             for mean and stddev, after r and d were taken
+ *     y = ((x - mean) / stddev * r + d) * gamma + beta                stddev = sqrt(variance + epsilon)
+ *     r = stddev / moving_stddev within [rmin, rmax]                  d = (mean - moving_mean) / moving_stddev within +-dmax
+ *     moving = momentum * moving + (1 - momentum) * batch             for mean and stddev, after r and d were taken
  *
  * r and d are constants to the gradient. In inference moving averages take the place of mean and stddev, and r = 1, d = 0.
  * Training starts as batch normalization: by `rampSteps`, rmax goes from 1 and dmax from 0 to their values. `trainable: false`
@@ -72,21 +73,30 @@ export interface BatchRenormalizationArgs extends AffineArgs {
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta,
  * moving_mean, moving_stddev [channels]; and if there is a ramp, step [], the number of training calls.
  *
+ * @example
  * ```js
- * const norm = batchRenormalization({rampSteps: {rmax: [100, 800], dmax: [100, 500]}});
- * const y = norm.apply(tf.randomNormal([4, 8]), {training: true});
- * ```
+ * const norm = batchRenormalization({rampSteps: null});
+ * const x = tf.tensor([[1], [3]]); // mean 2, stddev 1: r = 1, d = 2
+ * norm.apply(x, {training: true}); // [[1], [3]]
  *
- * Ioffe: Batch Renormalization: Towards Reducing Minibatch Dependence in Batch-Normalized Models. 2017,
- * https://arxiv.org/abs/1702.03275
+ * const slowly = batchRenormalization({rampSteps: {rmax: [100, 800], dmax: [100, 500]}});
+ * slowly.apply(x, {training: true}); // [[-1], [1]]
+ * ```
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Ioffe: Batch Renormalization: Towards Reducing Minibatch Dependence in Batch-Normalized Models. 2017,
+ *   https://arxiv.org/abs/1702.03275
  */
 export class BatchRenormalization extends Normalization {
+  /** In saved models. */
   static readonly className = 'BatchRenormalization';
-  readonly renormClipping: Clipping;
+  /** The bounds of r and d; rmin is absent where it is 1 / rmax. */
+  readonly renormClipping: Readonly<RenormClipping & Required<Pick<RenormClipping, 'rmax' | 'dmax'>>>;
+  /** When the bounds are reached. */
   readonly rampSteps: Readonly<Required<RampSteps>> | null;
-  private movingMean!: LayerVariable;
-  private movingStddev!: LayerVariable;
-  private step: LayerVariable | undefined = undefined;
+  #movingMean!: LayerVariable;
+  #movingStddev!: LayerVariable;
+  #step: LayerVariable | undefined = undefined;
 
   constructor(args: BatchRenormalizationArgs = {}) {
     super(args, { options: ['renormClipping', 'rampSteps'], epsilon: 1e-3, momentum: 0.99 });
@@ -98,9 +108,9 @@ export class BatchRenormalization extends Normalization {
   protected override buildState(sizes: number[]): void {
     const add = (name: string, shape: number[], initializer: Initializer) =>
       this.addWeight(name, shape, 'float32', initializer, undefined, false);
-    this.movingMean = add('moving_mean', sizes, initializers.zeros());
-    this.movingStddev = add('moving_stddev', sizes, initializers.ones());
-    if (this.rampSteps) this.step = add('step', [], initializers.zeros());
+    this.#movingMean = add('moving_mean', sizes, initializers.zeros());
+    this.#movingStddev = add('moving_stddev', sizes, initializers.ones());
+    if (this.rampSteps) this.#step = add('step', [], initializers.zeros());
   }
 
   protected override normalize(
@@ -110,7 +120,7 @@ export class BatchRenormalization extends Normalization {
     { training }: Context,
   ): Tensor {
     const axis = this.frontAxis(x.rank);
-    const [movingMean, movingStddev] = [this.movingMean.read(), this.movingStddev.read()];
+    const [movingMean, movingStddev] = [this.#movingMean.read(), this.#movingStddev.read()];
     if (!training) {
       const statistics = { mean: movingMean, variance: square(movingStddev) };
       return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, 0);
@@ -118,22 +128,22 @@ export class BatchRenormalization extends Normalization {
     return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, (moments) => {
       const [mean, variance] = unstack(moments) as [Tensor, Tensor];
       const stddev = sqrt(add(variance, this.epsilon));
-      const { rmin, rmax, dmin, dmax } = this.bounds();
+      const { rmin, rmax, dmin, dmax } = this.#bounds();
       const r = minimum(maximum(div(stddev, movingStddev), rmin), rmax);
       const d = minimum(maximum(div(sub(mean, movingMean), movingStddev), dmin), dmax);
       const batch = stack([mean, stddev]);
-      this.follow(this.movingMean, batch, 0);
-      this.follow(this.movingStddev, batch, 1);
-      this.step?.write(add(this.step.read(), 1));
+      this.follow(this.#movingMean, batch, 0);
+      this.follow(this.#movingStddev, batch, 1);
+      this.#step?.write(add(this.#step.read(), 1));
       return stack([r, d]);
     });
   }
 
   /** The bounds of r and d as they are now, on the way from those of batch normalization, 1 and 0, to their own. */
-  private bounds(): Record<'rmin' | 'rmax' | 'dmin' | 'dmax', Tensor | number> {
+  #bounds(): Record<'rmin' | 'rmax' | 'dmin' | 'dmax', Tensor | number> {
     const { rmax, rmin, dmax } = this.renormClipping;
-    if (!this.step || !this.rampSteps) return { rmin: rmin ?? 1 / rmax, rmax, dmin: -dmax, dmax };
-    const [ramps, step] = [[this.rampSteps.rmax, this.rampSteps.dmax], this.step.read()];
+    if (!this.#step || !this.rampSteps) return { rmin: rmin ?? 1 / rmax, rmax, dmin: -dmax, dmax };
+    const [ramps, step] = [[this.rampSteps.rmax, this.rampSteps.dmax], this.#step.read()];
     const starts = ramps.map(([from]) => from);
     const lengths = ramps.map(([from, to]) => to - from);
     const shares = clipByValue(div(sub(step, starts), lengths), 0, 1);
@@ -161,7 +171,7 @@ export class BatchRenormalization extends Normalization {
   }
 }
 
-type Clipping = Readonly<{ rmax: number; dmax: number; rmin?: number }>;
+type Clipping = BatchRenormalization['renormClipping'];
 
 function checkClipping(who: string, given: RenormClipping): Clipping {
   checkKeys(who, 'renormClipping', given, ['rmax', 'rmin', 'dmax']);
@@ -174,28 +184,25 @@ function checkClipping(who: string, given: RenormClipping): Clipping {
   return { rmax, dmax, rmin };
 }
 
+/** A float32 counts no further. */
+const MOST_STEPS = 2 ** 24;
+
 function checkRamp(who: string, given: RampSteps): Readonly<Required<RampSteps>> {
   checkKeys(who, 'rampSteps', given, ['rmax', 'dmax']);
   const pair = (name: 'rmax' | 'dmax', usual: [number, number]): [number, number] => {
     const steps: readonly number[] = given[name] ?? usual;
     const [from = -1, to = -1, ...more] = Array.isArray(steps) ? steps : [];
     const counts = Number.isInteger(from) && Number.isInteger(to) && more.length === 0;
-    if (counts && from >= 0 && to > from) return [from, to];
+    if (counts && from >= 0 && to > from && to <= MOST_STEPS) return [from, to];
     return fail(
       who,
-      `rampSteps.${name} must be two ascending counts of training calls, [from, to]; received ` +
-        `${JSON.stringify(steps)}; [${usual}] is usual, and rampSteps: null is no ramp`,
+      `rampSteps.${name} must be two ascending counts of training calls up to 2^24, [from, to]; received ` +
+        `${show(steps)}; [${usual}] is usual, and rampSteps: null is no ramp`,
     );
   };
   return { rmax: pair('rmax', [5000, 40000]), dmax: pair('dmax', [5000, 25000]) };
 }
 
-function checkKeys(who: string, option: string, given: object, known: readonly string[]): void {
-  const isRecord = typeof given === 'object' && given !== null && !Array.isArray(given);
-  const unknown = isRecord ? Object.keys(given).find((key) => !known.includes(key)) : JSON.stringify(given);
-  if (unknown !== undefined) fail(who, `${option} must be an object of ${known.join(', ')}; received ${unknown}`);
-}
-
-/** Makes a `BatchRenormalization`. */
+/** Makes a {@link BatchRenormalization}. */
 export const batchRenormalization = (args?: BatchRenormalizationArgs) => new BatchRenormalization(args);
 registerLayer(BatchRenormalization);

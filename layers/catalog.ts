@@ -1,20 +1,41 @@
 /**
  * What each normalization is for, in one place: the README's table, the docstrings of the classes and the gallery say the
  * same because they take it from here. Not part of the entry; import `tfjs-normalizations/layers/catalog`.
+ *
+ * @module tfjs-normalizations/layers/catalog
  */
+
+/** What one normalization is for. */
 export interface CatalogEntry {
+  /** The layer's class. */
   readonly className: string;
   /** What shares one statistic. */
   readonly axis: string;
+  /** In training, in one line. */
   readonly formula: string;
+  /** Phrases that a comma or semicolon can join. */
   readonly advantages: readonly string[];
+  /** As `advantages`. */
   readonly disadvantages: readonly string[];
   /** Where it serves best. */
   readonly use: string;
-  readonly paper: { readonly authors: string; readonly title: string; readonly year: number; readonly url: string };
+  /** Where it was proposed. */
+  readonly paper: Paper;
 }
 
-const arxiv = (authors: string, title: string, year: number, id: string) => ({
+/** A citation. */
+export interface Paper {
+  /** Last names. */
+  readonly authors: string;
+  /** Shortened where it is long. */
+  readonly title: string;
+  /** Of the first version. */
+  readonly year: number;
+  /** On arXiv. */
+  readonly url: string;
+}
+
+const arxiv = (authors: string, title: string, year: number, id: string): Paper => ({
   authors,
   title,
   year,
@@ -23,6 +44,17 @@ const arxiv = (authors: string, title: string, year: number, id: string) => ({
 
 const weightNormalizationPaper = arxiv('Salimans, Kingma', 'Weight Normalization', 2016, '1602.07868');
 
+/**
+ * The twelve normalizations.
+ *
+ * @example
+ * ```js
+ * import { catalog } from 'tfjs-normalizations/layers/catalog';
+ *
+ * catalog.length; // 12
+ * catalog[0].formula; // 'γ (x − μ) / √(σ² + ε) + β'
+ * ```
+ */
 export const catalog: readonly CatalogEntry[] = [
   {
     className: 'BatchNormalization',

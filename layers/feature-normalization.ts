@@ -8,24 +8,37 @@ import {
   sqrt,
   sub,
   type Tensor,
-  tensor,
+  tensor1d,
   tidy,
 } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { checkAxes, checkAxisList, checkBoolean, checkInput, checkRank, checkSize, fail } from '../kernels/checks.ts';
-import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import {
+  checkAxes,
+  checkAxisList,
+  checkBoolean,
+  checkInput,
+  checkRank,
+  checkSize,
+  fail,
+  show,
+} from '../kernels/checks.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link FeatureNormalization}. */
 export interface FeatureNormalizationArgs extends LayerArgs {
   /** The axis or axes that have a mean and a variance for each index; null: one of each for all. Default: -1. */
   axis?: number | number[] | null;
-  /** Numbers, nested as the axes or one for all, in place of weights; together with `variance`. */
+  /** The means, in place of weights; together with `variance`. Default: weights. */
   mean?: Statistic;
+  /** The variances, in place of weights; together with `mean`. Default: weights. */
   variance?: Statistic;
   /** The way back: y = x sqrt(variance) + mean. Default: false. */
   invert?: boolean;
 }
-type Statistic = number | Statistic[];
+
+/** Numbers, nested as the axes, or one for all. */
+export type Statistic = number | Statistic[];
 
 /** The smallest divisor: Keras's. */
 const SMALLEST_DEVIATION = 1e-7;
@@ -33,7 +46,7 @@ const SMALLEST_DEVIATION = 1e-7;
 /**
  * Keras's preprocessing layer `Normalization`: features are brought to mean 0 and variance 1 by statistics of the data.
  *
- *   y = (x - mean) / max(sqrt(variance), 1e-7)
+ *     y = (x - mean) / max(sqrt(variance), 1e-7)
  *
  * The statistics are constants, from a saved model, by `setWeights` or as options; nothing here takes them from data. Class
  * name, config keys and weight names are Keras's.
@@ -41,30 +54,46 @@ const SMALLEST_DEVIATION = 1e-7;
  * Input and output: any shape of rank 2 to 6. Weights, without `mean` and `variance`: mean, variance [size of the axis], and
  * count [], the number of values they were taken of.
  *
+ * @example
  * ```js
- * const norm = featureNormalization({mean: [1, 2], variance: [4, 9]});
- * const y = norm.apply(tf.tensor([[3, 5]])); // [[1, 1]]
+ * featureNormalization({mean: [1, 2], variance: [4, 9]}).apply(tf.tensor([[3, 5]])); // [[1, 1]]
+ *
+ * const data = tf.tensor([[1, 10], [3, 30]]);
+ * const {mean, variance} = tf.moments(data, 0);
+ * const norm = featureNormalization({inputShape: [2]});
+ * norm.build([null, 2]);
+ * norm.setWeights([mean, variance, tf.scalar(2, 'int32')]);
+ * norm.apply(data); // [[-1, -1], [1, 1]]
  * ```
+ * @throws if an option is unknown or invalid, or only one of `mean` and `variance` is given; when called, if the input has not 2
+ *   to 6 axes, is empty or not numeric, or an axis is out of range, the batch, or of unknown size
+ * @see Keras: Normalization. https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
  */
 export class FeatureNormalization extends layers.Layer {
+  /** In saved models, here and in Keras. */
   static readonly className = 'Normalization';
+  /** The axis or axes that have statistics for each index; null: none. */
   readonly axis: number | number[] | null;
+  /** Whether the layer goes the way back. */
   readonly invert: boolean;
-  private readonly given: { readonly mean: Statistic; readonly variance: Statistic } | undefined;
-  private weightMean: LayerVariable | undefined = undefined;
-  private weightVariance: LayerVariable | undefined = undefined;
+  readonly #given: { readonly mean: Statistic; readonly variance: Statistic } | undefined = undefined;
+  #weightMean: LayerVariable | undefined = undefined;
+  #weightVariance: LayerVariable | undefined = undefined;
 
   constructor(args: FeatureNormalizationArgs = {}) {
-    super(args);
+    super(checkArgs(new.target, args));
     const who = this.getClassName();
     checkOptions(who, args, ['axis', 'mean', 'variance', 'invert']);
-    const { axis = -1, mean, variance } = args;
+    const { axis = -1 } = args;
+    const [mean, variance] = [args.mean ?? undefined, args.variance ?? undefined];
     this.axis = axis === null ? null : checkAxisList(who, axis);
     this.invert = checkBoolean(who, 'invert', args.invert ?? false);
     if ((mean === undefined) !== (variance === undefined)) {
       fail(who, `mean and variance go together; received only ${mean === undefined ? 'variance' : 'mean'}; give both`);
     }
-    this.given = mean === undefined || variance === undefined ? undefined : { mean, variance };
+    if (mean !== undefined && variance !== undefined) {
+      this.#given = { mean: checkStatistic(who, 'mean', mean), variance: checkStatistic(who, 'variance', variance, 0) };
+    }
     this.supportsMasking = true;
   }
 
@@ -72,18 +101,24 @@ export class FeatureNormalization extends layers.Layer {
     const who = this.getClassName();
     const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
     checkRank(who, shape.length);
-    const sizes = this.axes(shape.length).map((axis) => checkSize(who, shape, axis));
-    if (!this.given) {
+    const sizes = this.#axes(shape.length).map((axis) => checkSize(who, shape, axis));
+    const size = sizes.reduce((a, b) => a * b, 1);
+    for (const [name, given] of Object.entries(this.#given ?? {})) {
+      const count = valuesOf(given).length;
+      if (count === size || count === 1) continue;
+      fail(who, `${name} must hold one number, or one for each of ${size}; received ${count}; see the option axis`);
+    }
+    if (!this.#given) {
       const addState = (name: string, shape: number[], dtype: 'float32' | 'int32', value: number) =>
         this.addWeight(name, shape, dtype, initializers.constant({ value }), undefined, false);
-      this.weightMean = addState('mean', sizes, 'float32', 0);
-      this.weightVariance = addState('variance', sizes, 'float32', 1);
+      this.#weightMean = addState('mean', sizes, 'float32', 0);
+      this.#weightVariance = addState('variance', sizes, 'float32', 1);
       addState('count', [], 'int32', 0);
     }
     this.built = true;
   }
 
-  private axes(rank: number): number[] {
+  #axes(rank: number): number[] {
     return this.axis === null ? [] : checkAxes(this.getClassName(), this.axis, rank);
   }
 
@@ -95,20 +130,21 @@ export class FeatureNormalization extends layers.Layer {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const x = checkInput(this.getClassName(), Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
-      const axes = this.axes(x.rank);
+      const axes = this.#axes(x.rank);
       const broadcast = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
       const along = (weight: LayerVariable | undefined, given: Statistic | undefined) => {
-        const value = weight ? weight.read() : tensor(given as number[]);
+        const value = weight ? weight.read() : tensor1d(valuesOf(given as Statistic));
         return value.size === 1 ? reshape(value, []) : reshape(value, broadcast);
       };
-      const mean = along(this.weightMean, this.given?.mean);
-      const deviation = maximum(sqrt(along(this.weightVariance, this.given?.variance)), SMALLEST_DEVIATION);
+      const mean = along(this.#weightMean, this.#given?.mean);
+      const deviation = maximum(sqrt(along(this.#weightVariance, this.#given?.variance)), SMALLEST_DEVIATION);
       return this.invert ? add(mul(x, deviation), mean) : div(sub(x, mean), deviation);
     });
   }
 
   override getConfig(): serialization.ConfigDict {
-    const { axis, invert, given } = this;
+    const { axis, invert } = this;
+    const given = this.#given;
     const statistics = { mean: given?.mean ?? null, variance: given?.variance ?? null };
     const config = { axis: Array.isArray(axis) ? [...axis] : axis, ...statistics, invert };
     return { ...(config as serialization.ConfigDict), ...super.getConfig() };
@@ -124,6 +160,17 @@ export class FeatureNormalization extends layers.Layer {
   }
 }
 
-/** Makes a `FeatureNormalization`. */
+const valuesOf = (statistic: Statistic): number[] =>
+  Array.isArray(statistic) ? statistic.flatMap(valuesOf) : [statistic];
+
+function checkStatistic(who: string, name: string, given: Statistic, least = Number.NEGATIVE_INFINITY): Statistic {
+  const values = valuesOf(given);
+  const wrong = values.find((value) => !(Number.isFinite(value) && value >= least));
+  if (values.length > 0 && wrong === undefined) return given;
+  const rule = `${name} must hold finite numbers${least === 0 ? ' of at least 0' : ''}`;
+  return fail(who, `${rule}; received ${show(wrong ?? given)}; give one for each index of axis`);
+}
+
+/** Makes a {@link FeatureNormalization}. */
 export const featureNormalization = (args?: FeatureNormalizationArgs) => new FeatureNormalization(args);
 registerLayer(FeatureNormalization);

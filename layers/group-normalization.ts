@@ -1,9 +1,10 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { checkGroups, fail } from '../kernels/checks.ts';
+import { checkGroups, fail, show } from '../kernels/checks.ts';
 import { groupNorm } from '../kernels/functions.ts';
 import { type AffineArgs, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link GroupNormalization}. */
 export interface GroupNormalizationArgs extends AffineArgs {
   /** The number of groups of consecutive channels; -1: one per channel. Default: 32. */
   groups?: number;
@@ -14,7 +15,7 @@ export interface GroupNormalizationArgs extends AffineArgs {
 /**
  * Group normalization: each example is normalized by itself, over its positions and groups of consecutive channels.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * The same in training and inference, and at every batch size. Channel i belongs to group floor(i / (channels / groups)).
  * Class name, config keys and weight names are Keras's.
@@ -25,17 +26,26 @@ export interface GroupNormalizationArgs extends AffineArgs {
  *
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: gamma, beta [channels].
  *
+ * @example
  * ```js
+ * const norm = groupNormalization({groups: 2, epsilon: 1e-5});
+ * norm.apply(tf.tensor([[1, 3, 10, 30]])); // [[-1, 1, -1, 1]]
+ *
  * const model = tf.sequential({layers: [
  *   tf.layers.conv2d({filters: 32, kernelSize: 3, inputShape: [28, 28, 1]}),
  *   groupNormalization({groups: 8}),
  * ]});
+ * model.outputShape; // [null, 26, 26, 32]
  * ```
- *
- * Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
+ * @throws if an option is unknown or invalid, or `groups` does not divide the
+ *   channels; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
  */
 export class GroupNormalization extends Normalization {
+  /** In saved models, here and in Keras. */
   static readonly className = 'GroupNormalization';
+  /** The number of groups; -1: one per channel. */
   readonly groups: number;
 
   constructor(args: GroupNormalizationArgs = {}) {
@@ -44,7 +54,7 @@ export class GroupNormalization extends Normalization {
     if (this.groups !== -1 && !(Number.isInteger(this.groups) && this.groups > 0)) {
       fail(
         this.getClassName(),
-        `groups must be a positive integer or -1 (one per channel); received ${JSON.stringify(args.groups)}; 32 is usual`,
+        `groups must be a positive integer or -1 (one per channel); received ${show(args.groups)}; 32 is usual`,
       );
     }
   }
@@ -63,6 +73,6 @@ export class GroupNormalization extends Normalization {
   }
 }
 
-/** Makes a `GroupNormalization`. */
+/** Makes a {@link GroupNormalization}. */
 export const groupNormalization = (args?: GroupNormalizationArgs) => new GroupNormalization(args);
 registerLayer(GroupNormalization, ['Addons>GroupNormalization']);

@@ -3,9 +3,10 @@ import { checkOneOf } from '../kernels/checks.ts';
 import type { EpsilonPlacement } from '../kernels/contract.ts';
 import { EPSILON_PLACEMENTS, normalizeGroups } from '../kernels/functions.ts';
 import { type AffineArgs, Normalization } from './normalization.ts';
-import { savedOptions } from './options.ts';
+import { checkArgs, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link InstanceNormalization}. */
 export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {
   /** The axis of the channels; null: each example is normalized as a whole, with one gamma and one beta. Default: -1. */
   axis?: number | null;
@@ -18,7 +19,7 @@ export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {
 /**
  * Instance normalization: each channel of each example is normalized by itself, over its positions.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * The same in training and inference, and at every batch size; the contrast of the input does not reach the output. Without
  * positions (rank 2) the variance is 0 and y is beta.
@@ -34,36 +35,42 @@ export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * null` among them, and divides by sqrt(variance) + epsilon: a saved config with all of Keras's keys and without ours,
  * `epsilonPlacement`, is keras_contrib's.
  *
+ * @example
  * ```js
  * const norm = instanceNormalization({epsilon: 1e-5});
- * const y = norm.apply(tf.randomNormal([1, 8, 8, 3]));
+ * const image = tf.reshape(tf.tensor([1, 2, 3, 4]), [1, 2, 2, 1]);
+ * tf.squeeze(norm.apply(image)); // [[-1.342, -0.447], [0.447, 1.342]]
+ * tf.squeeze(norm.apply(tf.mul(image, 100))); // [[-1.342, -0.447], [0.447, 1.342]]
  * ```
- *
- * Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
  */
 export class InstanceNormalization extends Normalization {
+  /** In saved models, here and in keras_contrib. */
   static readonly className = 'InstanceNormalization';
-
+  /** Where epsilon stands in the divisor. */
   readonly epsilonPlacement: EpsilonPlacement;
-  private readonly whole: boolean;
+  readonly #whole: boolean;
 
   constructor(args: InstanceNormalizationArgs = {}) {
-    const { axis, ...others } = args;
+    const { axis, ...others } = checkArgs(new.target, args);
     super(axis === null || axis === undefined ? others : { ...others, axis }, {
       options: ['epsilonPlacement'],
       epsilon: 1e-3,
     });
-    this.whole = axis === null;
+    this.#whole = axis === null;
     const placement = args.epsilonPlacement ?? 'inside';
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
   }
 
   protected override parameterShape(sizes: readonly number[]): number[] {
-    return this.whole ? [1] : super.parameterShape(sizes);
+    return this.#whole ? [1] : super.parameterShape(sizes);
   }
 
   protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
-    const { axis, epsilon, epsilonPlacement, whole } = this;
+    const { axis, epsilon, epsilonPlacement } = this;
+    const whole = this.#whole;
     const perChannel = (one: Tensor | undefined) =>
       one && whole ? mul(one, ones([x.shape[x.rank - 1] as number])) : one;
     return normalizeGroups(this.getClassName(), x, whole ? 1 : -1, {
@@ -77,7 +84,8 @@ export class InstanceNormalization extends Normalization {
 
   /** With epsilon 'outside' the config is keras_contrib's. */
   override getConfig(): serialization.ConfigDict {
-    const { epsilonPlacement, whole } = this;
+    const { epsilonPlacement } = this;
+    const whole = this.#whole;
     const config = { ...super.getConfig(), ...(whole ? { axis: null } : {}) };
     return epsilonPlacement === 'outside' ? config : { epsilonPlacement, ...config };
   }
@@ -94,6 +102,6 @@ export class InstanceNormalization extends Normalization {
   }
 }
 
-/** Makes an `InstanceNormalization`. */
+/** Makes an {@link InstanceNormalization}. */
 export const instanceNormalization = (args?: InstanceNormalizationArgs) => new InstanceNormalization(args);
 registerLayer(InstanceNormalization, ['Addons>InstanceNormalization']);

@@ -4,6 +4,7 @@ import { layerNorm } from '../kernels/functions.ts';
 import { type AffineArgs, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link LayerNormalization}. */
 export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
   /** The axis or axes that are normalized together. Default: -1. */
   axis?: number | number[];
@@ -14,7 +15,7 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
 /**
  * Layer normalization: each example is normalized by itself, over the axes `axis`.
  *
- *   y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * The same in training and inference, and at every batch size. gamma and beta have the shape of the listed axes, in the
  * order of the input. Class name, config keys and weight names are Keras's.
@@ -25,16 +26,21 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  *
  * Input and output: any shape of rank 2 to 6. Weights: gamma, beta.
  *
+ * @example
  * ```js
- * const model = tf.sequential({layers: [
- *   tf.layers.dense({units: 64, inputShape: [16]}),
- *   layerNormalization(),
- * ]});
- * ```
+ * const norm = layerNormalization({epsilon: 1e-5});
+ * norm.apply(tf.tensor([[1, 2, 3, 4], [10, 20, 30, 40]])); // [[-1.342, -0.447, 0.447, 1.342], [-1.342, -0.447, 0.447, 1.342]]
  *
- * Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
+ * const images = layerNormalization({axis: [1, 2, 3]});
+ * images.apply(tf.randomNormal([2, 8, 8, 3])).shape; // [2, 8, 8, 3]
+ * images.getWeights()[0].shape; // [8, 8, 3]
+ * ```
+ * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
 export class LayerNormalization extends Normalization<number | number[]> {
+  /** In saved models, here and in Keras. */
   static readonly className = 'LayerNormalization';
 
   constructor(args: LayerNormalizationArgs = {}) {
@@ -53,6 +59,6 @@ export class LayerNormalization extends Normalization<number | number[]> {
   }
 }
 
-/** Makes a `LayerNormalization`. */
+/** Makes a {@link LayerNormalization}. */
 export const layerNormalization = (args?: LayerNormalizationArgs) => new LayerNormalization(args);
 registerLayer(LayerNormalization);

@@ -15,8 +15,9 @@ import './unit-normalization.ts';
 import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
+import { checkCalls } from './graph-check.ts';
 import { graphTraining, isTraining } from './graph-training.ts';
-import { fromKeras } from './keras-format.ts';
+import { fromKeras, type Rewritten } from './keras-format.ts';
 import { explained } from './load-errors.ts';
 import { carriesMask } from './mask.ts';
 
@@ -36,9 +37,10 @@ const WHO = 'loadModel';
  * @param options those of `tf.loadLayersModel`
  * @returns a model, not compiled
  * @throws if a layer is of an unknown class, or anything in the file would be lost; the message names the layer
- *
+ * @example
  * ```js
  * const model = await loadModel('https://example.com/model/model.json');
+ * model.layers.some((layer) => layer instanceof BatchNormalization); // true
  * ```
  */
 export async function loadModel(
@@ -49,7 +51,7 @@ export async function loadModel(
   if (typeof handler?.load !== 'function') {
     fail(WHO, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
   }
-  const { artifacts, masked } = fromKeras(await handler.load());
+  const { artifacts, masked } = understood(await handler.load());
   const model = await loadLayersModel({ load: async () => artifacts }, options).catch(async (error: Error) => {
     throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
   });
@@ -63,6 +65,25 @@ export async function loadModel(
     throw error;
   }
   return model;
+}
+
+/** What `loadLayersModel` shall read: it fails or goes on forever where a file is broken, and says nothing of where. */
+function understood(given: io.ModelArtifacts): Rewritten {
+  try {
+    const rewritten = fromKeras(given);
+    checkCalls(rewritten.artifacts.modelTopology);
+    return rewritten;
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith(`${WHO}: `)) throw error;
+    const remedy = 'save or convert the model again';
+    throw new Error(
+      `${WHO}: the file does not hold a model as Keras or TensorFlow.js save it (${message}); ${remedy}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {

@@ -5,6 +5,7 @@ import { affinePerChannel, type Form, normalizePerChannel } from '../kernels/fun
 import { type BetaArgs, type Context, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link MeanOnlyBatchNormalization}. */
 export interface MeanOnlyBatchNormalizationArgs extends BetaArgs {
   /** The share of the old value in the moving average. Default: 0.9. */
   momentum?: number;
@@ -16,8 +17,8 @@ const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, 
 /**
  * Mean-only batch normalization: the batch's mean of each channel is subtracted; in inference, its moving average.
  *
- *   y = x - mean + beta
- *   moving = momentum * moving + (1 - momentum) * mean
+ *     y = x - mean + beta
+ *     moving = momentum * moving + (1 - momentum) * mean
  *
  * The companion of weight normalization, which gives the scale. `trainable: false` means inference mode and a frozen average,
  * also in a training call.
@@ -28,23 +29,28 @@ const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, 
  * Input and output: [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6. Weights: beta, moving_mean
  * [channels].
  *
+ * @example
  * ```js
  * const norm = meanOnlyBatchNormalization();
- * const y = norm.apply(tf.randomNormal([32, 8]), {training: true});
+ * const x = tf.tensor([[1, 10], [3, 30]]);
+ * norm.apply(x, {training: true}); // [[-1, -10], [1, 10]]
+ * norm.apply(x); // [[0.8, 8], [2.8, 28]]
  * ```
- *
- * Salimans, Kingma: Weight Normalization (section 4). 2016, https://arxiv.org/abs/1602.07868
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Salimans, Kingma: Weight Normalization (section 4). 2016, https://arxiv.org/abs/1602.07868
  */
 export class MeanOnlyBatchNormalization extends Normalization {
+  /** In saved models. */
   static readonly className = 'MeanOnlyBatchNormalization';
-  private movingMean!: LayerVariable;
+  #movingMean!: LayerVariable;
 
   constructor(args: MeanOnlyBatchNormalizationArgs = {}) {
     super(args, { momentum: 0.9, gamma: false });
   }
 
   protected override buildState(sizes: number[]): void {
-    this.movingMean = this.addWeight('moving_mean', sizes, 'float32', initializers.zeros(), undefined, false);
+    this.#movingMean = this.addWeight('moving_mean', sizes, 'float32', initializers.zeros(), undefined, false);
   }
 
   protected override normalize(
@@ -54,12 +60,12 @@ export class MeanOnlyBatchNormalization extends Normalization {
     context: Context,
   ): Tensor {
     const axis = this.frontAxis(x.rank);
-    if (!context.training) return affinePerChannel(x, axis, { mean: this.movingMean.read(), shift: beta }, 1);
-    return normalizePerChannel(x, axis, { beta }, MEAN_ONLY, (moments) => this.follow(this.movingMean, moments, 0));
+    if (!context.training) return affinePerChannel(x, axis, { mean: this.#movingMean.read(), shift: beta }, 1);
+    return normalizePerChannel(x, axis, { beta }, MEAN_ONLY, (moments) => this.follow(this.#movingMean, moments, 0));
   }
 }
 
-/** Makes a `MeanOnlyBatchNormalization`. */
+/** Makes a {@link MeanOnlyBatchNormalization}. */
 export const meanOnlyBatchNormalization = (args?: MeanOnlyBatchNormalizationArgs) =>
   new MeanOnlyBatchNormalization(args);
 registerLayer(MeanOnlyBatchNormalization);

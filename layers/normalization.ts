@@ -18,6 +18,7 @@ import {
   fail,
 } from '../kernels/checks.ts';
 import { average } from '../kernels/ops.ts';
+import { checkedWeight } from './checked-weight.ts';
 import { isTraining } from './graph-training.ts';
 import {
   type Constraint,
@@ -27,7 +28,7 @@ import {
   type Regularizer,
   resolve,
 } from './identifiers.ts';
-import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -35,11 +36,11 @@ export interface BetaArgs extends LayerArgs {
   axis?: number;
   /** Add beta. Default: true. */
   center?: boolean;
-  /** Default: zeros. */
+  /** Where beta starts. Default: zeros. */
   betaInitializer?: Identifier<Initializer>;
-  /** Default: none. */
+  /** Adds a penalty on beta to the loss. Default: none. */
   betaRegularizer?: Identifier<Regularizer>;
-  /** Applied at the start of every training call. Default: none. */
+  /** Projects beta at the start of every training call. Default: none. */
   betaConstraint?: Identifier<Constraint>;
 }
 
@@ -49,11 +50,11 @@ export interface AffineArgs extends BetaArgs {
   epsilon?: number;
   /** Multiply by gamma. Default: true. */
   scale?: boolean;
-  /** Default: ones. */
+  /** Where gamma starts. Default: ones. */
   gammaInitializer?: Identifier<Initializer>;
-  /** Default: none. */
+  /** Adds a penalty on gamma to the loss. Default: none. */
   gammaRegularizer?: Identifier<Regularizer>;
-  /** Applied at the start of every training call. Default: none. */
+  /** Projects gamma at the start of every training call. Default: none. */
   gammaConstraint?: Identifier<Constraint>;
 }
 
@@ -83,26 +84,29 @@ export interface Traits {
 export abstract class Normalization<Axis extends number | number[] = number> extends layers.Layer {
   /** The axis of the channels; for some layers a list. */
   readonly axis: Axis;
+  /** Keeps the divisor from 0. */
   readonly epsilon: number;
+  /** The share of the old value in the moving averages; 1 where there are none. */
   readonly momentum: number;
-  /** Whether beta is added, and whether gamma multiplies. */
+  /** Whether beta is added. */
   readonly center: boolean;
+  /** Whether gamma multiplies. */
   readonly scale: boolean;
   protected beta: LayerVariable | undefined = undefined;
   protected gamma: LayerVariable | undefined = undefined;
-  private readonly parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
-  private readonly numbers: readonly ('epsilon' | 'momentum')[];
+  readonly #parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
+  readonly #numbers: readonly ('epsilon' | 'momentum')[];
 
   protected constructor(
     args: Omit<AffineArgs, 'axis'> & { axis?: number | number[]; momentum?: number },
     traits: Traits,
   ) {
-    super(args);
+    super(checkArgs(new.target, args));
     const who = this.getClassName();
     const { options: own = [], gamma: hasGamma = true, axes = false } = traits;
     const names = hasGamma ? ['gamma', 'beta'] : ['beta'];
-    this.numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
-    const known = ['axis', 'center', ...this.numbers, ...own];
+    this.#numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
+    const known = ['axis', 'center', ...this.#numbers, ...own];
     if (hasGamma) known.push('scale');
     for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
     checkOptions(who, args, known);
@@ -117,12 +121,12 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const parameter = (name: string, initial: string): Parameter => {
       const [initializer, regularizer, constraint] = ASPECTS.map((aspect) => {
         const identifier = options[name + aspect] ?? (aspect === 'Initializer' ? initial : undefined);
-        return identifier && resolve(who, name + aspect, identifier);
+        return identifier === undefined ? undefined : resolve(who, name + aspect, identifier);
       });
       return { initializer: initializer as Initializer, regularizer, constraint } as Parameter;
     };
     const beta = parameter('beta', 'zeros');
-    this.parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
+    this.#parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
   }
 
   /** Adds weights beside gamma and beta. */
@@ -168,13 +172,13 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     ];
     const add = (name: string, { initializer, regularizer, constraint }: Parameter) =>
       this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
-    const { gamma, beta } = this.parameters;
+    const { gamma, beta } = this.#parameters;
     try {
       if (this.scale && gamma) this.gamma = add(this.gammaName, gamma);
       if (this.center) this.beta = add('beta', beta);
       this.buildState(sizes, shape.length);
     } catch (error) {
-      // An initializer failed: no weight stays, and the layer is as it was before.
+      // An initializer, say, failed: no weight stays, and the layer is as it was before.
       for (const weight of this.weights) weight.dispose();
       Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
       throw error;
@@ -194,6 +198,10 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       };
       return this.normalize(x, constrained(this.gamma), constrained(this.beta), { training, kwargs });
     });
+  }
+
+  override addWeight(...args: Parameters<layers.Layer['addWeight']>): LayerVariable {
+    return checkedWeight(this, super.addWeight, ...args);
   }
 
   /** The value of a weight after `onto`, which is written back in training. */
@@ -234,9 +242,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   override getConfig(): serialization.ConfigDict {
     const axis = Array.isArray(this.axis) ? [...this.axis] : this.axis;
     const config: serialization.ConfigDict = { axis, center: this.center };
-    for (const name of this.numbers) config[name] = this[name];
-    if (this.parameters.gamma) config.scale = this.scale;
-    for (const [name, parameter] of Object.entries(this.parameters)) {
+    for (const name of this.#numbers) config[name] = this[name];
+    if (this.#parameters.gamma) config.scale = this.scale;
+    for (const [name, parameter] of Object.entries(this.#parameters)) {
       for (const aspect of ASPECTS) {
         config[name + aspect] = describe(parameter[aspect.toLowerCase() as keyof Parameter]);
       }

@@ -3,11 +3,12 @@
  */
 import type { serialization } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/checks.ts';
+import { fail, show } from '../kernels/checks.ts';
 
 /** Options of `tf.layers.Layer`. */
 export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
 export type Kwargs = Parameters<layers.Layer['call']>[1];
+/** A shape; null is a size that is not known yet. */
 export type Shape = (number | null)[];
 
 const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
@@ -20,6 +21,13 @@ const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
   'weights',
   'inputDType',
 ];
+
+/** What a constructor was given, to be looked at before TensorFlow.js's reads it. */
+export function checkArgs<Args>(target: unknown, args: Args): Args {
+  if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args;
+  const { className } = target as { className: string };
+  return fail(className, `the options must be one object, such as {name: 'norm'}; received ${show(args)}`);
+}
 
 /** Refuses options that are neither `own` nor of `tf.layers.Layer`. */
 export function checkOptions(who: string, args: object, own: readonly string[]): void {

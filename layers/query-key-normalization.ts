@@ -1,6 +1,6 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { type AttentionOptions, checkAttention, checkWidths, qkAttention, qkNorm } from '../kernels/attention.ts';
+import { type AttentionOptions, attend, checkAttention, checkWidths, normalizeQk } from '../kernels/attention.ts';
 import {
   checkAxis,
   checkAxisOption,
@@ -9,9 +9,11 @@ import {
   checkRank,
   checkSize,
   fail,
+  show,
 } from '../kernels/checks.ts';
+import { checkedWeight } from './checked-weight.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
-import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
 interface ScaleArgs extends LayerArgs {
@@ -19,25 +21,28 @@ interface ScaleArgs extends LayerArgs {
   sequenceLength?: number;
   /** The smallest norm that is divided by. Default: 1e-12. */
   epsilon?: number;
-  /** Of g. Default: the constant log2(L^2 - L). */
+  /** Where g starts. Default: the constant log2(L^2 - L). */
   scaleInitializer?: Identifier<Initializer>;
 }
 
 /** What the two layers share: the learned scale g, and the options that start it. */
 abstract class QueryKeyLayer extends layers.Layer {
+  /** The usual length of the training sequences, if it was given. */
   readonly sequenceLength: number | undefined;
+  /** The smallest norm that is divided by. */
   readonly epsilon: number;
-  private readonly scaleInitializer: Initializer;
+  readonly #scaleInitializer: Initializer;
   protected g!: LayerVariable;
 
   protected constructor(args: ScaleArgs, own: readonly string[]) {
-    super(args);
+    super(checkArgs(new.target, args));
     const who = this.getClassName();
     checkOptions(who, args, ['sequenceLength', 'epsilon', 'scaleInitializer', ...own]);
     this.epsilon = checkEpsilon(who, args.epsilon ?? 1e-12);
     const { sequenceLength: length, scaleInitializer } = args;
-    if (length !== undefined && !(Number.isInteger(length) && length >= 2)) {
-      fail(who, `sequenceLength must be an integer of at least 2, since g starts at log2(L^2 - L); received ${length}`);
+    if (length !== undefined && !(Number.isSafeInteger(length) && length >= 2)) {
+      const rule = 'an integer of at least 2, since g starts at log2(L^2 - L)';
+      fail(who, `sequenceLength must be ${rule}; received ${show(length)}; give the usual length of the sequences`);
     }
     if (length === undefined && scaleInitializer === undefined) {
       fail(
@@ -46,22 +51,23 @@ abstract class QueryKeyLayer extends layers.Layer {
       );
     }
     this.sequenceLength = length;
-    this.scaleInitializer =
+    this.#scaleInitializer =
       scaleInitializer !== undefined
         ? resolve(who, 'scaleInitializer', scaleInitializer)
         : initializers.constant({ value: Math.log2((length as number) ** 2 - (length as number)) });
   }
 
   protected addScale(): void {
-    this.g = this.addWeight('g', [], 'float32', this.scaleInitializer);
+    this.g = checkedWeight(this, this.addWeight, 'g', [], 'float32', this.#scaleInitializer);
     this.built = true;
   }
 
+  /** All options that the constructor takes. */
   override getConfig(): serialization.ConfigDict {
     return {
       sequenceLength: this.sequenceLength ?? null,
       epsilon: this.epsilon,
-      scaleInitializer: describe(this.scaleInitializer),
+      scaleInitializer: describe(this.#scaleInitializer),
       ...super.getConfig(),
     };
   }
@@ -85,6 +91,7 @@ abstract class QueryKeyLayer extends layers.Layer {
 /** Shapes as a list, also that of a single input. */
 const listed = (shapes: Shape | Shape[]): Shape[] => (Array.isArray(shapes[0]) ? shapes : [shapes]) as Shape[];
 
+/** Options of {@link QKNormalization}. */
 export interface QKNormalizationArgs extends ScaleArgs {
   /** The axis of the head's width. Default: -1. */
   axis?: number;
@@ -93,7 +100,7 @@ export interface QKNormalizationArgs extends ScaleArgs {
 /**
  * Query-key normalization: queries and keys of unit length, so that attention logits are cosines times a learned scale.
  *
- *   qHat = g q / max(|q|, epsilon)     kHat = k / max(|k|, epsilon)
+ *     qHat = g q / max(|q|, epsilon)     kHat = k / max(|k|, epsilon)
  *
  * qHat kHat^T are the logits: softmax follows without the usual division by sqrt(width). g is one number for all heads.
  *
@@ -104,16 +111,22 @@ export interface QKNormalizationArgs extends ScaleArgs {
  * Inputs: [query, key], [batch, ..., width] each, of rank 2 to 6 and the same width. Outputs: [qHat, kHat], of the same
  * shapes. Weights: g []. Masks end here: an attention mask is an input of what follows.
  *
+ * @example
  * ```js
  * const norm = qkNormalization({sequenceLength: 64});
  * const [q, k] = norm.apply([tf.randomNormal([2, 4, 64, 16]), tf.randomNormal([2, 4, 64, 16])]);
  * const attention = tf.softmax(tf.matMul(q, k, false, true));
+ * attention.shape; // [2, 4, 64, 64]
+ * norm.getWeights()[0]; // 11.977
  * ```
- *
- * Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ * @throws if an option is unknown or invalid, or both `sequenceLength` and `scaleInitializer` are missing; when called, if there
+ *   are not two inputs of 2 to 6 axes and of one known width
+ * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
 export class QKNormalization extends QueryKeyLayer {
+  /** In saved models. */
   static readonly className = 'QKNormalization';
+  /** The axis of the head's width. */
   readonly axis: number;
 
   constructor(args: QKNormalizationArgs = {}) {
@@ -139,7 +152,7 @@ export class QKNormalization extends QueryKeyLayer {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const [query, key] = this.list(inputs, '[query, key]', 2) as [Tensor, Tensor];
-      return qkNorm(query, key, this.g.read(), { axis: this.axis, epsilon: this.epsilon });
+      return normalizeQk(this.getClassName(), query, key, this.g.read(), { axis: this.axis, epsilon: this.epsilon });
     });
   }
 
@@ -147,15 +160,17 @@ export class QKNormalization extends QueryKeyLayer {
     return [null, null] as unknown as Tensor[];
   }
 
+  /** All options that the constructor takes. */
   override getConfig(): serialization.ConfigDict {
     return { axis: this.axis, ...super.getConfig() };
   }
 }
 
-/** Makes a `QKNormalization`. */
+/** Makes a {@link QKNormalization}. */
 export const qkNormalization = (args?: QKNormalizationArgs) => new QKNormalization(args);
 registerLayer(QKNormalization);
 
+/** Options of {@link QKNormAttention}. */
 export interface QKNormAttentionArgs extends ScaleArgs {
   /** Let query i attend to the keys up to i only, counted from the last of both. Default: false. */
   causal?: boolean;
@@ -166,24 +181,30 @@ export interface QKNormAttentionArgs extends ScaleArgs {
 /**
  * Attention with normalized queries and keys, for heads that are split already.
  *
- *   softmax(g qHat kHat^T) value
+ *     y = softmax(g qHat kHat^T) value
  *
  * Inputs: [query, key, value] or [query, key, value, mask]: query [batch, heads, queries, width], key [batch, heads, keys,
  * width], value [batch, heads, keys, any], or all without heads. The mask is 1 where a query may attend to a key: [batch, keys],
  * [batch, queries, keys] or what broadcasts to [batch, heads, queries, keys]. Output: [batch, heads, queries, any].
- * Weights: g [], see `QKNormalization`.
+ * Weights: g [], see {@link QKNormalization}.
  *
+ * @example
  * ```js
  * const attention = qkNormAttention({sequenceLength: 64, causal: true});
  * const x = tf.randomNormal([2, 4, 64, 16]);
- * const y = attention.apply([x, x, x]);
+ * attention.apply([x, x, x]).shape; // [2, 4, 64, 16]
  * ```
- *
- * Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ * @throws if an option is unknown or invalid, or both `sequenceLength` and `scaleInitializer` are missing; when called, if there
+ *   are not three or four inputs, ranks, widths or the numbers of keys and values differ, the mask does not fit, or `causal` has
+ *   fewer keys than queries
+ * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
 export class QKNormAttention extends QueryKeyLayer {
+  /** In saved models. */
   static readonly className = 'QKNormAttention';
+  /** Whether query i attends to the keys up to i only. */
   readonly causal: boolean;
+  /** The share of attention weights dropped in training. */
   readonly dropout: number;
 
   constructor(args: QKNormAttentionArgs = {}) {
@@ -191,25 +212,25 @@ export class QKNormAttention extends QueryKeyLayer {
     const who = this.getClassName();
     this.causal = checkBoolean(who, 'causal', args.causal ?? false);
     this.dropout = args.dropout ?? 0;
-    if (!(this.dropout >= 0 && this.dropout < 1)) {
-      fail(who, `dropout must lie in [0, 1); received ${this.dropout}; 0.1 is usual`);
+    if (!(typeof this.dropout === 'number' && this.dropout >= 0 && this.dropout < 1)) {
+      fail(who, `dropout must lie in [0, 1); received ${show(this.dropout)}; 0.1 is usual`);
     }
     this.supportsMasking = true;
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    const [query, key, value] = this.shapes(inputShape);
+    const [query, key, value] = this.#shapes(inputShape);
     checkAttention(this.getClassName(), query, key, value, this.causal);
     checkSize(this.getClassName(), query, query.length - 1);
     this.addScale();
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
-    const [query, , value] = this.shapes(inputShape);
+    const [query, , value] = this.#shapes(inputShape);
     return [...query.slice(0, -1), value[value.length - 1] as number | null];
   }
 
-  private shapes(inputShape: Shape | Shape[]): [Shape, Shape, Shape] {
+  #shapes(inputShape: Shape | Shape[]): [Shape, Shape, Shape] {
     return this.list(listed(inputShape), '[query, key, value] and perhaps a mask', 3, 4) as [Shape, Shape, Shape];
   }
 
@@ -220,7 +241,7 @@ export class QKNormAttention extends QueryKeyLayer {
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
       const dropout = kwargs?.training === true ? this.dropout : 0;
       const options: AttentionOptions = { mask, causal: this.causal, dropout, epsilon: this.epsilon };
-      return qkAttention(query, key, value, this.g.read(), options);
+      return attend(this.getClassName(), query, key, value, this.g.read(), options);
     });
   }
 
@@ -228,11 +249,12 @@ export class QKNormAttention extends QueryKeyLayer {
     return null as unknown as Tensor;
   }
 
+  /** All options that the constructor takes. */
   override getConfig(): serialization.ConfigDict {
     return { causal: this.causal, dropout: this.dropout, ...super.getConfig() };
   }
 }
 
-/** Makes a `QKNormAttention` layer. */
+/** Makes a {@link QKNormAttention}. */
 export const qkNormAttention = (args?: QKNormAttentionArgs) => new QKNormAttention(args);
 registerLayer(QKNormAttention);

@@ -21,6 +21,16 @@ export function registerLayer(
 /**
  * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing
  * this package had replaced. Models that are loaded already keep their layers; our other classes stay registered.
+ *
+ * @example
+ * ```js
+ * const {classNameMap} = tf.serialization.SerializationMap.getMap();
+ * restoreBuiltIns();
+ * classNameMap.LayerNormalization[0] === LayerNormalization; // false
+ * tf.serialization.registerClass(BatchNormalization); // and back again
+ * tf.serialization.registerClass(LayerNormalization);
+ * classNameMap.LayerNormalization[0] === LayerNormalization; // true
+ * ```
  */
 export function restoreBuiltIns(): void {
   for (const [className, entry] of builtIns) classNameMap[className] = entry;

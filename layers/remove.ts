@@ -16,28 +16,44 @@ type Config = serialization.ConfigDict;
 type WrapperClass = { readonly className: string } & (abstract new (...args: never[]) => KernelWrapper);
 
 /**
- * A model with the same predictions and without weight normalization: each kernel becomes w = g v / ||v||.
+ * A model with the same predictions and without weight normalization, which TensorFlow.js loads without this package.
+ *
+ *     w = g v / ||v||     becomes the kernel itself
  *
  * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
  * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
- * @throws if model is no model, or has no layer wrapped in `WeightNormalization`
- *
+ * @throws if model is no model, or has no layer wrapped in {@link WeightNormalization}
+ * @see {@link WeightNormalization} for the paper
+ * @example
  * ```js
+ * const model = tf.sequential({layers: [
+ *   weightNormalization({layer: tf.layers.dense({units: 2}), inputShape: [4]}),
+ * ]});
  * const plain = removeWeightNormalization(model);
+ * plain.layers[0].getClassName(); // 'Dense'
+ * tf.sub(plain.predict(tf.ones([1, 4])), model.predict(tf.ones([1, 4]))); // [[0, 0]]
  * ```
  */
 export const removeWeightNormalization = (model: LayersModel): LayersModel =>
   remove('removeWeightNormalization', model, [WeightNormalization, AddonsWeightNormalization]);
 
 /**
- * A model with the same predictions and without spectral normalization: each kernel becomes W / sigma.
+ * A model with the same predictions and without spectral normalization, which TensorFlow.js loads without this package.
+ *
+ *     w = W / sigma     becomes the kernel itself
  *
  * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
  * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
- * @throws if model is no model, or has no layer wrapped in `SpectralNormalization`
- *
+ * @throws if model is no model, or has no layer wrapped in {@link SpectralNormalization}
+ * @see {@link SpectralNormalization} for the paper
+ * @example
  * ```js
- * const plain = removeSpectralNormalization(critic);
+ * const model = tf.sequential({layers: [
+ *   spectralNormalization({layer: tf.layers.dense({units: 2}), inputShape: [4]}),
+ * ]});
+ * const plain = removeSpectralNormalization(model);
+ * plain.layers[0].getClassName(); // 'Dense'
+ * tf.sub(plain.predict(tf.ones([1, 4])), model.predict(tf.ones([1, 4]))); // [[0, 0]]
  * ```
  */
 export const removeSpectralNormalization = (model: LayersModel): LayersModel =>

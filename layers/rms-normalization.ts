@@ -6,6 +6,7 @@ import type { LayerNormalizationArgs } from './layer-normalization.ts';
 import { Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link RMSNormalization}. */
 export interface RMSNormalizationArgs extends LayerNormalizationArgs {
   /** See `epsilonPlacement`. Default: 1e-6. */
   epsilon?: number;
@@ -19,7 +20,7 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
 /**
  * Root mean square normalization: layer normalization without a mean.
  *
- *   y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
+ *     y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
  *
  * `epsilonPlacement` 'inside' divides by sqrt(mean(x^2) + epsilon), as PyTorch and Keras do, and 'floor' by
  * max(sqrt(mean(x^2)), epsilon), which gives rows at or below epsilon the gradient 0. The same in training and inference. gamma
@@ -32,15 +33,22 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  *
  * Input and output: any shape of rank 2 to 6. Weights: scale (gamma), beta.
  *
+ * @example
  * ```js
- * const norm = rmsNormalization({axis: -1});
- * const y = norm.apply(tf.ones([2, 8]));
- * ```
+ * rmsNormalization().apply(tf.tensor([[1, 1, 1], [3, 4, 0]])); // [[1, 1, 1], [1.039, 1.386, 0]]
  *
- * Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
+ * const keras = rmsNormalization({center: false, epsilonPlacement: 'inside'});
+ * keras.apply(tf.ones([1, 3])).shape; // [1, 3]
+ * keras.getWeights().length; // 1
+ * ```
+ * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
  */
 export class RMSNormalization extends Normalization<number | number[]> {
+  /** In saved models, here and in Keras. */
   static readonly className = 'RMSNormalization';
+  /** Where epsilon stands in the divisor. */
   readonly epsilonPlacement: EpsilonPlacement;
 
   constructor(args: RMSNormalizationArgs = {}) {
@@ -76,6 +84,6 @@ function isKeras(config: serialization.ConfigDict): boolean {
   return plain && Object.entries(KERAS).every(([key, value]) => config[key] === value);
 }
 
-/** Makes an `RMSNormalization`. */
+/** Makes an {@link RMSNormalization}. */
 export const rmsNormalization = (args?: RMSNormalizationArgs) => new RMSNormalization(args);
 registerLayer(RMSNormalization);

@@ -7,6 +7,7 @@ import { registerLayer } from './register.ts';
 import { type Kernel, sizeAlong } from './wrapped.ts';
 import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
 
+/** Options of {@link SpectralNormalization}. */
 export interface SpectralNormalizationArgs extends WrapperArgs {
   /** Steps of power iteration in each training call. Default: 1. */
   powerIterations?: number;
@@ -31,7 +32,7 @@ const FIRST_ITERATIONS = 15;
  * Spectral normalization, a wrapper: the kernel of the wrapped layer, as a matrix W [rest, units], is divided by its largest
  * singular value, so that the layer can stretch no input by more than 1.
  *
- *   W / sigma     sigma = v W u^T
+ *     w = W / sigma     sigma = v W u^T
  *
  * Each training call takes `powerIterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; inference uses the
  * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. With `reparameterize: false` it is
@@ -47,15 +48,13 @@ const FIRST_ITERATIONS = 15;
  * Wraps dense, conv1d, conv2d, conv3d, conv2dTranspose, depthwiseConv2d (units are pairs of input channel and multiplier),
  * separableConv2d, embedding, simpleRNN, gru, lstm and convLstm2d (kernel and recurrent kernel), and other layers with a weight
  * `kernel` whose last axis is the output's; Keras's form only layers with a weight `kernel` or `embeddings` and, also for
- * conv2dTranspose, takes the last axis for the units. `removeSpectralNormalization` takes the wrapper off.
+ * conv2dTranspose, takes the last axis for the units. {@link removeSpectralNormalization} takes the wrapper off.
  *
  * Input and output: those of the wrapped layer, and so are masks and states.
  * Weights: those of the layer, vector_u [1, units] and, if `reparameterize`, vector_v [1, rest] (for kernels of other names
  * recurrent_vector_u, depthwise_vector_u, pointwise_vector_u, and so on).
  *
- * Errors: a layer without a kernel, a wrapper, model, cell or layer that is built already, conv3dTranspose (which has no
- * gradient), powerIterations below 1.
- *
+ * @example
  * ```js
  * const critic = tf.sequential({layers: [
  *   spectralNormalization({layer: tf.layers.conv2d({filters: 8, kernelSize: 3}), inputShape: [28, 28, 1]}),
@@ -63,16 +62,23 @@ const FIRST_ITERATIONS = 15;
  *   tf.layers.flatten(),
  *   spectralNormalization({layer: tf.layers.dense({units: 1})}),
  * ]});
+ * critic.predict(tf.ones([2, 28, 28, 1])).shape; // [2, 1]
+ * const {kernel} = critic.layers[3].effectiveKernels();
+ * tf.norm(kernel); // 1
  * ```
- *
- * Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
- * https://arxiv.org/abs/1802.05957
+ * @throws if an option is unknown or invalid, or the layer is a wrapper, model or cell, or conv3dTranspose (which has no
+ *   gradient); when built, if it has no kernel, is built already, or has none of the kernels of Keras's form when that is asked for
+ * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
+ *   https://arxiv.org/abs/1802.05957
  */
 export class SpectralNormalization extends KernelWrapper {
+  /** In saved models, here and in Keras. */
   static readonly className: string = 'SpectralNormalization';
+  /** Steps of power iteration in each training call. */
   readonly powerIterations: number;
+  /** Whether the kernel is kept and sigma differentiated; false: Keras's form. */
   readonly reparameterize: boolean;
-  private vectors: readonly Vectors[] = [];
+  #vectors: readonly Vectors[] = [];
 
   constructor(args: SpectralNormalizationArgs) {
     super(args, ['powerIterations', 'reparameterize']);
@@ -98,7 +104,7 @@ export class SpectralNormalization extends KernelWrapper {
     }
     const normal = initializers.truncatedNormal({ stddev: 0.02 });
     const add = (name: string, size: number) => this.addWeight(name, [1, size], 'float32', normal, undefined, false);
-    this.vectors = kernels.map(({ prefix, variable, ...kernel }) => {
+    this.#vectors = kernels.map(({ prefix, variable, ...kernel }) => {
       const axes = reparameterize ? kernel.axes : [variable.shape.length - 1];
       const units = sizeAlong(variable, axes);
       const u = add(`${prefix}${this.vectorName}`, units);
@@ -117,10 +123,10 @@ export class SpectralNormalization extends KernelWrapper {
   }
 
   protected override normalizeKernel({ variable }: Kernel, index: number, training: boolean): Tensor {
-    const { axes, u, v } = this.vectors[index] as Vectors;
+    const { axes, u, v } = this.#vectors[index] as Vectors;
     const steps = training && this.layer.trainable && variable.trainable ? this.powerIterations : 0;
     if (!v) {
-      if (steps > 0) this.overwrite(variable, u, axes);
+      if (steps > 0) this.#overwrite(variable, u, axes);
       return variable.read();
     }
     const options = { u: u.read(), v: v.read(), axis: axes, powerIterations: steps };
@@ -133,7 +139,7 @@ export class SpectralNormalization extends KernelWrapper {
   }
 
   /** Keras's form: the kernel becomes its quotient by sigma, off the tape. */
-  private overwrite(variable: LayerVariable, u: LayerVariable, axis: readonly number[]): void {
+  #overwrite(variable: LayerVariable, u: LayerVariable, axis: readonly number[]): void {
     const normalized = constant(() => {
       const options = { u: u.read(), axis, powerIterations: this.powerIterations };
       const next = spectralNorm(variable.read(), options);
@@ -143,6 +149,7 @@ export class SpectralNormalization extends KernelWrapper {
     variable.write(normalized);
   }
 
+  /** All options that the constructor takes, the wrapped layer's config among them. */
   override getConfig(): serialization.ConfigDict {
     const { powerIterations, reparameterize } = this;
     return { powerIterations, ...(reparameterize ? { reparameterize } : {}), ...super.getConfig() };
@@ -154,6 +161,6 @@ export class SpectralNormalization extends KernelWrapper {
   }
 }
 
-/** Makes a `SpectralNormalization`. */
+/** Makes a {@link SpectralNormalization}. */
 export const spectralNormalization = (args: SpectralNormalizationArgs) => new SpectralNormalization(args);
 registerLayer(SpectralNormalization);

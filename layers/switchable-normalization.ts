@@ -7,6 +7,7 @@ import type { Initializer } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link SwitchableNormalization}. */
 export interface SwitchableNormalizationArgs extends AffineArgs {
   /** The share of the old value in the moving averages. Default: 0.9. */
   momentum?: number;
@@ -22,8 +23,8 @@ export type SourceWeights = Partial<Record<Source, number>>;
 /**
  * Switchable normalization: the layer learns how to weight instance, layer and batch statistics.
  *
- *   y = (x - sum w mean) / sqrt(sum w' variance + epsilon) * gamma + beta
- *   moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
+ *     y = (x - sum w mean) / sqrt(sum w' variance + epsilon) * gamma + beta
+ *     moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
  *
  * The sums are over instance (the positions of each example and channel), layer (positions and channels of each example) and
  * batch (each channel over everything else; in inference, moving averages), in this order; w = softmax(mean_weights),
@@ -37,22 +38,26 @@ export type SourceWeights = Partial<Record<Source, number>>;
  * is no instance: the weights are those of layer and batch. Weights: gamma, beta [channels], mean_weights, variance_weights
  * [sources]; and with batch statistics moving_mean, moving_variance [channels].
  *
+ * @example
  * ```js
  * const norm = switchableNormalization();
- * const y = norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true});
- * const {mean, variance} = norm.gates(); // of each: {instance: 1 / 3, layer: 1 / 3, batch: 1 / 3}
+ * norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true}).shape; // [4, 8, 8, 3]
+ * const {mean} = norm.gates(); // {instance: 1 / 3, layer: 1 / 3, batch: 1 / 3}
  * ```
- *
- * Luo, Ren, Peng, Zhang, Li: Differentiable Learning-to-Normalize via Switchable Normalization. 2018,
- * https://arxiv.org/abs/1806.10779
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
+ *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @see Luo, Ren, Peng, Zhang, Li: Differentiable Learning-to-Normalize via Switchable Normalization. 2018,
+ *   https://arxiv.org/abs/1806.10779
  */
 export class SwitchableNormalization extends Normalization {
+  /** In saved models. */
   static readonly className = 'SwitchableNormalization';
+  /** Whether the batch's statistics take part. */
   readonly useBatchStatistics: boolean;
-  private sources: readonly Source[] = [];
-  private meanWeights!: LayerVariable;
-  private varianceWeights!: LayerVariable;
-  private moving: readonly LayerVariable[] = [];
+  #sources: readonly Source[] = [];
+  #meanWeights!: LayerVariable;
+  #varianceWeights!: LayerVariable;
+  #moving: readonly LayerVariable[] = [];
 
   constructor(args: SwitchableNormalizationArgs = {}) {
     super(args, { options: ['useBatchStatistics'], epsilon: 1e-5, momentum: 0.9 });
@@ -62,18 +67,18 @@ export class SwitchableNormalization extends Normalization {
   protected override buildState(sizes: number[], rank: number): void {
     const all: readonly Source[] = ['instance', 'layer', 'batch'];
     const has = { instance: rank > 2, layer: true, batch: this.useBatchStatistics };
-    this.sources = all.filter((source) => has[source]);
+    this.#sources = all.filter((source) => has[source]);
     const ones = initializers.ones();
     const add = (name: string, shape: number[], initializer: Initializer, trainable: boolean) =>
       this.addWeight(name, shape, 'float32', initializer, undefined, trainable);
-    this.meanWeights = add('mean_weights', [this.sources.length], ones, true);
-    this.varianceWeights = add('variance_weights', [this.sources.length], ones, true);
+    this.#meanWeights = add('mean_weights', [this.#sources.length], ones, true);
+    this.#varianceWeights = add('variance_weights', [this.#sources.length], ones, true);
     if (!this.useBatchStatistics) return;
-    this.moving = [add('moving_mean', sizes, initializers.zeros(), false), add('moving_variance', sizes, ones, false)];
+    this.#moving = [add('moving_mean', sizes, initializers.zeros(), false), add('moving_variance', sizes, ones, false)];
   }
 
   protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [...super.ownParameters, this.meanWeights, this.varianceWeights];
+    return [...super.ownParameters, this.#meanWeights, this.#varianceWeights];
   }
 
   protected override normalize(
@@ -82,23 +87,33 @@ export class SwitchableNormalization extends Normalization {
     beta: Tensor | undefined,
     { training }: Context,
   ): Tensor {
-    const [meanWeights, varianceWeights] = [this.meanWeights.read(), this.varianceWeights.read()];
+    const [meanWeights, varianceWeights] = [this.#meanWeights.read(), this.#varianceWeights.read()];
     const parameters = { gamma, beta, meanWeights, varianceWeights };
-    const given = training || !this.useBatchStatistics ? undefined : this.moving.map((weight) => weight.read());
-    const form = switchable(this.epsilon, this.sources);
+    const given = training || !this.useBatchStatistics ? undefined : this.#moving.map((weight) => weight.read());
+    const form = switchable(this.epsilon, this.#sources);
     return blendPerChannel(x, this.frontAxis(x.rank), parameters, given, form, (batch) => {
-      for (const [row, weight] of this.moving.entries()) this.follow(weight, batch, row as 0 | 1);
+      for (const [row, weight] of this.#moving.entries()) this.follow(weight, batch, row as 0 | 1);
     });
   }
 
-  /** The weights of the sources: softmax of mean_weights and of variance_weights. */
-  gates(): { mean: SourceWeights; variance: SourceWeights } {
+  /**
+   * What the layer has learned to weight.
+   *
+   * @returns the weights of the sources, which add up to 1: softmax of mean_weights and of variance_weights
+   * @throws if the layer is not built
+   */
+  gates(): {
+    /** Whose means, and how much of each. */
+    mean: SourceWeights;
+    /** Whose variances, and how much of each. */
+    variance: SourceWeights;
+  } {
     this.checkBuilt('gates');
     const read = (weights: LayerVariable): SourceWeights => {
       const shares = softmax(weights.read()).dataSync();
-      return Object.fromEntries(this.sources.map((source, i) => [source, shares[i]]));
+      return Object.fromEntries(this.#sources.map((source, i) => [source, shares[i]]));
     };
-    return tidy(() => ({ mean: read(this.meanWeights), variance: read(this.varianceWeights) }));
+    return tidy(() => ({ mean: read(this.#meanWeights), variance: read(this.#varianceWeights) }));
   }
 
   override getConfig(): serialization.ConfigDict {
@@ -106,6 +121,6 @@ export class SwitchableNormalization extends Normalization {
   }
 }
 
-/** Makes a `SwitchableNormalization`. */
+/** Makes a {@link SwitchableNormalization}. */
 export const switchableNormalization = (args?: SwitchableNormalizationArgs) => new SwitchableNormalization(args);
 registerLayer(SwitchableNormalization);

@@ -16,10 +16,28 @@ import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
 
 let count = 0;
 /** TensorFlow.js makes a name from the class's, whose '>' no weight may have. */
-const named = <A extends WrapperArgs>(args: A): A => (args.name ? args : { ...args, name: `addons_${++count}` });
+const named = <A extends WrapperArgs>(args: A): A => (args?.name ? args : { ...args, name: `addons_${++count}` });
 
-/** `SpectralNormalization` with `reparameterize: false`, whose u is called sn_u. */
+/**
+ * Spectral normalization of TensorFlow Addons: {@link SpectralNormalization} with `reparameterize: false`, whose vector u is
+ * called sn_u. It is here so that models of Addons load, go on training and save as they were; for new ones take the other.
+ *
+ *     kernel = kernel / sigma     sigma = v kernel u^T
+ *
+ * Input and output: those of the wrapped layer. Weights: those of the layer, and sn_u [1, units].
+ *
+ * @example
+ * ```js
+ * const layer = new AddonsSpectralNormalization({layer: tf.layers.dense({units: 3})});
+ * layer.apply(tf.ones([2, 4])).shape; // [2, 3]
+ * layer.getConfig().powerIterations; // 1
+ * ```
+ * @throws as {@link SpectralNormalization}
+ * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
+ *   https://arxiv.org/abs/1802.05957
+ */
 export class AddonsSpectralNormalization extends SpectralNormalization {
+  /** In saved models, here and in TensorFlow Addons. */
   static override readonly className: string = 'Addons>SpectralNormalization';
 
   constructor(args: Omit<SpectralNormalizationArgs, 'reparameterize'>) {
@@ -31,29 +49,46 @@ export class AddonsSpectralNormalization extends SpectralNormalization {
   }
 }
 
+/** Options of {@link AddonsWeightNormalization}. */
 export interface AddonsWeightNormalizationArgs extends WrapperArgs {
   /** Whether the first call sets g and the bias by its inputs, or g alone by the kernel. Default: true. */
   dataInit?: boolean;
 }
 
 /**
- * Weight normalization of TensorFlow Addons: w = g v / ||v||, with the norm over all axes of the kernel but the last.
+ * Weight normalization of TensorFlow Addons, so that its models load, go on training and save as they were; for new ones take
+ * {@link WeightNormalization}.
+ *
+ *     w = g v / ||v||
+ *
+ * with the norm over all axes of the kernel but the last.
  *
  * The first call of all, training or not, sets g to ||v||; with `dataInit`, to g / sqrt(variance(t) + 1e-10), and the bias to
  * -mean(t) / sqrt(variance(t) + 1e-10), where t are the outputs before the activation of a copy of the layer with v itself
- * for a kernel (the paper's v / ||v|| is in `WeightNormalization`).
+ * for a kernel (the paper's v / ||v|| is in {@link WeightNormalization}).
  *
- * Weights: g [units], kernel (v), bias, initialized [] (bool), and with `dataInit` the copy: data_dep_init/kernel and
- * data_dep_init/bias.
+ * Input and output: those of the wrapped layer. Weights: g [units], kernel (v), bias, initialized [] (bool), and with `dataInit`
+ * the copy: data_dep_init/kernel and data_dep_init/bias.
+ *
+ * @example
+ * ```js
+ * const layer = new AddonsWeightNormalization({layer: tf.layers.dense({units: 3}), dataInit: false});
+ * layer.apply(tf.ones([2, 4])).shape; // [2, 3]
+ * layer.getWeights().map(({shape}) => shape); // [[3], [4, 3], [3], []]
+ * ```
+ * @throws if an option is unknown or invalid; when built, if the layer has other kernels than one weight `kernel`
+ * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
 export class AddonsWeightNormalization extends KernelWrapper {
+  /** In saved models, here and in TensorFlow Addons. */
   static readonly className = 'Addons>WeightNormalization';
+  /** Whether the first call sets g and the bias by its inputs. */
   readonly dataInit: boolean;
-  private g!: LayerVariable;
-  private initialized!: LayerVariable;
-  private copies: readonly LayerVariable[] = [];
+  #g!: LayerVariable;
+  #initialized!: LayerVariable;
+  #copies: readonly LayerVariable[] = [];
   /** The data that `initialized` had when it was last seen to be true. */
-  private seen: object | undefined = undefined;
+  #seen: object | undefined = undefined;
 
   constructor(args: AddonsWeightNormalizationArgs) {
     super(named(args), ['dataInit']);
@@ -73,51 +108,53 @@ export class AddonsWeightNormalization extends KernelWrapper {
     const { variable } = kernel;
     const state = (name: string, shape: number[], dtype: 'float32' | 'bool' = 'float32') =>
       this.addWeight(name, shape, dtype, initializers.zeros(), undefined, false);
-    this.g = this.addWeight('g', [sizeAlong(variable, lastAxis(variable))], 'float32', initializers.ones());
-    this.initialized = state('initialized', [], 'bool');
+    this.#g = this.addWeight('g', [sizeAlong(variable, lastAxis(variable))], 'float32', initializers.ones());
+    this.#initialized = state('initialized', [], 'bool');
     if (!this.dataInit) return;
-    const originals = [variable, this.bias].filter((one) => one !== undefined);
-    this.copies = originals.map((one, i) =>
+    const originals = [variable, this.#bias].filter((one) => one !== undefined);
+    this.#copies = originals.map((one, i) =>
       state(`data_dep_init/${i === 0 ? 'kernel' : 'bias'}`, [...one.shape] as number[]),
     );
-    if (initialize) for (const [i, copy] of this.copies.entries()) copy.write((originals[i] as LayerVariable).read());
+    if (initialize) for (const [i, copy] of this.#copies.entries()) copy.write((originals[i] as LayerVariable).read());
   }
 
-  private get bias(): LayerVariable | undefined {
+  get #bias(): LayerVariable | undefined {
     return (this.layer as unknown as { bias?: LayerVariable | null }).bias ?? undefined;
   }
 
   protected override normalizeKernel({ variable }: Kernel): Tensor {
-    return weightNorm(variable.read(), { g: this.g.read(), axis: lastAxis(variable) });
+    return weightNorm(variable.read(), { g: this.#g.read(), axis: lastAxis(variable) });
   }
 
+  /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     // The value is read where it may be new: loaded, or set.
-    if (this.seen !== this.initialized.read().dataId) {
-      if (this.initialized.read().dataSync()[0] === 0) tidy(() => this.start(inputs, kwargs));
-      this.seen = this.initialized.read().dataId;
+    if (this.#seen !== this.#initialized.read().dataId) {
+      if (this.#initialized.read().dataSync()[0] === 0) tidy(() => this.#start(inputs, kwargs));
+      this.#seen = this.#initialized.read().dataId;
     }
     return super.call(inputs, kwargs);
   }
 
   /** Sets g and the bias, as the first call does. */
-  private start(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+  #start(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
     const { owner, key, variable } = this.kernels[0] as Kernel;
     if (this.dataInit) {
-      const [kernel, bias] = this.copies.map((copy) => copy.read());
+      const [kernel, bias] = this.#copies.map((copy) => copy.read());
       const loans: Loan[] = [[owner, key, reading(variable, kernel as Tensor)]];
-      if (this.bias) loans.push([owner, 'bias', reading(this.bias, bias as Tensor)]);
+      if (this.#bias) loans.push([owner, 'bias', reading(this.#bias, bias as Tensor)]);
       if ('activation' in owner) loans.push([owner, 'activation', LINEAR]);
       const t = constant(() => lending(loans, () => this.layer.call(inputs, kwargs) as Tensor));
       const start = standardizing(t, t.rank - 1);
-      this.g.write(mul(this.g.read(), start.g));
-      this.bias?.write(start.bias);
+      this.#g.write(mul(this.#g.read(), start.g));
+      this.#bias?.write(start.bias);
     } else {
-      this.g.write(unitNorms(variable.read(), lastAxis(variable)));
+      this.#g.write(unitNorms(variable.read(), lastAxis(variable)));
     }
-    this.initialized.write(onesLike(this.initialized.read()));
+    this.#initialized.write(onesLike(this.#initialized.read()));
   }
 
+  /** All options that the constructor takes, the wrapped layer's config among them. */
   override getConfig(): serialization.ConfigDict {
     return { dataInit: this.dataInit, ...super.getConfig() };
   }

@@ -1,10 +1,11 @@
-import { fill, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
 import { checkAxes, checkAxisList, checkInput } from '../kernels/checks.ts';
-import { rmsNorm } from '../kernels/functions.ts';
-import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { normalizeRowLength } from '../kernels/length.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
+/** Options of {@link UnitNormalization}. */
 export interface UnitNormalizationArgs extends LayerArgs {
   /** The axis or axes along which the length is taken. Default: -1. */
   axis?: number | number[];
@@ -16,22 +17,28 @@ const SMALLEST_LENGTH = 1e-12;
 /**
  * Unit normalization: each vector of the input is divided by its Euclidean length.
  *
- *   y = x / max(||x||, 1e-12)
+ *     y = x / max(||x||, 1e-12)
  *
  * Class name and config keys are Keras's. The same in training and inference; no weights.
  *
  * Input and output: any shape of rank 2 to 6.
  *
+ * @example
  * ```js
- * const y = unitNormalization().apply(tf.tensor([[3, 4]])); // [[0.6, 0.8]]
+ * unitNormalization().apply(tf.tensor([[3, 4]])); // [[0.6, 0.8]]
  * ```
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty or not numeric, or an axis
+ *   is out of range, the batch, or named twice
+ * @see Keras: UnitNormalization. https://keras.io/api/layers/normalization_layers/unit_normalization/
  */
 export class UnitNormalization extends layers.Layer {
+  /** In saved models, here and in Keras. */
   static readonly className = 'UnitNormalization';
+  /** The axis or axes along which the length is taken. */
   readonly axis: number | number[];
 
   constructor(args: UnitNormalizationArgs = {}) {
-    super(args);
+    super(checkArgs(new.target, args));
     checkOptions(this.getClassName(), args, ['axis']);
     this.axis = checkAxisList(this.getClassName(), args.axis ?? -1);
     this.supportsMasking = true;
@@ -46,12 +53,7 @@ export class UnitNormalization extends layers.Layer {
       this.invokeCallHook(inputs, kwargs);
       const who = this.getClassName();
       const x = checkInput(who, Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
-      const axis = checkAxes(who, this.axis, x.rank);
-      // The length is the root of the mean square times the root of the count.
-      const count = axis.reduce((size, one) => size * (x.shape[one] as number), 1);
-      const root = Math.sqrt(count);
-      const gamma = fill([count], 1 / root);
-      return rmsNorm(x, { axis, gamma, epsilon: SMALLEST_LENGTH / root, epsilonPlacement: 'floor' });
+      return normalizeRowLength(x, checkAxes(who, this.axis, x.rank), SMALLEST_LENGTH);
     });
   }
 
@@ -68,6 +70,6 @@ export class UnitNormalization extends layers.Layer {
   }
 }
 
-/** Makes a `UnitNormalization`. */
+/** Makes a {@link UnitNormalization}. */
 export const unitNormalization = (args?: UnitNormalizationArgs) => new UnitNormalization(args);
 registerLayer(UnitNormalization);

@@ -9,8 +9,12 @@ import { registerLayer } from './register.ts';
 import { type Kernel, type Loan, lending, reading, sizeAlong } from './wrapped.ts';
 import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
 
+/** Options of {@link WeightNormalization}. */
 export interface WeightNormalizationArgs extends WrapperArgs {
-  /** Let the first training batch choose g and the bias, so that the layer's first outputs have mean 0 and variance 1. */
+  /**
+   * Let the first training batch choose g and the bias, so that the layer's first outputs have mean 0 and variance 1.
+   * Default: false.
+   */
   dataInit?: boolean;
 }
 
@@ -20,43 +24,46 @@ export const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
 /**
  * Weight normalization, a wrapper: the kernel of the wrapped layer becomes a length g times a direction, for each output unit.
  *
- *   w = g v / ||v||
+ *     w = g v / ||v||
  *
  * with the norm over all axes but that of the output units. v is the layer's own kernel weight, and g starts as ||v||, so that
  * wrapping changes nothing at first. With `dataInit`, the first training batch x sets g and the bias instead: with t = v x / ||v||,
  *
- *   g = 1 / sqrt(variance(t) + 1e-10)     bias = -mean(t) g
+ *     g = 1 / sqrt(variance(t) + 1e-10)     bias = -mean(t) g
  *
  * Advantages: makes optimization simpler; trains faster; hardly depends on the batch size. Disadvantages: does its
  * best only in combination with other methods. Best for reinforcement learning, generative models.
  *
  * Wraps dense, conv1d, conv2d, conv3d, conv2dTranspose, depthwiseConv2d (a unit is a pair of input channel and multiplier),
  * separableConv2d and embedding (a unit is a column), simpleRNN, gru, lstm and convLstm2d (kernel and recurrent kernel), and
- * other layers with a weight `kernel` whose last axis is the output's. `removeWeightNormalization` takes the wrapper off.
+ * other layers with a weight `kernel` whose last axis is the output's. {@link removeWeightNormalization} takes the wrapper off.
  *
  * Input and output: those of the wrapped layer, and so are masks and states.
  * Weights: g [units] (for kernels of other names recurrent_g, depthwise_g, pointwise_g), those of the layer, and with
  * `dataInit` initialized [], 0 until g and the bias are set.
  *
- * Errors: a layer without a kernel, a wrapper, model, cell or layer that is built already, conv3dTranspose (which has no
- * gradient), `dataInit` with several kernels.
- *
+ * @example
  * ```js
  * const model = tf.sequential({layers: [
  *   weightNormalization({layer: tf.layers.dense({units: 8, activation: 'relu'}), inputShape: [4]}),
  *   weightNormalization({layer: tf.layers.dense({units: 1})}),
  * ]});
+ * model.predict(tf.ones([2, 4])).shape; // [2, 1]
+ * model.layers[0].getWeights().map(({shape}) => shape); // [[8], [4, 8], [8]]
  * ```
- *
- * Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
+ * @throws if an option is unknown or invalid, or the layer is a wrapper, model or cell, or conv3dTranspose (which has no
+ *   gradient); when built, if it has no kernel or is built already, or `dataInit` meets several kernels
+ * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
 export class WeightNormalization extends KernelWrapper {
+  /** In saved models. */
   static readonly className = 'WeightNormalization';
+  /** Whether the first training batch chooses g and the bias. */
   readonly dataInit: boolean;
-  private lengths: readonly LayerVariable[] = [];
-  private initialized: LayerVariable | undefined = undefined;
+  #lengths: readonly LayerVariable[] = [];
+  #initialized: LayerVariable | undefined = undefined;
   /** The data that `initialized` had when it was last seen to be 1. */
-  private seen: object | undefined = undefined;
+  #seen: object | undefined = undefined;
 
   constructor(args: WeightNormalizationArgs) {
     super(args, ['dataInit']);
@@ -71,7 +78,7 @@ export class WeightNormalization extends KernelWrapper {
         `dataInit is for layers with one kernel, which ${layer.getClassName()} is not; leave it out`,
       );
     }
-    this.lengths = kernels.map(({ prefix, variable, axes }) => {
+    this.#lengths = kernels.map(({ prefix, variable, axes }) => {
       const g = this.addWeight(`${prefix}g`, [sizeAlong(variable, axes)], 'float32', initializers.zeros());
       if (initialize) {
         tidy(() => {
@@ -81,24 +88,25 @@ export class WeightNormalization extends KernelWrapper {
       return g;
     });
     if (this.dataInit) {
-      this.initialized = this.addWeight('initialized', [], 'float32', initializers.zeros(), undefined, false);
+      this.#initialized = this.addWeight('initialized', [], 'float32', initializers.zeros(), undefined, false);
     }
   }
 
   protected override normalizeKernel({ variable, axes }: Kernel, index: number): Tensor {
-    return weightNorm(variable.read(), { g: this.lengths[index]?.read(), axis: axes });
+    return weightNorm(variable.read(), { g: this.#lengths[index]?.read(), axis: axes });
   }
 
+  /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
-    const training = isTraining(this, kwargs) && this.trainable && this.lengths[0]?.trainable;
-    if (training && this.initialized) tidy(() => this.initialize(this.initialized as LayerVariable, inputs, kwargs));
+    const training = isTraining(this, kwargs) && this.trainable && this.#lengths[0]?.trainable;
+    if (training && this.#initialized) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
     return super.call(inputs, kwargs);
   }
 
   /** Sets g and the bias from the first batch. */
-  private initialize(initialized: LayerVariable, inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+  #initialize(initialized: LayerVariable, inputs: Tensor | Tensor[], kwargs: Kwargs): void {
     // The value is read where it may be new: loaded, or set.
-    if (this.seen === initialized.read().dataId) return;
+    if (this.#seen === initialized.read().dataId) return;
     if (initialized.read().dataSync()[0] === 0) {
       const { owner, key, variable, axes } = this.kernels[0] as Kernel;
       const bias = owner.bias as LayerVariable | null | undefined;
@@ -107,18 +115,19 @@ export class WeightNormalization extends KernelWrapper {
       if ('activation' in owner) loans.push([owner, 'activation', LINEAR]);
       const t = constant(() => lending(loans, () => this.layer.call(inputs, kwargs) as Tensor));
       const start = standardizing(t, owner.dataFormat === 'channelsFirst' ? 1 : t.rank - 1);
-      this.lengths[0]?.write(start.g);
+      this.#lengths[0]?.write(start.g);
       bias?.write(start.bias);
       initialized.write(ones([]));
     }
-    this.seen = initialized.read().dataId;
+    this.#seen = initialized.read().dataId;
   }
 
+  /** All options that the constructor takes, the wrapped layer's config among them. */
   override getConfig(): serialization.ConfigDict {
     return { dataInit: this.dataInit, ...super.getConfig() };
   }
 }
 
-/** Makes a `WeightNormalization`. */
+/** Makes a {@link WeightNormalization}. */
 export const weightNormalization = (args: WeightNormalizationArgs) => new WeightNormalization(args);
 registerLayer(WeightNormalization);

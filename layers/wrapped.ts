@@ -4,7 +4,7 @@
  */
 import { serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/checks.ts';
+import { fail, show } from '../kernels/checks.ts';
 import { type Constraint, describe } from './identifiers.ts';
 import { savedOptions } from './options.ts';
 
@@ -15,8 +15,12 @@ type Properties = Record<string, unknown>;
 
 const { classNameMap } = serialization.SerializationMap.getMap();
 
-const isPlain = (value: unknown): value is Properties =>
-  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+/** Of any realm: each has an Object of its own. */
+function isPlain(value: unknown): value is Properties {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
 
 /** A copy of the objects and arrays of a config: TensorFlow.js's classes write into the configs that they are given. */
 export function copied<T>(value: T): T {
@@ -30,13 +34,20 @@ export function resolveLayer(who: string, layer: unknown, customObjects: seriali
   if (layer instanceof layers.Layer) return layer;
   const { className, config } = (isPlain(layer) ? layer : {}) as serialization.ConfigDict;
   if (typeof className !== 'string') {
-    const received = isPlain(layer) ? JSON.stringify(layer) : String(layer);
-    fail(who, `layer must be a layer, such as tf.layers.dense({units: 8}), or its saved config; received ${received}`);
+    const rule = 'layer must be a layer, such as tf.layers.dense({units: 8}), or its saved config';
+    fail(who, `${rule}; received ${show(layer)}`);
   }
   const known = { ...classNameMap, ...customObjects } as typeof classNameMap;
   if (!Object.hasOwn(known, className)) fail(who, `there is no layer class '${className}'; register it first`);
   const [cls, fromConfig] = known[className] as (typeof classNameMap)[string];
-  return fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict))) as layers.Layer;
+  let made: unknown;
+  try {
+    made = fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict)));
+  } catch (error) {
+    fail(who, `layer could not be made of its config, ${show(layer)}: ${(error as Error).message}`);
+  }
+  if (made instanceof layers.Layer) return made;
+  return fail(who, `layer must be a layer; received the config of a ${className}; wrap tf.layers.dense, for example`);
 }
 
 /** What `getConfig` writes of a wrapped layer. */

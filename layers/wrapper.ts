@@ -7,7 +7,7 @@ import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
 import { isTraining } from './graph-training.ts';
-import { checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import {
   checkWrappable,
   described,
@@ -32,10 +32,10 @@ export abstract class KernelWrapper extends layers.Layer {
   /** The wrapped layer. */
   readonly layer: Layer;
   protected kernels: readonly Kernel[] = [];
-  private initializing = true;
+  #initializing = true;
 
   protected constructor(args: WrapperArgs, own: readonly string[]) {
-    super(args);
+    super(checkArgs(new.target, args));
     const who = this.getClassName();
     checkOptions(who, args, ['layer', ...own]);
     const layer = resolveLayer(who, args.layer);
@@ -60,11 +60,15 @@ export abstract class KernelWrapper extends layers.Layer {
       // Its weights have names of their own, under which a saved model would not find them.
       fail(who, `the layer '${layer.name}' is built already; wrap a new one, and give it the weights with setWeights`);
     }
-    layer.build(inputShape);
+    try {
+      layer.build(inputShape);
+    } catch (error) {
+      fail(who, `the layer '${layer.name}' could not be built: ${(error as Error).message}; change its options`);
+    }
     layer.built = true;
     if (layer.initialWeights) layer.setWeights(layer.initialWeights);
     this.kernels = kernelsOf(who, layer);
-    this.buildState(this.initializing);
+    this.buildState(this.#initializing);
     this.built = true;
   }
 
@@ -116,15 +120,18 @@ export abstract class KernelWrapper extends layers.Layer {
     warn.call(this, inputShape);
   }
 
+  /** Whether training changes the weights; a frozen wrapper is in inference mode. */
   override get trainable(): boolean {
     return super.trainable;
   }
 
+  /** Freezes or thaws the wrapped layer, too. */
   override set trainable(trainable: boolean) {
     super.trainable = trainable;
     this.layer.trainable = trainable;
   }
 
+  /** The wrapper's own, then the wrapped layer's; none when frozen. */
   override get trainableWeights(): LayerVariable[] {
     return [...super.trainableWeights, ...(this.trainable ? this.layer.trainableWeights : [])];
   }
@@ -137,10 +144,12 @@ export abstract class KernelWrapper extends layers.Layer {
     return [...frozen, ...(trainable ? layer.nonTrainableWeights : layer.weights), ...state];
   }
 
+  /** The penalties of the wrapped layer's regularizers. */
   override get losses(): Layer['losses'] {
     return this.layer.losses;
   }
 
+  /** Whether the wrapped layer keeps its states from batch to batch. */
   override get stateful(): boolean {
     return this.layer?.stateful ?? false;
   }
@@ -152,7 +161,7 @@ export abstract class KernelWrapper extends layers.Layer {
   override setFastWeightInitDuringBuild(value: boolean): void {
     super.setFastWeightInitDuringBuild(value);
     this.layer.setFastWeightInitDuringBuild(value);
-    this.initializing = !value;
+    this.#initializing = !value;
   }
 
   override getConfig(): serialization.ConfigDict {

@@ -79,6 +79,25 @@ describeBackends(
       expect(value.after).toBe(value.before);
     });
 
+    test.each<[string, DrawCase]>([
+      ['rows', { ...rows(33, 48), form: usual }],
+      ['batch', { ...image(8, true, [2, 8, 8, 8]), form: usual }],
+      ['groups', { ...image(4, false, [2, 8, 8, 8]), form: usual }],
+    ])('%s: the gradient after the moments were on another backend', async (_, args) => {
+      const { value, leaked } = await backend.run('afterMoving', args);
+      expect(value.actual).toBeClose(value.expected, { ofMax: 1e-5 });
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+    });
+
+    test.each([
+      [3, 0],
+      [0, 3],
+    ])('a tensor of [%d, %d] is an error that says so', async (n, c) => {
+      const { value, leaked } = await backend.run('ofNothing', { ...rows(n, c), form: usual });
+      expect(value).toMatch(/^tfjs-normalizations: .* a tensor of shape \[\d,\d\] is empty/);
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+    });
+
     test('a shader that does not compile is an error that says so', async () => {
       const { value, leaked } = await backend.run('afterShaderFailure', {});
       expect(value).toMatch(/tfjs-normalizations: the WebGL program '.*' could not run: .*compile/);

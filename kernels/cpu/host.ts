@@ -2,48 +2,46 @@
  * The memory in which the WebAssembly kernels work. The tensors of the cpu backend lie outside of it: what a kernel needs
  * is copied in, and its results out. Nothing stays from one use to the next.
  */
+import { backend_util } from '@tensorflow/tfjs-core';
 import { instantiate, type Kernels } from '../simd/kernels.ts';
 
 const PAGE = 65536; // bytes; and pages, at most
 const ALIGNMENT = 64;
+/** The kernels load whole vectors, of which one at the end of the last array lies behind it, all but a value. */
+const BEHIND = 12;
 
 export class Host {
   readonly kernels: Kernels;
-  private readonly memory: WebAssembly.Memory;
-  private floats: Float32Array;
-  private end = 0;
+  readonly #memory: WebAssembly.Memory;
+  #floats: Float32Array;
+  #end = 0;
 
-  private constructor(memory: WebAssembly.Memory, kernels: Kernels) {
-    this.memory = memory;
-    this.kernels = kernels;
-    this.floats = new Float32Array(memory.buffer);
-  }
-
-  /** Undefined where the kernels cannot run. */
-  static create(): Host | undefined {
-    try {
-      const memory = new WebAssembly.Memory({ initial: 16, maximum: PAGE });
-      const kernels = instantiate(memory);
-      return kernels && new Host(memory, kernels);
-    } catch {
-      return undefined;
-    }
+  /** @throws where WebAssembly, its SIMD or its compilation is refused */
+  constructor() {
+    this.#memory = new WebAssembly.Memory({ initial: 16, maximum: PAGE });
+    this.kernels = instantiate(this.#memory);
+    this.#floats = new Float32Array(this.#memory.buffer);
   }
 
   /** Gives all memory back. Address 0 is never taken: to kernels it is "none". */
   clear(): void {
-    this.end = ALIGNMENT;
+    this.#end = ALIGNMENT;
   }
 
   /** The address of space for `size` float32 values. */
   take(size: number): number {
-    const address = this.end;
-    this.end = address + Math.ceil((size * 4) / ALIGNMENT) * ALIGNMENT;
-    const missing = this.end - this.floats.length * 4;
+    const address = this.#end;
+    this.#end = address + Math.ceil((size * 4) / ALIGNMENT) * ALIGNMENT;
+    const missing = this.#end + BEHIND - this.#floats.length * 4;
     if (missing > 0) {
-      this.memory.grow(Math.ceil(missing / PAGE));
-      this.floats = new Float32Array(this.memory.buffer);
+      this.#memory.grow(Math.ceil(missing / PAGE));
+      this.#floats = new Float32Array(this.#memory.buffer);
     }
+    // Lanes behind an array are calculated with and thrown away. Whatever stood there may be subnormal, which is slow.
+    const behind = address / 4 + size;
+    this.#floats[behind] = 0;
+    this.#floats[behind + 1] = 0;
+    this.#floats[behind + 2] = 0;
     return address;
   }
 
@@ -62,35 +60,44 @@ export class Host {
   }
 
   fill(address: number, size: number, value: number): void {
-    this.floats.fill(value, address / 4, address / 4 + size);
+    this.#floats.fill(value, address / 4, address / 4 + size);
   }
 
   /** Copies a part of `values` in. */
   load(address: number, values: Float32Array, from = 0, size = values.length): void {
-    this.floats.set(size === values.length ? values : values.subarray(from, from + size), address / 4);
+    this.#floats.set(size === values.length ? values : values.subarray(from, from + size), address / 4);
   }
 
   /** Copies out, into a part of `values`. */
   store(address: number, values: Float32Array, from: number, size: number): void {
-    values.set(this.floats.subarray(address / 4, address / 4 + size), from);
+    values.set(this.#floats.subarray(address / 4, address / 4 + size), from);
   }
 
   /** Values as a new array. */
   read(address: number, size: number): Float32Array {
-    return this.floats.slice(address / 4, address / 4 + size);
+    return this.#floats.slice(address / 4, address / 4 + size);
   }
 
   /** Float64 values, as they are until memory is taken again. */
   doubles(address: number, size: number): Float64Array {
-    return new Float64Array(this.memory.buffer, address, size);
+    return new Float64Array(this.#memory.buffer, address, size);
   }
 }
 
-let instance: Host | undefined;
+let instance: Host | undefined | 'none' = 'none';
 
-/** The one host, made when first asked for; undefined where the kernels cannot run. */
+/** The one host, made when first asked for; undefined where the kernels cannot run, which is said once. */
 export function host(): Host | undefined {
-  instance ??= Host.create();
+  if (instance !== 'none') return instance;
+  try {
+    instance = new Host();
+  } catch (error) {
+    instance = undefined;
+    backend_util.warn(
+      `tfjs-normalizations: the WebAssembly kernels of the cpu backend cannot run here (${error}); ordinary TensorFlow.js ops ` +
+        "take their place, more slowly. A content security policy must allow them by 'wasm-unsafe-eval' in script-src.",
+    );
+  }
   return instance;
 }
 

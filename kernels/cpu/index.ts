@@ -1,4 +1,8 @@
-/** The kernels of TensorFlow.js's cpu backend: SIMD WebAssembly on a memory of its own. Importing this registers them. */
+/**
+ * The kernels of TensorFlow.js's cpu backend: SIMD WebAssembly on a memory of its own. Importing this registers them.
+ *
+ * @module tfjs-normalizations/kernels/cpu
+ */
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
@@ -6,6 +10,7 @@ import { host } from './host.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
+/** The kernels of the `cpu` backend; importing this registers them. */
 export const cpu: KernelSet = {
   kernels: {
     Normalize: normalize,

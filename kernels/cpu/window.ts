@@ -21,12 +21,12 @@ export class Window {
   readonly dy: number;
   /** Where the kernels put their output; 0 if there is none. */
   readonly out: number;
-  private readonly host: Host;
-  private readonly length: number;
-  private readonly xValues: Float32Array;
-  private readonly dyValues: Float32Array | undefined;
-  private readonly output: Float32Array | undefined;
-  private held = -1;
+  readonly #host: Host;
+  readonly #length: number;
+  readonly #xValues: Float32Array;
+  readonly #dyValues: Float32Array | undefined;
+  readonly #output: Float32Array | undefined;
+  #held = -1;
 
   constructor(
     host: Host,
@@ -35,11 +35,11 @@ export class Window {
     dy: Float32Array | undefined,
     output: Float32Array | undefined,
   ) {
-    this.host = host;
-    this.length = length;
-    this.xValues = x;
-    this.dyValues = dy;
-    this.output = output;
+    this.#host = host;
+    this.#length = length;
+    this.#xValues = x;
+    this.#dyValues = dy;
+    this.#output = output;
     this.x = host.take(length + STAGGER);
     this.dy = dy ? host.take(length) : this.x;
     this.out = output ? this.dy : 0;
@@ -47,23 +47,23 @@ export class Window {
 
   /** Brings `size` values of the inputs in, unless they are there. */
   load(from: number, size: number): void {
-    if (from === this.held) return;
-    this.host.load(this.x, this.xValues, from, size);
-    if (this.dyValues) this.host.load(this.dy, this.dyValues, from, size);
-    this.held = from;
+    if (from === this.#held) return;
+    this.#host.load(this.x, this.#xValues, from, size);
+    if (this.#dyValues) this.#host.load(this.dy, this.#dyValues, from, size);
+    this.#held = from;
   }
 
   /** Brings `size` values of the output out, if one is wanted. */
   store(from: number, size: number): void {
-    if (this.output === undefined) return;
-    this.host.store(this.out, this.output, from, size);
-    this.held = -1;
+    if (this.#output === undefined) return;
+    this.#host.store(this.out, this.#output, from, size);
+    this.#held = -1;
   }
 
   /** Visits the pieces of a sample, each with the number of values above it. */
   read(start: number, size: number, visit: (size: number, above: number) => void): void {
-    for (let above = 0; above < size; above += this.length) {
-      const length = Math.min(this.length, size - above);
+    for (let above = 0; above < size; above += this.#length) {
+      const length = Math.min(this.#length, size - above);
       this.load(start + above, length);
       visit(length, above);
     }
@@ -71,8 +71,8 @@ export class Window {
 
   /** Visits the pieces of a sample, and brings them out; backwards, because after `read` the last one is still there. */
   rewrite(start: number, size: number, visit: (size: number) => void): void {
-    for (let above = Math.floor((size - 1) / this.length) * this.length; above >= 0; above -= this.length) {
-      const length = Math.min(this.length, size - above);
+    for (let above = Math.floor((size - 1) / this.#length) * this.#length; above >= 0; above -= this.#length) {
+      const length = Math.min(this.#length, size - above);
       this.load(start + above, length);
       visit(length);
       this.store(start + above, length);

@@ -3,7 +3,7 @@
  * bare handles of the native binding: no engine, no tidy and no `tf.memory()` knows them, so a call frees what it made.
  * Only ops and attributes are used that libtensorflow 2.9 and 2.15 both have; attributes left out follow from the inputs.
  */
-import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
+import { engine, type KernelFunc, type NamedAttrMap, type TensorInfo } from '@tensorflow/tfjs-core';
 
 type Shape = readonly number[];
 type Numbers = ArrayLike<number>;
@@ -38,7 +38,6 @@ export interface NodeBackend {
   readonly isUsingGpuDevice: boolean;
   getInputTensorIds(tensors: TensorInfo[]): number[];
   createOutputTensor(result: { id: number; shape: number[]; dtype: number }): TensorInfo;
-  readSync(dataId: object): Numbers;
   write(values: Float32Array, shape: number[], dtype: 'float32'): object;
 }
 
@@ -68,6 +67,11 @@ export class Call {
 
   optional(tensor: TensorInfo | undefined): Value | undefined {
     return tensor && this.input(tensor);
+  }
+
+  /** Of a small tensor, which may be another backend's still: this one's `readSync` would not find it. */
+  numbers({ dataId }: TensorInfo): Numbers {
+    return engine().readSync(dataId) as Numbers;
   }
 
   /** Small values, uploaded without a copy: they must not change while the call lasts. */

@@ -92,8 +92,8 @@ interface AverageInputs {
 
 /** No op at all: of numbers this few, TensorFlow would spend more on the call than on the arithmetic. */
 export const average = kernel<AverageInputs, AverageAttrs>((call, { old, moments }, { row, momentum }) => {
-  const before = call.backend.readSync(old.dataId);
-  const both = call.backend.readSync(moments.dataId);
+  const before = call.numbers(old);
+  const both = call.numbers(moments);
   const k = before.length;
   const after = new Float32Array(k);
   for (let i = 0; i < k; i++) {

@@ -1,6 +1,8 @@
 /**
  * Kernels for the backend 'tensorflow' of @tensorflow/tfjs-node, composed of TensorFlow ops. That package is not imported:
  * kernels are registered under the backend's name, whether it has been loaded or is yet to come.
+ *
+ * @module tfjs-normalizations/kernels/node
  */
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
@@ -8,6 +10,7 @@ import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend
 import { normalize, normalizeGrad } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
+/** The kernels of the `tensorflow` backend of tfjs-node; importing this registers them. */
 export const node: KernelSet = {
   kernels: {
     Normalize: normalize,

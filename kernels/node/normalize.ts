@@ -46,7 +46,7 @@ export const normalizeGrad = kernel<NormalizeGradInputs, NormalizeGradAttrs>((ca
   const { dy, x, moments, gamma } = inputs;
   const { c } = attrs.view;
   const route = routeOf(call, attrs);
-  const saved = savedFrom(call.backend.readSync(moments.dataId), attrs);
+  const saved = savedFrom(call.numbers(moments), attrs);
   const values = { dy: call.input(dy), x: call.input(x), gamma: call.optional(gamma), saved };
   const { dx, dgamma, dbeta } = route.backward(call, values, attrs);
   const parameters = [dgamma, dbeta].filter((numbers) => numbers !== undefined);

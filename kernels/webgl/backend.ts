@@ -103,8 +103,14 @@ export class Gpu {
     return texture && isPacked ? shape : info.shape;
   }
 
+  /** What the backend holds of a tensor on the GPU now. */
+  held(info: TensorInfo): unknown {
+    return this.#backend.texData.get(info.dataId).texture;
+  }
+
   /** The texture of a tensor packed as `shape`, brought about if need be. */
   texture(info: TensorInfo, shape: readonly number[]): Texture {
+    if (shape.includes(0)) fail('texture', `a tensor of shape [${info.shape}] is empty; WebGL has no empty textures`);
     const { texData } = this.#backend;
     const data = texData.get(info.dataId);
     if (!data.texture) {

@@ -130,7 +130,7 @@ export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => 
     x: activations,
     dy: gpu.texture(inputs.dy as TensorInfo, layout.shape),
     gamma,
-    statistics: isOurs(moments.dataId, layout)
+    statistics: isOurs(gpu, moments, layout)
       ? { texture: gpu.texture(moments, moments.shape), mains: layout.mains }
       : statistics(gpu, activations, layout, center, { moments: false }),
   };

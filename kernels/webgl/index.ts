@@ -1,4 +1,8 @@
-/** The kernels of TensorFlow.js's webgl backend: fragment shaders on its packed textures. Importing this registers them. */
+/**
+ * The kernels of TensorFlow.js's webgl backend: fragment shaders on its packed textures. Importing this registers them.
+ *
+ * @module tfjs-normalizations/kernels/webgl
+ */
 import { env } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
@@ -7,6 +11,7 @@ import { normalizeGrad } from './gradient.ts';
 import { normalize } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
+/** The kernels of the `webgl` backend; importing this registers them. */
 export const webgl: KernelSet = {
   kernels: {
     Normalize: normalize,

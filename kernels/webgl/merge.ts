@@ -30,7 +30,11 @@ const writeAffine = ({ gamma, beta }: Affine) => `
   vec4 both = vec4(a, ${beta ? 'betaAt(0, column).xy' : ''} - mean * a);
   setOutput(${saturate('both')});`;
 
-/** Merges parts of a line, and the channels of a group. */
+/**
+ * Merges parts of a line, and the channels of a group; a lane of a row counts as a channel of a line one texel across. In the
+ * source, `firsts` are the first values of two channels, `ofPart` is the mean and deviation of a part of a channel, and
+ * `values` is how many values per lane a part has.
+ */
 export function merge(
   gpu: Gpu,
   x: Texture,
@@ -50,14 +54,11 @@ export function merge(
     name: 'merge of statistics',
     source: `${JOIN} ${pivots(layout)} ${affine ? reciprocal(affine.attrs) : ''}
 float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }
-/** The first value of each of two channels. A lane of a row counts as a channel of a line one texel across. */
 vec2 firsts(ivec2 line, ivec2 channel) { return ${center ? `vec2(${pivot('x')}, ${pivot('y')})` : 'vec2(0.)'}; }
-/** Mean and deviation of a part of a channel. */
 vec2 ofPart(int line, int part, int channel) {
   vec4 both = partialsTexel((line * parts + part) * across + channel / 2);
   return (channel & 1) == 0 ? both.xz : both.yw;
 }
-/** How many values per lane a part has. */
 float values(int part) {
   int start = part * chunk, end = min(start + chunk, length);
   return float(2 * (end - start) - odd * (end / segment - start / segment));

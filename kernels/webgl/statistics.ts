@@ -4,7 +4,7 @@
  * first value of the line*, which keeps digits that the tensor has no room for, and the standard deviations, since variances
  * overflow 16-bit floats. For groups of channels y's factor and summand may follow; see `Affine`.
  */
-import type { DataId } from '@tensorflow/tfjs-core';
+import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Gpu, Texture } from './backend.ts';
 import type { Layout } from './layout.ts';
 import { type Affine, merge } from './merge.ts';
@@ -29,7 +29,7 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
   const groupWidth = alongRows ? 1 : view.c / view.groups;
   const isWhole = alongRows && cut(layout).parts === 1;
   let state = partials(gpu, x, layout, center, isWhole ? mains : 0);
-  if (isWhole) return remember({ texture: state.texture, mains }, layout);
+  if (isWhole) return remember(gpu, { texture: state.texture, mains }, layout);
 
   while (state.parts > 1 && state.parts * groupWidth > MERGED) {
     state = merge(gpu, x, layout, state, { center, mains: 0, together: atOnce(state.parts), width: 1, step: 1 });
@@ -43,17 +43,24 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
   }
   const { affine } = wanted;
   state = merge(gpu, x, layout, state, { center, mains, together: state.parts, width: groupWidth, step, affine });
-  return remember({ texture: state.texture, mains }, layout);
+  return remember(gpu, { texture: state.texture, mains }, layout);
 }
 
-/** Tensors of moments that came from here, and in which layout: the gradient takes any others from x anew. */
-const made = new WeakMap<DataId, string>();
+/**
+ * Tensors of moments that came from here, and in which texture and layout: the gradient takes any others from x anew. On the
+ * way to another backend and back a tensor loses what follows it in its texture.
+ */
+const made = new WeakMap<DataId, { readonly texture: unknown; readonly layout: string }>();
 const signature = ({ alongRows, rows, view }: Layout) =>
   [alongRows, alongRows && rows % 2 === 1 ? rows : 0, ...Object.values(view)].join();
 
-function remember(result: Statistics, layout: Layout): Statistics {
-  made.set(result.texture.info.dataId, signature(layout));
+function remember(gpu: Gpu, result: Statistics, layout: Layout): Statistics {
+  const { info } = result.texture;
+  made.set(info.dataId, { texture: gpu.held(info), layout: signature(layout) });
   return result;
 }
 
-export const isOurs = (dataId: DataId, layout: Layout): boolean => made.get(dataId) === signature(layout);
+export function isOurs(gpu: Gpu, info: TensorInfo, layout: Layout): boolean {
+  const known = made.get(info.dataId);
+  return known !== undefined && known.texture === gpu.held(info) && known.layout === signature(layout);
+}

@@ -4,6 +4,7 @@
  */
 import { engine, memory } from '@tensorflow/tfjs';
 import * as attention from './attention.ts';
+import * as endurance from './endurance.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
 import * as keras from './keras-models.ts';
@@ -16,6 +17,7 @@ import * as wrappers from './wrappers.ts';
 
 const cases = {
   ...attention,
+  ...endurance,
   ...functions,
   ...goldens,
   ...keras,

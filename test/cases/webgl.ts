@@ -1,6 +1,7 @@
 /** What only WebGL has: draws, programs, packed and unpacked inputs, texture memory, a context that can be lost. */
 import * as tf from '@tensorflow/tfjs';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import { countDraws } from '../../examples/benchmark/gpu.ts';
 import type { NormalizeAttrs } from '../../kernels/contract.ts';
 import * as ops from '../../kernels/ops.ts';
 import * as reference from '../../kernels/reference.ts';
@@ -8,28 +9,12 @@ import type { View } from '../../kernels/view.ts';
 import { batchNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
 import type { SourceName } from '../support/webgl-sources.ts';
-import { withTensors } from './tensors.ts';
+import { take, withTensors } from './tensors.ts';
 
 const backend = () => tf.backend() as MathBackendWebGL;
 
-/** Draws while `body` runs. */
-async function draws<T>(body: () => T): Promise<number> {
-  const gl = backend().gpgpu.gl as unknown as Record<string, (...args: unknown[]) => unknown>;
-  const methods = ['drawElements', 'drawArrays'];
-  let count = 0;
-  for (const method of methods) {
-    gl[method] = (...args) => {
-      count++;
-      return Object.getPrototypeOf(gl)[method].apply(gl, args);
-    };
-  }
-  try {
-    tf.dispose(body() as tf.TensorContainer);
-    return count;
-  } finally {
-    for (const method of methods) delete gl[method];
-  }
-}
+/** Draws while `body` runs, whose results are disposed of. */
+const draws = (body: () => unknown) => countDraws(() => tf.dispose(body() as tf.TensorContainer));
 
 /** How many of our programs are compiled; TensorFlow.js has its own, of named classes, to upload each shape. */
 function programs(): number {
@@ -63,7 +48,7 @@ export const normalizeDraws = (args: DrawCase) =>
     const forward = () => f(x, gamma, beta);
     const both = () => gradients([x, gamma, beta], dy);
     tf.dispose([forward(), both()]);
-    return { forward: await draws(forward), both: await draws(both) };
+    return { forward: draws(forward), both: draws(both) };
   });
 
 /** Draws of the blended forms' kernels on an instance view, and of the layer BatchNormalization. */
@@ -87,7 +72,7 @@ export const otherDraws = ({ shape }: { shape: readonly [number, number, number,
     };
     for (const [name, body] of Object.entries(bodies)) {
       tf.dispose(body() as tf.TensorContainer);
-      results[name] = await draws(body);
+      results[name] = draws(body);
     }
     norm.dispose();
     return results;
@@ -170,6 +155,36 @@ export const gpuBytes = (args: DrawCase) =>
     const before = bytes();
     for (let i = 0; i < 3; i++) step();
     return { before, after: bytes() };
+  });
+
+/** The gradient where the moments of the forward were on the cpu meanwhile, and come back in another texture. */
+export const afterMoving = (args: DrawCase) =>
+  withTensors(async (make) => {
+    const size = args.shape.reduce((a, b) => a * b, 1);
+    const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
+    const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
+    const gradient = (useMoments: (moments: tf.Tensor) => void) =>
+      take(tf.grad((x: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args), useMoments))(x, dy));
+    await tf.setBackend('cpu');
+    await tf.setBackend('webgl');
+    const move = (moments: tf.Tensor) => {
+      void tf.setBackend('cpu'); // at once, since it has started
+      tf.neg(moments).dispose();
+      void tf.setBackend('webgl');
+    };
+    return { expected: await gradient(() => {}), actual: await gradient(move) };
+  });
+
+/** What a kernel says of a tensor that holds nothing. */
+export const ofNothing = (args: DrawCase) =>
+  withTensors(async (make) => {
+    const x = make(new Float32Array(0), [...args.shape]);
+    try {
+      tf.dispose(ops.normalize(x, undefined, undefined, attributes(args)));
+      return 'no error';
+    } catch (error) {
+      return (error as Error).message;
+    }
   });
 
 /** What a kernel says whose shader does not compile: the driver is made to say so of a program that is new. */

@@ -1,6 +1,6 @@
 /** The gradient of the normalization of columns: sums down them, then coefficients along their rows. */
 import { BLOCK, Form, clearSums } from './form';
-import { add, addTo, laneMask, lanesLeft, loadLanes, mad, padded, storeLanes, sub, zero } from './lanes';
+import { add, addTo, firstLanes, lanesLeft, mad, padded, storeLanes, sub, zero } from './lanes';
 
 /** Adds `rows` rows, `stride` apart, of `bytes` each to sums per column, `next` bytes apart: see `columnGradSums`. */
 function blockGradSums(
@@ -23,14 +23,15 @@ function blockGradSums(
     addTo(to + 2 * next, e0); addTo(to + 2 * next + 32, e1);
   }
   for (; i < bytes; i += 16) {
-    const from = x + i, end = from + toEnd, to = sums + (i << 1), lanes = lanesLeft(i, bytes), mask = laneMask(lanes);
+    const from = x + i, end = from + toEnd, to = sums + (i << 1), lanes = lanesLeft(i, bytes);
     const m = v128.load(mean + i);
     let s = zero(), p = zero(), e = zero();
     for (let q = from; q < end; q += stride) {
-      const g = loadLanes(q + toDy, lanes), d = sub(loadLanes(q, lanes), m);
+      const g = v128.load(q + toDy), d = sub(v128.load(q), m);
       s = add(s, g); e = add(e, d); p = mad(g, d, p);
     }
-    addTo(to, s); addTo(to + next, v128.and(p, mask)); addTo(to + 2 * next, v128.and(e, mask));
+    // In a shorter last row the other lanes are of columns, too.
+    addTo(to, firstLanes(s, lanes)); addTo(to + next, firstLanes(p, lanes)); addTo(to + 2 * next, firstLanes(e, lanes));
   }
 }
 
@@ -117,9 +118,9 @@ export function columnGradCoefficients(form: Form, variance: usize): void {
 /** `columnGradAffine` along one row, or less of it; coefficients `next` bytes apart. */
 function gradAffineRow(x: usize, dy: usize, dx: usize, bytes: usize, coefficients: usize, next: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
-    const lanes = lanesLeft(i, bytes), k = coefficients + i, d = sub(loadLanes(x + i, lanes), v128.load(k));
+    const k = coefficients + i, d = sub(v128.load(x + i), v128.load(k));
     const rest = mad(d, v128.load(k + 2 * next), v128.load(k + 3 * next));
-    storeLanes(dx + i, mad(loadLanes(dy + i, lanes), v128.load(k + next), rest), lanes);
+    storeLanes(dx + i, mad(v128.load(dy + i), v128.load(k + next), rest), lanesLeft(i, bytes));
   }
 }
 

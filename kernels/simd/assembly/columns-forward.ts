@@ -7,7 +7,7 @@
  * with a row. Arrays of one value per column are padded to whole vectors.
  */
 import { BLOCK, Form, clearSums } from './form';
-import { add, high, laneMask, lanesLeft, loadLanes, low, mad, mul, padded, storeLanes, sub, zero } from './lanes';
+import { add, high, laneMask, lanesLeft, low, mad, mul, padded, storeLanes, sub, zero } from './lanes';
 
 /** Replaces the masked ones of two float64 in memory. */
 // @ts-ignore: decorator
@@ -56,16 +56,16 @@ function blockMoments(x: usize, rows: i32, stride: usize, bytes: usize, mean: us
     merge(to + 64, to2 + 64, pivot2, s2, q2, n0, n, 16); merge(to + 96, to2 + 96, pivot3, s3, q3, n0, n, 16);
   }
   for (; i < bytes; i += 16) {
-    const from = x + i, end = from + toEnd, lanes = lanesLeft(i, bytes);
+    const from = x + i, end = from + toEnd;
     let s = zero(), q = zero();
-    for (let p = from; p < end; p += stride) s = add(s, loadLanes(p, lanes));
+    for (let p = from; p < end; p += stride) s = add(s, v128.load(p));
     const pivot = mul(s, inverse);
     s = zero();
     for (let p = from; p < end; p += stride) {
-      const d = sub(loadLanes(p, lanes), pivot);
+      const d = sub(v128.load(p), pivot);
       s = add(s, d); q = mad(d, d, q);
     }
-    merge(mean + (i << 1), m2 + (i << 1), pivot, s, q, n0, n, lanes);
+    merge(mean + (i << 1), m2 + (i << 1), pivot, s, q, n0, n, lanesLeft(i, bytes));
   }
 }
 
@@ -128,8 +128,8 @@ export function columnCoefficients(form: Form, mean: usize, variance: usize): vo
 /** `columnAffine` along one row, or less of it; coefficients `next` bytes apart. */
 function affineRow(x: usize, y: usize, bytes: usize, coefficients: usize, next: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
-    const lanes = lanesLeft(i, bytes), k = coefficients + i, d = sub(loadLanes(x + i, lanes), v128.load(k));
-    storeLanes(y + i, mad(d, v128.load(k + next), v128.load(k + 2 * next)), lanes);
+    const k = coefficients + i, d = sub(v128.load(x + i), v128.load(k));
+    storeLanes(y + i, mad(d, v128.load(k + next), v128.load(k + 2 * next)), lanesLeft(i, bytes));
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Four float32 lanes at a time: short names for what the kernels use, memory access that stops at the end of an array, and
- * sums that leave float32. Sizes of arrays in memory are in bytes throughout, so that an index is an address offset.
+ * Four float32 lanes at a time: short names for what the kernels use, stores that stop at the end of an array, and sums that
+ * leave float32. Loads do not stop there: they are of whole vectors, whose last lanes may hold anything, and a host leaves
+ * room for them behind the last array. Sizes of arrays in memory are in bytes, so that an index is an address offset.
  */
 
 // @ts-ignore: decorator
@@ -23,14 +24,7 @@
 // @ts-ignore: decorator
 @inline export function lanesLeft(at: usize, end: usize): usize { return min<usize>(end - at, 16); }
 
-/** The first `bytes` (4, 8, 12 or 16) of four lanes; the others are 0. */
-export function loadLanes(p: usize, bytes: usize): v128 {
-  if (bytes == 16) return v128.load(p);
-  if (bytes == 4) return v128.load_zero<u32>(p);
-  const pair = v128.load_zero<u64>(p);
-  return bytes == 8 ? pair : v128.load_lane<u32>(p, pair, 2, 8);
-}
-
+/** Stores the first `bytes` (4, 8, 12 or 16) of four lanes. */
 export function storeLanes(p: usize, v: v128, bytes: usize): void {
   if (bytes == 16) { v128.store(p, v); return; }
   if (bytes == 4) { v128.store_lane<u32>(p, v, 0); return; }
@@ -43,6 +37,9 @@ export function storeLanes(p: usize, v: v128, bytes: usize): void {
 @inline export function laneMask(bytes: usize): v128 {
   return i32x4.gt_s(i32x4.splat(<i32>(bytes >> 2)), i32x4(0, 1, 2, 3));
 }
+/** The first `bytes` of four lanes; the others become 0, also where they are NaN. */
+// @ts-ignore: decorator
+@inline export function firstLanes(v: v128, bytes: usize): v128 { return v128.and(v, laneMask(bytes)); }
 
 /** The first two lanes, and the last two, as float64. */
 // @ts-ignore: decorator

@@ -1,5 +1,5 @@
 /** Power iteration on a matrix w [rest, out]. It is read once for each product with a vector, four rows at a time. */
-import { add, addTo, lanesLeft, loadLanes, mad, mul, padded, sumLanes, zero } from './lanes';
+import { add, addTo, firstLanes, lanesLeft, mad, mul, padded, sumLanes, zero } from './lanes';
 
 /** to [rest] = w u. */
 function timesU(w: usize, u: usize, to: usize, rest: i32, out: i32): void {
@@ -11,8 +11,7 @@ function timesU(w: usize, u: usize, to: usize, rest: i32, out: i32): void {
       odd = mad(v128.load(w + i, 16), v128.load(u + i, 16), odd);
     }
     for (; i < row; i += 16) {
-      const bytes = lanesLeft(i, row);
-      even = mad(loadLanes(w + i, bytes), loadLanes(u + i, bytes), even);
+      even = add(firstLanes(mul(v128.load(w + i), v128.load(u + i)), lanesLeft(i, row)), even);
     }
     store<f32>(to, <f32>sumLanes(add(even, odd)));
   }
@@ -27,15 +26,15 @@ function timesV(w: usize, v: usize, to: usize, sums: usize, rest: i32, out: i32)
     const v0 = v128.load32_splat(v), v1 = v128.load32_splat(v, 4), v2 = v128.load32_splat(v, 8);
     const v3 = v128.load32_splat(v, 12);
     for (let i: usize = 0; i < row; i += 16) {
-      const bytes = lanesLeft(i, row), p = w + i;
-      const first = mad(loadLanes(p, bytes), v0, mul(loadLanes(p + row, bytes), v1));
-      const last = mad(loadLanes(p + 2 * row, bytes), v2, mul(loadLanes(p + 3 * row, bytes), v3));
+      const p = w + i;
+      const first = mad(v128.load(p), v0, mul(v128.load(p + row), v1));
+      const last = mad(v128.load(p + 2 * row), v2, mul(v128.load(p + 3 * row), v3));
       addTo(sums + (i << 1), add(first, last));
     }
   }
   for (; r < rest; ++r, w += row, v += 4) {
     const only = v128.load32_splat(v);
-    for (let i: usize = 0; i < row; i += 16) addTo(sums + (i << 1), mul(loadLanes(w + i, lanesLeft(i, row)), only));
+    for (let i: usize = 0; i < row; i += 16) addTo(sums + (i << 1), mul(v128.load(w + i), only));
   }
   for (let i: usize = 0; i < row; i += 4) store<f32>(to + i, <f32>load<f64>(sums + (i << 1)));
 }

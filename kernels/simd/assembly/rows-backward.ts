@@ -3,7 +3,7 @@
  * as the mean of the deviations from it.
  */
 import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
-import { add, addTo, laneMask, loadLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
+import { add, addTo, firstLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
 
 /** Rows whose dy xHat and dy may add up in float32 before they move on to float64. */
 const FLUSH = 64;
@@ -37,8 +37,8 @@ function gradCoefficients(
       x += 16;
     }
     if (x < stop) {
-      const lanes = stop - x, d = v128.and(sub(loadLanes(x, lanes), m), laneMask(lanes));
-      const D = mul(loadLanes(x + toDy, lanes), loadLanes(x + toGamma, lanes));
+      const lanes = stop - x, d = firstLanes(sub(v128.load(x), m), lanes);
+      const D = firstLanes(mul(v128.load(x + toDy), v128.load(x + toGamma)), lanes);
       s1 = add(s1, D); e1 = add(e1, d); p1 = mad(D, d, p1);
     }
     x = stop;
@@ -68,8 +68,8 @@ function gradApply(x: usize, dy: usize, dx: usize, bytes: usize, gamma: usize, c
     v128.store(dx + i, mad(D, w, mad(sub(v128.load(x + i), m), a, b)));
   }
   if (i < bytes) {
-    const lanes = bytes - i, D = mul(loadLanes(dy + i, lanes), loadLanes(gamma + i, lanes));
-    storeLanes(dx + i, mad(D, w, mad(sub(loadLanes(x + i, lanes), m), a, b)), lanes);
+    const D = mul(v128.load(dy + i), v128.load(gamma + i));
+    storeLanes(dx + i, mad(D, w, mad(sub(v128.load(x + i), m), a, b)), bytes - i);
   }
 }
 
@@ -84,9 +84,9 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
     v128.store(dbeta + i, add(g, v128.load(dbeta + i)));
   }
   if (i < bytes) {
-    const lanes = bytes - i, g = loadLanes(dy + i, lanes), h = mad(sub(loadLanes(x + i, lanes), m), scale, shift);
-    storeLanes(dgamma + i, mad(g, h, loadLanes(dgamma + i, lanes)), lanes);
-    storeLanes(dbeta + i, add(g, loadLanes(dbeta + i, lanes)), lanes);
+    const lanes = bytes - i, g = v128.load(dy + i), h = mad(sub(v128.load(x + i), m), scale, shift);
+    storeLanes(dgamma + i, mad(g, h, v128.load(dgamma + i)), lanes);
+    storeLanes(dbeta + i, add(g, v128.load(dbeta + i)), lanes);
   }
 }
 

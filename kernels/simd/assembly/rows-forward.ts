@@ -6,7 +6,7 @@
  * over a few rows before the next begins: so the long scalar arithmetic in between is done for many rows at once.
  */
 import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
-import { add, laneMask, loadLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
+import { add, firstLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
 
 /** The sum of a row. */
 function sum(x: usize, bytes: usize): f64 {
@@ -19,7 +19,7 @@ function sum(x: usize, bytes: usize): f64 {
       s2 = add(s2, v128.load(x, 32)); s3 = add(s3, v128.load(x, 48));
     }
     for (; x < stop16; x += 16) s0 = add(s0, v128.load(x));
-    if (x < stop) s1 = add(s1, loadLanes(x, stop - x));
+    if (x < stop) s1 = add(s1, firstLanes(v128.load(x), stop - x));
     x = stop;
     total += sumLanes(add(add(s0, s1), add(s2, s3)));
   }
@@ -44,7 +44,7 @@ function deviations(x: usize, bytes: usize, pivot: f32): v128 {
       s0 = add(s0, d); q0 = mad(d, d, q0);
     }
     if (x < stop) {
-      const lanes = stop - x, d = v128.and(sub(loadLanes(x, lanes), m), laneMask(lanes));
+      const d = firstLanes(sub(v128.load(x), m), stop - x);
       s1 = add(s1, d); q1 = mad(d, d, q1);
     }
     x = stop;
@@ -73,8 +73,8 @@ function apply(x: usize, y: usize, bytes: usize, gamma: usize, beta: usize, coef
     i += 16;
   }
   if (i < bytes) {
-    const lanes = bytes - i, h = mad(sub(loadLanes(x + i, lanes), m), a, b);
-    storeLanes(y + i, mad(h, loadLanes(gamma + i, lanes), loadLanes(beta + i, lanes)), lanes);
+    const h = mad(sub(v128.load(x + i), m), a, b);
+    storeLanes(y + i, mad(h, v128.load(gamma + i), v128.load(beta + i)), bytes - i);
   }
 }
 

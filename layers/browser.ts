@@ -1,0 +1,5 @@
+/** The package entry in bundles for browsers: the same as index.ts without the kernels for Node, which cannot run there. */
+import '../kernels/cpu/index.ts';
+import '../kernels/webgl/index.ts';
+
+export * from './exports.ts';
