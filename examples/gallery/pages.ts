@@ -75,7 +75,7 @@ export const pages: readonly PageEntry[] = [
     folder: 'save-and-load',
     title: 'Save and load',
     summary: 'Train, save into the browser or to a file, reload the page, load, and compare the predictions.',
-    layers: ['BatchNormalization', 'GroupNormalization', 'LayerNormalization'],
+    layers: ['BatchNormalization', 'GroupNormalization', 'LayerNormalization', 'WeightNormalization'],
   },
   {
     folder: 'benchmark',

@@ -1,5 +1,6 @@
 /** Which backend a page runs on: `?backend=` chooses, as the switch in the header does. */
 import * as tf from '@tensorflow/tfjs';
+import { renderer } from '../../benchmark/gpu.ts';
 
 export const BACKENDS = ['webgl', 'cpu'] as const;
 
@@ -13,7 +14,8 @@ export async function startBackend(): Promise<{ name: string; device: string; mi
   if (!started) await tf.setBackend('cpu');
   await tf.ready();
   const name = tf.getBackend();
-  return { name, device: deviceOf(name), ...(!started && { missing: wanted }) };
+  const device = name === 'webgl' ? renderer() : 'WebAssembly SIMD, one core';
+  return { name, device, ...(!started && { missing: wanted }) };
 }
 
 /** Another backend means a fresh page: no tensor is left behind on the old one. */
@@ -21,11 +23,4 @@ export function switchBackend(name: string): void {
   const url = new URL(location.href);
   url.searchParams.set('backend', name);
   location.assign(url);
-}
-
-function deviceOf(name: string): string {
-  if (name !== 'webgl') return 'WebAssembly SIMD, one core';
-  const { gl } = (tf.backend() as unknown as { gpgpu: { gl: WebGL2RenderingContext } }).gpgpu;
-  const info = gl.getExtension('WEBGL_debug_renderer_info');
-  return String(gl.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
 }

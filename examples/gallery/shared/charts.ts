@@ -12,27 +12,36 @@ export interface LineChartOptions {
   readonly logarithmic?: boolean;
   /** Also draws the running mean over so many points, the points themselves pale. */
   readonly smooth?: number;
+  /** Draws one panel beside the other for each of these names, all with the same axes. */
+  readonly panels?: readonly string[];
 }
 
 export interface LineChart {
   readonly element: HTMLElement;
-  add(series: string, x: number, y: number): void;
+  add(series: string, x: number, y: number, panel?: string): void;
   /** Empties it, and takes other lines if they are given. */
   clear(series?: Readonly<Record<string, string>>): void;
-  readonly points: readonly { readonly series: string; readonly x: number; readonly y: number }[];
+  readonly points: readonly Point[];
+}
+
+interface Point {
+  readonly series: string;
+  readonly x: number;
+  readonly y: number;
+  readonly panel?: string | undefined;
 }
 
 export function lineChart(options: LineChartOptions): LineChart {
-  const { title, x, y, yDomain, logarithmic = false, smooth } = options;
+  const { title, x, y, yDomain, logarithmic = false, smooth, panels } = options;
   let series = options.series;
-  let points: { series: string; x: number; y: number }[] = [];
+  let points: Point[] = [];
   const holder = element('div', { className: 'chart' });
   const whole = element('figure', {}, element('h3', {}, title), holder);
   let waiting = false;
 
   function draw(): void {
     waiting = false;
-    const channels = { x: 'x', y: 'y', stroke: 'series', z: 'series', clip: true };
+    const channels = { x: 'x', y: 'y', stroke: 'series', z: 'series', clip: true, ...(panels && { fx: 'panel' }) };
     const marks = smooth
       ? [
           Plot.line(points, { ...channels, strokeOpacity: 0.25 }),
@@ -47,7 +56,13 @@ export function lineChart(options: LineChartOptions): LineChart {
       ariaLabel: title,
       style: { background: 'none', color: 'inherit', fontSize: '12px' },
       x: { label: x },
-      y: { label: y, type: logarithmic ? 'log' : 'linear', ...(yDomain && { domain: yDomain }) },
+      y: {
+        label: y,
+        type: logarithmic ? 'log' : 'linear',
+        ...(logarithmic && { tickFormat: '~g' }),
+        ...(yDomain && { domain: yDomain }),
+      },
+      ...(panels && { fx: { label: null, domain: panels } }),
       color: { legend: true, domain: Object.keys(series), range: Object.values(series) },
       marks: [...(logarithmic ? [] : [Plot.ruleY(yDomain ? [yDomain[0]] : [])]), ...marks],
     });
@@ -61,8 +76,8 @@ export function lineChart(options: LineChartOptions): LineChart {
   new ResizeObserver(drawSoon).observe(holder);
   return {
     element: whole,
-    add(series, x, y) {
-      points.push({ series, x, y });
+    add(series, x, y, panel) {
+      points.push({ series, x, y, panel });
       drawSoon();
     },
     clear(others) {

@@ -78,7 +78,7 @@ export interface ChoiceOptions<Value extends string> {
   readonly label: string;
   /** Values, with the text of each where it is another. */
   readonly choices: readonly Value[] | Readonly<Record<Value, string>>;
-  readonly value: Value;
+  readonly value: NoInfer<Value>;
 }
 
 const textsOf = <Value extends string>(choices: ChoiceOptions<Value>['choices']): [Value, string][] =>

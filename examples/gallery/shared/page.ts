@@ -17,10 +17,12 @@ export interface PageOptions {
   readonly explanation: string;
   /** Whose data and weights are shown. */
   readonly attributions?: readonly (Node | string)[];
+  /** What else belongs to the source of the page: texts to load, by path. */
+  readonly sources?: Readonly<Record<string, () => Promise<string>>>;
 }
 
 /** Builds the frame and starts the backend. The page adds its own parts to `main`. */
-export async function openPage({ folder, explanation, attributions = [] }: PageOptions): Promise<{
+export async function openPage({ folder, explanation, attributions = [], sources = {} }: PageOptions): Promise<{
   readonly main: HTMLElement;
   readonly backend: string;
   readonly device: string;
@@ -37,7 +39,7 @@ export async function openPage({ folder, explanation, attributions = [] }: PageO
     element('div', { className: 'intro' }, element('h1', {}, title), element('p', {}, explanation)),
     main,
     section('What it is', element('div', { className: 'cards' }, ...layers.map((layer) => card(entryOf(layer))))),
-    await sourceSection(folder),
+    await sourceSection(folder, sources),
     foot,
   );
   const started = await startBackend();
@@ -103,9 +105,13 @@ export function card(entry: CatalogEntry): HTMLElement {
 
 const texts = import.meta.glob<string>('../*/*.ts', { query: '?raw', import: 'default' });
 
-async function sourceSection(folder: string): Promise<HTMLElement> {
-  const own = Object.entries(texts).filter(([path]) => path.startsWith(`../${folder}/`));
-  const files = await Promise.all(own.map(async ([path, load]) => file(path.split('/').pop() as string, await load())));
+async function sourceSection(folder: string, more: NonNullable<PageOptions['sources']>): Promise<HTMLElement> {
+  const isMain = ([path]: readonly [string, unknown]) => Number(path.endsWith('/main.ts'));
+  const own = Object.entries(texts)
+    .filter(([path]) => path.startsWith(`../${folder}/`))
+    .sort((a, b) => isMain(b) - isMain(a));
+  const all = [...own, ...Object.entries(more)];
+  const files = await Promise.all(all.map(async ([path, load]) => file(path.split('/').pop() as string, await load())));
   const text = 'Take what you need: the page in full, without the parts that all pages share.';
   return section('Source', element('p', {}, text), ...files);
 }

@@ -1,0 +1,93 @@
+/**
+ * The block as a cube of glass, as in the paper of group normalization: examples to the back, channels to the right, and
+ * positions, rows and columns in one, from top to bottom. What shares the statistics is solid.
+ */
+import { type Cell, indexOf, type Shape } from './cells.ts';
+
+/** So many layers of cubes stand for all positions. */
+const LEVELS = 6;
+const EDGE = 22;
+/** How far one step to the back goes right and up. */
+const DEPTH = { x: 15, y: 12 };
+const SVG = 'http://www.w3.org/2000/svg';
+
+function shape(tag: string, attributes: Record<string, string | number>, text = ''): SVGElement {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  made.textContent = text;
+  return made;
+}
+
+export interface Cube {
+  readonly element: SVGElement;
+  draw(sizes: Shape, lit: Float32Array, chosen: Cell): void;
+}
+
+export function cube(): Cube {
+  const whole = shape('svg', { class: 'cube', role: 'img', 'aria-label': 'The block as a cube' });
+  return {
+    element: whole,
+    draw(sizes, lit, chosen) {
+      const { examples, channels, rows, columns } = sizes;
+      const left = 26;
+      const top = 8 + DEPTH.y * examples;
+      const corner = (channel: number, level: number, example: number) => ({
+        x: left + channel * EDGE + example * DEPTH.x,
+        y: top + level * EDGE - example * DEPTH.y,
+      });
+      const perLevel = (rows * columns) / LEVELS;
+      const place = chosen.row * columns + chosen.column;
+      const level = Math.floor(place / perLevel);
+      const parts: SVGElement[] = [];
+      let last: SVGElement | undefined;
+      for (let example = examples - 1; example >= 0; example--) {
+        for (let below = LEVELS - 1; below >= 0; below--) {
+          for (let channel = 0; channel < channels; channel++) {
+            // The level of the chosen position shows that one, any other its first.
+            const at = below === level ? place : Math.ceil(below * perLevel);
+            const cell = { example, channel, row: Math.floor(at / columns), column: at % columns };
+            const isChosen = below === level && example === chosen.example && channel === chosen.channel;
+            const one = small(corner(channel, below, example), lit[indexOf(sizes, cell)], isChosen);
+            parts.push(one);
+            if (isChosen) last = one; // on top of what stands before it
+          }
+        }
+      }
+      const end = corner(channels, LEVELS, examples);
+      const width = end.x + 10;
+      const height = top + LEVELS * EDGE + 26;
+      const middle = { x: left + (channels * EDGE) / 2, y: top + (LEVELS * EDGE) / 2 };
+      const backwards = corner(channels, LEVELS, examples / 2);
+      whole.setAttribute('viewBox', `0 0 ${width} ${height}`);
+      whole.style.maxWidth = `${1.5 * width}px`;
+      whole.replaceChildren(
+        ...parts,
+        ...(last ? [last] : []),
+        shape('text', { x: middle.x, y: height - 8, 'text-anchor': 'middle' }, 'channels'),
+        shape(
+          'text',
+          { x: 16, y: middle.y, 'text-anchor': 'middle', transform: `rotate(-90 16 ${middle.y})` },
+          'positions',
+        ),
+        shape('text', { x: backwards.x + 4, y: backwards.y + 16, 'text-anchor': 'start' }, 'examples'),
+      );
+      // The word at the lower right needs its place.
+      whole.setAttribute('viewBox', `0 0 ${Math.max(width, backwards.x + 66)} ${height}`);
+    },
+  };
+}
+
+/** One small cube by its front's upper left corner. */
+function small({ x, y }: { x: number; y: number }, lit: number, chosen: boolean): SVGElement {
+  const e = EDGE;
+  const { x: dx, y: dy } = DEPTH;
+  const made = shape('g', { class: chosen ? 'chosen' : lit > 0 ? 'lit' : 'glass', style: `--lit: ${lit}` });
+  const face = (kind: string, ...points: readonly (readonly [number, number])[]) =>
+    shape('polygon', { class: kind, points: points.map(([px, py]) => `${x + px},${y + py}`).join(' ') });
+  made.append(
+    face('front', [0, 0], [e, 0], [e, e], [0, e]),
+    face('top', [0, 0], [dx, -dy], [e + dx, -dy], [e, 0]),
+    face('side', [e, 0], [e + dx, -dy], [e + dx, e - dy], [e, e]),
+  );
+  return made;
+}

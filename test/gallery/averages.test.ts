@@ -1,0 +1,192 @@
+/** What is averaged with what: the picture against the layer's own behaviour. */
+import { expect, jest, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { describeGallery, screenshot, tensorsOf } from '../support/gallery.ts';
+
+jest.setTimeout(180_000);
+
+interface Cell {
+  readonly example: number;
+  readonly row: number;
+  readonly column: number;
+  readonly channel: number;
+}
+
+/** What the page exposes. */
+interface Exposed {
+  gallery: {
+    result(): { x: Float32Array; y: Float32Array; past: Float32Array };
+    chosen(): Cell;
+    choose(cell: Cell): void;
+    lit(): Float32Array;
+    apply(values: ArrayLike<number>): Promise<number[]>;
+  };
+}
+declare const window: Exposed & {
+  document: { querySelector(selector: string): { textContent: string | null } | null };
+};
+
+const SIZES = [4, 28, 28, 6] as const;
+const indexOf = ({ example, row, column, channel }: Cell) => ((example * 28 + row) * 28 + column) * 6 + channel;
+
+/** Group sizes of a cell's statistics, by the definitions of the papers. */
+const members: Record<string, number> = {
+  BatchNormalization: 4 * 28 * 28,
+  InstanceNormalization: 28 * 28,
+  LayerNormalization: 28 * 28 * 6,
+  RMSNormalization: 28 * 28 * 6,
+  GroupNormalization: 28 * 28 * 3,
+  BatchInstanceNormalization: 4 * 28 * 28,
+  SwitchableNormalization: 28 * 28 * 6 + 3 * 28 * 28,
+  BatchRenormalization: 4 * 28 * 28,
+  MeanOnlyBatchNormalization: 4 * 28 * 28,
+};
+
+const stands = (page: Page) =>
+  page.locator('main[aria-busy=false] .measured[data-count]').waitFor({ state: 'attached' });
+
+/** The layer's answer about the chosen cell, once it is the expected one. */
+const measured = async (page: Page, count: number) => {
+  await page.locator(`.measured[aria-busy=false][data-count="${count}"]`).waitFor();
+  return page.locator('.measured').getAttribute('data-wrong');
+};
+
+/** Which outputs change if the input at the chosen cell does, and which cells the page shows in colour. */
+const perturbed = (page: Page) =>
+  page.evaluate(async () => {
+    const { gallery } = window;
+    const { example, row, column, channel } = gallery.chosen();
+    const at = ((example * 28 + row) * 28 + column) * 6 + channel;
+    let state = 1;
+    const x = Float32Array.from({ length: gallery.result().x.length }, () => {
+      state = (state * 48271) % 2147483647;
+      return state / 2147483647 - 0.4;
+    });
+    const before = await gallery.apply(x);
+    x[at] = 300;
+    const after = await gallery.apply(x);
+    const lit = gallery.lit();
+    const changed = before.map((value, i) => value !== after[i]);
+    const isLit = Array.from(lit, (value) => value > 0);
+    return {
+      changed: changed.filter(Boolean).length,
+      lit: isLit.filter(Boolean).length,
+      differ: changed.filter((value, i) => value !== isLit[i]).length,
+    };
+  });
+
+describeGallery('averages', ({ open }) => {
+  test.each(Object.entries(members))('%s: what is in colour is what the layer averages', async (norm, count) => {
+    const page = await open('averages', { settings: { norm } });
+    await stands(page);
+    expect(await perturbed(page)).toEqual({ changed: count, lit: count, differ: 0 });
+    expect(await measured(page, count)).toBe('0');
+    const values = await page.locator('[data-value]').allTextContents();
+    const [x, hand, y] = values.map((text) => Number(text.replace('−', '-')));
+    const { real, realInput } = await page.evaluate(() => {
+      const { example, row, column, channel } = window.gallery.chosen();
+      const at = ((example * 28 + row) * 28 + column) * 6 + channel;
+      const { x, y } = window.gallery.result();
+      return { real: y[at], realInput: x[at] };
+    });
+    expect(x).toBeCloseTo(realInput!, 3);
+    expect(y).toBeCloseTo(real!, 3);
+    expect(hand).toBeCloseTo(y!, 3);
+    await screenshot(page, norm === 'GroupNormalization' ? 'averages' : `averages-${norm}`);
+  });
+
+  test.each([
+    ['LayerNormalization', { over: 'position' }, 6],
+    ['GroupNormalization', { groups: 3 }, 28 * 28],
+    ['BatchInstanceNormalization', { rho: 0 }, 28 * 28],
+    ['SwitchableNormalization', { layer: 0, batch: 0 }, 28 * 28],
+    ['BatchNormalization', { examples: 1 }, 28 * 28],
+    ['GroupNormalization', { groups: 2, images: 'digits', backend: 'cpu' }, 28 * 28 * 2],
+  ] as const)('%s with %j shares %d cells', async (norm, settings, count) => {
+    const page = await open('averages', { settings: { norm, ...settings } });
+    await stands(page);
+    expect(await measured(page, count)).toBe('0');
+    if (!('examples' in settings))
+      expect(await perturbed(page)).toMatchObject({ changed: count, lit: count, differ: 0 });
+  });
+
+  test('the numbers of the chosen cell are those of its group', async () => {
+    const page = await open('averages', { settings: { norm: 'GroupNormalization', light: 1 } });
+    await stands(page);
+    await page.evaluate(() => window.gallery.choose({ example: 2, row: 5, column: 7, channel: 4 }));
+    const cells = (await page.locator('tr[data-source=group] td').allTextContents()).slice(-3);
+    const values = await page.evaluate(() => Array.from(window.gallery.result().x));
+    const group = values.filter((_, i) => Math.floor(i / (28 * 28 * 6)) === 2 && i % 6 >= 3);
+    const mean = group.reduce((sum, value) => sum + value, 0) / group.length;
+    const variance = group.reduce((sum, value) => sum + (value - mean) ** 2, 0) / group.length;
+    expect(cells[0]).toBe('2,352');
+    const [shownMean, shownVariance] = cells.slice(1).map((text) => Number(text.replace('−', '-')));
+    expect(shownMean).toBeCloseTo(mean, 3);
+    expect(shownVariance).toBeCloseTo(variance, 3);
+    expect(await page.locator('[data-value=x]').textContent()).toBe(
+      values[indexOf({ example: 2, row: 5, column: 7, channel: 4 })]!.toFixed(4).replace('-', '−'),
+    );
+  });
+
+  test('light of one example reaches the others through the batch alone', async () => {
+    const page = await open('averages', { settings: { norm: 'BatchNormalization', light: 0.3 } });
+    await stands(page);
+    expect(await page.locator('.crosstalk').textContent()).toMatch(/change by up to [0-9.]+\.$/);
+    for (const norm of ['InstanceNormalization', 'GroupNormalization', 'LayerNormalization', 'BatchRenormalization']) {
+      await page.locator('select[name=norm]').selectOption(norm);
+      await page.waitForFunction(
+        () => /do not change\.$/.test(document.querySelector('.crosstalk')?.textContent ?? ''),
+        undefined,
+        { timeout: 60_000 },
+      );
+    }
+  });
+
+  test('a cell is chosen by pointer and by keyboard', async () => {
+    const page = await open('averages');
+    await stands(page);
+    const canvas = page.getByRole('application').first();
+    const chosen = () => page.evaluate(() => window.gallery.chosen());
+    const { width, height } = (await canvas.boundingBox())!;
+    const unit = width / (SIZES[3] * 30 - 2);
+    expect(height / (SIZES[0] * 30 - 2)).toBeCloseTo(unit, 1);
+    // The middle of the cell in row 4, column 6 of the last map.
+    await canvas.hover({ position: { x: (5 * 30 + 6.5) * unit, y: (3 * 30 + 4.5) * unit } });
+    expect(await chosen()).toEqual({ example: 3, row: 4, column: 6, channel: 5 });
+    await canvas.focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowLeft');
+    expect(await chosen()).toEqual({ example: 3, row: 5, column: 5, channel: 5 });
+    await page.keyboard.press('Shift+ArrowRight');
+    await page.keyboard.press('Shift+ArrowUp');
+    expect(await chosen()).toEqual({ example: 2, row: 5, column: 5, channel: 0 });
+    for (let i = 0; i < 6; i++) await page.keyboard.press('ArrowUp');
+    expect(await chosen()).toEqual({ example: 1, row: 27, column: 5, channel: 0 });
+    expect(await page.locator('.cell strong').textContent()).toBe('cat, light');
+  });
+
+  test('ten other settings leave no tensor behind', async () => {
+    const page = await open('averages', { settings: { norm: 'SwitchableNormalization' } });
+    await stands(page);
+    const norms = Object.keys(members);
+    const go = async (norm: string) => {
+      await page.locator('select[name=norm]').selectOption(norm);
+      await page.locator('main[aria-busy=false]').waitFor();
+      await measured(page, members[norm]!);
+    };
+    await go('BatchNormalization');
+    const before = await tensorsOf(page);
+    for (const norm of [...norms.slice(1), 'BatchNormalization']) await go(norm);
+    expect(await tensorsOf(page)).toBe(before);
+  });
+
+  test('histograms follow what is chosen', async () => {
+    const page = await open('averages', { settings: { histograms: 'example' } });
+    await stands(page);
+    const charts = page.locator('.histograms svg');
+    expect(await charts.count()).toBe(2);
+    expect(await charts.first().textContent()).toContain('astronaut');
+    await page.locator('select[name=histograms]').selectOption('channel');
+    expect(await charts.last().textContent()).toContain('edges upright');
+  });
+});

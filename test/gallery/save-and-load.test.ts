@@ -1,0 +1,148 @@
+/** Save and load: what is loaded predicts what was saved, and trains on. */
+import { buffer } from 'node:stream/consumers';
+import { expect, jest, test } from '@jest/globals';
+import type { Download, Page } from 'playwright-core';
+import { describeGallery, type OpenOptions, runTask, screenshot, tensorsOf } from '../support/gallery.ts';
+
+jest.setTimeout(180_000);
+
+/** What the page exposes. */
+declare const window: {
+  gallery: {
+    predictions(): number[][];
+    losses(): number[];
+    memories(): { predictions: number[][]; losses: number[] } | undefined;
+  };
+};
+
+const predictionsOf = (page: Page) => page.evaluate(() => window.gallery.predictions());
+const lossesOf = (page: Page) => page.evaluate(() => window.gallery.losses());
+
+const largest = (a: number[][], b: number[][]) =>
+  Math.max(...a.flatMap((row, i) => row.map((value, k) => Math.abs(value - b[i]![k]!))));
+
+/** Presses a button of the storage, and waits for what it says. */
+async function press(page: Page, label: string, says: RegExp): Promise<void> {
+  await page.getByRole('button', { name: label, exact: true }).click();
+  await page.locator('.storage > output').filter({ hasText: says }).waitFor();
+}
+
+async function reload(page: Page): Promise<void> {
+  await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Reload the page' }).click()]);
+  await page.locator('.prediction').last().waitFor();
+}
+
+describeGallery('save-and-load', (gallery) => {
+  const open = async (options: OpenOptions) => {
+    const page = await gallery.open('save-and-load', options);
+    await page.locator('.prediction').last().waitFor();
+    return page;
+  };
+
+  test('a model outlives the page: the same predictions, and the same training from there', async () => {
+    const page = await open({ settings: { steps: 6 } });
+    const untrained = await predictionsOf(page);
+    await runTask(page, 'Train');
+    const before = await predictionsOf(page);
+    expect(largest(untrained, before)).toBeGreaterThan(0.01);
+    await press(page, 'Save in this browser', /^Saved as ‘digits’/);
+    await runTask(page, 'Train');
+    const unbroken = await lossesOf(page);
+    expect(unbroken).toHaveLength(12);
+
+    await reload(page);
+    expect(largest(await predictionsOf(page), untrained)).toBeLessThan(1e-6);
+    await press(page, 'Load digits', /^Loaded ‘digits’, which was trained for 6 steps/);
+    const after = await predictionsOf(page);
+    expect(largest(before, after)).toBeLessThan(1e-6);
+    const shown = Number(await page.locator('.comparison').getAttribute('data-difference'));
+    expect(shown).toBe(largest(before, after));
+    expect(await page.locator('.comparison strong').textContent()).toBe(shown === 0 ? '0' : shown.toExponential(1));
+    await screenshot(page, 'save-and-load');
+
+    // Batches, weights, moving averages and the optimizer's moments are where they were.
+    await runTask(page, 'Train');
+    const resumed = await lossesOf(page);
+    expect(resumed).toHaveLength(12);
+    for (const [i, loss] of resumed.entries()) expect(Math.abs(loss - unbroken[i]!)).toBeLessThan(1e-3);
+    expect(await page.locator('.comparison').getAttribute('data-difference')).toBeNull();
+  });
+
+  test('saved models are listed and deleted', async () => {
+    const page = await open({ settings: { backend: 'cpu' } });
+    await page.locator('input[name=name]').fill('one');
+    await press(page, 'Save in this browser', /‘one’/);
+    await page.locator('input[name=name]').fill('two');
+    await press(page, 'Save in this browser', /‘two’/);
+    const names = () => page.locator('.saved tbody tr td:first-child').allTextContents();
+    expect((await names()).sort()).toEqual(['one', 'two']);
+    const [, date, size] = await page.locator('.saved tr[data-name=one] td').allTextContents();
+    expect(Math.abs(Date.parse(date!) - Date.now())).toBeLessThan(3600e3);
+    expect(Number.parseInt(size!, 10)).toBeGreaterThan(50);
+    await press(page, 'Delete one', /^Deleted/);
+    expect(await names()).toEqual(['two']);
+    await reload(page);
+    expect(await names()).toEqual(['two']);
+    await press(page, 'Delete two', /^Deleted/);
+    expect(await page.locator('.saved').textContent()).toContain('Nothing is saved');
+    await page.locator('input[name=name]').fill(' ');
+    await press(page, 'Save in this browser', /needs a name/);
+  });
+
+  test('a download is loaded from its files, on another backend', async () => {
+    const page = await open({ settings: { steps: 2, backend: 'cpu' } });
+    await runTask(page, 'Train');
+    const before = await predictionsOf(page);
+    const downloads: Download[] = [];
+    const both = new Promise<void>((resolve) => {
+      page.on('download', (download) => {
+        if (downloads.push(download) === 2) resolve();
+      });
+    });
+    await press(page, 'Download', /^Downloaded/);
+    await both;
+    const files = await Promise.all(
+      downloads.map(async (download) => ({
+        name: download.suggestedFilename(),
+        mimeType: 'application/octet-stream',
+        buffer: await buffer(await download.createReadStream()),
+      })),
+    );
+    expect(files.map(({ name }) => name).sort()).toEqual(['digits.json', 'digits.weights.bin']);
+    const other = await open({ settings: { backend: 'webgl' } });
+    const status = other.locator('.storage > output');
+    await other.locator('input[type=file]').setInputFiles(files.slice(0, 1));
+    await status.filter({ hasText: /^Choose both files/ }).waitFor();
+    await other.locator('input[type=file]').setInputFiles(files);
+    await status.filter({ hasText: /^Loaded/ }).waitFor();
+    const after = await predictionsOf(other);
+    expect(largest(before, after)).toBeLessThan(1e-5);
+    expect(await other.locator('.comparison').textContent()).toContain('saved on cpu, and runs on webgl');
+  });
+
+  test('a stopped training leaves a model that can be saved', async () => {
+    const page = await open({ settings: { steps: 300 } });
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await page.locator('.task output', { hasText: /^Step [2-9]/ }).waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.locator('.task[data-state=stopped]').waitFor();
+    const steps = (await lossesOf(page)).length;
+    expect(steps).toBeLessThan(300);
+    await press(page, 'Save in this browser', /^Saved/);
+    await press(page, 'Load digits', new RegExp(`^Loaded ‘digits’, which was trained for ${steps} steps`));
+  });
+
+  test('training, saving and loading ten times leaves nothing behind', async () => {
+    const page = await open({ settings: { steps: 1, backend: 'cpu' } });
+    const round = async () => {
+      await runTask(page, 'Train');
+      await press(page, 'Save in this browser', /^Saved/);
+      await press(page, 'Load digits', /^Loaded/);
+      await press(page, 'Start with a new network', /^A new/);
+    };
+    await round();
+    const before = await tensorsOf(page);
+    for (let i = 0; i < 10; i++) await round();
+    expect(await tensorsOf(page)).toBe(before);
+  });
+});
