@@ -43,7 +43,7 @@ async function bundle(script) {
 
 /**
  * @param {string} script what the page runs, beside this file
- * @returns {Promise<{page: import('playwright-core').Page, close: () => Promise<void>}>}
+ * @returns {Promise<{page: import('playwright-core').Page, version: string, close: () => Promise<void>}>}
  */
 export async function openPage(script) {
   const { launchChromium, serve } = await testSupport();
@@ -62,7 +62,7 @@ export async function openPage(script) {
     opened.push(() => browser.close());
     const page = await browser.newPage();
     await page.goto(url);
-    return { page, close };
+    return { page, version: browser.version(), close };
   } catch (error) {
     await close();
     throw error;

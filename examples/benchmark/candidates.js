@@ -1,5 +1,6 @@
 /** The candidates of a race, as functions of no arguments: each makes one call and disposes its results. */
 import * as tf from '@tensorflow/tfjs';
+import { normalizations, tensors } from './workloads.js';
 
 /** `name`, a call of f, and `nameGradient`, the call and the gradients of all inputs. */
 export function both(name, f, inputs, dy) {
@@ -21,16 +22,33 @@ export function bothOfLayer(name, layer, inputs, dy) {
   return both(name, apply, [...inputs, ...weights], dy);
 }
 
-/** Both of every form that a normalization of workloads.js has: `ours`, `composed`, `layer` and `builtIn`. */
-export function bothOfAll({ op, composed, layer, builtIn }, { x, dy, gamma, beta }) {
-  const all = {};
-  for (const [name, f] of Object.entries({ ours: op, composed })) {
-    if (f) Object.assign(all, both(name, f, [x, gamma, beta], dy));
+/**
+ * Both of every form that a normalization of workloads.js has, on random tensors: `ours`, `composed`, `layer`, `builtIn`, and
+ * `rival`, the layer of another normalization.
+ *
+ * @param {string} name
+ * @param {number[]} shape
+ * @param {string} [rival]
+ */
+export function contest(name, shape, rival) {
+  const data = tensors(shape);
+  const { x, dy, gamma, beta } = data;
+  const { op, composed, layer, builtIn } = normalizations[name];
+  const candidates = {};
+  for (const [form, f] of Object.entries({ ours: op, composed })) {
+    if (f) Object.assign(candidates, both(form, f, [x, gamma, beta], dy));
   }
-  for (const [name, make] of Object.entries({ layer, builtIn })) {
-    if (make) Object.assign(all, bothOfLayer(name, make(), [x], dy));
+  const layers = [];
+  for (const [form, make] of Object.entries({ layer, builtIn, rival: normalizations[rival]?.layer })) {
+    if (!make) continue;
+    layers.push(make());
+    Object.assign(candidates, bothOfLayer(form, layers.at(-1), [x], dy));
   }
-  return all;
+  const dispose = () => {
+    for (const layer of layers) layer.dispose();
+    tf.dispose(Object.values(data));
+  };
+  return { candidates, data, dispose };
 }
 
 /** The kernels of forward and gradient by themselves; undefined where the backend has none. */

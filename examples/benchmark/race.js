@@ -29,6 +29,12 @@ export const asyncCalls = (call) => async (times) => {
   return clock() - start;
 };
 
+/** How much is measured: samples of each candidate and of each slow one, and the shortest time of a sample in ms. */
+export const efforts = {
+  full: { rounds: 25, slowRounds: 3, sampleMs: 4 },
+  quick: { rounds: 7, slowRounds: 1, sampleMs: 2 },
+};
+
 /** Calls of more ms are slow: they get few samples. */
 const SLOW = 50;
 /** Calls of more ms need no warming up: the first one is a sample. */
@@ -37,19 +43,26 @@ const LONG = 1000;
 /**
  * @param {Record<string, (times: number) => number | Promise<number>>} candidates each runs `times` calls and returns how
  *   many ms they took
- * @param {{rounds: number, slowRounds: number, sampleMs: number}} effort samples of each and of each slow candidate, and the
- *   time that a sample should take at least
+ * @param {{rounds: number, slowRounds: number, sampleMs: number}} effort as in `efforts`
+ * @param {(name: string, done: number) => unknown} [watch] is awaited before each call or sample, and told whose it is and
+ *   how much is done, from 0 to 1; where it throws, the race ends
  * @returns {Promise<Record<string, number>>} the median time of one call, in microseconds
  */
-export async function race(candidates, { rounds, slowRounds, sampleMs }) {
+export async function race(candidates, { rounds, slowRounds, sampleMs }, watch = () => {}) {
+  const entries = Object.entries(candidates);
   const runners = [];
-  for (const [name, run] of Object.entries(candidates))
-    runners.push({ name, run, ...(await calibrate(run, sampleMs)) });
+  for (const [i, [name, run]] of entries.entries()) {
+    const pause = () => watch(name, i / entries.length / 2);
+    runners.push({ name, run, ...(await calibrate(run, sampleMs, pause)) });
+  }
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < runners.length; i++) {
-      const { run, times, slow, warmUp, samples } = runners[(i + round) % runners.length];
+      const { name, run, times, slow, warmUp, samples } = runners[(i + round) % runners.length];
       if (slow && (samples.length >= slowRounds || round % Math.floor(rounds / slowRounds) > 0)) continue;
+      const pause = () => watch(name, (1 + (round + i / runners.length) / rounds) / 2);
+      await pause();
       if (warmUp) await run(1); // nobody pays for caches that others have filled
+      if (slow) await pause();
       globalThis.gc?.(); // nor for the garbage of others, this warm-up included
       samples.push((await run(times)) / times);
     }
@@ -58,12 +71,14 @@ export async function race(candidates, { rounds, slowRounds, sampleMs }) {
 }
 
 /** Warms up, for five calls and a tenth of a second or for a second, and finds how many calls make a sample. */
-async function calibrate(run, sampleMs) {
+async function calibrate(run, sampleMs, pause) {
+  await pause();
   const first = await run(1);
   if (first > LONG) return { times: 1, slow: true, warmUp: false, samples: [first] };
   let spent = 0;
   let count = 0;
   while (count === 0 || (spent < 1000 && (count < 5 || spent < 100))) {
+    await pause();
     spent += await run(1);
     count++;
   }

@@ -1,29 +1,19 @@
 /** Prints what suites return: tables of numbers, and ratios beside their bars. Eighty columns are enough. */
+import { cell } from './format.js';
 
 const WIDTH = 80;
 const LABEL = 22;
 const CELL = 9;
-
-const three = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
-const format = {
-  time(us) {
-    if (us < 1000) return `${three(us)} us`;
-    return us < 1e6 ? `${three(us / 1e3)} ms` : `${three(us / 1e6)} s`;
-  },
-  error: (value) => value.toExponential(1),
-  ratio: three,
-  count: String,
-};
-const cell = (value, unit) => (value === undefined ? '-' : format[unit](value));
+const RATIO = 7;
 
 /** Text in lines of at most eighty columns. */
 export function printText(text) {
   console.log(`${text.replace(new RegExp(`(.{1,${WIDTH}})(?:\\s+|$)`, 'g'), '$1\n')}`);
 }
 
-/** @param {{title: string, unit: 'time' | 'error' | 'count', columns: string[], rows: {label: string, values: number[]}[]}} table */
+/** @param {{title: string, unit: 'time' | 'error' | 'ratio' | 'count', columns: string[], rows: {label: string, values: number[]}[]}} table */
 export function printTable({ title, unit, columns, rows }) {
-  const width = (column) => Math.max(CELL, column.length + 1);
+  const width = (column) => Math.max(unit === 'ratio' ? RATIO : CELL, column.length + 1);
   const line = (label, cells) =>
     console.log(label.padEnd(LABEL) + cells.map((text, i) => text.padStart(width(columns[i]))).join(''));
   line(title, columns);
@@ -53,19 +43,25 @@ export function verdict(check) {
   return aim === undefined ? '' : 'short';
 }
 
+/** The bars of a check as text. */
+export function limits(check) {
+  const { unit = 'ratio', atLeast, atMost, exactly, aim } = check;
+  const limit = (bar) => {
+    if (bar === undefined) return '';
+    const sign = lowerIsBetter(check) ? '<=' : '>=';
+    return `${exactly === undefined ? sign : '='} ${unit === 'error' ? bar.toExponential() : bar}`;
+  };
+  return { bar: limit(atLeast ?? atMost ?? exactly), aim: limit(aim) };
+}
+
 export function printChecks(checks) {
   if (checks.length === 0) return;
   const line = (label, value, bar, aim, verdict) =>
     console.log(`${label.padEnd(46)}${value.padStart(9)}${bar.padStart(9)}${aim.padStart(9)}  ${verdict}`.trimEnd());
   line('', 'measured', 'bar', 'aim', '');
   for (const check of checks) {
-    const { label, value, unit = 'ratio', atLeast, atMost, exactly, aim } = check;
-    const limit = (bar) => {
-      if (bar === undefined) return '';
-      const sign = lowerIsBetter(check) ? '<=' : '>=';
-      return `${exactly === undefined ? sign : '='} ${unit === 'error' ? bar.toExponential() : bar}`;
-    };
-    line(label, cell(value, unit), limit(atLeast ?? atMost ?? exactly), limit(aim), verdict(check));
+    const { bar, aim } = limits(check);
+    line(check.label, cell(check.value, check.unit ?? 'ratio'), bar, aim, verdict(check));
   }
   console.log();
 }

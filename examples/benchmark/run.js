@@ -1,13 +1,14 @@
 /**
  * The benchmark: `npm run bench -- --help`. Each suite measures one kind of thing and returns notes, tables and checks, as
- * report.js prints them; another backend is another suite. A suite that cannot run here says why in a note.
+ * report.js prints them, and maybe measurements, which publish.js passes on. A suite that cannot run here says why in a note.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { run } from '../command-line.js';
 import { readOptions } from './options.js';
+import { publishResults } from './publish.js';
 import { useProcessorTime } from './race.js';
 import { printChecks, printTable, printText, verdict } from './report.js';
 import * as accuracy from './suites/accuracy.js';
@@ -21,7 +22,7 @@ import * as webgl from './suites/webgl.js';
 const suites = { speed, small, layers, tax, accuracy, webgl, node };
 
 async function main(args) {
-  const { help, only, effort, clock, json } = readOptions(args, Object.keys(suites));
+  const { help, only, quick, effort, clock, json, publish } = readOptions(args, Object.keys(suites));
   if (help) {
     console.log(help);
     return;
@@ -31,7 +32,9 @@ async function main(args) {
     cpu: `${cpus()[0]?.model ?? 'unknown processor'} x ${cpus().length}`,
     node: process.version,
     tfjs: tf.version_core,
+    package: JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).version,
   };
+  const begun = new Date();
   console.log(`${machine.cpu}, Node ${machine.node}, TensorFlow.js ${machine.tfjs}`);
   if (!globalThis.gc) console.log('Without --expose-gc the garbage of one candidate is charged to another.');
   if (clock === 'cpu') useProcessorTime();
@@ -44,17 +47,21 @@ async function main(args) {
     console.log(`== ${title}\n`);
     await tf.setBackend('cpu');
     const warn = (message) => warnings.add(message);
-    const { notes = [], tables, checks } = await run({ effort, clock, progress, warn });
+    const { notes = [], tables, checks, ...more } = await run({ effort, clock, progress, warn });
     clear();
     for (const note of notes) printText(note);
     for (const table of tables) printTable(table);
     printChecks(checks);
-    results[name] = { title, notes, tables, checks: checks.map((check) => ({ ...check, verdict: verdict(check) })) };
+    const judged = checks.map((check) => ({ ...check, verdict: verdict(check) }));
+    results[name] = { title, notes, tables, checks: judged, ...more };
   }
   for (const warning of warnings) printText(warning);
+  const minutes = (Date.now() - begun.getTime()) / 60_000;
+  const report = { date: begun.toISOString().slice(0, 10), minutes, machine, clock, quick, effort, results };
   await mkdir(dirname(json), { recursive: true });
-  await writeFile(json, `${JSON.stringify({ machine, clock, effort, results }, null, 2)}\n`);
-  console.log(`Written to ${json}`);
+  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(`Written to ${json}, after ${minutes.toFixed(1)} minutes.`);
+  if (publish) console.log(`Published in ${(await publishResults(publish, report)).join(' and ')}`);
 }
 
 /** What is being measured now, on one line that goes away; it is not part of the output. */

@@ -14,6 +14,9 @@ function composed(x, gamma, beta, axes) {
   return tf.add(tf.mul(tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, EPSILON))), gamma), beta);
 }
 
+/** The axes between those of the batch and of the channels. */
+const positions = ({ rank }) => Array.from({ length: rank - 2 }, (_, i) => i + 1);
+
 /** The same with channels in groups. */
 function composedGroups(x, gamma, beta) {
   const [n, h, w, c] = x.shape;
@@ -56,14 +59,14 @@ export const normalizations = {
   },
   batch: {
     op: (x, gamma, beta) => ours.batchNorm(x, { gamma, beta, epsilon }).y,
-    composed: (x, gamma, beta) => composed(x, gamma, beta, [0, 1, 2]),
+    composed: (x, gamma, beta) => composed(x, gamma, beta, [0, ...positions(x)]),
     layer: () => ours.batchNormalization({ epsilon }),
     builtIn: () => tf.layers.batchNormalization({ epsilon }),
     view: ([n, h, w, c]) => ({ n: 1, s: n * h * w, c, groups: c }),
   },
   instance: {
     op: (x, gamma, beta) => ours.instanceNorm(x, { gamma, beta, epsilon }),
-    composed: (x, gamma, beta) => composed(x, gamma, beta, [1, 2]),
+    composed: (x, gamma, beta) => composed(x, gamma, beta, positions(x)),
     layer: () => ours.instanceNormalization({ epsilon }),
     view: (shape) => images(shape, shape[3]),
     onnx: 'InstanceNormalization',

@@ -4,10 +4,13 @@ import { type PageEntry, pages } from './pages.ts';
 import { shortNames } from './shared/colors.ts';
 import { element } from './shared/dom.ts';
 
+const pictures = import.meta.glob<string>('./thumbnails/*.jpg', { query: '?url', import: 'default', eager: true });
+
 const tile = ({ folder, title, summary, layers }: PageEntry) =>
   element(
     'a',
     { className: 'card tile', href: `${folder}/index.html` },
+    element('img', { src: pictures[`./thumbnails/${folder}.jpg`], alt: '', width: 600, height: 375 }),
     element('h2', {}, title),
     element('p', {}, summary),
     element('p', { className: 'names' }, layers.map((layer) => shortNames[layer]).join(' · ')),

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { pages } from '../../examples/gallery/pages.ts';
 import { catalog } from '../../layers/catalog.ts';
-import { describeGallery, screenshot } from '../support/gallery.ts';
+import { describeGallery, screenshot, settled } from '../support/gallery.ts';
 
 describeGallery('gallery', ({ open }) => {
   test('the start page leads to every page', async () => {
@@ -35,6 +35,7 @@ describeGallery('gallery', ({ open }) => {
 
   test.each(pages)('$folder fits a narrow screen', async ({ folder }) => {
     const page = await open(folder, { width: 360, height: 740, dark: true });
+    await settled(page);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(overflow).toBeLessThanOrEqual(0);
     await screenshot(page, `${folder}-narrow`);
@@ -42,6 +43,7 @@ describeGallery('gallery', ({ open }) => {
 
   test.each(pages)('$folder is used by the keyboard', async ({ folder }) => {
     const page = await open(folder);
+    await settled(page);
     const unnamed = await page.locator('main :is(button, input, select, canvas[tabindex])').evaluateAll((all) =>
       all
         .filter((control) => {

@@ -78,6 +78,23 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
   });
 }
 
+/** Waits until a page that has just opened changes no more: at least half a second, at most twenty. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForSelector('main > *', { state: 'attached' });
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        let quiet = setTimeout(resolve, 500);
+        const observer = new MutationObserver(() => {
+          clearTimeout(quiet);
+          quiet = setTimeout(resolve, 500);
+        });
+        observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+        setTimeout(resolve, 20_000);
+      }),
+  );
+}
+
 /** Presses start, and waits until the work has ended well. */
 export async function runTask(page: Page, label: string): Promise<void> {
   const task = page.locator('.task', { has: page.getByRole('button', { name: label, exact: true }) });

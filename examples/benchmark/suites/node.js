@@ -1,8 +1,5 @@
 /** Forward and forward + gradient on the native backend of @tensorflow/tfjs-node, against what its users have today. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { setUpTfjsNode } from '../../../test/support/setup-tfjs-node.mjs';
+import { startNative } from '../native-process.js';
 
 export const title = 'Speed of one normalization (tensorflow backend, @tensorflow/tfjs-node)';
 
@@ -40,22 +37,21 @@ const workloads = [
 const columns = { ours: 'ours', layer: 'our layer', builtIn: 'TF.js layer', composed: 'composed' };
 
 export async function run({ effort, clock, progress }) {
-  let path;
+  let native;
   try {
     progress('@tensorflow/tfjs-node');
-    path = setUpTfjsNode();
+    native = await startNative(clock);
   } catch (error) {
     return { notes: [`Skipped: there is no @tensorflow/tfjs-node (${error.message}).`], tables: [], checks: [] };
   }
-  const { ask, end } = await start(path, clock);
   const results = [];
   try {
     for (const { label, name, shape } of workloads) {
       progress(label);
-      results.push(await ask({ name, shape, effort }));
+      results.push(await native.ask({ name, shape, effort }));
     }
   } finally {
-    end();
+    native.close();
   }
   const table = (title, suffix) => ({
     title,
@@ -67,6 +63,7 @@ export async function run({ effort, clock, progress }) {
     })),
   });
   return {
+    notes: [`Computed by ${native.device}.`],
     tables: [table('Forward', ''), table('Forward + gradient', 'Gradient')],
     checks: workloads.flatMap((workload, i) => ratios(workload, results[i])),
   };
@@ -86,26 +83,4 @@ function ratios({ label, builtIn, composed }, us) {
     ...(us.builtIn ? pair('TF.js layer / ours', 'builtIn', 'layer', builtIn) : []),
     ...pair('composed / ours', 'composed', 'ours', composed),
   ];
-}
-
-/**
- * A process with the backend, so that it does not become that of this one. It has no --expose-gc: tensors are native memory
- * that is freed when they are disposed, and a forced collection slows down the calls that come after it, by up to a half.
- */
-async function start(path, clock) {
-  const env = { TF_CPP_MIN_LOG_LEVEL: '2', ...process.env }; // no news about the processor
-  const child = fork(fileURLToPath(new URL('../native.js', import.meta.url)), [path, clock], { env, execArgv: [] });
-  const gone = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`the process with @tensorflow/tfjs-node has ended (${signal ?? code})`);
-  });
-  gone.catch(() => {}); // it is to end at last
-  const answer = async () => (await Promise.race([once(child, 'message'), gone]))[0];
-  await answer();
-  return {
-    ask: (what) => {
-      child.send(what);
-      return answer();
-    },
-    end: () => child.kill(),
-  };
 }

@@ -1,9 +1,9 @@
 /** Forward, forward + gradient and gradient alone, against TensorFlow.js, a plain copy and onnxruntime. */
 import * as tf from '@tensorflow/tfjs';
-import { bothOfAll, kernelCalls, runners } from '../candidates.js';
+import { contest, kernelCalls, runners } from '../candidates.js';
 import { onnxRunners } from '../onnx.js';
 import { asyncCalls, calls, race } from '../race.js';
-import { attributes, normalizations, tensors } from '../workloads.js';
+import { attributes, normalizations } from '../workloads.js';
 
 export const title = 'Speed of one normalization (cpu backend)';
 
@@ -19,9 +19,7 @@ const workloads = [
   { label: 'BN', name: 'batch', shapes: images },
   { label: 'IN', name: 'instance', shapes: images },
   { label: 'GN(8)', name: 'group', shapes: images },
-].flatMap(({ label, name, shapes }) =>
-  shapes.map((shape) => ({ label: `${label} [${shape}]`, shape, normalization: normalizations[name] })),
-);
+].flatMap(({ label, name, shapes }) => shapes.map((shape) => ({ label: `${label} [${shape}]`, name, shape })));
 
 /** Bars are for tensors of 1.5 MB and more, where the way to the kernel no longer counts. */
 const LARGE = 512 * 768;
@@ -55,9 +53,9 @@ const tables = [
 
 export async function run({ effort, progress, warn }) {
   const results = [];
-  for (const { label, shape, normalization } of workloads) {
+  for (const { label, name, shape } of workloads) {
     progress(label);
-    results.push({ label, shape, normalization, us: await measure(normalization, shape, effort, warn) });
+    results.push({ label, name, shape, us: await measure(name, shape, effort, warn) });
   }
   return {
     tables: tables.map(({ title, columns, candidates }) => ({
@@ -66,40 +64,41 @@ export async function run({ effort, progress, warn }) {
       columns,
       rows: results.map(({ label, us }) => ({ label, values: candidates.map((name) => us[name]) })),
     })),
+    measurements: results.map(({ name, shape, us }) => ({ name, shape, us })),
     checks: results.filter(({ shape }) => tf.util.sizeFromShape(shape) >= LARGE).flatMap(ratios),
   };
 }
 
-function ratios({ label, normalization, us }) {
-  const ratio = (name, numerator, denominator, limits = bars[name]) => {
+function ratios({ label, name, us }) {
+  const ratio = (what, numerator, denominator, limits = bars[what]) => {
     const value = us[numerator] / us[denominator];
-    return { label: `${label}: ${name}`, value, ...limits };
+    return { label: `${label}: ${what}`, value, ...limits };
   };
   return [
     ratio('TF.js layer / ours, forward', 'builtIn', 'layer'),
     ratio('TF.js layer / ours, fwd+grad', 'builtInGradient', 'layerGradient'),
     ratio('ours / copy, forward', 'ours', 'copy'),
     ratio('ours / copy, backward', 'backward', 'copy'),
-    ratio('ort-web / ours, forward', 'ort-web', 'ours', onnxBars[normalization.onnx]),
+    ratio('ort-web / ours, forward', 'ort-web', 'ours', onnxBars[normalizations[name].onnx]),
   ].filter(({ value }) => Number.isFinite(value)); // there is not every candidate everywhere
 }
 
 /** The median times of all candidates that exist for the normalization. */
-async function measure(normalization, shape, effort, warn) {
-  const { x, dy, gamma, beta } = tensors(shape);
-  const attrs = attributes(normalization, shape);
-  const data = { x: x.dataSync(), gamma: gamma.dataSync(), beta: beta.dataSync() };
+async function measure(name, shape, effort, warn) {
+  const { candidates: forms, data, dispose } = contest(name, shape);
+  const attrs = attributes(normalizations[name], shape);
+  const values = { x: data.x.dataSync(), gamma: data.gamma.dataSync(), beta: data.beta.dataSync() };
 
   const candidates = {
-    copy: calls(() => new Float32Array(data.x.length).set(data.x)),
-    ...runners(bothOfAll(normalization, { x, dy, gamma, beta }), calls),
+    copy: calls(() => new Float32Array(values.x.length).set(values.x)),
+    ...runners(forms, calls),
   };
-  const kernels = kernelCalls(attrs, { x, dy, gamma, beta });
+  const kernels = kernelCalls(attrs, data);
   if (kernels) candidates.backward = calls(kernels.backward);
-  const onnx = await onnxRunners(normalization.onnx, attrs.view.groups, shape, data, warn);
+  const onnx = await onnxRunners(normalizations[name].onnx, attrs.view.groups, shape, values, warn);
   Object.assign(candidates, runners(onnx, asyncCalls));
 
   const us = await race(candidates, effort);
-  tf.dispose([x, dy, gamma, beta]);
+  dispose();
   return us;
 }

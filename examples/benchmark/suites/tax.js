@@ -1,67 +1,101 @@
-/** The normalization tax: a whole training step of a model with normalization over the same without. */
+/** The normalization tax on four backends: a whole training step with normalization over the same step without. */
+import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
-import { batchNormalization, layerNormalization } from 'tfjs-normalizations';
-import { asyncCalls, race } from '../race.js';
+import { openPage } from '../browser.js';
+import { models } from '../models.js';
+import { startNative } from '../native-process.js';
+import { stepTimes } from '../training.js';
 
-export const title = 'The normalization tax: a training step with normalization (cpu backend)';
+export const title = 'The normalization tax: a training step with normalization over one without';
 
-const { dense, conv2d, flatten, reLU } = tf.layers;
-
-/** Two hidden layers of `width` units, each normalized. */
-const perceptron = (batch, width) => ({
-  label: `MLP ${batch}x${width}, two LN`,
-  shape: [batch, width],
-  ours: () => layerNormalization(),
-  builtIn: () => tf.layers.layerNormalization(),
-  layers: (norm) => [
-    dense({ units: width, activation: 'relu', inputShape: [width] }),
-    ...norm(),
-    dense({ units: width, activation: 'relu' }),
-    ...norm(),
-    dense({ units: 10, activation: 'softmax' }),
-  ],
-});
-
-const convolutional = {
-  label: 'CNN 8x16x16x3, two BN',
-  shape: [8, 16, 16, 3],
-  ours: () => batchNormalization(),
-  builtIn: () => tf.layers.batchNormalization(),
-  layers: (norm) => [
-    conv2d({ filters: 8, kernelSize: 3, strides: 2, padding: 'same', inputShape: [16, 16, 3] }),
-    ...norm(),
-    reLU(),
-    conv2d({ filters: 16, kernelSize: 3, strides: 2, padding: 'same' }),
-    ...norm(),
-    reLU(),
-    flatten(),
-    dense({ units: 10, activation: 'softmax' }),
-  ],
+/** By column: what starts the backend. A backend without kernels of ours, as wasm, runs their formulas in ordinary ops. */
+const backends = {
+  cpu: async () => {
+    await tf.setBackend('cpu');
+    return { ask: stepTimes, close: () => {} };
+  },
+  webgl: async () => {
+    const { page, close } = await openPage('page.js');
+    await page.evaluate(() => globalThis.benchmark.start());
+    return { ask: (what) => page.evaluate((what) => globalThis.benchmark.stepTimes(what), what), close };
+  },
+  wasm: async () => {
+    const require = createRequire(import.meta.url);
+    const { setThreadsCount, setWasmPaths } = require('@tensorflow/tfjs-backend-wasm');
+    setThreadsCount(1); // the threaded build does not start in Node
+    setWasmPaths(require.resolve('@tensorflow/tfjs-backend-wasm').replace(/[^/\\]*$/, ''));
+    if (!(await tf.setBackend('wasm'))) throw new Error("the backend 'wasm' does not start");
+    return { ask: stepTimes, close: () => tf.setBackend('cpu') };
+  },
+  node: startNative,
 };
 
-const models = [perceptron(64, 128), perceptron(256, 256), convolutional];
-
-export async function run({ effort, progress }) {
-  const table = { title: 'One training step', unit: 'time', columns: ['without', 'ours', 'TF.js layers'], rows: [] };
-  const checks = [];
+export async function run({ effort, clock, progress }) {
   const rounds = Math.ceil(0.6 * effort.rounds); // a tax of 5 % needs all of them, also where a step is slow
-  for (const { label, shape, layers, ours, builtIn } of models) {
-    progress(label);
-    const x = tf.randomNormal(shape, 0, 1, 'float32', 1);
-    const labels = tf.oneHot(tf.range(0, shape[0], 1, 'int32').mod(tf.scalar(10, 'int32')), 10);
-    const step = (norm) => {
-      const model = tf.sequential({ layers: layers(norm) });
-      model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
-      return asyncCalls(() => model.trainOnBatch(x, labels));
-    };
-    const us = await race(
-      { without: step(() => []), ours: step(() => [ours()]), builtIn: step(() => [builtIn()]) },
-      { ...effort, rounds, slowRounds: rounds },
-    );
-    table.rows.push({ label, values: [us.without, us.ours, us.builtIn] });
-    checks.push({ label: `${label}: tax of ours`, value: us.ours / us.without, aim: 1.1, lower: true });
-    checks.push({ label: `${label}: tax of TensorFlow.js's`, value: us.builtIn / us.without });
-    tf.dispose([x, labels]);
+  const notes = new Set([THEIRS]);
+  const us = {};
+  for (const [backend, start] of Object.entries(backends)) {
+    progress(backend);
+    us[backend] = {};
+    let started;
+    try {
+      started = await start(clock);
+    } catch (error) {
+      notes.add(`${backend}: skipped (${error.message.split('\n')[0]}).`);
+      continue;
+    }
+    try {
+      for (const [model, { label }] of Object.entries(models)) {
+        progress(`${backend}: ${label}`);
+        const what = { model, effort: { ...effort, rounds, slowRounds: rounds } };
+        us[backend][model] = await started.ask(what).catch((error) => void notes.add(missingKernel(backend, error)));
+      }
+    } finally {
+      await started.close();
+    }
   }
-  return { tables: [table], checks };
+  return { notes: [...notes], tables: [steps(us), taxes(us)], checks: checks(us) };
 }
+
+const THEIRS = [
+  'In the table of taxes, the column of a backend is ours, the one after it of TensorFlow.js: its layer for Layer and Batch,',
+  'else the plain formula as a layer. On wasm ours is ordinary ops, too.',
+].join(' ');
+
+/** Why a network does not train: the only reason that is expected is a kernel that TensorFlow.js's backend lacks. */
+function missingKernel(backend, error) {
+  const kernel = /Kernel '(\w+)' not registered/.exec(error.message)?.[1];
+  if (!kernel) throw error;
+  return `${backend}: TensorFlow.js has no ${kernel} there, so that networks without a number there do not train.`;
+}
+
+const rowsOf = (values) =>
+  Object.entries(models).map(([model, { label }]) => ({
+    label,
+    values: Object.keys(backends).flatMap((backend) => values(backend, model)),
+  }));
+
+const steps = (us) => ({
+  title: 'A step without',
+  unit: 'time',
+  columns: Object.keys(backends),
+  rows: rowsOf((backend, model) => [us[backend][model]?.without]),
+});
+
+const tax = (us, whose) => us && us[whose] / us.without;
+
+const taxes = (us) => ({
+  title: 'Tax: ours, TF.js',
+  unit: 'ratio',
+  columns: Object.keys(backends).flatMap((backend) => [backend, 'TF.js']),
+  rows: rowsOf((backend, model) => ['ours', 'theirs'].map((whose) => tax(us[backend][model], whose))),
+});
+
+/** The aim is for the backend whose kernels compute alone: elsewhere the way to a small kernel is part of the tax. */
+const checks = (us) =>
+  Object.entries(models).map(([model, { label }]) => ({
+    label: `${label}: tax of ours on cpu`,
+    value: tax(us.cpu[model], 'ours'),
+    aim: 1.1,
+    lower: true,
+  }));

@@ -1,5 +1,6 @@
 /** Draws and time of forward and forward + gradient on the GPU, or on what stands in for one, in a headless browser. */
 import { openPage } from '../browser.js';
+import { softwareNote } from '../format.js';
 
 export const title = 'Draws and speed in headless Chromium (webgl backend)';
 
@@ -40,30 +41,37 @@ export async function run({ effort, clock, progress }) {
   } catch (error) {
     return { notes: [`Skipped: no browser starts here (${error.message.split('\n')[0]}).`], tables: [], checks: [] };
   }
-  const { page, close } = opened;
+  const { page, version, close } = opened;
   try {
     const renderer = await page.evaluate(() => globalThis.benchmark.start());
     const results = [];
-    for (const { label, name, shape, rival } of workloads) {
+    for (const { label, name, shape, rival, draws } of workloads) {
       progress(label);
-      // The clock of a page is coarse, and a sample waits for the GPU once.
-      const args = { name, shape, rival, effort: { ...effort, sampleMs: 5 * effort.sampleMs } };
-      results.push(await page.evaluate((args) => globalThis.benchmark.measure(args), args));
+      const args = { name, shape, rival, effort };
+      const result = await page.evaluate((args) => globalThis.benchmark.measure(args), args);
+      if (draws) result.kernels = await page.evaluate((args) => globalThis.benchmark.kernelDraws(args), args);
+      results.push(result);
     }
-    const notes = [`Drawn by ${renderer}.`];
-    if (/swiftshader|llvmpipe/i.test(renderer)) notes.push(SOFTWARE);
+    const notes = [`Drawn by ${renderer}, in Chromium ${version}.`];
+    const software = softwareNote(renderer);
+    if (software) notes.push(software);
     if (clock === 'cpu') notes.push('The time that passes: a page does not learn its processor time.');
     return {
       notes,
       tables: tables(results),
+      device: renderer,
+      measurements: workloads.map(({ name, shape }, i) => ({
+        name,
+        shape,
+        us: results[i].us,
+        draws: results[i].draws,
+      })),
       checks: workloads.flatMap((workload, i) => checks(workload, results[i])),
     };
   } finally {
     await close();
   }
 }
-
-const SOFTWARE = 'A renderer in software: a GPU makes the same draws, but its times and ratios are other ones.';
 
 function tables(results) {
   const table = (title, unit, suffix, values) => ({
@@ -85,7 +93,7 @@ function tables(results) {
   ];
 }
 
-function checks({ label, draws: expected, layerDraws, rival, builtIn, composed }, { draws, us }) {
+function checks({ label, draws: expected, layerDraws, rival, builtIn, composed }, { draws, us, kernels }) {
   const count = (what, value, exactly) => ({ label: `${label}: ${what}`, value, unit: 'count', exactly });
   const ratio = (what, numerator, denominator, limits) => ({
     label: `${label}: ${what}, fwd+grad`,
@@ -94,8 +102,8 @@ function checks({ label, draws: expected, layerDraws, rival, builtIn, composed }
   });
   const all = [];
   if (expected) {
-    all.push(count('draws', draws.forward, expected[0]));
-    all.push(count('draws, fwd+grad', draws.forward + draws.backward, expected[1]));
+    all.push(count('draws', kernels.forward, expected[0]));
+    all.push(count('draws, fwd+grad', kernels.forward + kernels.backward, expected[1]));
   }
   if (layerDraws) {
     all.push(count('draws of the layer', draws.layer, layerDraws[0]));
