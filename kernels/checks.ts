@@ -129,6 +129,10 @@ export function checkInput(who: string, x: unknown): Tensor {
   return fail(who, `the input must be numeric; received dtype ${x.dtype}; cast it to 'float32'`);
 }
 
+/** The input of a layer that takes one: TensorFlow.js hands it over alone or as a list. */
+export const checkOneInput = (who: string, inputs: Tensor | Tensor[]): Tensor =>
+  checkInput(who, Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
+
 /** A kernel: the weights between inputs and output units, in float32. */
 export function checkKernel(who: string, kernel: unknown): Tensor {
   if (!(kernel instanceof Tensor)) fail(who, `the kernel must be a tensor; received ${show(kernel)}`);

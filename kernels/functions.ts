@@ -5,7 +5,16 @@
  */
 import { add, mul, ones, reshape, stack, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
 import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
-import { checkAxes, checkAxis, checkEpsilon, checkGroups, checkInput, checkOneOf, checkParameter } from './checks.ts';
+import {
+  checkAxes,
+  checkAxis,
+  checkEpsilon,
+  checkGroups,
+  checkInput,
+  checkOneOf,
+  checkParameter,
+  fail,
+} from './checks.ts';
 import { constant } from './constant.ts';
 import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
 import { type Affine, moments, normalize, normalizeWith, normalizeWithMoments, row, scaleShift } from './ops.ts';
@@ -231,9 +240,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
     checkEpsilon(who, epsilon);
     const [gamma, beta] = parameters(who, options, c);
     if ((mean === undefined) !== (variance === undefined)) {
-      throw new Error(
-        `${who}: mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`,
-      );
+      fail(who, `mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`);
     }
     if (mean && variance) {
       checkParameter(who, 'mean', mean, c);

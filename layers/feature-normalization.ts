@@ -16,7 +16,7 @@ import {
   checkAxes,
   checkAxisList,
   checkBoolean,
-  checkInput,
+  checkOneInput,
   checkRank,
   checkSize,
   fail,
@@ -129,7 +129,7 @@ export class FeatureNormalization extends layers.Layer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const x = checkInput(this.getClassName(), Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
+      const x = checkOneInput(this.getClassName(), inputs);
       const axes = this.#axes(x.rank);
       const broadcast = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
       const along = (weight: LayerVariable | undefined, given: Statistic | undefined) => {

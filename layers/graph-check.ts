@@ -2,6 +2,7 @@
  * Refuses a graph of which TensorFlow.js would wait for a part forever: a layer that is called on the result of a call which
  * the file does not have, or which itself waits for this one. For topologies in TensorFlow.js's form.
  */
+import { show } from '../kernels/checks.ts';
 import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse, type Saved } from './keras-saved.ts';
 
 /** A call that has not been made yet: its layer, and the results that it takes. */
@@ -14,21 +15,21 @@ export function checkCalls(topology: unknown): void {
   const model = isRecord(topology) && 'model_config' in topology ? topology.model_config : topology;
   if (!isSaved(model) || !isRecord(model.config) || !Array.isArray(model.config.layers)) return;
   const layers = model.config.layers.filter(isSaved);
-  for (const layer of layers) checkCalls(layer);
-  // The first call of a model is its own graph, and an input needs none.
-  const calls = new Map(layers.map((layer) => [nameOf(layer), isModel(layer) || !layer.inbound_nodes?.length ? 1 : 0]));
-  let waiting: Waiting[] = layers.flatMap((layer) =>
-    (Array.isArray(layer.inbound_nodes) ? layer.inbound_nodes : []).map((node) => ({
-      layer,
-      inputs: [node].flat().filter(isReference),
-    })),
-  );
+  for (const layer of layers) {
+    checkCalls(layer);
+    const isNamed = !('output_layers' in model.config) || layer.name === layer.config?.name;
+    if (!isNamed) refuse(layer, `is called '${layer.name}' by the graph; save the model again`);
+  }
+  // The first call of a model is its own graph, and an input is there.
+  const isThere = (layer: Saved) => isModel(layer) || layer.class_name === 'InputLayer';
+  const calls = new Map(layers.map((layer) => [nameOf(layer), isThere(layer) ? 1 : 0]));
+  let waiting = layers.flatMap((layer) => [layer.inbound_nodes ?? []].flat().map((node) => waitingCall(layer, node)));
   for (;;) {
     const next: Waiting[] = [];
     for (const call of waiting) {
       const isReady = call.inputs.every(([from, index]) => (calls.get(from) ?? 0) > index);
       const name = nameOf(call.layer);
-      if (isReady) calls.set(name, (calls.get(name) ?? 0) + 1);
+      if (isReady) calls.set(name, (calls.get(name) ?? 0) + Math.min(1, call.inputs.length));
       else next.push(call);
     }
     if (next.length === 0) return;
@@ -39,4 +40,9 @@ export function checkCalls(topology: unknown): void {
     }
     waiting = next;
   }
+}
+
+function waitingCall(layer: Saved, node: unknown): Waiting {
+  if (Array.isArray(node) && node.every(isReference)) return { layer, inputs: node };
+  return refuse(layer, `is called on ${show(node)}, which names no results of layers; save the model again`);
 }

@@ -7,7 +7,11 @@ import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras-saved.ts';
 
 /** The message of `error`, or a better one; `artifacts` are in the form of TensorFlow.js. */
-export async function explained(error: Error, { modelTopology, weightSpecs = [] }: io.ModelArtifacts): Promise<string> {
+export async function explained(error: Error, artifacts: io.ModelArtifacts): Promise<string> {
+  const { modelTopology, weightSpecs = [], weightData = [] } = artifacts;
+  const bytes = [weightData].flat().reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const needed = weightSpecs.reduce((sum, spec) => sum + bytesOf(spec), 0);
+  if (bytes < needed) return `the weights are ${needed} bytes, of which ${bytes} are there; get the file again`;
   const model = await built(modelTopology as object);
   if (!('message' in model)) {
     const difference = weightDifference(model, weightSpecs);
@@ -22,6 +26,14 @@ export async function explained(error: Error, { modelTopology, weightSpecs = [] 
       return `the layer '${nameOf(layer)}' (${layer.class_name}): ${model.message}`;
   }
   return error.message;
+}
+
+/** NaN for what has no fixed size, or is no type. */
+function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): number {
+  const each = { bool: 1, complex64: 8, float16: 2, float32: 4, int32: 4, uint8: 1, uint16: 2 }[
+    (quantization?.dtype ?? dtype) as string
+  ];
+  return shape.reduce((size, length) => size * length, each ?? Number.NaN);
 }
 
 const built = (modelTopology: object): Promise<LayersModel | Error> =>

@@ -11,8 +11,8 @@ import {
   checkAxisOption,
   checkBoolean,
   checkEpsilon,
-  checkInput,
   checkMomentum,
+  checkOneInput,
   checkRank,
   checkSize,
   fail,
@@ -189,7 +189,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const x = checkInput(this.getClassName(), Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
+      const x = checkOneInput(this.getClassName(), inputs);
       const training = isTraining(this, kwargs) && !this.frozen;
       // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
       const constrained = (weight: LayerVariable | undefined) => {

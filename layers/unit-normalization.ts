@@ -1,6 +1,6 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
-import { checkAxes, checkAxisList, checkInput } from '../kernels/checks.ts';
+import { checkAxes, checkAxisList, checkOneInput } from '../kernels/checks.ts';
 import { normalizeRowLength } from '../kernels/length.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
@@ -52,7 +52,7 @@ export class UnitNormalization extends layers.Layer {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const who = this.getClassName();
-      const x = checkInput(who, Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
+      const x = checkOneInput(who, inputs);
       return normalizeRowLength(x, checkAxes(who, this.axis, x.rank), SMALLEST_LENGTH);
     });
   }

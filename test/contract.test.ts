@@ -21,10 +21,13 @@ const ONE = { className: 'Constant', config: { value: 1.5 } };
 const L2 = { className: 'L1L2', config: { l1: 0, l2: 0.25 } };
 const NON_NEGATIVE = { className: 'NonNeg', config: {} };
 
+/** Whether an initializer is that of gamma or beta, which have a regularizer and a constraint, too. */
+const isAffine = (initializer: string) => /^(gamma|beta)/.test(initializer);
+
 /** Every option of a class, none at its default, as a saved config would have them. */
 function allOptions(className: string): Record<string, unknown> {
-  const { defaults, initializers, listAxis } = rowOf(className);
-  const options: Record<string, unknown> = { axis: listAxis ? [1, 2] : 2, name: 'mine', trainable: false };
+  const { defaults, initializers, listAxis, others } = rowOf(className);
+  const options: Record<string, unknown> = { axis: listAxis ? [1, 2] : 2, name: 'mine', trainable: false, ...others };
   for (const [key, value] of Object.entries(defaults)) {
     if (key === 'groups') options[key] = 2;
     else if (key === 'epsilonPlacement') options[key] = 'floor';
@@ -33,7 +36,7 @@ function allOptions(className: string): Record<string, unknown> {
   }
   for (const key of Object.keys(initializers)) {
     options[key] = ONE;
-    if (!key.startsWith('moving')) {
+    if (isAffine(key)) {
       options[key.replace('Initializer', 'Regularizer')] = L2;
       options[key.replace('Initializer', 'Constraint')] = NON_NEGATIVE;
     }
@@ -69,7 +72,7 @@ describe('configs', () => {
     const { defaults, initializers } = rowOf(className);
     const layer = makeLayer({ className, options: {} });
     const none = Object.keys(initializers)
-      .filter((key) => !key.startsWith('moving'))
+      .filter(isAffine)
       .flatMap((key) => ['Regularizer', 'Constraint'].map((kind) => [key.replace('Initializer', kind), null]));
     const made = Object.entries(initializers).map(([key, className]) => [key, { className, config: {} }]);
     expect(json(layer.getConfig())).toEqual({
@@ -232,7 +235,8 @@ describe('freezing', () => {
     release();
   });
 
-  test.each(moving)('%s: without trainable weights the averages still move', (className, subject) => {
+  const averaging = moving.filter(([className]) => !rowOf(className).parameters);
+  test.each(averaging)('%s: without trainable weights the averages still move', (className, subject) => {
     const scale = 'scale' in rowOf(className).defaults ? { scale: false } : {};
     const { layer, input, release } = modelOf(subject, { center: false, ...scale });
     const before = weightsOf(layer);
@@ -260,10 +264,9 @@ describe('freezing', () => {
 
 describe('constraints and regularizers', () => {
   const parameters = named.flatMap(([className, subject]) =>
-    weightNames(subject).trainable.map((weight) => {
-      const option = weight === 'scale' ? 'gamma' : weight;
-      return [className, weight, option, subject] as const;
-    }),
+    weightNames(subject)
+      .trainable.map((weight) => [className, weight, weight === 'scale' ? 'gamma' : weight, subject] as const)
+      .filter(([, , option]) => isAffine(option)),
   );
   const find = (layer: Layer, name: string) => layer.weights.find((w) => lastPart(w.originalName) === name)!;
 

@@ -6,16 +6,14 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../layers/index.ts';
 import { describeBackends } from './support/backends.ts';
-import { BLENDED } from './support/blended-table.ts';
 import { layerInputs } from './support/layer-inputs.ts';
-import { centerAndScale, FIRST, LAYER_NAMES, rowOf, SUBJECTS, settingOf, titled } from './support/layer-table.ts';
+import { centerAndScale, LAYER_NAMES, rowOf, SUBJECTS, settingOf, titled, weightNames } from './support/layer-table.ts';
 import { fillWeights, type Layer, makeLayer } from './support/layers.ts';
 
 beforeEach(() => tf.setBackend('cpu')); // the tests of other backends leave theirs
 
 const count = () => ({ tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() });
 const numbers = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
-const _firstOf = (className: string) => FIRST.find((subject) => subject.className === className)!;
 const has = (option: string) => LAYER_NAMES.filter((className) => option in rowOf(className).defaults);
 
 /** `action` throws one error, which begins with `who` and holds every part, and leaves no tensor behind. */
@@ -194,6 +192,23 @@ describe.each(LAYER_NAMES)('%s', (className) => {
     }
   });
 
+  test('build: an initializer or a constraint that makes another shape', () => {
+    class Short extends tf.serialization.Serializable {
+      static readonly className = 'Short';
+      apply(): tf.Tensor {
+        return tf.ones([1]);
+      }
+      getConfig() {
+        return {};
+      }
+    }
+    for (const option of [...Object.keys(initializers), 'betaConstraint']) {
+      const layer = make({ ...divided, [option]: new Short() });
+      const parts = [`of '${layer.name}' could not be made`, 'made the shape [1] of [4]', 'give another initializer'];
+      expectError(() => layer.build([2, 4]), className, parts);
+    }
+  });
+
   test('call: what cannot be normalized changes no weight', () => {
     const layer = make(divided);
     layer.build([null, 4]);
@@ -225,8 +240,9 @@ describe.each(LAYER_NAMES)('%s', (className) => {
       fillWeights(layer);
       const weights = layer.getWeights().map(numbers);
       const n = weights.length;
-      const ones = (length: number, size = 4) => Array.from({ length }, () => tf.ones([size]));
-      for (const wrong of [ones(n + 1), ones(Math.max(0, n - 1)), [...ones(Math.max(0, n - 1)), tf.ones([5])]]) {
+      const right = layer.weights.map(({ shape }) => tf.ones(shape as number[]));
+      const less = right.slice(0, -1);
+      for (const wrong of [[...right, tf.ones([4])], less, [...less, tf.ones([5])]]) {
         if (wrong.length === n && n === 0) continue;
         const before = count();
         let message = '';
@@ -239,7 +255,9 @@ describe.each(LAYER_NAMES)('%s', (className) => {
           for (const part of [layer.name, `length ${wrong.length}`, `expecting ${n} weights`])
             expect(message).toContain(part);
         } else if (n > 0) {
-          expect(message).toContain('Layer weight shape 4 not compatible with provided weight shape 5');
+          expect(message).toContain(
+            `Layer weight shape ${layer.weights.at(-1)!.shape} not compatible with provided weight shape 5`,
+          );
         }
         expect(count()).toEqual(before);
         expect(layer.getWeights().map(numbers)).toEqual(weights);
@@ -250,7 +268,6 @@ describe.each(LAYER_NAMES)('%s', (className) => {
 
 /** Layers with a test file of their own, the defaults of the options that `WRONG` is about, and options they require. */
 const OTHERS: [className: string, defaults: object, required?: object][] = [
-  ...Object.entries(BLENDED).map(([className, { defaults }]) => [className, defaults] as [string, object]),
   ['QKNormalization', { epsilon: 1e-12, axis: -1 }, { sequenceLength: 8 }],
 ];
 
@@ -385,18 +402,21 @@ describeBackends('not a number', ({ run }) => {
   test.each(titled(SUBJECTS))('%s: stays with those that share its statistics', async (_, subject) => {
     for (const training of [true, false]) {
       const args = { ...subject, training };
-      const { together, apart } = rowOf(subject.className);
-      const group = (training ? together : (apart ?? together))(settingOf(args));
+      const { together, apart, gradientsTogether = together } = rowOf(subject.className);
+      const setting = settingOf(args);
+      const group = (training ? together : (apart ?? together))(setting);
+      const ofGradients = (training ? gradientsTogether : (apart ?? together))(setting);
       const clean = (await run('differentiateLayer', args)).value;
       for (const first of [Number.NaN, Number.POSITIVE_INFINITY]) {
         const { value, leaked } = await run('differentiateLayer', { ...args, first });
         const inside = (values: ArrayLike<number>) => Array.from(values).filter((_, i) => group[i] === group[0]);
-        const outside = (values: ArrayLike<number>) => Array.from(values).filter((_, i) => group[i] !== group[0]);
-        expect(outside(value.y!)).toEqual(outside(clean.y!));
-        expect(outside(value.gradients.x!)).toEqual(outside(clean.gradients.x!));
+        const outside = (values: ArrayLike<number>, group: ArrayLike<number>) =>
+          Array.from(values).filter((_, i) => group[i] !== group[0]);
+        expect(outside(value.y!, group)).toEqual(outside(clean.y!, group));
+        expect(outside(value.gradients.x!, ofGradients)).toEqual(outside(clean.gradients.x!, ofGradients));
         expect(value.y![0]).not.toBe(clean.y![0]);
         if (Number.isNaN(first)) expect(inside(value.y!).every(Number.isNaN)).toBe(true);
-        for (const name of rowOf(subject.className).state) {
+        for (const name of weightNames(subject).state) {
           expect(Array.from(value.weights[name]!).slice(1)).toEqual(Array.from(clean.weights[name]!).slice(1));
         }
         expect(leaked).toEqual({ tensors: 0, data: 0 });

@@ -64,6 +64,14 @@ describeBackends('kernels', (backend) => {
         }
       });
 
+      test('deviations on both sides of a floor', async () => {
+        for (const epsilon of [0.5, 1, 1.5]) {
+          const options = { epsilonPlacement: 'floor', epsilon } as const;
+          await checkNormalize(backend, route, { ...USUAL, ...inputs, ...options });
+          await checkNormalize(backend, route, { ...USUAL, ...inputs, ...options, center: false });
+        }
+      });
+
       test.each(OFFSETS)('mean %d', async (mean) => {
         for (const wide of [inputs, WIDE[KINDS.indexOf(inputs)]!]) {
           await checkNormalize(backend, route, { ...USUAL, ...wide, mean });

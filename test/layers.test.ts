@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { type BackendName, describeBackends } from './support/backends.ts';
-import { type LayerCase, layerInputs, sizeOf, weightValues } from './support/layer-inputs.ts';
+import { type LayerCase, layerInputs, sizeOf } from './support/layer-inputs.ts';
 import { gradient, loss, type Point, penaltyGradient, type Weights } from './support/layer-oracle.ts';
 import {
   centerAndScale,
@@ -13,7 +13,7 @@ import {
   LAYER_NAMES,
   rowOf,
   SUBJECTS,
-  settingOf,
+  startOf,
   titled,
   weightNames,
 } from './support/layer-table.ts';
@@ -24,15 +24,10 @@ const FORWARD: Tolerance = { ofMax: 3e-6, atol: 1e-6 }; // float32 resolves 6e-8
 const GRADIENT: Tolerance = { ofMax: 1e-5, atol: 1e-5 }; // sums of products, and differences of step 1e-4
 const SECOND_ORDER: Tolerance = { ofMax: 1e-4, atol: 1e-4 }; // sums of sums, and mixed differences of step 1e-3
 
-/** The names and float64 values of the weights a case starts from. */
-function startingPoint(args: LayerCase): { point: Point; trainable: string[]; sizes: Record<string, number> } {
-  const { trainable, state } = weightNames(args);
-  const { axes, shape } = settingOf(args);
-  const size = sizeOf(axes.map((axis) => shape[axis]!));
-  const names = [...trainable, ...state];
-  const weights = names.map((name) => [name, Float64Array.from(weightValues(name, size))]);
-  const point = { ...Object.fromEntries(weights), x: Float64Array.from(layerInputs(args).x) } as Point;
-  return { point, trainable, sizes: Object.fromEntries(names.map((name) => [name, size])) };
+/** A tolerance for this layer. */
+function forLayer({ className }: Pick<LayerCase, 'className'>, { ofMax = 0, atol = 0 }: Tolerance): Tolerance {
+  const { slack = 1 } = rowOf(className);
+  return { ofMax: slack * ofMax, atol: slack * atol };
 }
 
 function expectClose(actual: Record<string, ArrayLike<number>>, expected: Weights, tolerance: Tolerance): void {
@@ -44,29 +39,25 @@ type Run = Parameters<Parameters<typeof describeBackends>[1]>[0]['run'];
 
 /** y and the state without a gradient, then y, the gradients and the state with one. */
 async function checkLayer(run: Run, args: LayerCase): Promise<void> {
-  const { point, trainable, sizes } = startingPoint(args);
-  const setting = settingOf(args);
-  const { formula, state } = rowOf(args.className);
+  const { setting, point, shapes, trainable, formula } = startOf(args);
   const { x, ...weights } = point;
   const expected = formula(setting)(x, weights);
   const after = { ...weights, ...expected.state };
+  const forward = forLayer(args, FORWARD);
 
   const { value, leaked } = await run('applyLayer', args);
-  expect(value.y).toBeClose(expected.y, FORWARD);
-  expectClose(value.weights, after, FORWARD);
+  expect(value.y).toBeClose(expected.y, forward);
+  expectClose(value.weights, after, forward);
   expect(leaked).toEqual({ tensors: 0, data: 0 });
   expect(value).toMatchObject({ outputShape: args.shape, yShape: args.shape, dtype: 'float32', trainable });
-  expect(value.count).toBe(Object.values(sizes).reduce((a, b) => a + b, 0));
-  const { axes, shape } = setting;
-  const weightShape = axes.map((axis) => shape[axis]);
-  expect(Object.entries(value.weightShapes)).toEqual([...trainable, ...state].map((name) => [name, weightShape]));
+  expect(value.count).toBe(Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0));
+  expect(Object.entries(value.weightShapes)).toEqual(Object.entries(shapes));
 
-  const { dy } = layerInputs(args);
-  const gradients = gradient(loss(formula, setting, dy), point, ['x', ...trainable]);
+  const gradients = gradient(loss(formula, setting, layerInputs(args).dy), point, ['x', ...trainable]);
   const differentiated = await run('differentiateLayer', args);
-  expect(differentiated.value.y).toBeClose(expected.y, FORWARD);
-  expectClose(differentiated.value.gradients, gradients, GRADIENT);
-  expectClose(differentiated.value.weights, after, FORWARD);
+  expect(differentiated.value.y).toBeClose(expected.y, forward);
+  expectClose(differentiated.value.gradients, gradients, forLayer(args, GRADIENT));
+  expectClose(differentiated.value.weights, after, forward);
   expect(differentiated.leaked).toEqual({ tensors: 0, data: 0 });
 }
 
@@ -79,15 +70,27 @@ describeBackends('layers', ({ run }) => {
   test.each(titled(SUBJECTS))('%s: a gradient penalty', async (_, subject) => {
     for (const training of [true, false]) {
       const args = { ...subject, training };
-      const { point, trainable } = startingPoint(args);
-      const f = loss(rowOf(subject.className).formula, settingOf(args), layerInputs(args).dy);
+      const { setting, point, formula, trainable } = startOf(args);
+      const f = loss(formula, setting, layerInputs(args).dy);
       const expected = penaltyGradient(f, point, ['x', ...trainable]);
       const { value, leaked } = await run('penalizeLayer', args);
       // A weight that has no part in dx, as beta, gets no gradient or zeros.
       const zeros = Object.fromEntries(trainable.map((name) => [name, new Float32Array(point[name]!.length)]));
-      expectClose({ ...zeros, ...value.gradients }, expected, SECOND_ORDER);
+      expectClose({ ...zeros, ...value.gradients }, expected, forLayer(args, SECOND_ORDER));
       expect(leaked).toEqual({ tensors: 0, data: 0 });
     }
+  });
+
+  const withGamma = SUBJECTS.filter((subject) => weightNames(subject).trainable.includes('gamma'));
+  test.each(titled(withGamma))('%s: a gradient of the gradient of gamma alone', async (_, subject) => {
+    // It leaves the inner gradient of x untaken: nothing of that pass may reach the outer one.
+    const args = { ...subject, training: true };
+    const { setting, point, formula } = startOf(args);
+    const f = loss(formula, setting, layerInputs(args).dy);
+    const squares = (p: Point) => gradient(f, p, ['gamma']).gamma!.reduce((sum, d) => sum + d * d, 0);
+    const { value, leaked } = await run('penalizeGamma', args);
+    expectClose(value.gradients, gradient(squares, point, ['x']), forLayer(args, SECOND_ORDER));
+    expect(leaked).toEqual({ tensors: 0, data: 0 });
   });
 
   test.each(titled(FIRST))('%s: the same in every kind of model', async (_, subject) => {
@@ -132,7 +135,10 @@ describeBackends(
       });
 
       test('a batch of one, and one value for each statistic', async () => {
-        const { options } = FIRST.find((s) => s.className === className)!;
+        const first = FIRST.find((s) => s.className === className)!;
+        // Of blends some statistics are over few values where others are not: a tiny epsilon makes gradients too steep.
+        const options = { ...first.options, ...(rowOf(className).slack ? { epsilon: 0.1 } : {}) };
+        const one = className === 'GroupNormalization' ? 2 : 1;
         for (const shape of [
           [1, 4],
           [1, 1, 4],
@@ -140,6 +146,8 @@ describeBackends(
           [1, 3, 2, 4],
           [5, 2],
           [3, 4, 2],
+          [5, one],
+          [3, 4, one],
         ]) {
           for (const training of [true, false]) await checkLayer(run, { className, options, shape, training });
         }

@@ -53,6 +53,14 @@ describeBackends('power iteration', (backend) => {
     expect(value.sigma![0]).toBeCloseTo(0, 12);
   });
 
+  test('products that are no longer than epsilon keep u and v', async () => {
+    const args = { rest: 5, out: 3, first: 'v', iterations: 2, epsilon: 1e3, scale: 1 } as const;
+    const { u, v } = powerIterationInputs(args);
+    const value = await run(args);
+    expect(value.u).toBeClose(u, { ofMax: 0 });
+    expect(value.v).toBeClose(v, { ofMax: 0 });
+  });
+
   test('NaN comes out', async () => {
     const { sigma } = await run({ rest: 5, out: 3, first: 'v', iterations: 1, epsilon: 1e-12, scale: Number.NaN });
     expect(sigma![0]).toBeNaN();

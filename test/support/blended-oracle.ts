@@ -138,6 +138,48 @@ export function correctionOf(setting: Setting, x: Float64Array, weights: Weights
   };
 }
 
+/** r and d as Keras has them: bounds may be absent, and what is divided by has a smallest value. */
+export function kerasCorrectionOf(setting: Setting, x: Float64Array, weights: Weights): Correction {
+  const { renormClipping, epsilon } = setting.options as {
+    renormClipping?: { rmax?: number; rmin?: number; dmax?: number };
+    epsilon: number;
+  };
+  const { rmax = Number.POSITIVE_INFINITY, rmin = 0, dmax = Number.POSITIVE_INFINITY } = renormClipping ?? {};
+  const { mean, variance } = momentsOver(channelOf(setting), x);
+  const past = weights.renorm_stddev!.map((stddev) => Math.max(stddev, Math.sqrt(epsilon)));
+  return {
+    r: variance.map((v, c) => clamp(Math.sqrt(v + epsilon) / past[c]!, rmin, rmax)),
+    d: mean.map((m, c) => clamp((m - weights.renorm_mean![c]!) / past[c]!, -dmax, dmax)),
+  };
+}
+
+/** Of Keras's BatchNormalization with `renorm`, a training call. */
+export const kerasRenormalization =
+  ({ r, d }: Correction): Formula =>
+  (setting) => {
+    const channel = channelOf(setting);
+    const { epsilon, renormMomentum } = setting.options as { epsilon: number; renormMomentum: number };
+    const slowly: Setting = { ...setting, options: { ...setting.options, momentum: renormMomentum } };
+    return (x, weights) => {
+      const batch = momentsOver(channel, x);
+      const stddev = batch.variance.map((v) => Math.sqrt(v + epsilon));
+      const scaled = affine(channel, weights);
+      const y = x.map((value, i) => {
+        const c = channel[i]!;
+        return scaled(((value - batch.mean[c]!) / stddev[c]!) * r[c]! + d[c]!, i);
+      });
+      const movingStddev = follow(weights.moving_stddev!, stddev, setting);
+      const state: Weights = {
+        moving_mean: follow(weights.moving_mean!, batch.mean, setting),
+        moving_variance: movingStddev.map((value) => Math.max(value * value - epsilon, 0)),
+        moving_stddev: movingStddev,
+        renorm_mean: follow(weights.renorm_mean!, batch.mean, slowly),
+        renorm_stddev: follow(weights.renorm_stddev!, stddev, slowly),
+      };
+      return { y, state };
+    };
+  };
+
 /** With `held`, as in differences of y, r and d do not move with x. */
 export const renormalization =
   (held?: Correction): Formula =>

@@ -1,26 +1,42 @@
 /**
  * The layers as a table: what tests ask of every layer, a new one gets by a row in `LAYERS` and some in `SUBJECTS`.
  */
-import type { LayerCase } from './layer-inputs.ts';
+import {
+  batchInstance,
+  correctionOf,
+  kerasCorrectionOf,
+  kerasRenormalization,
+  renormalization,
+  sourcesOf,
+  switchable,
+} from './blended-oracle.ts';
+import { type LayerCase, layerInputs, sizeOf, weightValues } from './layer-inputs.ts';
 import {
   direct,
   type Formula,
   indexAlong,
+  type Point,
   perChannel,
   perExampleAndChannel,
   perExampleAndGroup,
   perRow,
   type Setting,
   type Together,
+  type Weights,
 } from './layer-oracle.ts';
 
 export interface LayerRow {
   /** Every option of the class itself but initializers, regularizers and constraints, with its default. */
   readonly defaults: Readonly<Record<string, unknown>>;
-  /** Names of the weights in order: those that are there if `scale`, if `center`, and always. */
+  /** Names of the weights in order: those that are there if `scale`, if `center`, others to train, and those that are not. */
   readonly scale?: string;
   readonly center?: string;
+  readonly parameters?: readonly string[];
   readonly state: readonly string[];
+  /** The shape of a weight that has not that of the axes; null where the options are such that it is not there. */
+  readonly shapeOf?: (name: string, setting: Setting) => number[] | null | undefined;
+  /** Values for options whose defaults are neither numbers nor true. */
+  readonly others?: Readonly<Record<string, unknown>>;
   /** Names of the options that hold an initializer, in getConfig's spelling, with its default class. */
   readonly initializers: Readonly<Record<string, string>>;
   /** Whether `axis` may be a list. */
@@ -28,24 +44,46 @@ export interface LayerRow {
   /** Which elements one element's NaN may reach in training, and in inference. */
   readonly together: Together;
   readonly apart?: Together;
-  readonly formula: Formula;
+  /** Which gradients it may reach in training. Default: `together`. */
+  readonly gradientsTogether?: Together;
+  /** The values of all weights in a training call, before anything is computed. */
+  readonly project?: (weights: Weights) => Weights;
+  /** The formula whose differences are the gradient at this point. */
+  readonly formulaAt: (setting: Setting, point: Point) => Formula;
+  /** By how much the errors may be larger than those of a layer that is one normalization. */
+  readonly slack?: number;
 }
 
 const alone: Together = ({ shape }) => indexAlong(shape, [...shape.keys()]);
 const affine = { scale: 'gamma', center: 'beta' };
 const affineInitializers = { gammaInitializer: 'Ones', betaInitializer: 'Zeros' };
 const usual = { axis: -1, epsilon: 1e-3, center: true, scale: true };
+/** Of blended statistics: moments travel as float32, and roots of small variances amplify. */
+const BLENDED = 2;
+/** Elements of one example are all together, and those of one channel: 0 where element 0 may reach. */
+const exampleAndChannel: Together = (setting) => {
+  const [example, channel] = [indexAlong(setting.shape, [0]), perChannel(setting)];
+  return example.map((n, i) => Math.min(n, channel[i]!));
+};
+const perExample: Together = ({ shape }) => indexAlong(shape, [0]);
+const all: Together = ({ shape }) => indexAlong(shape, []);
+const hasBatch = ({ options }: Setting) => options.useBatchStatistics === true;
 
 export const LAYERS = {
   BatchNormalization: {
     defaults: { ...usual, momentum: 0.99 },
     ...affine,
-    state: ['moving_mean', 'moving_variance'],
+    state: ['moving_mean', 'moving_variance', 'moving_stddev', 'renorm_mean', 'renorm_stddev'],
+    shapeOf: (name, { options }) => (/stddev|renorm/.test(name) && !options.renorm ? null : undefined),
     initializers: { ...affineInitializers, movingMeanInitializer: 'Zeros', movingVarianceInitializer: 'Ones' },
     listAxis: false,
     together: perChannel,
     apart: alone,
-    formula: direct({ together: perChannel, moving: ['moving_mean', 'moving_variance'] }),
+    formulaAt: (setting, { x, ...weights }) => {
+      const isRenorm = setting.options.renorm && setting.training;
+      if (isRenorm) return kerasRenormalization(kerasCorrectionOf(setting, x, weights));
+      return direct({ together: perChannel, moving: ['moving_mean', 'moving_variance'] });
+    },
   },
   InstanceNormalization: {
     defaults: { ...usual, epsilonPlacement: 'inside' },
@@ -54,7 +92,7 @@ export const LAYERS = {
     initializers: affineInitializers,
     listAxis: false,
     together: perExampleAndChannel,
-    formula: direct({ together: perExampleAndChannel }),
+    formulaAt: () => direct({ together: perExampleAndChannel }),
   },
   LayerNormalization: {
     defaults: usual,
@@ -63,7 +101,7 @@ export const LAYERS = {
     initializers: affineInitializers,
     listAxis: true,
     together: perRow,
-    formula: direct({ together: perRow }),
+    formulaAt: () => direct({ together: perRow }),
   },
   RMSNormalization: {
     defaults: { ...usual, epsilon: 1e-6, epsilonPlacement: 'outside' },
@@ -73,7 +111,7 @@ export const LAYERS = {
     initializers: affineInitializers,
     listAxis: true,
     together: perRow,
-    formula: direct({ together: perRow, center: false, gamma: 'scale' }),
+    formulaAt: () => direct({ together: perRow, center: false, gamma: 'scale' }),
   },
   GroupNormalization: {
     defaults: { ...usual, groups: 32 },
@@ -82,7 +120,7 @@ export const LAYERS = {
     initializers: affineInitializers,
     listAxis: false,
     together: perExampleAndGroup,
-    formula: direct({ together: perExampleAndGroup }),
+    formulaAt: () => direct({ together: perExampleAndGroup }),
   },
   MeanOnlyBatchNormalization: {
     defaults: { axis: -1, momentum: 0.9, center: true },
@@ -92,7 +130,55 @@ export const LAYERS = {
     listAxis: false,
     together: perChannel,
     apart: alone,
-    formula: direct({ together: perChannel, rescale: false, moving: ['moving_mean'] }),
+    formulaAt: () => direct({ together: perChannel, rescale: false, moving: ['moving_mean'] }),
+  },
+  BatchInstanceNormalization: {
+    defaults: { ...usual, epsilon: 1e-5, momentum: 0.9 },
+    ...affine,
+    parameters: ['rho'],
+    state: ['moving_mean', 'moving_variance'],
+    initializers: { ...affineInitializers, rhoInitializer: 'Ones' },
+    listAxis: false,
+    together: perChannel,
+    apart: (setting) => (setting.shape.length === 2 ? alone : perExampleAndChannel)(setting),
+    project: (weights) => ({ ...weights, rho: weights.rho!.map((rho) => Math.min(Math.max(rho, 0), 1)) }),
+    formulaAt: () => batchInstance,
+    slack: BLENDED,
+  },
+  SwitchableNormalization: {
+    defaults: { ...usual, epsilon: 1e-5, momentum: 0.9, useBatchStatistics: true },
+    ...affine,
+    parameters: ['mean_weights', 'variance_weights'],
+    state: ['moving_mean', 'moving_variance'],
+    shapeOf: (name, setting) => {
+      if (name.endsWith('_weights')) return [sourcesOf(setting).length];
+      return name.startsWith('moving') && !hasBatch(setting) ? null : undefined;
+    },
+    initializers: affineInitializers,
+    listAxis: false,
+    together: (setting) => (hasBatch(setting) ? exampleAndChannel : perExample)(setting),
+    gradientsTogether: (setting) => (hasBatch(setting) ? all : perExample)(setting),
+    apart: perExample,
+    formulaAt: () => switchable,
+    slack: BLENDED,
+  },
+  BatchRenormalization: {
+    defaults: {
+      ...usual,
+      momentum: 0.99,
+      renormClipping: { rmax: 3, dmax: 5 },
+      rampSteps: { rmax: [5000, 40000], dmax: [5000, 25000] },
+    },
+    others: { renormClipping: { rmax: 2, dmax: 1, rmin: 0.25 }, rampSteps: { rmax: [1, 2], dmax: [3, 4] } },
+    ...affine,
+    state: ['moving_mean', 'moving_stddev', 'step'],
+    shapeOf: (name, { options }) => (name === 'step' ? (options.rampSteps === null ? null : []) : undefined),
+    initializers: affineInitializers,
+    listAxis: false,
+    together: perChannel,
+    apart: alone,
+    formulaAt: (setting, { x, ...weights }) => renormalization(correctionOf(setting, x, weights)),
+    slack: BLENDED,
   },
 } as const satisfies Record<string, LayerRow>;
 
@@ -109,11 +195,23 @@ const subject = (className: LayerName, shape: number[], options: LayerCase['opti
   shape,
 });
 
-/** One for each class and way through it; run on every backend. */
+const tight = { renormClipping: { rmax: 1.25, rmin: 0.75, dmax: 0.25 }, rampSteps: null };
+/** `step`, which starts between -1 and 1 here, stands in the middle of such ramps. */
+const onTheWay = { rampSteps: { rmax: [0, 3], dmax: [0, 2] } };
+
+/** One for each class and way through it, with an epsilon that is not tiny where a variance may be; run on every backend. */
 export const SUBJECTS: readonly Subject[] = [
   subject('BatchNormalization', [8, 5]),
   subject('BatchNormalization', [3, 4, 5, 3], { momentum: 0.5, epsilon: 0.1 }),
   subject('BatchNormalization', [4, 3, 5], { axis: 1, scale: false, momentum: 0 }),
+  subject('BatchNormalization', [3, 4, 2, 3], { renorm: true, renormMomentum: 0.5, renormClipping: {} }),
+  subject('BatchNormalization', [4, 3, 5], {
+    axis: 1,
+    renorm: true,
+    renormClipping: { rmax: 1.25, rmin: 0.75, dmax: 0.25 },
+    renormMomentum: 0.5,
+    momentum: 0.5,
+  }),
   subject('InstanceNormalization', [2, 3, 4, 3]),
   subject('InstanceNormalization', [3, 2, 5], { axis: 1, epsilon: 0.1, center: false }),
   subject('LayerNormalization', [4, 7]),
@@ -127,6 +225,26 @@ export const SUBJECTS: readonly Subject[] = [
   subject('GroupNormalization', [3, 8], { groups: 4, epsilon: 0.1, scale: false, center: false }),
   subject('MeanOnlyBatchNormalization', [6, 4]),
   subject('MeanOnlyBatchNormalization', [3, 4, 2, 3], { axis: 1, momentum: 0.5 }),
+  subject('BatchInstanceNormalization', [3, 4, 2, 3]),
+  subject('BatchInstanceNormalization', [2, 3, 4, 2], { axis: 1, momentum: 0.5, scale: false }),
+  subject('BatchInstanceNormalization', [2, 3, 2, 3], { axis: 2, epsilon: 0.1, center: false }),
+  subject('BatchInstanceNormalization', [5, 3], { epsilon: 0.1, momentum: 0 }),
+  subject('BatchInstanceNormalization', [1, 5, 2], { epsilon: 0.1 }),
+  subject('SwitchableNormalization', [3, 4, 2, 3]),
+  subject('SwitchableNormalization', [2, 3, 4, 2], { axis: 1, momentum: 0.5, scale: false }),
+  subject('SwitchableNormalization', [2, 3, 2, 3], { axis: 2, epsilon: 0.1, center: false, useBatchStatistics: false }),
+  subject('SwitchableNormalization', [5, 3], { epsilon: 0.1 }),
+  subject('SwitchableNormalization', [4, 5], { epsilon: 0.1, useBatchStatistics: false }),
+  subject('SwitchableNormalization', [1, 5, 2], { epsilon: 0.1 }),
+  subject('BatchRenormalization', [6, 3], { rampSteps: null }),
+  subject('BatchRenormalization', [3, 4, 2, 3], { ...tight, momentum: 0.5, center: false }),
+  subject('BatchRenormalization', [2, 3, 4, 2], { axis: 1, ...onTheWay, scale: false }),
+  subject('BatchRenormalization', [3, 4, 3], {
+    ...onTheWay,
+    renormClipping: { rmin: 0.5, rmax: 3, dmax: 5 },
+    epsilon: 0.1,
+  }),
+  subject('BatchRenormalization', [3, 4, 3]),
 ];
 
 /** The first subject of each class. */
@@ -173,15 +291,44 @@ export function settingOf({ className, options, shape, training, mask }: LayerCa
   return { shape, axes, options: all, training, mask };
 }
 
+/** The weights of a layer by name, in order: those to train, and those that are not, with their shapes. */
+export function shapesOf(subject: Pick<LayerCase, 'className' | 'options' | 'shape'>) {
+  const { scale, center, parameters = [], state, shapeOf } = rowOf(subject.className);
+  const setting = settingOf({ ...subject, training: true });
+  const sizes = setting.axes.map((axis) => setting.shape[axis]!);
+  const shapes = (names: readonly (string | false | undefined)[]): Record<string, number[]> => {
+    const entries = names.map((name) => {
+      if (!name) return [];
+      const shape = shapeOf?.(name, setting);
+      return shape === null ? [] : [[name, shape ?? sizes] as const];
+    });
+    return Object.fromEntries(entries.flat());
+  };
+  const { options } = setting;
+  return {
+    trainable: shapes([options.scale === true && scale, options.center === true && center, ...parameters]),
+    state: shapes(state),
+  };
+}
+
 /** The names of a layer's weights, in order. */
-export function weightNames(subject: Pick<LayerCase, 'className' | 'options'>): {
-  trainable: string[];
-  state: readonly string[];
-} {
-  const { defaults, scale, center, state } = rowOf(subject.className);
-  const options: Record<string, unknown> = { ...defaults, ...subject.options };
-  const trainable = [options.scale && scale, options.center && center];
-  return { trainable: trainable.filter((name): name is string => typeof name === 'string'), state };
+export function weightNames(subject: Parameters<typeof shapesOf>[0]): { trainable: string[]; state: string[] } {
+  const { trainable, state } = shapesOf(subject);
+  return { trainable: Object.keys(trainable), state: Object.keys(state) };
+}
+
+/** x and the float64 values of the weights a case starts from; what it computes there, and the names of what it trains. */
+export function startOf(args: LayerCase) {
+  const { project, formulaAt } = rowOf(args.className);
+  const setting = settingOf(args);
+  const { trainable, state } = shapesOf(args);
+  const shapes = { ...trainable, ...state };
+  const filled: Weights = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, Float64Array.from(weightValues(name, sizeOf(shape)))]),
+  );
+  const weights = args.training && project ? project(filled) : filled;
+  const point = { ...weights, x: Float64Array.from(layerInputs(args).x) } as Point;
+  return { setting, point, shapes, trainable: Object.keys(trainable), formula: formulaAt(setting, point) };
 }
 
 /** A title for a test. */

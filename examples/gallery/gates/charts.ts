@@ -61,7 +61,7 @@ const questionScale = {
 };
 const asked = ({ question }: { question: Question }) => questionNames[question];
 const layerOf = ({ layer }: { layer: number }) => layerNames[layer];
-const share = { domain: [0, 1], ticks: [0, 0.5, 1] };
+const share = { domain: [0, 1], ticks: [0, 0.5, 1], tickFormat: String };
 
 export interface RhoPoint {
   readonly question: Question;
@@ -80,7 +80,7 @@ export function rhoChart(steps: () => number): Chart<RhoPoint> {
     (points) => ({
       x: { label: 'step', labelOffset: 34, domain: [0, steps()], ticks: 3 },
       y: { label: null, ...share },
-      fx: { label: null, domain: layerNames },
+      fx: { label: null, padding: 0.14, domain: layerNames },
       color: questionScale,
       marginBottom: 38,
       grid: true,
@@ -126,7 +126,7 @@ export const rhoHistogram = (): Chart<FinalRho> =>
       x: { label: 'rho', labelOffset: 34, ...share },
       marginBottom: 38,
       y: { label: null, domain: [0, 16], ticks: [0, 8, 16] },
-      fx: { label: null, domain: layerNames },
+      fx: { label: null, padding: 0.14, domain: layerNames },
       fy: { axis: null, domain: questionScale.domain },
       color: questionScale,
       marks: [
@@ -153,7 +153,7 @@ export const weightChart = (question: Question, steps: () => number): Chart<Weig
       marginBottom: 38,
       x: { label: 'step', labelOffset: 34, domain: [0, steps()], ticks: 3 },
       y: { label: null, ...share },
-      fx: { label: null, domain: ['means', 'variances'] },
+      fx: { label: null, padding: 0.14, domain: ['means', 'variances'] },
       fy: { label: null, domain: layerNames },
       color: { legend: true, domain: [...sources], range: sourceColors },
       marks: [

@@ -189,7 +189,7 @@ function samples(question: Question, rows: number): HTMLElement {
     'div',
     {},
     canvas,
-    element('div', { className: 'labels' }, ...names.map((name) => element('span', {}, name))),
+    element('div', { className: `labels ${question}` }, ...names.map((name) => element('span', {}, name))),
   );
 }
 
