@@ -38,7 +38,7 @@ const batchChoice = choice({
 });
 const rateChoice = choice({
   name: 'rate',
-  label: 'Learning rate of Adam, falling to 0',
+  label: 'Learning rate, falling to 0',
   choices: ['0.002', '0.006', '0.02'],
   value: '0.006',
 });

@@ -149,7 +149,7 @@ export const weightChart = (question: Question, steps: () => number): Chart<Weig
     `Asked ${questionNames[question]}`,
     'Whose means and variances the layer takes, as shares of one.',
     (points) => ({
-      marginRight: 84,
+      marginRight: 98,
       marginBottom: 38,
       x: { label: 'step', labelOffset: 34, domain: [0, steps()], ticks: 3 },
       y: { label: null, ...share },

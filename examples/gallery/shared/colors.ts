@@ -10,7 +10,7 @@ export const colors = {
   SpectralNormalization: '#b08a00',
   BatchInstanceNormalization: '#d9822b',
   SwitchableNormalization: '#0f8bb3',
-  BatchRenormalization: '#a8432f',
+  BatchRenormalization: '#b83bc4',
   MeanOnlyBatchNormalization: '#6b8e23',
   QKNormalization: '#5860c9',
 } as const;
