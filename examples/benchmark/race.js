@@ -86,7 +86,7 @@ async function calibrate(run, sampleMs, pause) {
   return { times: Math.ceil(sampleMs / ms), slow: ms > SLOW, warmUp: true, samples: [] };
 }
 
-function median(values) {
+export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   return Number.isInteger(half) ? (sorted[half - 1] + sorted[half]) / 2 : sorted[Math.floor(half)];

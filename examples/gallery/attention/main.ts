@@ -89,30 +89,25 @@ async function look(step: number): Promise<void> {
 }
 
 async function train({ progress, frame }: Running): Promise<string> {
-  for (const control of controls) control.disabled = true;
-  try {
-    await restartSoon();
-    const steps = stepsSlider.value;
-    for (let step = 1; step <= steps; step++) {
-      const batch = tensors(examples(taskChoice.value, BATCH, 100_000 * seedSlider.value + step));
-      const losses = transformers.map((one) => one.step(batch.inputs, batch.targets));
-      const values = await Promise.all(losses.map((loss) => loss.data()));
-      tf.dispose([batch, losses]);
-      for (const [i, [value]] of values.entries()) lossChart.add(KINDS[kinds[i]], step, value);
-      progress(step / steps, `Step ${step} of ${steps}`);
-      await frame();
-      if (step % EVERY === 0 || step === steps) await look(step);
-    }
-    const [dot, qk] = examined;
-    return (
-      `After ${steps} steps the largest logit is ${dot.largest.toFixed(1)} with ${KINDS.dot} ` +
-      `and ${qk.largest.toFixed(1)} with ${KINDS.qk}, whose g is ${qk.g?.toFixed(1)}.`
-    );
-  } finally {
-    for (const control of controls) control.disabled = false;
+  await restartSoon();
+  const steps = stepsSlider.value;
+  for (let step = 1; step <= steps; step++) {
+    const batch = tensors(examples(taskChoice.value, BATCH, 100_000 * seedSlider.value + step));
+    const losses = transformers.map((one) => one.step(batch.inputs, batch.targets));
+    const values = await Promise.all(losses.map((loss) => loss.data()));
+    tf.dispose([batch, losses]);
+    for (const [i, [value]] of values.entries()) lossChart.add(KINDS[kinds[i]], step, value);
+    progress(step / steps, `Step ${step} of ${steps}`);
+    await frame();
+    if (step % EVERY === 0 || step === steps) await look(step);
   }
+  const [dot, qk] = examined;
+  return (
+    `After ${steps} steps the largest logit is ${dot.largest.toFixed(1)} with ${KINDS.dot} ` +
+    `and ${qk.largest.toFixed(1)} with ${KINDS.qk}, whose g is ${qk.g?.toFixed(1)}.`
+  );
 }
-const training = task('Train both', train);
+const training = task('Train both', train, controls);
 
 const restartSoon = latest(async () => {
   for (const chart of charts) chart.clear();
@@ -122,9 +117,9 @@ for (const control of [taskChoice, normChoice, rateChoice, seedSlider]) control.
 
 const timedSlider = slider({ name: 'timed', label: 'Steps of each', min: 3, max: 100, value: 30 });
 const times = element('div', { 'aria-live': 'polite' });
-const timing = task('Time RMS and Layer', async (running) => {
-  timedSlider.disabled = true;
-  try {
+const timing = task(
+  'Time RMS and Layer',
+  async (running) => {
     const result = await timeNorms(timedSlider.value, running);
     const rows = result.map(({ name, median }) =>
       element('tr', {}, element('th', { scope: 'row' }, name), element('td', {}, `${median.toFixed(2)} ms`)),
@@ -137,10 +132,9 @@ const timing = task('Time RMS and Layer', async (running) => {
     expose({ times: result });
     const [layer, rms] = result;
     return `A step with RMS takes ${(rms.median / layer.median).toFixed(2)} of the time of one with Layer, on ${device}.`;
-  } finally {
-    timedSlider.disabled = false;
-  }
-});
+  },
+  [timedSlider],
+);
 
 main.append(
   settings(...controls),

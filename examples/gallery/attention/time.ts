@@ -1,5 +1,6 @@
 /** How long a training step takes with RMS and with Layer normalization, in turns. */
 import * as tf from '@tensorflow/tfjs';
+import { median } from '../../benchmark/race.js';
 import type { Running } from '../shared/task.ts';
 import { examples, tensors } from './tasks.ts';
 import { Transformer } from './transformer.ts';
@@ -43,9 +44,4 @@ export async function timeNorms(steps: number, { progress, frame }: Running): Pr
     tf.dispose(batch);
     for (const { transformer } of racers) transformer.dispose();
   }
-}
-
-function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2;
 }

@@ -1,4 +1,5 @@
 import './page.css';
+import { median } from '../../benchmark/race.js';
 import { lineChart } from '../shared/charts.ts';
 import { colors } from '../shared/colors.ts';
 import { choice, choices, settings, slider } from '../shared/controls.ts';
@@ -101,15 +102,6 @@ function preview(): void {
 
 async function trainAll(running: Running): Promise<string> {
   preview();
-  for (const control of controls) control.disabled = true;
-  try {
-    return await race(running);
-  } finally {
-    for (const control of controls) control.disabled = false;
-  }
-}
-
-async function race(running: Running): Promise<string> {
   const [count, seed, batch, rate] = [imagesSlider.value, seedSlider.value, batchSize(), Number(rateChoice.value)];
   const steps = Math.floor(count / batch);
   for (const kind of kindsChoice.value) trainees[kind] = trainee(buildNetwork(kind, { seed, steps }));
@@ -120,7 +112,7 @@ async function race(running: Running): Promise<string> {
     for (const [kind, { model, milliseconds }] of all) {
       const score = await evaluate(model, digits, running.frame);
       accuracyChart.add(nameOf(kind), seen, 100 * score.accuracy);
-      results[kind] = { ...score, milliseconds: median(milliseconds) };
+      results[kind] = { ...score, milliseconds: milliseconds.length && median(milliseconds) };
     }
     showTable();
   }
@@ -152,11 +144,8 @@ async function race(running: Running): Promise<string> {
   return `Each has trained ${steps.toLocaleString('en')} steps, and is tested with ${test.labels.length.toLocaleString('en')} other digits.`;
 }
 
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
-
-const training = task('Train', trainAll);
 const controls = [kindsChoice, batchChoice, rateChoice, imagesSlider, seedSlider];
+const training = task('Train', trainAll, controls);
 for (const control of controls) control.onChange(preview);
 
 main.append(

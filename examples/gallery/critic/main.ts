@@ -11,7 +11,7 @@ import { expose, openPage } from '../shared/page.ts';
 import { type Running, task } from '../shared/task.ts';
 import { resemblance, SHAPES, samplePoints } from './data.ts';
 import { Gan, LOSSES } from './gan.ts';
-import { gridPoints, plane, steepestSlope } from './plane.ts';
+import { landscapePoints, plane, steepestSlope } from './plane.ts';
 import { singularValues } from './singular-values.ts';
 
 const { main } = await openPage({
@@ -92,7 +92,7 @@ class Contestant {
   async look(data: Float32Array): Promise<Result> {
     const gan = this.gan as Gan;
     const tensors = tf.tidy(() => [
-      gan.values(tf.tensor2d(gridPoints, [gridPoints.length / 2, 2])),
+      gan.values(tf.tensor2d(landscapePoints, [landscapePoints.length / 2, 2])),
       gan.samples(SAMPLES),
       singularValues(gan.critic),
     ]);
@@ -149,39 +149,34 @@ function record(step: number, { name, result }: Contestant): void {
 }
 
 async function train({ progress, frame }: Running): Promise<string> {
-  for (const control of controls) control.disabled = true;
-  try {
-    sigmaChart.clear();
-    lossChart.clear();
-    await restartSoon();
-    for (const contestant of contestants) record(0, contestant);
-    const steps = stepsSlider.value;
-    for (let step = 1; step <= steps; step++) {
-      for (const contestant of contestants) {
-        const { critic, generator } = (contestant.gan as Gan).step();
-        const [ofCritic, ofGenerator] = (await Promise.all([critic.data(), generator.data()])).map(([value]) => value);
-        tf.dispose([critic, generator]);
-        lossChart.add(contestant.name, step, ofCritic, 'of the critic');
-        lossChart.add(contestant.name, step, ofGenerator, 'of the generator');
-        await frame();
-        if (step % EVERY > 0 && step < steps) continue;
-        await contestant.look(data);
-        record(step, contestant);
-        await frame();
-      }
-      progress(step / steps, `Step ${step} of ${steps}`);
+  sigmaChart.clear();
+  lossChart.clear();
+  await restartSoon();
+  for (const contestant of contestants) record(0, contestant);
+  const steps = stepsSlider.value;
+  for (let step = 1; step <= steps; step++) {
+    for (const contestant of contestants) {
+      const { critic, generator } = (contestant.gan as Gan).step();
+      const [ofCritic, ofGenerator] = (await Promise.all([critic.data(), generator.data()])).map(([value]) => value);
+      tf.dispose([critic, generator]);
+      lossChart.add(contestant.name, step, ofCritic, 'of the critic');
+      lossChart.add(contestant.name, step, ofGenerator, 'of the generator');
+      await frame();
+      if (step % EVERY > 0 && step < steps) continue;
+      await contestant.look(data);
+      record(step, contestant);
+      await frame();
     }
-    const [plain, spectral] = contestants.map(({ result }) => result as Result);
-    return (
-      `After ${steps} steps samples of the plain network are near ${percent(plain.reached)} of the data, ` +
-      `those of the normalized one near ${percent(spectral.reached)}.`
-    );
-  } finally {
-    for (const control of controls) control.disabled = false;
+    progress(step / steps, `Step ${step} of ${steps}`);
   }
+  const [plain, spectral] = contestants.map(({ result }) => result as Result);
+  return (
+    `After ${steps} steps samples of the plain network are near ${percent(plain.reached)} of the data, ` +
+    `those of the normalized one near ${percent(spectral.reached)}.`
+  );
 }
 
-const training = task('Train both', train);
+const training = task('Train both', train, controls);
 const restartSoon = latest(restart);
 for (const control of [shapeChoice, seedSlider]) control.onChange(restartSoon);
 

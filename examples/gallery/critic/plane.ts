@@ -1,20 +1,15 @@
 /** The plane of one network: the critic's values as a landscape, the data, and the samples of the generator. */
 import { element } from '../shared/dom.ts';
+import { GRID, gridPoints } from '../shared/grid.ts';
 import { BLUE, shades } from '../shared/shades.ts';
 import { EXTENT } from './data.ts';
 
-/** Values of the landscape in each direction. */
-export const GRID = 40;
 const SIZE = 520;
 const DATA_COLOR = '#8a8f98';
 const SAMPLE_COLOR = '#e4572e';
 
-/** [GRID * GRID, 2]: the places of the landscape, rows from above. */
-export const gridPoints = Float32Array.from({ length: 2 * GRID * GRID }, (_, i) => {
-  const at = Math.floor(i / 2);
-  const middle = (cell: number) => ((2 * cell + 1) / GRID - 1) * EXTENT;
-  return i % 2 === 0 ? middle(at % GRID) : -middle(Math.floor(at / GRID));
-});
+/** The places of the landscape. */
+export const landscapePoints = gridPoints(EXTENT);
 
 /** The steepest slope between neighbours of the landscape: what the critic's Lipschitz constant is at least. */
 export function steepestSlope(values: Float32Array): number {

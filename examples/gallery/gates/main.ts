@@ -113,15 +113,6 @@ function clear(): void {
 
 async function trainAll(running: Running): Promise<string> {
   clear();
-  for (const control of controls) control.disabled = true;
-  try {
-    return await race(running);
-  } finally {
-    for (const control of controls) control.disabled = false;
-  }
-}
-
-async function race(running: Running): Promise<string> {
   const [count, seed, gateFactor] = [steps(), seedSlider.value, Number(gateChoice.value)];
   networks = kinds.flatMap((kind) => questions.map((question) => buildNetwork(kind, question, seed)));
   const numbers = random(seed);
@@ -193,7 +184,7 @@ function samples(question: Question, rows: number): HTMLElement {
   );
 }
 
-const training = task('Train', trainAll);
+const training = task('Train', trainAll, controls);
 for (const control of controls) control.onChange(clear);
 
 main.append(

@@ -10,7 +10,7 @@ import { expose, openPage } from '../shared/page.ts';
 import { type Running, task } from '../shared/task.ts';
 import { normsChart } from './norms.ts';
 import { heightsAt, Regression, removed, samplePoints } from './regression.ts';
-import { gridPoints, picture } from './surface.ts';
+import { picture, surfacePoints } from './surface.ts';
 
 const { main } = await openPage({
   folder: 'reparameterization',
@@ -67,7 +67,7 @@ const lossChart = lineChart({
   logarithmic: true,
 });
 const norms = normsChart(lines);
-const target = heightsAt(gridPoints);
+const target = heightsAt(surfacePoints);
 const wanted = picture('the surface itself');
 const pictures = kinds.map((kind) => picture(kind));
 const errors = kinds.map(() => element('span', { className: 'number' }));
@@ -95,7 +95,7 @@ async function restart(): Promise<void> {
 async function look(): Promise<void> {
   predictions = [];
   for (const [i, kind] of kinds.entries()) {
-    const predicted = regressions[i].predict(gridPoints);
+    const predicted = regressions[i].predict(surfacePoints);
     predictions.push((await predicted.data()) as Float32Array);
     predicted.dispose();
     pictures[i].draw(predictions[i]);
@@ -106,15 +106,6 @@ async function look(): Promise<void> {
 
 const meanSquare = (x: Float32Array, y: Float32Array) =>
   x.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0) / x.length;
-
-async function whileDisabled<T>(work: () => Promise<T>): Promise<T> {
-  for (const control of controls) control.disabled = true;
-  try {
-    return await work();
-  } finally {
-    for (const control of controls) control.disabled = false;
-  }
-}
 
 async function train({ progress, frame }: Running): Promise<string> {
   lossChart.clear();
@@ -134,7 +125,7 @@ async function train({ progress, frame }: Running): Promise<string> {
   return `Losses after ${steps} steps: ${last.map(({ series, y }) => `${y.toPrecision(2)} ${series}`).join('; ')}.`;
 }
 
-const training = task('Train all three', (running) => whileDisabled(() => train(running)));
+const training = task('Train all three', train, controls);
 
 const removal = element('div', { 'aria-live': 'polite' });
 /** Both normalized networks with and without their wrappers. */
@@ -144,7 +135,7 @@ async function remove({ progress, frame }: Running): Promise<string> {
     if (!KINDS[kind].normalized) continue;
     const { model } = regressions[i];
     const parameters = model.countParams();
-    const plain = await removed(regressions[i], gridPoints);
+    const plain = await removed(regressions[i], surfacePoints);
     const cells = [
       `${unique(model.layers.map((layer) => layer.getClassName()))} → ${unique(plain.classes)}`,
       `${parameters} → ${plain.parameters}`,

@@ -1,17 +1,13 @@
 /** The surface from above: blue where it is high, orange where it is low. */
 import { element } from '../shared/dom.ts';
+import { GRID, gridPoints } from '../shared/grid.ts';
 import { BLUE, ORANGE, shades } from '../shared/shades.ts';
 import { RANGE } from './regression.ts';
 
-const GRID = 40;
 const SIZE = 320;
 
-/** [GRID * GRID, 2], rows from above. */
-export const gridPoints = Float32Array.from({ length: 2 * GRID * GRID }, (_, i) => {
-  const at = Math.floor(i / 2);
-  const middle = (cell: number) => ((2 * cell + 1) / GRID - 1) * RANGE;
-  return i % 2 === 0 ? middle(at % GRID) : -middle(Math.floor(at / GRID));
-});
+/** Where the networks are asked for the surface. */
+export const surfacePoints = gridPoints(RANGE);
 
 export function picture(label: string) {
   const canvas = element('canvas', { width: SIZE, height: SIZE, role: 'img', 'aria-label': `From above: ${label}` });

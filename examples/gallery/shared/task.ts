@@ -22,8 +22,15 @@ export interface Task {
   stop(): void;
 }
 
-/** @param work returns what the line says at last */
-export function task(label: string, work: (running: Running) => Promise<string>): Task {
+/**
+ * @param work returns what the line says at last
+ * @param controls cannot be changed while it runs
+ */
+export function task(
+  label: string,
+  work: (running: Running) => Promise<string>,
+  controls: readonly { disabled: boolean }[] = [],
+): Task {
   const startButton = element('button', { type: 'button', className: 'primary' }, label);
   const stopButton = element('button', { type: 'button', disabled: true }, 'Stop');
   const bar = element('progress', { max: 1, value: 0, 'aria-label': `Progress: ${label}` });
@@ -51,6 +58,7 @@ export function task(label: string, work: (running: Running) => Promise<string>)
     whole.dataset.state = 'running';
     startButton.disabled = true;
     stopButton.disabled = false;
+    for (const control of controls) control.disabled = true;
     running.progress(0, '');
     let state = 'done';
     try {
@@ -63,6 +71,7 @@ export function task(label: string, work: (running: Running) => Promise<string>)
     }
     startButton.disabled = false;
     stopButton.disabled = true;
+    for (const control of controls) control.disabled = false;
     whole.dataset.state = state;
     showMemory();
   }
