@@ -2,7 +2,7 @@
  * The results as files to commit: RESULTS.md to read, and results.json, the times of single normalizations, which the gallery
  * shows before it has measured by itself.
  */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cell } from './format.js';
 import { limits } from './report.js';
@@ -19,6 +19,7 @@ const MEASURED = { cpu: 'speed', webgl: 'webgl' };
  */
 export async function publishResults(folder, report) {
   const files = { 'RESULTS.md': markdown(report), 'results.json': json(report) };
+  await mkdir(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   return Object.keys(files).map((name) => join(folder, name));
 }

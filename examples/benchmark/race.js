@@ -63,11 +63,19 @@ export async function race(candidates, { rounds, slowRounds, sampleMs }, watch =
       await pause();
       if (warmUp) await run(1); // nobody pays for caches that others have filled
       if (slow) await pause();
-      globalThis.gc?.(); // nor for the garbage of others, this warm-up included
+      collect(times);
       samples.push((await run(times)) / times);
     }
   }
   return Object.fromEntries(runners.map(({ name, samples }) => [name, 1000 * median(samples)]));
+}
+
+/**
+ * Nobody pays for the garbage of others either, nor of the own warm-up. A full collection makes V8 forget what it has learned
+ * of the code, too, which only a long call doesn't notice: before many short ones, the young garbage goes.
+ */
+function collect(times) {
+  globalThis.gc?.({ type: times === 1 ? 'major' : 'minor' });
 }
 
 /** Warms up, for five calls and a tenth of a second or for a second, and finds how many calls make a sample. */
