@@ -92,6 +92,13 @@ export interface PowerIterationAttrs {
   readonly epsilon: number;
 }
 
+/** `SwapAxes`: x [n, a, b], of any shape, to [n, b, a]. */
+export interface SwapAxesAttrs {
+  readonly n: number;
+  readonly a: number;
+  readonly b: number;
+}
+
 /** The kernels that every backend has, without the prefix under which they are registered. */
 export type KernelName =
   | 'Normalize'
@@ -103,10 +110,13 @@ export type KernelName =
   | 'Average'
   | 'PowerIteration';
 
-/** One backend's kernels. A kernel that is missing does not compile. */
+/** Those that a backend has where TensorFlow.js's own are slow: its transpose takes the time of fifty copies on cpu. */
+export type OptionalKernelName = 'SwapAxes';
+
+/** One backend's kernels. One of `KernelName` that is missing does not compile. */
 export interface KernelSet {
   /** The kernel functions, as TensorFlow.js takes them. */
-  readonly kernels: Readonly<Record<KernelName, KernelFunc>>;
+  readonly kernels: Readonly<Record<KernelName, KernelFunc> & Partial<Record<OptionalKernelName, KernelFunc>>>;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
 }

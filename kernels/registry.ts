@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import { fail } from './checks.ts';
-import type { KernelName, KernelSet } from './contract.ts';
+import type { KernelName, KernelSet, OptionalKernelName } from './contract.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
 const registered = new Map<string, string>();
@@ -63,8 +63,16 @@ export function fused(): boolean {
   return answer;
 }
 
+/** Whether the current backend has a fused kernel that not all have. */
+export const has = (name: OptionalKernelName): boolean =>
+  fused() && sets.get(engine().backendName)?.kernels[name] !== undefined;
+
 /** Runs one kernel of the current backend; entries of `inputs` may be undefined. */
-export function run(name: KernelName, inputs: Record<string, Tensor | undefined>, attrs: object): Tensor[] {
+export function run(
+  name: KernelName | OptionalKernelName,
+  inputs: Record<string, Tensor | undefined>,
+  attrs: object,
+): Tensor[] {
   const out = engine().runKernel<Tensor | Tensor[]>(
     registered.get(name) as string,
     inputs as NamedTensorMap,

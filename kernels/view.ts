@@ -3,7 +3,10 @@
  * Statistics are taken per (n, group) over `s` and the `c / groups` channels of the group; gamma and beta have length `c`.
  * The functions here choose the view of a shape, and bring other axes last: nothing else in the project permutes axes.
  */
-import { reshape, type Tensor, transpose } from '@tensorflow/tfjs-core';
+import { customGrad, reshape, type Tensor, transpose } from '@tensorflow/tfjs-core';
+import { recording } from './constant.ts';
+import type { SwapAxesAttrs } from './contract.ts';
+import { has, run } from './registry.ts';
 
 export interface View {
   readonly n: number;
@@ -53,17 +56,34 @@ export function unitView(shape: Shape, count: number): View {
 }
 
 /**
- * Applies `f` to x with `axes` (ascending) brought last, and puts the axes of the result back where they were.
- * Where the axes are last already nothing is moved, and where only axes of size 1 are in between nothing is copied.
+ * Applies `f`, which keeps shapes, to x with `axes` (ascending) brought last, and puts the axes of the result back where they
+ * were. Where the axes are last already nothing is moved, and where only axes of size 1 are in between nothing is copied.
  */
 export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => Tensor): Tensor {
-  if (axes[0] === x.rank - axes.length) return f(x);
+  const first = axes[0] as number;
+  if (first === x.rank - axes.length) return f(x);
   const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const order = [...others, ...axes];
   const shape = order.map((axis) => x.shape[axis] as number);
   const large = order.filter((axis) => x.shape[axis] !== 1);
   if (large.every((axis, i) => i === 0 || axis > (large[i - 1] as number)))
     return reshape(f(reshape(x, shape)), x.shape);
+  const end = first + axes.length;
+  if (axes.at(-1) === end - 1 && has('SwapAxes')) {
+    const [n, a, b] = [product(x.shape, 0, first), product(x.shape, first, end), product(x.shape, end, x.rank)];
+    return swapAxes(f(swapAxes(x, { n, a, b }, shape)), { n, a: b, b: a }, x.shape);
+  }
   const back = order.map((_, axis) => order.indexOf(axis));
   return transpose(f(transpose(x, order)), back);
+}
+
+/** x [n, a, b] as [n, b, a], of the shape `shape`; the gradient is the way back. */
+function swapAxes(x: Tensor, { n, a, b }: SwapAxesAttrs, shape: number[]): Tensor {
+  const forward = () => reshape(run('SwapAxes', { x }, { n, a, b })[0] as Tensor, shape);
+  if (!recording()) return forward();
+  const op = customGrad((x) => ({
+    value: forward(),
+    gradFunc: (dy: Tensor) => swapAxes(dy, { n, a: b, b: a }, (x as Tensor).shape),
+  }));
+  return op(x);
 }

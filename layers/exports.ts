@@ -6,7 +6,7 @@
  * @module
  */
 export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/attention.ts';
-export type { EpsilonPlacement, KernelName, KernelSet } from '../kernels/contract.ts';
+export type { EpsilonPlacement, KernelName, KernelSet, OptionalKernelName } from '../kernels/contract.ts';
 export {
   type AffineOptions,
   type BatchNormOptions,

@@ -213,6 +213,13 @@ describe('bad input', () => {
   });
 });
 
+test('a vector no longer than epsilon is divided by it', () => {
+  const layer = qkNormalization({ scaleInitializer: 'ones', epsilon: 10 });
+  const [q, k] = layer.apply([tf.tensor([[3, 4]]), tf.tensor([[30, 40]])]) as tf.Tensor[];
+  expect(q!.dataSync()).toBeClose([0.3, 0.4], { ofMax: 1e-6 });
+  expect(k!.dataSync()).toBeClose([0.6, 0.8], { ofMax: 1e-6 });
+});
+
 test.each([
   qkNormalization({ sequenceLength: 6, axis: 1, epsilon: 1e-6 }),
   qkNormalization({ scaleInitializer: 'ones' }),

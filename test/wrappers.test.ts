@@ -650,6 +650,16 @@ describe('options and files', () => {
     });
   });
 
+  test.each([
+    [true, true],
+    [false, true],
+    [true, false],
+  ])('what is frozen stays so without the wrapper: wrapper trainable %p, layer trainable %p', (outer, inner) => {
+    const wrapper = weightNormalization({ layer: dense({ trainable: inner }), inputShape: [2], trainable: outer });
+    const plain = removeWeightNormalization(tf.sequential({ layers: [wrapper] }));
+    expect(plain.layers.map(({ trainable }) => trainable)).toEqual([outer && inner]);
+  });
+
   test('Keras 3 spellings', () => {
     const dtype = { module: 'keras', className: 'DTypePolicy', config: { name: 'float32' }, registeredName: null };
     const saved = {

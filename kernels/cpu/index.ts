@@ -9,6 +9,7 @@ import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend
 import { host } from './host.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
+import { swapAxes } from './swap.ts';
 
 /** The kernels of the `cpu` backend; importing this registers them. */
 export const cpu: KernelSet = {
@@ -21,6 +22,7 @@ export const cpu: KernelSet = {
     BlendGrad: blendGrad,
     Average: average,
     PowerIteration: powerIteration,
+    SwapAxes: swapAxes,
   },
   supported: () => host() !== undefined,
 };

@@ -12,6 +12,7 @@ import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as serialization from './serialization.ts';
+import * as view from './view.ts';
 import * as webgl from './webgl.ts';
 import * as wrappers from './wrappers.ts';
 
@@ -25,6 +26,7 @@ const cases = {
   ...layers,
   ...powerIteration,
   ...serialization,
+  ...view,
   ...webgl,
   ...wrappers,
 };

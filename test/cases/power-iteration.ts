@@ -1,5 +1,5 @@
 /** The kernel `PowerIteration`, and the same composed. */
-import { tidy } from '@tensorflow/tfjs';
+import { exp, tidy } from '@tensorflow/tfjs';
 import * as reference from '../../kernels/reference.ts';
 import { run } from '../../kernels/registry.ts';
 import { type PowerIterationInputs, powerIterationInputs } from '../support/power-iteration-inputs.ts';
@@ -9,11 +9,15 @@ export const powerIteration = (args: PowerIterationInputs & { readonly route: 'k
   withTensors(async (make) => {
     const { rest, out, iterations, first, epsilon } = args;
     const values = powerIterationInputs(args);
-    const [w, u, v] = [make(values.w, [rest, out]), make(values.u, [1, out]), make(values.v, [1, rest])];
+    const given = (values: Float32Array, shape: number[]) =>
+      args.exponentials ? exp(make(values.map(Math.log), shape)) : make(values, shape);
     const attributes = { iterations, first, epsilon };
-    const [nextU, nextV, sigma] =
-      args.route === 'kernel'
+    const results = tidy(() => {
+      const [w, u, v] = [given(values.w, [rest, out]), given(values.u, [1, out]), given(values.v, [1, rest])];
+      return args.route === 'kernel'
         ? run('PowerIteration', { w, u, v }, attributes)
-        : tidy(() => reference.powerIteration(w, u, v, attributes));
-    return takeAll({ u: nextU, v: nextV, sigma });
+        : reference.powerIteration(w, u, v, attributes);
+    });
+    const [u, v, sigma] = results;
+    return takeAll({ u, v, sigma });
   });

@@ -1,0 +1,23 @@
+/** `SwapAxes`: in strips of a few rows, whose columns the cache holds while they are written side by side. */
+import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { SwapAxesAttrs } from '../contract.ts';
+import { tensor, valuesOf } from './backend.ts';
+
+const STRIP = 8;
+
+export const swapAxes: KernelFunc = ({ inputs, backend, attrs }) => {
+  const { n, a, b } = attrs as unknown as SwapAxesAttrs;
+  const from = valuesOf(backend, (inputs as Record<'x', TensorInfo>).x);
+  const to = new Float32Array(from.length);
+  for (let start = 0; start < from.length; start += a * b) {
+    for (let top = 0; top < a; top += STRIP) {
+      const end = Math.min(top + STRIP, a);
+      for (let column = 0; column < b; column++) {
+        for (let row = top; row < end; row++) {
+          to[start + column * a + row] = from[start + row * b + column] as number;
+        }
+      }
+    }
+  }
+  return tensor(backend, [n, b, a], to);
+};
