@@ -27,6 +27,8 @@ interface Vectors {
 
 /** Steps with which a new layer comes near its singular vectors, as in PyTorch. */
 const FIRST_ITERATIONS = 15;
+/** Any direction will do to start from; always the same one lets runs be repeated. */
+const SEED = 1;
 
 /**
  * Spectral normalization, a wrapper: the kernel of the wrapped layer, as a matrix W [rest, units], is divided by its largest
@@ -35,7 +37,8 @@ const FIRST_ITERATIONS = 15;
  *     w = W / sigma     sigma = v W u^T
  *
  * Each training call takes `powerIterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; inference uses the
- * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. With `reparameterize: false` it is
+ * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. Where they start depends on the kernel
+ * alone. With `reparameterize: false` it is
  * Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
  * gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays, and so do its vectors.
  * `trainable: false` means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
@@ -102,7 +105,7 @@ export class SpectralNormalization extends KernelWrapper {
           "Keras's form, asks for; use reparameterize: true",
       );
     }
-    const normal = initializers.truncatedNormal({ stddev: 0.02 });
+    const normal = initializers.truncatedNormal({ stddev: 0.02, seed: SEED });
     const add = (name: string, size: number) => this.addWeight(name, [1, size], 'float32', normal, undefined, false);
     this.#vectors = kernels.map(({ prefix, variable, ...kernel }) => {
       const axes = reparameterize ? kernel.axes : [variable.shape.length - 1];

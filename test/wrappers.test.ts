@@ -447,6 +447,16 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     expect(weights()).toEqual(given);
   });
 
+  test('with a seeded kernel all weights start the same', () => {
+    const weights = () => {
+      const layer = dense({ kernelInitializer: tf.initializers.glorotNormal({ seed: 3 }) });
+      const wrapper = wrap({ layer });
+      wrapper.build([null, 5]);
+      return wrapper.getWeights().map((weight) => weight.dataSync());
+    };
+    expect(weights()).toEqual(weights());
+  });
+
   test('setWeights gives what getWeights gave', () => {
     const [one, other] = [wrap({ layer: dense() }), wrap({ layer: dense() })];
     const y = one.apply(x) as tf.Tensor;
