@@ -1,7 +1,7 @@
 /** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
-import { add, mul, rsqrt, stack, sub, sum, type Tensor, tensor3d, unstack } from '@tensorflow/tfjs-core';
+import { add, mul, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, Tensors } from './blend.ts';
-import { parted, pool, poolGrad } from './pool.ts';
+import { parted, pool, poolGrad, scaled } from './pool.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
 export type BatchInstanceValues = Tensors<
@@ -16,8 +16,9 @@ export type BatchInstanceValues = Tensors<
 export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceValues> {
   return {
     forward(moments, { gamma, beta, rho }, moving) {
-      const { means: mean, variances } = parted(moments);
-      const batch = moving ?? pool({ means: mean, variances }, 1);
+      const own = parted(moments);
+      const mean = own.means;
+      const batch = moving ?? pool(own, 1);
       const [batchMean, batchVariance] = unstack(batch) as [Tensor, Tensor];
       const rstd = rsqrt(add((unstack(moments) as [Tensor, Tensor])[1], epsilon));
       const batchRstd = rsqrt(add(batchVariance, epsilon));
@@ -42,11 +43,11 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
       const drho = mul(gamma, difference);
 
       // With D the gradient of xHat: dmean = -r sum(D), dvariance = -r^2 / 2 sum(D xHat).
-      const instance = mul(stack([dshift, mul(dyXHat, rstd)]), tensor3d([-1, -0.5], [2, 1, 1]));
+      const instance = scaled(stack([dshift, mul(dyXHat, rstd)]), -1, -0.5);
       const dmoments = mul(instance, mul(instanceShare, rstd));
       if (isMoving) return { dmoments, gamma: dgamma, beta: dbeta, rho: drho };
       const n = deviation.shape[0] as number;
-      const pooled = mul(stack([dbeta, mul(sumBatch, batchRstd)]), tensor3d([-1 / n, -0.5 / n], [2, 1, 1]));
+      const pooled = scaled(stack([dbeta, mul(sumBatch, batchRstd)]), -1 / n, -0.5 / n);
       const share = poolGrad(mul(pooled, batchShare), moments, batch, 1);
       return { dmoments: add(dmoments, share), gamma: dgamma, beta: dbeta, rho: drho };
     },

@@ -3,18 +3,10 @@
  * moments of x and from parameters, by arithmetic on small tensors. x is read once for its moments and once to apply them;
  * the gradient sums over it once and writes dx once. What is blended, and the gradient of the small part, a `Blend` says.
  */
-import {
-  customGrad,
-  type GradSaveFunc,
-  mul,
-  reshape,
-  type Tensor,
-  tensor3d,
-  tidy,
-  unstack,
-} from '@tensorflow/tfjs-core';
+import { customGrad, type GradSaveFunc, reshape, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
 import { recording } from './constant.ts';
 import { moments, scaleShift, scaleShiftGrad } from './ops.ts';
+import { scaled } from './pool.ts';
 import * as reference from './reference.ts';
 import { fused, run } from './registry.ts';
 import type { View } from './view.ts';
@@ -94,8 +86,7 @@ export function blend<P extends string, Values extends BlendValues>(
       const sums = scaleShiftGrad(dy, x as Tensor, values.mean, view);
       const [dscale, dshift] = sums.map((sum) => reshape(sum, [...small])) as [Tensor, Tensor];
       const grads = gradient(dscale, dshift, values, all, moving !== undefined);
-      const shares = mul(grads.dmoments, tensor3d([1 / view.s, 2 / view.s], [2, 1, 1]));
-      const [b, a] = unstack(shares) as [Tensor, Tensor];
+      const [b, a] = unstack(scaled(grads.dmoments, 1 / view.s, 2 / view.s)) as [Tensor, Tensor];
       const dx = blendGrad(dy, x as Tensor, { mean: values.mean, scale: values.scale, a, b }, view);
       return [dx, ...names.map((name) => reshape(grads[name], parameters[name].shape))];
     };
