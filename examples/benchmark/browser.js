@@ -1,6 +1,6 @@
 /**
- * A page in a headless Chromium with a script in it. Browser and server are those of the tests; they are TypeScript, which
- * Node 20 does not read, so they are bundled into .cache/, from where they find the packages they need: to CommonJS, as
+ * A page in a headless Chromium with a script in it. Browser, server and bundler are those of the tests; they are TypeScript,
+ * which Node 20 does not read, so they are bundled into .cache/, from where they find the packages they need: to CommonJS, as
  * the tests run them.
  */
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,9 @@ const BUNDLED = new URL('../../.cache/benchmark/browser.cjs', import.meta.url);
 async function testSupport() {
   await build({
     stdin: {
-      contents: "export { launchChromium } from './chromium.ts'; export { serve } from './server.ts';",
+      contents: `export { bundle } from './bundle.ts';
+        export { launchChromium } from './chromium.ts';
+        export { serve } from './server.ts';`,
       resolveDir: path('../../test/support'),
     },
     outfile: fileURLToPath(BUNDLED),
@@ -26,30 +28,15 @@ async function testSupport() {
   return import(BUNDLED);
 }
 
-async function bundle(script) {
-  const { outputFiles } = await build({
-    entryPoints: [path(script)],
-    write: false,
-    bundle: true,
-    format: 'iife',
-    target: 'es2022',
-    define: { 'process.env.NODE_ENV': '"production"' },
-    // Only reached where there is no window.
-    external: ['crypto', 'fs', 'node-fetch', 'os', 'path', 'string_decoder', 'util'],
-    logLevel: 'error',
-  });
-  return outputFiles[0].text;
-}
-
 /**
  * @param {string} script what the page runs, beside this file
  * @returns {Promise<{page: import('playwright-core').Page, version: string, close: () => Promise<void>}>}
  */
 export async function openPage(script) {
-  const { launchChromium, serve } = await testSupport();
+  const { bundle, launchChromium, serve } = await testSupport();
   const { url, server } = await serve({
     '/': '<!doctype html><meta charset="utf-8"><title>benchmark</title><script src="/script.js"></script>',
-    '/script.js': await bundle(script),
+    '/script.js': await bundle(path(script)),
   });
   const opened = [() => server.close()];
   const close = async () => {

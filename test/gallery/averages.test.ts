@@ -1,7 +1,7 @@
 /** What is averaged with what: the picture against the layer's own behaviour. */
 import { expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { describeGallery, screenshot, tensorsOf } from '../support/gallery.ts';
+import { describeGallery, screenshot, stands, tensorsOf } from '../support/gallery.ts';
 
 jest.setTimeout(180_000);
 
@@ -42,9 +42,6 @@ const members: Record<string, number> = {
   MeanOnlyBatchNormalization: 4 * 28 * 28,
 };
 
-const stands = (page: Page) =>
-  page.locator('main[aria-busy=false] .measured[data-count]').waitFor({ state: 'attached' });
-
 /** The layer's answer about the chosen cell, once it is the expected one. */
 const measured = async (page: Page, count: number) => {
   await page.locator(`.measured[aria-busy=false][data-count="${count}"]`).waitFor();
@@ -78,7 +75,6 @@ const perturbed = (page: Page) =>
 describeGallery('averages', ({ open }) => {
   test.each(Object.entries(members))('%s: what is in colour is what the layer averages', async (norm, count) => {
     const page = await open('averages', { settings: { norm } });
-    await stands(page);
     expect(await perturbed(page)).toEqual({ changed: count, lit: count, differ: 0 });
     expect(await measured(page, count)).toBe('0');
     const values = await page.locator('[data-value]').allTextContents();
@@ -104,7 +100,6 @@ describeGallery('averages', ({ open }) => {
     ['GroupNormalization', { groups: 2, images: 'digits', backend: 'cpu' }, 28 * 28 * 2],
   ] as const)('%s with %j shares %d cells', async (norm, settings, count) => {
     const page = await open('averages', { settings: { norm, ...settings } });
-    await stands(page);
     expect(await measured(page, count)).toBe('0');
     if (!('examples' in settings))
       expect(await perturbed(page)).toMatchObject({ changed: count, lit: count, differ: 0 });
@@ -112,7 +107,6 @@ describeGallery('averages', ({ open }) => {
 
   test('the numbers of the chosen cell are those of its group', async () => {
     const page = await open('averages', { settings: { norm: 'GroupNormalization', light: 1 } });
-    await stands(page);
     await page.evaluate(() => window.gallery.choose({ example: 2, row: 5, column: 7, channel: 4 }));
     const cells = (await page.locator('tr[data-source=group] td').allTextContents()).slice(-3);
     const values = await page.evaluate(() => Array.from(window.gallery.result().x));
@@ -130,7 +124,6 @@ describeGallery('averages', ({ open }) => {
 
   test('light of one example reaches the others through the batch alone', async () => {
     const page = await open('averages', { settings: { norm: 'BatchNormalization', light: 0.3 } });
-    await stands(page);
     expect(await page.locator('.crosstalk').textContent()).toMatch(/change by up to [0-9.]+\.$/);
     for (const norm of ['InstanceNormalization', 'GroupNormalization', 'LayerNormalization', 'BatchRenormalization']) {
       await page.locator('select[name=norm]').selectOption(norm);
@@ -144,7 +137,6 @@ describeGallery('averages', ({ open }) => {
 
   test('a cell is chosen by pointer and by keyboard', async () => {
     const page = await open('averages');
-    await stands(page);
     const canvas = page.getByRole('application').first();
     const chosen = () => page.evaluate(() => window.gallery.chosen());
     const { width, height } = (await canvas.boundingBox())!;
@@ -167,11 +159,10 @@ describeGallery('averages', ({ open }) => {
 
   test('ten other settings leave no tensor behind', async () => {
     const page = await open('averages', { settings: { norm: 'SwitchableNormalization' } });
-    await stands(page);
     const norms = Object.keys(members);
     const go = async (norm: string) => {
       await page.locator('select[name=norm]').selectOption(norm);
-      await page.locator('main[aria-busy=false]').waitFor();
+      await stands(page);
       await measured(page, members[norm]!);
     };
     await go('BatchNormalization');
@@ -182,7 +173,6 @@ describeGallery('averages', ({ open }) => {
 
   test('histograms follow what is chosen', async () => {
     const page = await open('averages', { settings: { histograms: 'example' } });
-    await stands(page);
     const charts = page.locator('.histograms svg');
     expect(await charts.count()).toBe(2);
     expect(await charts.first().textContent()).toContain('astronaut');

@@ -66,14 +66,11 @@ const grid = Array.from({ length: 1600 }, (_, i) => {
 });
 const surface = grid.map(([x, y]) => Math.sin(2 * x + 1.5 * Math.sin(2 * y)));
 
-const stands = (page: Page) => page.locator('main[aria-busy=false]').waitFor();
-
 describeGallery('reparameterization', ({ open }) => {
   test.each(['webgl', 'cpu'])(
     'predicts and draws what the weights say, with and without the normalization, on %s',
     async (backend) => {
       const page = await open('reparameterization', { settings: { ...SETTINGS, backend } });
-      await stands(page);
       const before = await see(page);
       await runTask(page, 'Train all three');
       await runTask(page, 'Remove weight normalization');
@@ -113,7 +110,6 @@ describeGallery('reparameterization', ({ open }) => {
   test('learns with dataInit what the others do not, and all three without a shift', async () => {
     const lastLosses = async (shift: number) => {
       const page = await open('reparameterization', { settings: { backend: 'cpu', steps: 100, shift } });
-      await stands(page);
       await runTask(page, 'Train all three');
       return page.evaluate(() => window.gallery.chart.points.slice(-3).map(({ y }) => y));
     };
@@ -125,7 +121,6 @@ describeGallery('reparameterization', ({ open }) => {
 
   test('repeated runs are the same and leave nothing behind', async () => {
     const page = await open('reparameterization', { settings: { ...SETTINGS, backend: 'cpu' } });
-    await stands(page);
     const seen: string[] = [];
     for (let run = 0; run < 10; run++) {
       await runTask(page, 'Train all three');
@@ -137,7 +132,6 @@ describeGallery('reparameterization', ({ open }) => {
 
   test('stops, and starts again', async () => {
     const page = await open('reparameterization', { settings: { backend: 'cpu', steps: 1000 } });
-    await stands(page);
     await page.getByRole('button', { name: 'Train all three' }).click();
     await page.getByText(/^Step \d+ of 1000/).waitFor();
     await page.getByRole('button', { name: 'Stop' }).first().click();

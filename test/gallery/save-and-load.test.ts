@@ -2,7 +2,7 @@
 import { buffer } from 'node:stream/consumers';
 import { expect, jest, test } from '@jest/globals';
 import type { Download, Page } from 'playwright-core';
-import { describeGallery, type OpenOptions, runTask, screenshot, tensorsOf } from '../support/gallery.ts';
+import { describeGallery, type OpenOptions, runTask, screenshot, stands, tensorsOf } from '../support/gallery.ts';
 
 jest.setTimeout(180_000);
 
@@ -29,15 +29,11 @@ async function press(page: Page, label: string, says: RegExp): Promise<void> {
 
 async function reload(page: Page): Promise<void> {
   await Promise.all([page.waitForEvent('load'), page.getByRole('button', { name: 'Reload the page' }).click()]);
-  await page.locator('.prediction').last().waitFor();
+  await stands(page);
 }
 
 describeGallery('save-and-load', (gallery) => {
-  const open = async (options: OpenOptions) => {
-    const page = await gallery.open('save-and-load', options);
-    await page.locator('.prediction').last().waitFor();
-    return page;
-  };
+  const open = (options: OpenOptions) => gallery.open('save-and-load', options);
 
   test('a model outlives the page: the same predictions, and the same training from there', async () => {
     const page = await open({ settings: { steps: 6 } });

@@ -71,16 +71,19 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
       const query = Object.entries(settings).map(([name, value]) => [name, String(value)]);
       const path = folder ? `${folder}/index.html` : 'index.html';
       await page.goto(`${url}${FOLDER}${path}?${new URLSearchParams(query)}`);
-      await page.waitForSelector('body[data-ready]', { state: 'attached' });
+      await stands(page);
       return page;
     };
     body({ open });
   });
 }
 
+/** Waits until a page has started, its first results included. */
+export const stands = (page: Page): Promise<void> =>
+  page.locator('main:not([aria-busy=true])').waitFor({ state: 'attached' });
+
 /** Waits until a page that has just opened changes no more: at least half a second, at most twenty. */
 export async function settled(page: Page): Promise<void> {
-  await page.waitForSelector('main > *', { state: 'attached' });
   await page.evaluate(
     () =>
       new Promise<void>((resolve) => {

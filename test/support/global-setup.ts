@@ -3,31 +3,15 @@
  * Workers learn the results through environment variables, the teardown through a global.
  */
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { bundle } from './bundle.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './server.ts';
-
-async function bundleCases(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(__dirname, 'page.ts')],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    target: 'es2022',
-    define: { 'process.env.NODE_ENV': '"production"' },
-    // Only reached where there is no window.
-    external: ['crypto', 'fs', 'node-fetch', 'os', 'path', 'string_decoder', 'util'],
-    sourcemap: 'inline',
-    logLevel: 'error',
-  });
-  return outputFiles[0]!.text;
-}
 
 async function startBrowser(): Promise<() => Promise<void>> {
   const browser = await launchChromium();
   const { url, server } = await serve({
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
-    '/cases.js': await bundleCases(),
+    '/cases.js': await bundle(join(__dirname, 'page.ts'), { sourcemap: 'inline' }),
   });
   process.env.TEST_BROWSER = browser.wsEndpoint();
   process.env.TEST_PAGE = url;

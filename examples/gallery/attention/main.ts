@@ -1,10 +1,9 @@
 /** Two transformers that differ in their attention alone: softmax(q k^T / sqrt(width)), and query-key normalization. */
-import './attention.css';
 import * as tf from '@tensorflow/tfjs';
 import { lineChart } from '../shared/charts.ts';
 import { colors } from '../shared/colors.ts';
 import { choice, settings, slider } from '../shared/controls.ts';
-import { element, section } from '../shared/dom.ts';
+import { element, section, table, tableRow } from '../shared/dom.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
@@ -14,6 +13,7 @@ import { attentionMap } from './maps.ts';
 import { type Examples, examples, TASKS, tensors } from './tasks.ts';
 import { timeNorms } from './time.ts';
 import { Transformer } from './transformer.ts';
+import './attention.css';
 
 const { main, device } = await openPage({
   folder: 'attention',
@@ -121,14 +121,9 @@ const timing = task(
   'Time RMS and Layer',
   async (running) => {
     const result = await timeNorms(timedSlider.value, running);
-    const rows = result.map(({ name, median }) =>
-      element('tr', {}, element('th', { scope: 'row' }, name), element('td', {}, `${median.toFixed(2)} ms`)),
-    );
-    const head = ['normalization', 'median time of a training step'].map((text) =>
-      element('th', { scope: 'col' }, text),
-    );
-    const table = element('table', {}, element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows));
-    times.replaceChildren(element('div', { className: 'table' }, table));
+    const rows = result.map(({ name, median }) => tableRow(name, [`${median.toFixed(2)} ms`]));
+    const heads = ['normalization', 'median time of a training step'];
+    times.replaceChildren(element('div', { className: 'table' }, table(heads, rows)));
     expose({ times: result });
     const [layer, rms] = result;
     return `A step with RMS takes ${(rms.median / layer.median).toFixed(2)} of the time of one with Layer, on ${device}.`;
@@ -163,7 +158,6 @@ main.append(
     times,
   ),
 );
-main.ariaBusy = 'true';
 await restartSoon();
 expose({
   state: () => ({ transformers, examined, tested, inputs: () => tf.tidy(() => tensors(tested).inputs) }),

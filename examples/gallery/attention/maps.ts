@@ -1,5 +1,6 @@
 /** Attention as a picture: how much each place of the output takes of each place of the input. */
 import * as Plot from '@observablehq/plot';
+import { plotStyle } from '../shared/charts.ts';
 import { element } from '../shared/dom.ts';
 import { BLUE } from '../shared/shades.ts';
 
@@ -37,7 +38,7 @@ export function attentionMap(title: string, color: string) {
       marginTop: 46,
       marginLeft: 36,
       ariaLabel: `${title}: attention of the ${length} places of the output to those of the input`,
-      style: { background: 'none', color: 'inherit', fontSize: '12px' },
+      style: plotStyle,
       x: { ...axis('input', symbols), axis: 'bottom' },
       y: axis('output', predicted),
       fx: { label: null },

@@ -4,10 +4,11 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { layerNormalization, QKNormAttention, qkNorm, qkNormAttention, rmsNormalization } from 'tfjs-normalizations';
+import { minimize } from '../shared/training.ts';
 import { DotProductAttention } from './dot-product-attention.ts';
 import { LENGTH, SYMBOLS } from './tasks.ts';
 
-export const HEADS = 2;
+const HEADS = 2;
 const HEAD_WIDTH = 16;
 const WIDTH = HEADS * HEAD_WIDTH;
 
@@ -57,13 +58,9 @@ export class Transformer {
 
   /** One step on a batch; the loss is the caller's to dispose of. */
   step(inputs: tf.Tensor, targets: tf.Tensor): tf.Scalar {
-    return tf.tidy(() => {
-      const loss = () => {
-        const logits = this.model.apply(inputs, { training: true }) as tf.Tensor;
-        return tf.losses.softmaxCrossEntropy(targets, logits) as tf.Scalar;
-      };
-      const variables = this.model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-      return this.optimizer.minimize(loss, true, variables) as tf.Scalar;
+    return minimize(this.optimizer, this.model, () => {
+      const logits = this.model.apply(inputs, { training: true }) as tf.Tensor;
+      return tf.losses.softmaxCrossEntropy(targets, logits);
     });
   }
 

@@ -2,9 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { loadDigits, SIZE } from '../shared/digits.ts';
 import { element } from '../shared/dom.ts';
-import astronaut from '../shared/photos/astronaut.png?url';
-import chelsea from '../shared/photos/chelsea.png?url';
-import coffee from '../shared/photos/coffee.png?url';
+import { loadImage, photos } from '../shared/photos.ts';
 
 export { SIZE };
 
@@ -57,10 +55,10 @@ const digitFilters: readonly Filter[] = [
 
 /** Squares cut out of the photos, of 256 x 256. */
 const CUTS = [
-  { name: 'astronaut', address: astronaut, x: 58, y: 0, size: 140 },
-  { name: 'cat', address: chelsea, x: 20, y: 20, size: 200 },
-  { name: 'coffee', address: coffee, x: 20, y: 20, size: 216 },
-  { name: 'eyes', address: chelsea, x: 48, y: 64, size: 110 },
+  { name: 'astronaut', address: photos.astronaut, x: 58, y: 0, size: 140 },
+  { name: 'cat', address: photos.chelsea, x: 20, y: 20, size: 200 },
+  { name: 'coffee', address: photos.coffee, x: 20, y: 20, size: 216 },
+  { name: 'eyes', address: photos.chelsea, x: 48, y: 64, size: 110 },
 ];
 
 async function loadPhotos(): Promise<Examples> {
@@ -69,10 +67,7 @@ async function loadPhotos(): Promise<Examples> {
   context.imageSmoothingQuality = 'high';
   const pixels: number[] = [];
   for (const { address, x, y, size } of CUTS) {
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    context.drawImage(image, x, y, size, size, 0, 0, PADDED, PADDED);
+    context.drawImage(await loadImage(address), x, y, size, size, 0, 0, PADDED, PADDED);
     const { data } = context.getImageData(0, 0, PADDED, PADDED);
     pixels.push(...data.filter((_, i) => i % 4 < 3));
   }

@@ -1,5 +1,6 @@
 /** How the values of a block are distributed: one histogram for each part of it. */
 import * as Plot from '@observablehq/plot';
+import { plotStyle } from '../shared/charts.ts';
 import { element } from '../shared/dom.ts';
 
 export interface Part {
@@ -46,7 +47,7 @@ export function histograms(title: string): Histograms {
       marginLeft: 8,
       marginRight: 96,
       ariaLabel: title,
-      style: { background: 'none', color: 'inherit', fontSize: '12px' },
+      style: plotStyle,
       x: { label: 'value', domain: [-reach, reach], labelAnchor: 'right' },
       y: { axis: null, domain: [0, 1.12] },
       fy: { axis: 'right', label: null, padding: 0.12, domain: parts.map(({ name }) => name) },

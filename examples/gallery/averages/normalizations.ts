@@ -40,7 +40,7 @@ export interface ByHand {
   readonly past: readonly Statistics[];
 }
 
-export interface Normalization {
+interface Normalization {
   /** Its options, as one writes them. */
   options(settings: Settings): Record<string, unknown>;
   make(options: Record<string, unknown>): tf.layers.Layer;
@@ -149,6 +149,7 @@ export const normalizations = {
 } as const satisfies Record<string, Normalization>;
 
 export type Name = keyof typeof normalizations;
+export const normalizationOf = (name: Name): Normalization => normalizations[name];
 
 /** The layer learns logits; a share of 0 is one that softmax makes 0. */
 function setShares(layer: SwitchableNormalization, shares: Settings['shares']): void {

@@ -1,17 +1,15 @@
 /** The real layer on the chosen backend: its outputs, and on which inputs one of them depends. */
 import * as tf from '@tensorflow/tfjs';
 import { type Cell, indexOf, type Shape } from './cells.ts';
-import { type Name, normalizations, type Settings } from './normalizations.ts';
+import { type Name, normalizationOf, type Settings } from './normalizations.ts';
 
 type Array4 = [number, number, number, number];
 export const dimensions = ({ examples, rows, columns, channels }: Shape): Array4 => [examples, rows, columns, channels];
 
 /** A layer as set, built for blocks of this shape. */
 export function makeLayer(name: Name, settings: Settings, shape: Shape): tf.layers.Layer {
-  const { options, make, prepare } = normalizations[name] as (typeof normalizations)[Name] & {
-    prepare?(layer: tf.layers.Layer, settings: Settings): void;
-  };
-  const layer = make(options(settings) as never);
+  const { options, make, prepare } = normalizationOf(name);
+  const layer = make(options(settings));
   // TensorFlow.js can dispose of a layer only if its first call has built it.
   tf.tidy(() => void layer.apply(tf.zeros(dimensions(shape))));
   prepare?.(layer, settings);

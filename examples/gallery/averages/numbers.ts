@@ -1,15 +1,11 @@
 /** The chosen cell in numbers: whose mean and variance it shares, and its output by hand and by the layer. */
-import { element } from '../shared/dom.ts';
-import type { Cell, Shape, Statistics } from './cells.ts';
-import type { Source } from './normalizations.ts';
-
-export interface Names {
-  readonly examples: readonly string[];
-  readonly channels: readonly string[];
-}
+import { element, table } from '../shared/dom.ts';
+import { type Cell, indexOf, type Statistics, statisticsOf } from './cells.ts';
+import { normalizationOf, type Source } from './normalizations.ts';
+import type { Result } from './result.ts';
 
 /** What belongs to a source, in words. */
-export function membersOf(source: Source, cell: Cell, shape: Shape, names: Names, groups: number): string {
+function membersOf(source: Source, cell: Cell, { shape, names, settings: { groups } }: Result): string {
   const channel = `‘${names.channels[cell.channel]}’`;
   const example = `‘${names.examples[cell.example]}’`;
   const size = shape.channels / groups;
@@ -31,19 +27,19 @@ export function membersOf(source: Source, cell: Cell, shape: Shape, names: Names
   }
 }
 
-export const rounded = (value: number): string =>
+const rounded = (value: number): string =>
   value
     .toFixed(4)
     .replace('-', '−')
     .replace(/^−(0\.0+)$/, '$1');
 
-export interface Row {
+interface Row {
   readonly source: Source;
   readonly members: string;
   readonly statistics: Statistics;
 }
 
-export interface Columns {
+interface Columns {
   /** How much of each source is taken. */
   readonly shares?: boolean;
   readonly mean?: boolean;
@@ -52,7 +48,7 @@ export interface Columns {
 }
 
 /** One line for each source of statistics. */
-export function statisticsTable(rows: readonly Row[], shown: Columns): HTMLElement {
+function statisticsTable(rows: readonly Row[], shown: Columns): HTMLElement {
   const columns: readonly (readonly [boolean | undefined, string, (row: Row) => string])[] = [
     [shown.shares, 'part', ({ source }) => `${Math.round(100 * source.share)} %`],
     [true, 'cells', ({ statistics }) => statistics.count.toLocaleString('en')],
@@ -61,7 +57,7 @@ export function statisticsTable(rows: readonly Row[], shown: Columns): HTMLEleme
     [shown.meanSquare, 'mean of squares', ({ statistics }) => rounded(statistics.meanSquare)],
   ];
   const used = columns.filter(([isShown]) => isShown);
-  const head = ['Shares its statistics with', ...used.map(([, title]) => title)];
+  const heads = ['Shares its statistics with', ...used.map(([, title]) => title)];
   const line = (row: Row) =>
     element(
       'tr',
@@ -72,11 +68,45 @@ export function statisticsTable(rows: readonly Row[], shown: Columns): HTMLEleme
   return element(
     'div',
     { className: 'table', tabIndex: 0, role: 'region', 'aria-label': 'Statistics' },
-    element(
-      'table',
-      {},
-      element('thead', {}, element('tr', {}, ...head.map((title) => element('th', {}, title)))),
-      element('tbody', {}, ...rows.map(line)),
-    ),
+    table(heads, rows.map(line)),
   );
+}
+
+export function cellNumbers(result: Result, chosen: Cell): HTMLElement[] {
+  const { name, settings, shape, names, past, x, y } = result;
+  const { sources, needs = { mean: true, variance: true }, byHand } = normalizationOf(name);
+  const all = sources(settings);
+  const statistics = (values: Float32Array) => all.map(({ together }) => statisticsOf(values, shape, chosen, together));
+  const now = statistics(x);
+  const rows = all.map((source, i) => ({ source, members: membersOf(source, chosen, result), statistics: now[i] }));
+  const at = indexOf(shape, chosen);
+  const values = [
+    ['before', x[at], 'x'],
+    ['after, by hand', byHand({ x: x[at], now, past: statistics(past) }, settings), 'hand'],
+    ['after, by the layer', y[at], 'y'],
+  ] as const;
+  return [
+    element(
+      'p',
+      {},
+      element('strong', {}, `${names.examples[chosen.example]}, ${names.channels[chosen.channel]}`),
+      ` at row ${chosen.row + 1}, column ${chosen.column + 1}`,
+    ),
+    statisticsTable(
+      rows.filter(({ source }) => source.share > 0),
+      { shares: all.length > 1, ...needs },
+    ),
+    element(
+      'dl',
+      {},
+      ...values.map(([term, value, key]) =>
+        element(
+          'div',
+          {},
+          element('dt', {}, term),
+          element('dd', { className: 'number', 'data-value': key }, rounded(value)),
+        ),
+      ),
+    ),
+  ];
 }

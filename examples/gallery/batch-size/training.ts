@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type Digits, digitTensors, part, SIZE } from '../shared/digits.ts';
 import { random } from '../shared/random.ts';
+import { setRate } from '../shared/training.ts';
 
 /** A network in training. */
 export interface Trainee {
@@ -25,8 +26,7 @@ export function disposeOf({ model, optimizer }: Trainee): void {
 /** One step of training. Returns the loss. */
 export async function trainStep(trainee: Trainee, digits: Digits, learningRate: number): Promise<number> {
   const { model, optimizer, milliseconds } = trainee;
-  // TensorFlow.js has no schedules, but Adam looks its rate up in every step.
-  Object.assign(optimizer, { learningRate });
+  setRate(optimizer, learningRate);
   const { images, labels } = digitTensors(digits);
   const start = performance.now();
   const loss = (await model.trainOnBatch(images, labels)) as number;
@@ -62,14 +62,6 @@ export async function evaluate(model: tf.LayersModel, digits: Digits, frame: () 
     await frame();
   }
   return { accuracy: right / count, loss: loss / count };
-}
-
-/** The probabilities of the ten classes for each digit. */
-export async function predict(model: tf.LayersModel, digits: Digits): Promise<number[][]> {
-  const outputs = tf.tidy(() => model.predict(digitTensors(digits).images, { batchSize: CHUNK }) as tf.Tensor2D);
-  const probabilities = await outputs.array();
-  outputs.dispose();
-  return probabilities;
 }
 
 /** The numbers from 0 to count - 1 in random order. */

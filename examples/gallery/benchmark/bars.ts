@@ -1,6 +1,7 @@
 /** How many times as fast ours is, as bars that begin at 1: equally fast. */
 import * as Plot from '@observablehq/plot';
 import { cell } from '../../benchmark/format.js';
+import { plotStyle } from '../shared/charts.ts';
 import { element } from '../shared/dom.ts';
 import { type Contest, label, type Result, ratio, rivalries, ways } from './contests.ts';
 
@@ -61,7 +62,7 @@ function plot(
     marginBottom: 40,
     marginRight: 48,
     ariaLabel: `${title}: how many times as fast ours is`,
-    style: { background: 'none', color: 'inherit', fontSize: '12px' },
+    style: plotStyle,
     x: {
       type: 'log',
       label: 'times as fast',

@@ -1,17 +1,17 @@
 /** Ours against TensorFlow.js on the reader's own machine. */
 import * as tf from '@tensorflow/tfjs';
 import { softwareNote } from '../../benchmark/format.js';
-import { choice, choices, settings } from '../shared/controls.ts';
-import { element, section } from '../shared/dom.ts';
+import { shortNames } from '../shared/colors.ts';
+import { choice, choices, labelled, settings } from '../shared/controls.ts';
+import { download, element, section } from '../shared/dom.ts';
 import { expose, openPage } from '../shared/page.ts';
 import { task } from '../shared/task.ts';
 import { bars } from './bars.ts';
-import './benchmark.css';
-import { shortNames } from '../shared/colors.ts';
 import { type Contest, classes, contestsOf, type Name, names, type Result, sizes, sizeText } from './contests.ts';
 import { publishedResults } from './published.ts';
 import { type Effort, run } from './run.ts';
 import { table } from './table.ts';
+import './benchmark.css';
 
 const { main, backend, device } = await openPage({
   folder: 'benchmark',
@@ -26,13 +26,13 @@ const { main, backend, device } = await openPage({
 const chosen = choices<Name>({
   name: 'norms',
   label: 'Normalizations',
-  choices: Object.fromEntries(names.map((name) => [name, shortNames[classes[name]]])) as Record<Name, string>,
+  choices: labelled(names, (name) => shortNames[classes[name]]),
   value: names,
 });
 const at = choices({
   name: 'sizes',
   label: 'Sizes of rows and images',
-  choices: sizeTexts(),
+  choices: labelled(sizes, (size) => sizeText(size.split('x').map(Number))),
   value: ['512x768', '8x32x32x64'],
 });
 const effort = choice<Effort>({
@@ -42,13 +42,6 @@ const effort = choice<Effort>({
   value: 'quick',
 });
 
-function sizeTexts() {
-  return Object.fromEntries(sizes.map((size) => [size, sizeText(size.split('x').map(Number))])) as Record<
-    (typeof sizes)[number],
-    string
-  >;
-}
-
 const LEGEND =
   backend === 'webgl'
     ? 'Draws are those of the GPU, ours : theirs. Where there is no time, TensorFlow.js has no such layer.'
@@ -56,7 +49,7 @@ const LEGEND =
 const source = element('p', { className: 'source' });
 const chart = bars();
 const tablePlace = element('div', { className: 'table' });
-const download = element('button', { type: 'button', disabled: true }, 'Download as JSON');
+const downloadButton = element('button', { type: 'button', disabled: true }, 'Download as JSON');
 let results: Result[] = [];
 let effortOfResults: Effort = effort.value;
 
@@ -77,10 +70,9 @@ const report = () => ({
   results,
 });
 
-download.addEventListener('click', () => {
-  const href = URL.createObjectURL(new Blob([JSON.stringify(report(), null, 2)], { type: 'application/json' }));
-  element('a', { href, download: `tfjs-normalizations-${backend}.json` }).click();
-  URL.revokeObjectURL(href);
+downloadButton.addEventListener('click', () => {
+  const file = new Blob([JSON.stringify(report(), null, 2)], { type: 'application/json' });
+  download(file, `tfjs-normalizations-${backend}.json`);
 });
 
 const measuring = task('Measure on this machine', async (running) => {
@@ -89,11 +81,11 @@ const measuring = task('Measure on this machine', async (running) => {
   const text = `Measured here, on ${device}. ${softwareNote(device) ?? ''}`;
   results = [];
   effortOfResults = effort.value;
-  download.disabled = true;
+  downloadButton.disabled = true;
   show(text, contests, results);
   await run(contests, effortOfResults, running, (result) => {
     results.push(result);
-    download.disabled = false;
+    downloadButton.disabled = false;
     show(text, contests, results);
   });
   return 'Done.';
@@ -103,10 +95,11 @@ main.append(
   settings(chosen, at, effort),
   measuring.element,
   section('How many times as fast', source, chart.element),
-  section('All numbers', tablePlace, element('p', {}, LEGEND), element('p', {}, download)),
+  section('All numbers', tablePlace, element('p', {}, LEGEND), element('p', {}, downloadButton)),
 );
 expose({ report });
 
 const published = publishedResults(backend);
 if (published) show(published.source, published.results, published.results);
 else source.textContent = 'Nothing is measured yet: start, and the bars and numbers appear one after the other.';
+main.ariaBusy = 'false';

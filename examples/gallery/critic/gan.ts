@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { SpectralNormalization, spectralNorm, spectralNormalization } from 'tfjs-normalizations';
 import { normals } from '../shared/random.ts';
+import { minimize } from '../shared/training.ts';
 import { type Shape, samplePoints } from './data.ts';
 
 export const LOSSES = { hinge: 'Hinge', wasserstein: 'Wasserstein' } as const;
@@ -86,10 +87,10 @@ export class Gan {
     return tf.tidy(() => {
       let critic = tf.scalar(0);
       for (let i = 0; i < criticSteps; i++) {
-        critic = criticOptimizer.minimize(() => this.criticLoss(), true, variables(this.critic)) as tf.Scalar;
+        critic = minimize(criticOptimizer, this.critic, () => this.criticLoss());
       }
-      const loss = () => tf.neg(tf.mean(this.judge(this.generate(this.noise())))) as tf.Scalar;
-      const generator = generatorOptimizer.minimize(loss, true, variables(this.generator)) as tf.Scalar;
+      const loss = () => tf.neg(tf.mean(this.judge(this.generate(this.noise()))));
+      const generator = minimize(generatorOptimizer, this.generator, loss);
       return { critic, generator };
     });
   }
@@ -124,4 +125,3 @@ export class Gan {
 }
 
 const noise = (count: number, seed: number) => tf.tensor2d(normals(count * NOISE, seed), [count, NOISE]);
-const variables = (model: tf.Sequential) => model.trainableWeights.map((weight) => weight.read() as tf.Variable);

@@ -1,10 +1,9 @@
 /** Two generative adversarial networks that differ in one thing: whether the layers of the critic are spectrally normalized. */
-import './critic.css';
 import * as tf from '@tensorflow/tfjs';
 import { lineChart } from '../shared/charts.ts';
 import { colors } from '../shared/colors.ts';
 import { choice, settings, slider } from '../shared/controls.ts';
-import { element, figure, section } from '../shared/dom.ts';
+import { element, figure, section, table, tableRow } from '../shared/dom.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
@@ -13,6 +12,7 @@ import { resemblance, SHAPES, samplePoints } from './data.ts';
 import { Gan, LOSSES } from './gan.ts';
 import { landscapePoints, plane, steepestSlope } from './plane.ts';
 import { singularValues } from './singular-values.ts';
+import './critic.css';
 
 const { main } = await openPage({
   folder: 'critic',
@@ -183,17 +183,8 @@ for (const control of [shapeChoice, seedSlider]) control.onChange(restartSoon);
 const planes = contestants.map(({ name, plane }, i) =>
   element('figure', { className: i === 0 ? 'plain' : 'spectral' }, element('h3', {}, name), plane.element),
 );
-const head = ['', 'product of the σ', 'steepest slope', 'samples near data', 'data near samples'];
-const table = element(
-  'table',
-  {},
-  element('thead', {}, element('tr', {}, ...head.map((text) => element('th', { scope: 'col' }, text)))),
-  element(
-    'tbody',
-    {},
-    ...contestants.map(({ name, cells }) => element('tr', {}, element('th', { scope: 'row' }, name), ...cells)),
-  ),
-);
+const heads = ['', 'product of the σ', 'steepest slope', 'samples near data', 'data near samples'];
+const rows = contestants.map(({ name, cells }) => tableRow(name, cells));
 main.append(
   settings(...controls),
   training.element,
@@ -210,12 +201,11 @@ main.append(
     figure(
       'The product of the singular values bounds how steep the critic can be anywhere. The steepest slope is that between ' +
         'neighbours on a grid of 40 by 40. Near is closer than three deviations of the data.',
-      element('div', { className: 'table' }, table),
+      element('div', { className: 'table' }, table(heads, rows)),
     ),
   ),
   section('While they train', element('div', { className: 'row charts' }, sigmaChart.element, lossChart.element)),
 );
-main.ariaBusy = 'true';
 await restart();
 expose({ contestants, chart: sigmaChart });
 main.ariaBusy = 'false';

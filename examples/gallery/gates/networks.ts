@@ -7,8 +7,9 @@ import {
   type SwitchableNormalization,
   switchableNormalization,
 } from 'tfjs-normalizations';
-import { SIZE } from '../shared/digits.ts';
-import { CHANNELS, CLASSES, imagesOf, oneHot, type Pictures, type Question } from './pictures.ts';
+import { CLASSES, imageTensor, oneHot, SIZE } from '../shared/digits.ts';
+import { setRate, variablesOf } from '../shared/training.ts';
+import { CHANNELS, type Pictures, type Question } from './pictures.ts';
 
 export const kinds = ['BatchInstanceNormalization', 'SwitchableNormalization', 'InstanceNormalization'] as const;
 export type Kind = (typeof kinds)[number];
@@ -73,15 +74,13 @@ export async function trainStep(
   gateRate: number,
 ): Promise<number> {
   const { model, question, optimizer, gateOptimizer } = network;
-  // TensorFlow.js has no schedules, but Adam looks its rate up in every step.
-  Object.assign(optimizer, { learningRate });
-  Object.assign(gateOptimizer, { learningRate: gateRate });
+  setRate(optimizer, learningRate);
+  setRate(gateOptimizer, gateRate);
   const loss = tf.tidy(() => {
-    const [images, labels] = [imagesOf(pictures), oneHot(pictures.labels[question])];
-    const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+    const [images, labels] = [imageTensor(pictures.pixels, CHANNELS), oneHot(pictures.labels[question])];
     const { value, grads } = tf.variableGrads(
       () => tf.losses.softmaxCrossEntropy(labels, model.apply(images, { training: true }) as tf.Tensor) as tf.Scalar,
-      variables,
+      variablesOf(model),
     );
     const named = (areGates: boolean) =>
       Object.fromEntries(Object.entries(grads).filter(([name]) => GATES.test(name) === areGates));
@@ -95,8 +94,8 @@ export async function trainStep(
 }
 
 /** The class that the network takes each picture for. */
-export async function classify({ model }: Network, pictures: Pictures): Promise<Int32Array> {
-  const classes = tf.tidy(() => tf.argMax(model.predictOnBatch(imagesOf(pictures)) as tf.Tensor, -1));
+export async function classify({ model }: Network, { pixels }: Pictures): Promise<Int32Array> {
+  const classes = tf.tidy(() => tf.argMax(model.predictOnBatch(imageTensor(pixels, CHANNELS)) as tf.Tensor, -1));
   const found = (await classes.data()) as Int32Array;
   classes.dispose();
   return found;

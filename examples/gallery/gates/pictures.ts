@@ -2,12 +2,10 @@
  * MNIST digits in ten styles: five colours, strong or weak in contrast. Digit and style are drawn independently, so that each
  * says nothing about the other, and every picture can be asked for both.
  */
-import * as tf from '@tensorflow/tfjs';
-import { type Digits, SIZE } from '../shared/digits.ts';
+import { CLASSES, type Digits, SIZE } from '../shared/digits.ts';
 import type { Random } from '../shared/random.ts';
 
 export const CHANNELS = 3;
-export const CLASSES = 10;
 
 const COLORS = [
   ['red', [1, 0.2, 0.2]],
@@ -60,12 +58,3 @@ export function paint(
   const digit = Uint8Array.from(indices, (index) => labels[index]);
   return { pixels: painted, labels: { digit, style: Uint8Array.from(styles) } };
 }
-
-export const imagesOf = ({ pixels }: Pictures): tf.Tensor4D =>
-  tf.tensor4d(
-    Float32Array.from(pixels, (byte) => byte / 255),
-    [pixels.length / (SIZE * SIZE * CHANNELS), SIZE, SIZE, CHANNELS],
-  );
-
-export const oneHot = (labels: Uint8Array): tf.Tensor2D =>
-  tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), CLASSES), 'float32') as tf.Tensor2D);

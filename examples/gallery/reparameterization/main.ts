@@ -1,9 +1,8 @@
 /** One regression by three networks: plain, with weight normalization, and with its data-dependent start. */
-import './reparameterization.css';
 import { lineChart } from '../shared/charts.ts';
 import { colors } from '../shared/colors.ts';
 import { choice, settings, slider } from '../shared/controls.ts';
-import { element, figure, section } from '../shared/dom.ts';
+import { element, figure, section, table, tableRow } from '../shared/dom.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
@@ -11,6 +10,7 @@ import { type Running, task } from '../shared/task.ts';
 import { normsChart } from './norms.ts';
 import { heightsAt, Regression, removed, samplePoints } from './regression.ts';
 import { picture, surfacePoints } from './surface.ts';
+import './reparameterization.css';
 
 const { main } = await openPage({
   folder: 'reparameterization',
@@ -130,7 +130,7 @@ const training = task('Train all three', train, controls);
 const removal = element('div', { 'aria-live': 'polite' });
 /** Both normalized networks with and without their wrappers. */
 async function remove({ progress, frame }: Running): Promise<string> {
-  const rows: HTMLElement[] = [];
+  const rows: HTMLTableRowElement[] = [];
   for (const [i, kind] of kinds.entries()) {
     if (!KINDS[kind].normalized) continue;
     const { model } = regressions[i];
@@ -141,20 +141,12 @@ async function remove({ progress, frame }: Running): Promise<string> {
       `${parameters} → ${plain.parameters}`,
       plain.difference === 0 ? '0' : plain.difference.toExponential(1),
     ];
-    const tds = cells.map((text) => element('td', {}, text));
-    rows.push(element('tr', {}, element('th', { scope: 'row' }, kind), ...tds));
+    rows.push(tableRow(kind, cells));
     progress((i + 1) / kinds.length, kind);
     await frame();
   }
-  const head = ['network', 'layers', 'parameters', 'largest difference of 1,600 predictions'];
-  const titles = element('tr', {}, ...head.map((text) => element('th', { scope: 'col' }, text)));
-  removal.replaceChildren(
-    element(
-      'div',
-      { className: 'table' },
-      element('table', {}, element('thead', {}, titles), element('tbody', {}, ...rows)),
-    ),
-  );
+  const heads = ['network', 'layers', 'parameters', 'largest difference of 1,600 predictions'];
+  removal.replaceChildren(element('div', { className: 'table' }, table(heads, rows)));
   return 'Plain layers of TensorFlow.js, which need this package no more.';
 }
 const unique = (names: readonly string[]) => [...new Set(names)].join(', ');
@@ -200,7 +192,6 @@ main.append(
     removal,
   ),
 );
-main.ariaBusy = 'true';
 await restart();
 expose({ state: () => ({ regressions, predictions, units: norms.units() }), chart: lossChart });
 main.ariaBusy = 'false';

@@ -1,6 +1,6 @@
 /** The norm of each unit's weights at the start and now, and g, which should be the same. */
 import * as Plot from '@observablehq/plot';
-import { element } from '../shared/dom.ts';
+import { plotFigure } from '../shared/charts.ts';
 
 interface Unit {
   readonly kind: string;
@@ -11,33 +11,17 @@ interface Unit {
 }
 
 export function normsChart(lines: Readonly<Record<string, string>>) {
-  const holder = element('div', { className: 'chart' });
-  const whole = element(
-    'figure',
-    {},
-    element('h3', {}, 'Norm of the weights of each unit, second layer'),
-    holder,
-    element(
-      'figcaption',
-      {},
-      'Each line leads from the start to now. A cross is the learned length g, which is the norm.',
-    ),
-  );
   const shown = new Map<string, Unit[]>();
-  let waiting = false;
 
-  function draw(): void {
-    waiting = false;
+  function plot(): Plot.PlotOptions {
     const units = [...shown.values()].flat();
     const kinds = Object.keys(lines);
     const place = { x: 'unit', stroke: 'kind', fx: 'kind' };
-    const plot = Plot.plot({
-      width: Math.max(260, Math.min(holder.clientWidth || 480, 720)),
+    return {
       height: 290,
       marginLeft: 44,
       grid: true,
       ariaLabel: 'Norm of the weights of each unit',
-      style: { background: 'none', color: 'inherit', fontSize: '12px' },
       x: { label: 'unit', ticks: [8, 24] },
       y: { label: '‖w‖', zero: true },
       fx: { label: null, domain: kinds, axis: null },
@@ -51,17 +35,15 @@ export function normsChart(lines: Readonly<Record<string, string>>) {
           { ...place, stroke: 'currentColor', y: 'g', symbol: 'times', r: 1.5 },
         ),
       ],
-    });
-    holder.replaceChildren(plot);
+    };
   }
-  function drawSoon(): void {
-    if (!waiting) requestAnimationFrame(draw);
-    waiting = true;
-  }
-  new ResizeObserver(drawSoon).observe(holder);
-
+  const { element, drawSoon } = plotFigure(
+    'Norm of the weights of each unit, second layer',
+    plot,
+    'Each line leads from the start to now. A cross is the learned length g, which is the norm.',
+  );
   return {
-    element: whole,
+    element,
     clear: () => shown.clear(),
     units: (): readonly Unit[] => [...shown.values()].flat(),
     show(kind: string, norms: ArrayLike<number>, g?: ArrayLike<number>) {

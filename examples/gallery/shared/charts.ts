@@ -1,6 +1,37 @@
-/** Charts that grow while something trains. */
+/** Figures that draw their plot again as it changes, and lines that grow while something trains. */
 import * as Plot from '@observablehq/plot';
 import { element } from './dom.ts';
+
+/** Fits a plot into the page. */
+export const plotStyle = { background: 'none', color: 'inherit', fontSize: '12px' };
+
+/** A figure whose plot is drawn again, once a frame at most, when `drawSoon` asks for it or the room changes. */
+export function plotFigure(
+  title: string,
+  options: () => Plot.PlotOptions,
+  caption?: string,
+): { readonly element: HTMLElement; drawSoon(): void } {
+  const holder = element('div', { className: 'chart' });
+  const whole = element(
+    'figure',
+    {},
+    element('h3', {}, title),
+    holder,
+    caption !== undefined && element('figcaption', {}, caption),
+  );
+  let waiting = false;
+  function draw(): void {
+    waiting = false;
+    const width = Math.max(260, Math.min(holder.clientWidth || 480, 720));
+    holder.replaceChildren(Plot.plot({ width, style: plotStyle, ariaLabel: title, ...options() }));
+  }
+  function drawSoon(): void {
+    if (!waiting) requestAnimationFrame(draw);
+    waiting = true;
+  }
+  new ResizeObserver(drawSoon).observe(holder);
+  return { element: whole, drawSoon };
+}
 
 export interface LineChartOptions {
   readonly title: string;
@@ -35,12 +66,8 @@ export function lineChart(options: LineChartOptions): LineChart {
   const { title, x, y, yDomain, logarithmic = false, smooth, panels } = options;
   let series = options.series;
   let points: Point[] = [];
-  const holder = element('div', { className: 'chart' });
-  const whole = element('figure', {}, element('h3', {}, title), holder);
-  let waiting = false;
 
-  function draw(): void {
-    waiting = false;
+  function plot(): Plot.PlotOptions {
     const channels = { x: 'x', y: 'y', stroke: 'series', z: 'series', clip: true, ...(panels && { fx: 'panel' }) };
     const marks = smooth
       ? [
@@ -48,13 +75,10 @@ export function lineChart(options: LineChartOptions): LineChart {
           Plot.line(points, Plot.windowY({ k: smooth, anchor: 'end', strict: false }, { ...channels, strokeWidth: 2 })),
         ]
       : [Plot.line(points, { ...channels, strokeWidth: 2 })];
-    const plot = Plot.plot({
-      width: Math.max(260, Math.min(holder.clientWidth || 480, 720)),
+    return {
       height: 260,
       marginLeft: 52,
       grid: true,
-      ariaLabel: title,
-      style: { background: 'none', color: 'inherit', fontSize: '12px' },
       x: { label: x },
       y: {
         label: y,
@@ -65,15 +89,9 @@ export function lineChart(options: LineChartOptions): LineChart {
       ...(panels && { fx: { label: null, domain: panels } }),
       color: { legend: true, domain: Object.keys(series), range: Object.values(series) },
       marks: [...(logarithmic ? [] : [Plot.ruleY(yDomain ? [yDomain[0]] : [])]), ...marks],
-    });
-    holder.replaceChildren(plot);
+    };
   }
-  function drawSoon(): void {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(draw);
-  }
-  new ResizeObserver(drawSoon).observe(holder);
+  const { element: whole, drawSoon } = plotFigure(title, plot);
   return {
     element: whole,
     add(series, x, y, panel) {

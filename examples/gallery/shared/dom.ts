@@ -27,3 +27,31 @@ export function section(title: string, ...content: Content[]): HTMLElement {
 /** A picture or chart with what it shows. */
 export const figure = (caption: string, ...content: Content[]): HTMLElement =>
   element('figure', {}, ...content, element('figcaption', {}, caption));
+
+export const table = (heads: readonly string[], rows: readonly HTMLTableRowElement[]): HTMLTableElement =>
+  element(
+    'table',
+    {},
+    element('thead', {}, element('tr', {}, ...heads.map((text) => element('th', { scope: 'col' }, text)))),
+    element('tbody', {}, ...rows),
+  );
+
+/** A row that begins with its head. */
+export const tableRow = (
+  head: Content,
+  cells: readonly (string | HTMLTableCellElement)[],
+  properties: Record<string, unknown> = {},
+): HTMLTableRowElement =>
+  element(
+    'tr',
+    properties,
+    element('th', { scope: 'row' }, head),
+    ...cells.map((cell) => (typeof cell === 'string' ? element('td', {}, cell) : cell)),
+  );
+
+/** Saves a file where the browser keeps downloads. */
+export function download(file: Blob, name: string): void {
+  const href = URL.createObjectURL(file);
+  element('a', { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}

@@ -2,10 +2,11 @@
  * What all pages have: navigation, the switch of the backend, the explanation of the normalizations out of the one
  * catalog, the source to copy, and the state of the memory.
  */
+// What pages import after this module refines it.
 import './style.css';
 import { type CatalogEntry, catalog } from 'tfjs-normalizations/layers/catalog';
 import { findPage, pages } from '../pages.ts';
-import { BACKENDS, startBackend, switchBackend } from './backend.ts';
+import { BACKENDS, backendWanted, startBackend, switchBackend } from './backend.ts';
 import { colors, type Named, shortNames } from './colors.ts';
 import { element, section } from './dom.ts';
 import { memoryLine, showMemory } from './memory.ts';
@@ -21,7 +22,7 @@ export interface PageOptions {
   readonly sources?: Readonly<Record<string, () => Promise<string>>>;
 }
 
-/** Builds the frame and starts the backend. The page adds its own parts to `main`. */
+/** Builds the frame and starts the backend. The page adds its parts to `main`, and says when that is busy no more. */
 export async function openPage({ folder, explanation, attributions = [], sources = {} }: PageOptions): Promise<{
   readonly main: HTMLElement;
   readonly backend: string;
@@ -29,7 +30,7 @@ export async function openPage({ folder, explanation, attributions = [], sources
 }> {
   const { title, layers } = findPage(folder);
   document.title = `${title} – tfjs-normalizations`;
-  const main = element('main', { id: 'main', tabIndex: -1 });
+  const main = element('main', { id: 'main', tabIndex: -1, 'aria-busy': true });
   const backendPlace = element('div', { className: 'backend' });
   const foot = element('footer', {}, element('p', {}, 'Memory of TensorFlow.js: ', memoryLine));
   for (const text of attributions) foot.append(element('p', {}, text));
@@ -45,8 +46,6 @@ export async function openPage({ folder, explanation, attributions = [], sources
   const started = await startBackend();
   backendPlace.append(...backendSwitch(started));
   showMemory();
-  // Once the page has added its own parts.
-  setTimeout(() => document.body.setAttribute('data-ready', ''));
   return { main, backend: started.name, device: started.device };
 }
 
@@ -64,7 +63,6 @@ function header(folder: string, backendPlace: HTMLElement): HTMLElement {
   const nav = element('nav', { 'aria-label': 'Pages' }, ...pages.map(link));
   return element('header', {}, element('div', { className: 'bar' }, home, backendPlace), nav);
 }
-const backendWanted = () => new URLSearchParams(location.search).get('backend') ?? BACKENDS[0];
 
 function backendSwitch({ name, device, missing }: Awaited<ReturnType<typeof startBackend>>): (Node | string)[] {
   const select = element(
@@ -78,14 +76,14 @@ function backendSwitch({ name, device, missing }: Awaited<ReturnType<typeof star
   return [label, element('span', { className: 'device', title: text }, text)];
 }
 
-export function entryOf(className: Named): CatalogEntry {
+function entryOf(className: Named): CatalogEntry {
   const entry = catalog.find((entry) => entry.className === className);
   if (!entry) throw new Error(`no '${className}' in the catalog`);
   return entry;
 }
 
 /** A normalization in short: formula, what it averages, where it is good, and the paper. */
-export function card(entry: CatalogEntry): HTMLElement {
+function card(entry: CatalogEntry): HTMLElement {
   const { className, axis, formula, advantages, disadvantages, use, paper } = entry;
   const name = className as Named;
   const list = (title: string, mark: string, items: readonly string[]) =>

@@ -5,7 +5,7 @@ import { element } from '../shared/dom.ts';
 const [LESS, MORE] = ['63, 125, 224', '228, 87, 46'];
 
 /** The network's gammas and betas in the order of computation, [2, 495], in one read from the GPU. */
-export function parametersOf(model: tf.LayersModel): Promise<number[][]> {
+function parametersOf(model: tf.LayersModel): Promise<number[][]> {
   const layers = model.layers.filter(({ name }) => name.endsWith('.norm'));
   const of = (which: 0 | 1) => tf.concat(layers.map((layer) => layer.getWeights()[which] as tf.Tensor1D));
   const all = tf.tidy(() => tf.stack([of(0), of(1)]) as tf.Tensor2D);

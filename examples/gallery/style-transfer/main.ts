@@ -1,3 +1,4 @@
+/** A photo, painted in a mix of styles. */
 import * as tf from '@tensorflow/tfjs';
 import { choice } from '../shared/controls.ts';
 import { element, figure, section } from '../shared/dom.ts';
@@ -5,9 +6,8 @@ import { showMemory } from '../shared/memory.ts';
 import { expose, openPage } from '../shared/page.ts';
 import { barcode } from './barcode.ts';
 import { loadWeights, setStyle, styleNetwork } from './model.ts';
-import './page.css';
 import { painter } from './painter.ts';
-import { download, drawSource, drawTensor, tensorOf } from './picture.ts';
+import { drawSource, drawTensor, save, tensorOf } from './picture.ts';
 import { plainInstanceNormalization } from './plain.ts';
 import { predictInSteps } from './predict.ts';
 import { sources } from './sources.ts';
@@ -15,6 +15,7 @@ import { milliseconds, speed } from './speed.ts';
 import { styles } from './styles.ts';
 import { makeThumbnails, paintThumbnail } from './thumbnails.ts';
 import weightsUrl from './weights.bin?url';
+import './page.css';
 
 const { main, backend, device } = await openPage({
   folder: 'style-transfer',
@@ -44,9 +45,9 @@ const strip = barcode();
 const photo = element('canvas', { role: 'img', 'aria-label': 'The photo' });
 const painting = element('canvas', { role: 'img', 'aria-label': 'The painted picture', 'data-state': 'waiting' });
 const caption = element('output', { className: 'number' }, 'Loading the weights ...');
-const save = element('button', { type: 'button', name: 'download', disabled: true }, 'Download');
-save.addEventListener('click', () => {
-  download(painting, `style-${mix.chosen.map((style) => style + 1).join('-')}.png`, 'image/png');
+const saveButton = element('button', { type: 'button', name: 'download', disabled: true }, 'Download');
+saveButton.addEventListener('click', () => {
+  save(painting, `style-${mix.chosen.map((style) => style + 1).join('-')}.png`, 'image/png');
 });
 
 const loading = loadWeights(weightsUrl).then((weights) => ({ weights, model: styleNetwork(weights) }));
@@ -80,7 +81,7 @@ async function paint(): Promise<void> {
   caption.textContent = `${painting.width} × ${painting.height} in ${milliseconds(time)}`;
   if (restyled) await strip.show(model);
   painting.dataset.pictures = String(++pictures);
-  save.disabled = false;
+  saveButton.disabled = false;
   showMemory();
 }
 
@@ -103,7 +104,7 @@ main.append(
     'div',
     { className: 'pictures' },
     element('figure', {}, photo, element('figcaption', {}, 'What the network sees')),
-    element('figure', {}, painting, element('figcaption', {}, caption, save)),
+    element('figure', {}, painting, element('figcaption', {}, caption, saveButton)),
   ),
   mix.element,
   section(
@@ -133,7 +134,7 @@ main.append(
   ),
 );
 
-loading.then(({ weights, model }) => {
-  expose({ tf, weights, model, styles: mix, repaint, setStyle, styleNetwork, plainInstanceNormalization });
-  expose({ predictInSteps, paintThumbnail, makeThumbnails: () => makeThumbnails(weights) });
-});
+const { weights, model } = await loading;
+expose({ tf, weights, model, styles: mix, repaint, setStyle, styleNetwork, plainInstanceNormalization });
+expose({ predictInSteps, paintThumbnail, makeThumbnails: () => makeThumbnails(weights) });
+main.ariaBusy = 'false';

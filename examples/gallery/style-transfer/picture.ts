@@ -1,5 +1,6 @@
 /** Between what the browser can draw, canvases, and the tensors of the network. */
 import * as tf from '@tensorflow/tfjs';
+import { download } from '../shared/dom.ts';
 
 /** Something to paint from. */
 export interface Source {
@@ -53,16 +54,12 @@ const contextOf = (canvas: HTMLCanvasElement) =>
   canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
 
 /** Saves the picture as a file. */
-export function download(canvas: HTMLCanvasElement, name: string, type: string, quality?: number): Promise<void> {
+export function save(canvas: HTMLCanvasElement, name: string, type: string, quality?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     canvas.toBlob(
       (blob) => {
         if (!blob) return reject(new Error('this picture is too large to be saved'));
-        const link = document.createElement('a');
-        link.href = URL.createObjectURL(blob);
-        link.download = name;
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+        download(blob, name);
         resolve();
       },
       type,

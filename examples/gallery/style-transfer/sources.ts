@@ -1,15 +1,13 @@
 /** What to paint: one of three photos, a picture of the reader's, or what the camera sees. */
+import { given } from '../shared/address.ts';
 import { element } from '../shared/dom.ts';
-import astronaut from '../shared/photos/astronaut.png?url';
-import chelsea from '../shared/photos/chelsea.png?url';
-import coffee from '../shared/photos/coffee.png?url';
+import { loadImage, photos } from '../shared/photos.ts';
 import { type Camera, openCamera } from './camera.ts';
 import type { Source } from './picture.ts';
 
-export const PHOTOS = { chelsea, astronaut, coffee };
 const NAMES = { chelsea: 'A cat', astronaut: 'An astronaut', coffee: 'A cup of coffee' };
-type Photo = keyof typeof PHOTOS;
-const isPhoto = (name: string | null): name is Photo => name !== null && name in PHOTOS;
+type Photo = keyof typeof photos;
+const isPhoto = (name: string | null): name is Photo => name !== null && name in photos;
 
 export interface Sources {
   readonly element: HTMLElement;
@@ -23,17 +21,15 @@ export interface Sources {
   onChange(listener: () => void): void;
 }
 
-export async function load(url: string): Promise<Source> {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
+export async function loadPhoto(name: Photo): Promise<Source> {
+  const image = await loadImage(photos[name]);
   return { image, width: image.naturalWidth, height: image.naturalHeight };
 }
 
 /** The first photo, or that of the address (`?photo=coffee`), is chosen at once. */
 export function sources(): Sources {
-  const given = new URLSearchParams(location.search).get('photo');
-  const first: Photo = isPhoto(given) ? given : 'chelsea';
+  const wanted = given('photo');
+  const first: Photo = isPhoto(wanted) ? wanted : 'chelsea';
   let still: Source | undefined;
   let camera: Camera | undefined;
   // Permission and decoding take their time: what was asked for last counts.
@@ -41,11 +37,11 @@ export function sources(): Sources {
   const listeners: (() => void)[] = [];
 
   const line = element('output', { className: 'message', 'aria-live': 'polite' });
-  const photoButtons = (Object.keys(PHOTOS) as Photo[]).map((name) => {
-    const picture = element('img', { src: PHOTOS[name], alt: '' });
+  const photoButtons = (Object.keys(NAMES) as Photo[]).map((name) => {
+    const picture = element('img', { src: photos[name], alt: '' });
     const properties = { type: 'button', name, title: NAMES[name], ariaLabel: NAMES[name], className: 'photo' };
     const button = element('button', properties, picture);
-    button.addEventListener('click', () => choose(button, () => load(PHOTOS[name])));
+    button.addEventListener('click', () => choose(button, () => loadPhoto(name)));
     return button;
   });
   const cameraButton = element('button', { type: 'button', name: 'camera', ariaPressed: 'false' }, 'Camera');
@@ -114,7 +110,7 @@ export function sources(): Sources {
   });
   addEventListener('pagehide', () => camera && stopCamera());
   const firstButton = photoButtons.find(({ name }) => name === first);
-  const ready = choose(firstButton, () => load(PHOTOS[first]));
+  const ready = choose(firstButton, () => loadPhoto(first));
 
   return {
     element: element('div', { className: 'sources' }, ...photoButtons, upload, cameraButton, line),

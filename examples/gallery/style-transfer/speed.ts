@@ -1,5 +1,6 @@
 /** Milliseconds per picture: our instance normalization against the same network with plain TensorFlow.js ops. */
 import type * as tf from '@tensorflow/tfjs';
+import { median } from '../../benchmark/race.js';
 import { colors } from '../shared/colors.ts';
 import { slider } from '../shared/controls.ts';
 import { element } from '../shared/dom.ts';
@@ -20,11 +21,6 @@ interface Subject {
   /** A new tensor, for us to dispose. */
   readonly picture: tf.Tensor;
 }
-
-export const median = (numbers: readonly number[]): number => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
-};
 
 export const milliseconds = (time: number) => `${time.toFixed(time < 100 ? 1 : 0)} ms`;
 

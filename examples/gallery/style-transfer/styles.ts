@@ -1,4 +1,5 @@
 /** The choice of styles: thumbnails to click, and a slider for each style in the mix. */
+import { given } from '../shared/address.ts';
 import { element } from '../shared/dom.ts';
 import { STYLES } from './model.ts';
 import { COLUMNS, ROWS, thumbnailsUrl } from './thumbnails.ts';
@@ -16,9 +17,8 @@ export interface Styles {
 export const nameOf = (style: number) => `Style ${style + 1}`;
 
 /** `?styles=8,20&amounts=70,30` in the address. */
-function given(): [number, number][] {
-  const query = new URLSearchParams(location.search);
-  const numbers = (name: string) => (query.get(name) ?? '').split(',').filter(Boolean).map(Number);
+function stylesOfAddress(): [number, number][] {
+  const numbers = (name: string) => (given(name) ?? '').split(',').filter(Boolean).map(Number);
   const chosen = numbers('styles').map((number) => number - 1);
   const valid = chosen.filter((style) => Number.isInteger(style) && style >= 0 && style < STYLES);
   const amounts = numbers('amounts');
@@ -26,7 +26,7 @@ function given(): [number, number][] {
 }
 
 export function styles(initial: readonly (readonly [style: number, amount: number])[]): Styles {
-  const fromAddress = given();
+  const fromAddress = stylesOfAddress();
   /** What the sliders say, 0 to 100. */
   const amounts = new Map<number, number>(fromAddress.length > 0 ? fromAddress : initial);
   const rows = new Map<number, { row: HTMLElement; shown: HTMLOutputElement }>();

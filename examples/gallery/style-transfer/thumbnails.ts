@@ -5,9 +5,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { element } from '../shared/dom.ts';
 import { STYLES, setStyle, styleNetwork, type Weights } from './model.ts';
-import { download, drawSource, drawTensor, tensorOf } from './picture.ts';
+import { drawSource, drawTensor, save, tensorOf } from './picture.ts';
 import { predictInSteps } from './predict.ts';
-import { load, PHOTOS } from './sources.ts';
+import { loadPhoto } from './sources.ts';
 import url from './thumbnails.jpg?url';
 
 export const thumbnailsUrl = url;
@@ -21,7 +21,7 @@ export async function makeThumbnails(weights: Weights): Promise<void> {
     sheet.getContext('2d')?.drawImage(await paintThumbnail(model, weights, style), ...place);
   }
   model.dispose();
-  await download(sheet, 'thumbnails.jpg', 'image/jpeg', 0.86);
+  await save(sheet, 'thumbnails.jpg', 'image/jpeg', 0.86);
 }
 
 /** One of them. */
@@ -31,7 +31,7 @@ export async function paintThumbnail(
   style: number,
 ): Promise<HTMLCanvasElement> {
   const canvas = element('canvas');
-  drawSource(canvas, await load(PHOTOS.chelsea), SIZE);
+  drawSource(canvas, await loadPhoto('chelsea'), SIZE);
   setStyle(
     model,
     weights,
