@@ -3,7 +3,7 @@
  * all else, weights and batches too, is the same.
  */
 import * as tf from '@tensorflow/tfjs';
-import { SpectralNormalization, spectralNorm, spectralNormalization } from 'tfjs-normalizations';
+import { spectralNormalization } from 'tfjs-normalizations';
 import { normals } from '../shared/random.ts';
 import { minimize } from '../shared/training.ts';
 import { type Shape, samplePoints } from './data.ts';
@@ -45,17 +45,6 @@ function network(
   return model;
 }
 
-/** The singular vectors of a spectrally normalized layer start at random: here from where the seed leads. */
-function settle(layer: tf.layers.Layer): void {
-  if (!(layer instanceof SpectralNormalization)) return;
-  tf.tidy(() => {
-    const [kernel, bias] = layer.getWeights();
-    const u = tf.tensor2d(normals(WIDTH, 1).subarray(0, kernel.shape[1]), [1, kernel.shape[1] as number]);
-    const start = spectralNorm(kernel, { u, powerIterations: 50 });
-    layer.setWeights([kernel, bias, start.u, start.v]);
-  });
-}
-
 /** What the critic minimizes, from its values of the data and of what was generated. */
 const criticLosses: Readonly<Record<Loss, (real: tf.Tensor, fake: tf.Tensor) => tf.Scalar>> = {
   hinge: (real, fake) => tf.add(tf.mean(tf.relu(tf.sub(1, real))), tf.mean(tf.relu(tf.add(1, fake)))),
@@ -75,7 +64,6 @@ export class Gan {
     this.generator = network(NOISE, 2, 2, 1000 * seed);
     const wrap = (layer: tf.layers.Layer) => (spectral ? spectralNormalization({ layer }) : layer);
     this.critic = network(2, 1, 3, 1000 * seed + 500, wrap);
-    if (spectral) for (const layer of this.critic.layers) settle(layer);
     const adam = () => tf.train.adam(learningRate, 0.5, 0.9);
     this.optimizers = [adam(), adam()];
   }
