@@ -2,19 +2,8 @@
  * Query-key normalization and the attention built on it. The normalization is the direct form on rows; masking, dropout
  * and the two matrix products are TensorFlow.js's own ops.
  */
-import {
-  cast,
-  dropout,
-  fill,
-  greaterEqual,
-  matMul,
-  range,
-  reshape,
-  type Tensor,
-  tidy,
-  where,
-} from '@tensorflow/tfjs-core';
-import { checkAxis, checkEpsilon, checkInput, checkParameter, fail } from './checks.ts';
+import { cast, dropout, fill, greaterEqual, matMul, range, reshape, Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { checkAxis, checkEpsilon, checkInput, checkParameter, checkRate, fail, show } from './checks.ts';
 import { normalizeRowLength } from './length.ts';
 import { softmax } from './softmax.ts';
 
@@ -63,12 +52,13 @@ export function normalizeQk(
   { axis = -1, epsilon = 1e-12 }: QkNormOptions,
 ): [qHat: Tensor, kHat: Tensor] {
   checkEpsilon(who, epsilon);
-  checkParameter(who, 'g', g, 1);
   return tidy(() => {
+    const gain = checkParameter(who, 'g', g, 1);
+    if (!gain) fail(who, 'g, the scale of the logits, is missing; give a tensor of one value');
     const [q, k] = [checkInput(who, query), checkInput(who, key)];
     checkWidths(who, q.shape, k.shape, axis);
     const axesOf = (x: Tensor) => [checkAxis(who, axis, x.rank)];
-    return [normalizeRowLength(q, axesOf(q), epsilon, g), normalizeRowLength(k, axesOf(k), epsilon)];
+    return [normalizeRowLength(q, axesOf(q), epsilon, gain), normalizeRowLength(k, axesOf(k), epsilon)];
   });
 }
 
@@ -87,8 +77,8 @@ export function checkWidths(who: string, query: Shape, key: Shape, axis: number)
 /** Options of {@link qkAttention}. */
 export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
   /**
-   * True (or 1) where a query may attend to a key: [batch, keys], [batch, queries, keys], or anything that broadcasts to
-   * [batch, ..., queries, keys]. A query that may attend to no key attends to all alike. Default: all.
+   * True (or 1) where a query may attend to a key: [batch, keys], [batch, queries, keys], or as many axes as the logits
+   * [batch, ..., queries, keys]; any size may be 1. A query that may attend to no key attends to all alike. Default: all.
    */
   readonly mask?: Tensor | undefined;
   /** Query i attends to the keys up to i, counted from the last query and the last key. Default: false. */
@@ -108,7 +98,8 @@ export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
  * @param g the scale of the logits, a scalar
  * @param options see {@link AttentionOptions}
  * @returns [batch, ..., queries, any]
- * @throws if widths, numbers of keys and values, or the mask do not fit, or `causal` has fewer keys than queries
+ * @throws if widths, numbers of keys and values, sizes before them, or the mask do not fit, `dropout` is not in [0, 1), or `causal`
+ *   has fewer keys than queries
  * @example
  * ```js
  * const keys = tf.tensor([[[1, 0], [0, 1]]]);
@@ -137,9 +128,11 @@ export function attend(
   g: Tensor,
   { mask, causal = false, dropout: rate = 0, epsilon = 1e-12 }: AttentionOptions,
 ): Tensor {
+  checkRate(who, 'dropout', rate);
   return tidy(() => {
-    checkAttention(who, query.shape, key.shape, value.shape, causal);
-    const [qHat, kHat] = normalizeQk(who, query, key, g, { epsilon });
+    const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
+    checkAttention(who, q.shape, k.shape, v.shape, causal);
+    const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
     let logits = matMul(qHat, kHat, false, true);
     const forbid = (allowed: Tensor) => {
       logits = where(cast(allowed, 'bool'), logits, fill(logits.shape, -1e9));
@@ -147,7 +140,7 @@ export function attend(
     if (causal) forbid(causalMask(logits.shape));
     if (mask) forbid(fitMask(who, mask, logits.shape));
     const weights = softmax(logits);
-    return matMul(rate > 0 ? dropout(weights, rate) : weights, checkInput(who, value));
+    return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
   });
 }
 
@@ -160,6 +153,12 @@ export function checkAttention(who: string, query: Shape, key: Shape, value: Sha
   checkWidths(who, query, key, -1);
   const at = query.length - 2;
   const [queries, keys, values] = [query[at], key[at], value[at]];
+  for (let axis = 0; axis < at; axis++) {
+    const sizes = [query, key, value].map((shape) => shape[axis]);
+    if (new Set(sizes.filter((size) => size != null)).size <= 1) continue;
+    const rule = 'query, key and value must have the same sizes before the last two axes';
+    fail(who, `${rule}; received ${sizes.join(', ')} at axis ${axis}; repeat what is to be shared with tf.tile`);
+  }
   if (keys !== values) fail(who, `there must be one value per key; received ${keys} keys and ${values} values`);
   if (causal && queries != null && keys != null && keys < queries) {
     fail(who, `causal attention needs at least as many keys as queries; received ${keys} keys and ${queries} queries`);
@@ -176,6 +175,7 @@ function causalMask(logits: readonly number[]): Tensor {
 
 /** The mask in the rank of the logits, its axes being the batch and the last ones. */
 function fitMask(who: string, mask: Tensor, logits: readonly number[]): Tensor {
+  if (!(mask instanceof Tensor)) fail(who, `the mask must be a tensor; received ${show(mask)}`);
   const shape = [
     mask.shape[0] as number,
     ...new Array(Math.max(0, logits.length - mask.rank)).fill(1),

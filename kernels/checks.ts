@@ -69,6 +69,12 @@ export function checkBoolean(who: string, name: string, value: unknown): boolean
   return fail(who, `${name} must be true or false; received ${show(value)}`);
 }
 
+/** A share of values that are dropped. */
+export function checkRate(who: string, name: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value < 1) return value;
+  return fail(who, `${name} must lie in [0, 1); received ${show(value)}; 0.1 is usual`);
+}
+
 export function checkOneOf<T extends string>(who: string, name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;
   return fail(who, `${name} must be one of ${choices.map((c) => `'${c}'`).join(', ')}; received ${show(value)}`);
@@ -124,9 +130,13 @@ export function checkInput(who: string, x: unknown): Tensor {
     fail(who, `the input must be one tensor; received ${Array.isArray(x) ? 'an array' : show(x)}`);
   checkRank(who, x.rank);
   if (x.size === 0) fail(who, `the input is empty (shape [${x.shape}]): there is nothing to take statistics of`);
-  if (x.dtype === 'float32') return x;
-  if (x.dtype === 'int32' || x.dtype === 'bool') return cast(x, 'float32');
-  return fail(who, `the input must be numeric; received dtype ${x.dtype}; cast it to 'float32'`);
+  return asFloat(who, 'the input', x);
+}
+
+function asFloat(who: string, name: string, t: Tensor): Tensor {
+  if (t.dtype === 'float32') return t;
+  if (t.dtype === 'int32' || t.dtype === 'bool') return cast(t, 'float32');
+  return fail(who, `${name} must be numeric; received dtype ${t.dtype}; cast it to 'float32'`);
 }
 
 /** The input of a layer that takes one: TensorFlow.js hands it over alone or as a list. */
@@ -145,7 +155,7 @@ export function checkKernel(who: string, kernel: unknown): Tensor {
 
 /** The axes of a kernel's output units counted from the front, ascending. A kernel has no batch: axis 0 may be one. */
 export function checkUnitAxes(who: string, axis: number | readonly number[], rank: number): number[] {
-  const given = typeof axis === 'number' ? [axis] : axis;
+  const given = Array.isArray(axis) ? axis : [axis];
   const front = given.map((one) => (one < 0 ? one + rank : one)).sort((a, b) => a - b);
   const distinct = new Set(front).size === front.length && front.length > 0 && front.length < rank;
   if (distinct && front.every((one) => Number.isInteger(one) && one >= 0 && one < rank)) return front;
@@ -179,11 +189,11 @@ export function checkGroups(who: string, groups: number, channels: number): numb
   );
 }
 
-/** A parameter with one value per channel, in any shape of that size. */
+/** A parameter with one value per channel, in any shape of that size, as float32. */
 export function checkParameter(who: string, name: string, value: Tensor | undefined, size: number): Tensor | undefined {
   if (value === undefined || value === null) return undefined;
   if (!(value instanceof Tensor)) fail(who, `${name} must be a tensor; received ${show(value)}`);
   if (value.size !== size)
     fail(who, `${name} must hold ${size} values, one per channel; received the shape [${value.shape}]`);
-  return value;
+  return asFloat(who, name, value);
 }

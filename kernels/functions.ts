@@ -243,10 +243,13 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormR
       fail(who, `mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`);
     }
     if (mean && variance) {
-      checkParameter(who, 'mean', mean, c);
-      checkParameter(who, 'variance', variance, c);
-      const y = affinePerChannel(input, channels, { mean, variance, scale: gamma, shift: beta }, epsilon);
-      return { y, mean, variance };
+      // Shaped anew: what is returned is the caller's, like y, and not what was given.
+      const [at, by] = [
+        reshape(checkParameter(who, 'mean', mean, c) as Tensor, [c]),
+        reshape(checkParameter(who, 'variance', variance, c) as Tensor, [c]),
+      ];
+      const y = affinePerChannel(input, channels, { mean: at, variance: by, scale: gamma, shift: beta }, epsilon);
+      return { y, mean: at, variance: by };
     }
     let moments: Tensor | undefined;
     const y = withLast(input, [channels], (x) => {

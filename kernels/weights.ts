@@ -20,7 +20,7 @@ import {
   where,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { checkKernel, checkParameter, checkUnitAxes, fail } from './checks.ts';
+import { checkKernel, checkParameter, checkUnitAxes, fail, show } from './checks.ts';
 import { constant } from './constant.ts';
 import { normalizeLength } from './length.ts';
 import { powerIteration } from './ops.ts';
@@ -120,11 +120,11 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
  * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
  *   https://arxiv.org/abs/1802.05957
  */
-export function spectralNorm(kernel: Tensor, options: SpectralNormOptions): SpectralNormResult {
+export function spectralNorm(kernel: Tensor, options: SpectralNormOptions = {}): SpectralNormResult {
   const who = 'spectralNorm';
   const { powerIterations: iterations = 1, axis = -1 } = options;
   if (!(Number.isInteger(iterations) && iterations >= 0)) {
-    fail(who, `powerIterations must be a whole number; received ${iterations}; 1 is usual`);
+    fail(who, `powerIterations must be a whole number; received ${show(iterations)}; 1 is usual`);
   }
   if (!(options.u || options.v) || (iterations === 0 && !(options.u && options.v))) {
     fail(

@@ -69,8 +69,9 @@ interface Renorm {
  * r and d, clipped and constants to the gradient, with the averages before their update; epsilon is Keras's in all places.
  *
  * `trainable: false` means inference mode and frozen averages, also in a training call. A mask of the shape of the input
- * without channels restricts the statistics to the positions where it is true. Class name, config keys and weight names are
- * Keras's.
+ * without channels restricts the statistics to the positions where it is true; it comes from `masking` or an embedding with
+ * `maskZero` in the same model, for TensorFlow.js brings none into a model within. Class name, config keys and weight names
+ * are Keras's.
  *
  * Advantages: speeds up convergence; regularizes; works well with large batches. Disadvantages: fails with small
  * batches; does not suit recurrent networks and sequences of varying length. Best for convolutional and fully

@@ -5,6 +5,12 @@ import { fail } from '../kernels/checks.ts';
 
 type AddWeight = layers.Layer['addWeight'];
 
+/** TensorFlow.js builds a layer once. A second time, its weights would be made anew under other names. */
+export function checkUnbuilt(layer: layers.Layer): void {
+  if (!layer.built) return;
+  fail(layer.getClassName(), `'${layer.name}' is built already; give it values with setWeights, or make another layer`);
+}
+
 /** Calls `add`, TensorFlow.js's `addWeight`, and tries regularizer and constraint once. */
 export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Parameters<AddWeight>): LayerVariable {
   const [name, shape, , , regularizer, , constraint] = args;

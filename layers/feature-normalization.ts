@@ -22,6 +22,7 @@ import {
   fail,
   show,
 } from '../kernels/checks.ts';
+import { checkUnbuilt } from './checked-weight.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
@@ -98,6 +99,7 @@ export class FeatureNormalization extends layers.Layer {
   }
 
   override build(inputShape: Shape | Shape[]): void {
+    checkUnbuilt(this);
     const who = this.getClassName();
     const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
     checkRank(who, shape.length);
@@ -109,11 +111,12 @@ export class FeatureNormalization extends layers.Layer {
       fail(who, `${name} must hold one number, or one for each of ${size}; received ${count}; see the option axis`);
     }
     if (!this.#given) {
-      const addState = (name: string, shape: number[], dtype: 'float32' | 'int32', value: number) =>
-        this.addWeight(name, shape, dtype, initializers.constant({ value }), undefined, false);
-      this.#weightMean = addState('mean', sizes, 'float32', 0);
-      this.#weightVariance = addState('variance', sizes, 'float32', 1);
-      addState('count', [], 'int32', 0);
+      const { zeros, ones } = initializers;
+      const addState = (name: string, shape: number[], dtype: 'float32' | 'int32', initializer = zeros()) =>
+        this.addWeight(name, shape, dtype, initializer, undefined, false);
+      this.#weightMean = addState('mean', sizes, 'float32');
+      this.#weightVariance = addState('variance', sizes, 'float32', ones());
+      addState('count', [], 'int32');
     }
     this.built = true;
   }

@@ -12,7 +12,10 @@ export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {
   axis?: number | null;
   /** Added to the variance. Default: 1e-3. */
   epsilon?: number;
-  /** 'inside' sqrt(variance + epsilon), 'outside' sqrt(variance) + epsilon, 'floor' their maximum. Default: 'inside'. */
+  /**
+   * 'inside' divides by sqrt(variance + epsilon), 'outside' by sqrt(variance) + epsilon, 'floor' by the larger of
+   * sqrt(variance) and epsilon, with gradient 0 where that is epsilon. Default: 'inside'.
+   */
   epsilonPlacement?: EpsilonPlacement;
 }
 

@@ -26,13 +26,21 @@ export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs:
 }
 
 /** Whether some layer before `layer` makes a mask and all in between pass it on. */
-export function carriesMask(layer: layers.Layer): boolean {
-  return layer.inboundNodes.some((node) =>
-    node.inboundLayers.some((before) => before.supportsMasking && (makesMask(before) || carriesMask(before))),
+export const carriesMask = (layer: layers.Layer): boolean => follows(layer, makesMask);
+
+/** Whether a source is before the layer, with layers between that pass masks on; `seen` are those that were asked. */
+function follows(
+  layer: layers.Layer,
+  isSource: (layer: layers.Layer) => boolean,
+  seen = new Set<layers.Layer>(),
+): boolean {
+  if (seen.has(layer)) return false;
+  seen.add(layer);
+  return layer.inboundNodes.some(({ inboundLayers }) =>
+    inboundLayers.some((before) => before.supportsMasking && (isSource(before) || follows(before, isSource, seen))),
   );
 }
 
-function makesMask(layer: layers.Layer): boolean {
-  const { maskZero } = layer as unknown as { maskZero?: boolean };
-  return layer.getClassName() === 'Masking' || maskZero === true;
-}
+/** Masking, a class made from it, or an embedding with `maskZero`. */
+const makesMask = (layer: layers.Layer): boolean =>
+  'maskValue' in layer || (layer as unknown as { maskZero?: boolean }).maskZero === true;

@@ -18,7 +18,7 @@ import {
   fail,
 } from '../kernels/checks.ts';
 import { average } from '../kernels/ops.ts';
-import { checkedWeight } from './checked-weight.ts';
+import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
 import { isTraining } from './graph-training.ts';
 import {
   type Constraint,
@@ -158,6 +158,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   }
 
   override build(inputShape: Shape | Shape[]): void {
+    checkUnbuilt(this);
     const who = this.getClassName();
     const shape = oneShape(who, inputShape);
     checkRank(who, shape.length);

@@ -22,6 +22,8 @@ const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
   'inputDType',
 ];
 
+const DTYPES = ['float32', 'int32', 'bool'];
+
 /** What a constructor was given, to be looked at before TensorFlow.js's reads it. */
 export function checkArgs<Args>(target: unknown, args: Args): Args {
   if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args;
@@ -40,7 +42,7 @@ export function checkOptions(who: string, args: object, own: readonly string[]):
 export function savedOptions(saved: serialization.ConfigDict): serialization.ConfigDict {
   const { customObjects: _, dtype, ...config } = saved;
   for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
-  // A dtype may be a policy or a precision that TensorFlow.js does not have; these layers compute in float32.
-  if (dtype === 'float32') config.dtype = dtype;
+  // That of a first layer's input. In Keras it may be a policy or a precision that TensorFlow.js does not have.
+  if (typeof dtype === 'string' && DTYPES.includes(dtype)) config.dtype = dtype;
   return config;
 }

@@ -7,11 +7,12 @@ import {
   checkBoolean,
   checkEpsilon,
   checkRank,
+  checkRate,
   checkSize,
   fail,
   show,
 } from '../kernels/checks.ts';
-import { checkedWeight } from './checked-weight.ts';
+import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
@@ -58,6 +59,7 @@ abstract class QueryKeyLayer extends layers.Layer {
   }
 
   protected addScale(): void {
+    checkUnbuilt(this);
     this.g = checkedWeight(this, this.addWeight, 'g', [], 'float32', this.#scaleInitializer);
     this.built = true;
   }
@@ -211,10 +213,7 @@ export class QKNormAttention extends QueryKeyLayer {
     super(args, ['causal', 'dropout']);
     const who = this.getClassName();
     this.causal = checkBoolean(who, 'causal', args.causal ?? false);
-    this.dropout = args.dropout ?? 0;
-    if (!(typeof this.dropout === 'number' && this.dropout >= 0 && this.dropout < 1)) {
-      fail(who, `dropout must lie in [0, 1); received ${show(this.dropout)}; 0.1 is usual`);
-    }
+    this.dropout = checkRate(who, 'dropout', args.dropout ?? 0);
     this.supportsMasking = true;
   }
 

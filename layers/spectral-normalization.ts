@@ -1,4 +1,4 @@
-import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { div, norm, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkBoolean, checkPositiveInteger, fail } from '../kernels/checks.ts';
 import { constant } from '../kernels/constant.ts';
@@ -115,7 +115,9 @@ export class SpectralNormalization extends KernelWrapper {
       const v = add(`${prefix}vector_v`, variable.read().size / units);
       if (initialize) {
         tidy(() => {
-          const options = { u: u.read(), v: v.read(), axis: axes, powerIterations: FIRST_ITERATIONS };
+          // Of length 1 also where a kernel of zeros turns no vector: sigma is to be a stretch as soon as there is one.
+          const unit = (vector: LayerVariable) => div(vector.read(), norm(vector.read()));
+          const options = { u: unit(u), v: unit(v), axis: axes, powerIterations: FIRST_ITERATIONS };
           const start = spectralNorm(variable.read(), options);
           u.write(start.u);
           v.write(start.v);

@@ -181,6 +181,23 @@ describe('bad input', () => {
       /qkNorm: query and key must have the same width/,
     ],
     ['g', () => qkNorm(width(4), width(4), tf.zeros([2])), /qkNorm: g must hold 1 value/],
+    ['no g', () => qkNorm(width(4), width(4), undefined as never), /qkNorm: g, the scale of the logits, is missing/],
+    [
+      'heads',
+      () => qkAttention(tf.zeros([2, 4, 3, 4]), tf.zeros([2, 1, 3, 4]), tf.zeros([2, 1, 3, 4]), tf.scalar(1)),
+      /qkAttention: .* the same sizes before the last two axes; received 4, 1, 1 at axis 1/,
+    ],
+    [
+      'dropout below 0',
+      () => qkAttention(width(4), width(4), width(4), tf.scalar(1), { dropout: -1 }),
+      /qkAttention: dropout must lie in \[0, 1\); received -1/,
+    ],
+    ['arrays', () => qkAttention([1] as never, width(4), width(4), tf.scalar(1)), /qkAttention: .* one tensor/],
+    [
+      'a mask that is no tensor',
+      () => qkAttention(width(4), width(4), width(4), tf.scalar(1), { mask: [1, 1, 1] as never }),
+      /qkAttention: the mask must be a tensor; received \[1,1,1\]/,
+    ],
     [
       'ranks',
       () => qkNormAttention({ sequenceLength: 4 }).apply([tf.zeros([2, 4]), tf.zeros([2, 4]), tf.zeros([2, 4])]),

@@ -417,6 +417,31 @@ describe('masks', () => {
     expectMoments(actual, momentsOf(y, [1, 1, 1, 1, 1, 1]));
   });
 
+  test('a layer made from Masking masks', async () => {
+    const [Masking] = tf.serialization.SerializationMap.getMap().classNameMap.Masking!;
+    class Zeros extends (Masking as unknown as new (options: object) => Layer) {
+      static className = 'Zeros';
+    }
+    const x = sequences();
+    expectMoments(await moments([new Zeros({ inputShape: [3, 4] })], x), momentsOf(x, mask));
+  });
+
+  test('many residual branches take no time to find the mask', () => {
+    let x = tf.layers.masking().apply(tf.input({ shape: [3, 4] })) as tf.SymbolicTensor;
+    for (let i = 0; i < 60; i++) {
+      const branch = tf.layers.activation({ activation: 'linear' }).apply(x) as tf.SymbolicTensor;
+      x = tf.layers.add().apply([branch, x]) as tf.SymbolicTensor;
+    }
+    const pooled = tf.layers.flatten().apply(x) as tf.SymbolicTensor;
+    const norm = ours.batchNormalization({ momentum: 0 });
+    const shaped = tf.layers.reshape({ targetShape: [3, 4] }).apply(pooled) as tf.SymbolicTensor;
+    norm.apply(shaped);
+    // Flatten ends the mask, so that every path is looked at: 2^60 of them.
+    const given = { mask: tf.zeros([2, 3]), training: true };
+    expect((norm.call(tf.ones([2, 3, 4]), given) as tf.Tensor).shape).toEqual([2, 3, 4]);
+    expect(weightsOf(norm)[2]).toEqual([1, 1, 1, 1]);
+  });
+
   test('an embedding with maskZero masks', async () => {
     const x = tf.tensor([
       [3, 1, 0],
@@ -455,4 +480,11 @@ describe('masks', () => {
     expect(dirty).toEqual(clean);
     expect(dirty!.flat().every(Number.isFinite)).toBe(true);
   });
+});
+
+test('FeatureNormalization has no tensors but its weights', () => {
+  const before = tf.memory().numTensors;
+  const layer = ours.featureNormalization();
+  layer.build([null, 4]);
+  expect(tf.memory().numTensors).toBe(before + layer.weights.length);
 });

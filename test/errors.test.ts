@@ -233,6 +233,15 @@ describe.each(LAYER_NAMES)('%s', (className) => {
     expect(layer.getWeights().map(numbers)).toEqual(weights);
   });
 
+  test('a second build changes nothing', () => {
+    const layer = make(divided);
+    layer.build([null, 4]);
+    const [weights, before] = [layer.getWeights().map(numbers), count()];
+    expectError(() => layer.build([null, 4]), className, [`'${layer.name}' is built already`, 'make another']);
+    expect(layer.getWeights().map(numbers)).toEqual(weights);
+    expect(count()).toEqual(before);
+  });
+
   test('setWeights: a wrong number or shape changes no weight', () => {
     for (const options of centerAndScale(className)) {
       const layer = make({ ...divided, ...options });
@@ -331,6 +340,8 @@ describe.each(Object.keys(FUNCTIONS))('%s', (name) => {
     expectError(() => f(input, { gamma: five }), name, ['gamma must hold 4 values', 'received the shape [5]']);
     expectError(() => f(input, { beta: five }), name, ['beta must hold 4 values', 'received the shape [5]']);
     expectError(() => f(input, { beta: [0, 0, 0, 0] }), name, ['beta must be a tensor', 'received [0,0,0,0]']);
+    const texts = tf.tensor(['a', 'b', 'c', 'd']);
+    expectError(() => f(input, { gamma: texts }), name, ['gamma must be numeric', 'received dtype string']);
     expectError(
       () =>
         f(
@@ -365,6 +376,8 @@ test('functions with options of their own', () => {
   expectError(() => ours.batchNorm(input, { mean: four, variance: five }), 'batchNorm', [
     'variance must hold 4 values',
   ]);
+  expectError(() => ours.spectralNorm(input), 'spectralNorm', ['u or v to start from is missing']);
+  expectError(() => ours.weightNorm(input, { axis: 'a' as never }), 'weightNorm', ['axis, that of the output', '"a"']);
 });
 
 describe('saved configs', () => {

@@ -104,6 +104,16 @@ describeBackends('identities', (backend) => {
     });
   }
 
+  test.each(['layerNorm', 'rmsNorm', 'groupNorm', 'instanceNorm', 'batchNorm'] as const)(
+    '%s of integers is that of the same numbers',
+    async (name) => {
+      const { value, leaked } = await backend.run('applyToIntegers', { name });
+      expect(value.integers).toBeClose(value.floats!, { ofMax: 1e-6 });
+      expect(value.cast).toBeClose(value.floats!, { ofMax: 1e-6 });
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+    },
+  );
+
   test('what is centred has a gradient that sums to 0 over each group', async () => {
     const { value } = await backend.run('applyFunction', {
       name: 'groupNorm',

@@ -258,6 +258,13 @@ describe('configs in other spellings', () => {
     }
   });
 
+  test('a first layer keeps the integers that it takes', () => {
+    const layer = load('LayerNormalization', { dtype: 'int32', batchInputShape: [null, 4] });
+    const model = tf.sequential({ layers: [layer] });
+    expect([layer.getConfig().dtype, model.inputs[0]!.dtype]).toEqual(['int32', 'int32']);
+    expect((model.predict(tf.ones([2, 4])) as tf.Tensor).dtype).toBe('float32');
+  });
+
   test('null stands for what is not set, as TensorFlow.js saves undefined and Infinity', () => {
     for (const className of LAYER_NAMES) {
       const config = makeLayer({ className, options: { name: 'x' } }).getConfig();

@@ -447,6 +447,16 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     expect(weights()).toEqual(given);
   });
 
+  test('after a kernel of zeros the next one is divided by a length of its size', () => {
+    const wrapper = wrap({ layer: dense({ kernelInitializer: 'zeros', useBias: false }) });
+    wrapper.build([null, 5]);
+    const { kernel: zeros } = wrapper.effectiveKernels();
+    expect(Array.from(zeros!.dataSync())).toEqual(new Array(15).fill(0));
+    wrapper.layer.weights[0]!.write(tf.tensor(normals(4, 15), [5, 3]));
+    const { kernel } = wrapper.effectiveKernels();
+    expect(Math.hypot(...kernel!.dataSync())).toBeLessThan(className === 'WeightNormalization' ? 1e-6 : 100);
+  });
+
   test('with a seeded kernel all weights start the same', () => {
     const weights = () => {
       const layer = dense({ kernelInitializer: tf.initializers.glorotNormal({ seed: 3 }) });

@@ -6,9 +6,10 @@ export interface CpuBackend {
   makeTensorInfo(shape: number[], dtype: 'float32', values: Float32Array): TensorInfo;
 }
 
-/** The values of a float32 tensor: the backend's own, not to be written. */
+/** The values of a float32 tensor, not to be written: the backend's own, but integers where it has been cast from such. */
 export function valuesOf(backend: unknown, { dataId }: TensorInfo): Float32Array {
-  return (backend as CpuBackend).data.get(dataId).values as Float32Array;
+  const values = (backend as CpuBackend).data.get(dataId).values as ArrayLike<number>;
+  return values instanceof Float32Array ? values : Float32Array.from(values);
 }
 
 /** A new tensor, which takes `values` over. */

@@ -27,6 +27,29 @@ export interface FunctionCase {
   readonly order?: readonly number[];
 }
 
+/** The outputs for integer inputs and parameters: given as such, cast to float32, and given as numbers. */
+export const applyToIntegers = ({ name }: { readonly name: FunctionName }) =>
+  withTensors(async () => {
+    const outputs = (make: (values: number[], shape?: number[]) => tf.Tensor) =>
+      tf.tidy(() => {
+        const x = make([2, 40, 3, 50, 7, 60, 1, 80], [2, 2, 2]);
+        const [gamma, beta, mean, variance] = [
+          [3, 5],
+          [7, 9],
+          [1, 10],
+          [5, 101],
+        ].map((v) => make(v));
+        const statistics = name === 'batchNorm' ? { mean, variance } : {};
+        const groups = name === 'groupNorm' ? { groups: 1 } : {};
+        return functions[name](x, { gamma, beta, ...statistics, ...groups } as object);
+      });
+    return takeAll({
+      integers: outputs((values, shape) => tf.tensor(values, shape, 'int32')),
+      cast: outputs((values, shape) => tf.cast(tf.tensor(values, shape, 'int32'), 'float32')),
+      floats: outputs((values, shape) => tf.tensor(values, shape)),
+    });
+  });
+
 /** The function of x, gamma and beta, and the gradients of sum(y dy). */
 export const applyFunction = (args: FunctionCase) =>
   withTensors(async (make) => {
