@@ -5,15 +5,15 @@
  */
 import type { io } from '@tensorflow/tfjs-core';
 import { maskOperations, rewrittenGraph } from './keras-graph.ts';
-import { CLASSES, checkKnown, dtypeOf, renamedOptions } from './keras-options.ts';
+import { checkKnown, classOf, dtypeOf, renamedOptions } from './keras-options.ts';
 import { type Config, isModel, isRecord, isSaved, nameOf, type Saved } from './keras-saved.ts';
-import { renamedWeights } from './keras-weights.ts';
+import { checkNames, renamedWeights } from './keras-weights.ts';
 
 export interface Rewritten {
   /** For `tf.loadLayersModel`. */
   readonly artifacts: io.ModelArtifacts;
-  /** Layers that the file gives a mask, which TensorFlow.js has to bring them; absent for a file of its own. */
-  readonly masked?: readonly string[];
+  /** Whether the file gives a layer a mask, which TensorFlow.js has to bring it or not; absent for a file of its own. */
+  readonly masked?: ReadonlyMap<string, boolean>;
 }
 
 export function fromKeras(artifacts: io.ModelArtifacts): Rewritten {
@@ -23,9 +23,10 @@ export function fromKeras(artifacts: io.ModelArtifacts): Rewritten {
   const { model_config, ...whole } = topology;
   const model = model_config ?? whole;
   if (!isSaved(model)) return { artifacts };
+  checkNames(artifacts.weightSpecs ?? []);
   checkKnown(model);
   const isKeras3 = version ? Number.parseInt(version, 10) >= 3 : 'module' in model;
-  const context: Context = { isKeras3, masked: [] };
+  const context: Context = { isKeras3, masked: new Map() };
   const rewritten = rewrittenObject(model, context) as Saved;
   const modelTopology = model_config ? { ...whole, model_config: rewritten } : { ...whole, ...rewritten };
   const { weightSpecs } = artifacts;
@@ -35,7 +36,7 @@ export function fromKeras(artifacts: io.ModelArtifacts): Rewritten {
 
 interface Context {
   readonly isKeras3: boolean;
-  readonly masked: string[];
+  readonly masked: Map<string, boolean>;
 }
 
 function rewrittenValue(value: unknown, context: Context): unknown {
@@ -60,7 +61,7 @@ function rewrittenObject(saved: Saved, context: Context): unknown {
   // The first versions of Keras saved of a Sequential its layers alone.
   const given: Config = Array.isArray(saved.config) ? { layers: saved.config } : (saved.config ?? {});
   const config = renamedOptions(saved, rewrittenEntries(given, context), context.isKeras3);
-  const class_name = CLASSES[saved.class_name] ?? saved.class_name;
+  const class_name = classOf(saved);
   if (!isModel(saved) || !Array.isArray(given.layers)) return { ...rest, class_name, config };
   const layers = given.layers as Saved[];
   const masks = maskOperations(layers);

@@ -6,6 +6,7 @@ import {
   isModel,
   isRecord,
   isReference,
+  isSaved,
   nameOf,
   type Reference,
   refuse,
@@ -15,7 +16,7 @@ import {
 /** Layers of several inputs, which Keras also makes of operations such as x + y. */
 const MERGES = ['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'];
 /** Layers that take a mask, in Keras and in TensorFlow.js. */
-const MASKED = ['BatchNormalization', 'Bidirectional', 'GRU', 'LSTM', 'SimpleRNN'];
+export const MASKED = ['BatchNormalization', 'Bidirectional', 'GRU', 'LSTM', 'RNN', 'SimpleRNN'];
 
 /** What calls are rewritten with. */
 interface Calls {
@@ -24,16 +25,16 @@ interface Calls {
   readonly models: readonly string[];
   /** The operations that make masks; see `maskOperations`. */
   readonly masks: ReadonlySet<string>;
-  /** Names of layers that are called with one of them: added to. */
-  readonly masked: string[];
+  /** Names of layers that take a mask, and whether they are called with one: added to. */
+  readonly masked: Map<string, boolean>;
 }
 
 /** The calls of all layers, and the inputs and outputs of the graph; `layers` are as they were saved. */
 export function rewrittenGraph(config: Config, layers: readonly Saved[], context: Omit<Calls, 'models'>) {
-  const { isKeras3 } = context;
   // The first node of a model is its own graph, which TensorFlow.js and Keras 2 count, and Keras 3 in part.
   const calls = { ...context, models: layers.filter(isModel).map(nameOf) };
   const sequentials = layers.filter(({ class_name }) => class_name === 'Sequential').map(nameOf);
+  const isKeras3 = layers.some(({ inbound_nodes }) => inbound_nodes?.some(isRecord));
   const nodes = layers.map((layer) => (layer.inbound_nodes ?? []).map((node) => rewrittenCall(layer, node, calls)));
   // A name that no layer has would keep TensorFlow.js waiting for it.
   const names = new Set(layers.map(nameOf));
@@ -57,13 +58,15 @@ function rewrittenCall(layer: Saved, node: unknown, calls: Calls): Reference[] {
       return [name, index, tensor, rewrittenKwargs(layer, kwargs as Config, calls)];
     });
   }
-  const { args = [], kwargs = {} } = node as { args?: unknown[]; kwargs?: Config };
+  const { args: given = [], kwargs: named = {} } = node as { args?: unknown[]; kwargs?: Config };
+  // TensorFlow.js takes the states that a recurrent layer starts from as inputs after the first.
+  const { inputs: first, initial_state, ...kwargs } = named;
+  const args = first ? [first, ...given] : given;
   const passed = rewrittenKwargs(layer, kwargs, calls);
-  const [only] = args;
-  const inputs = args.length === 1 && Array.isArray(only) ? only : args;
-  const isOperation = args.length > 1 && !MERGES.includes(layer.class_name);
+  const inputs = [...(args.length === 1 ? listOf(args[0]) : args), ...listOf(initial_state ?? [])];
+  const isMerge = MERGES.includes(layer.class_name);
   const histories = inputs.map(historyOf);
-  if (isOperation || inputs.length === 0 || !histories.every(isReference)) {
+  if ((args.length > 1 && !isMerge) || inputs.length < (isMerge ? 2 : 1) || !histories.every(isReference)) {
     refuse(
       layer,
       'is called with other arguments than one tensor or a list of tensors, which TensorFlow.js does not have',
@@ -74,11 +77,13 @@ function rewrittenCall(layer: Saved, node: unknown, calls: Calls): Reference[] {
 
 /** Keras 3 also writes the default `training: false` of some layers, and fit goes over it; in Keras 2 someone said so. */
 function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked }: Calls): Config {
+  if (isKeras3 && takesMask(layer) && !masked.has(nameOf(layer))) masked.set(nameOf(layer), false);
   for (const [key, value] of Object.entries(kwargs)) {
-    if (value === null || key === 'training') continue;
-    if (key === 'mask' && masks.has(historyOf(value)?.[0] ?? '') && MASKED.includes(layer.class_name)) {
-      masked.push(nameOf(layer));
-      continue;
+    if (isNothing(value) || key === 'training') continue;
+    if (key === 'mask' && masks.has(historyOf(value)?.[0] ?? '')) {
+      if (takesMask(layer)) masked.set(nameOf(layer), true);
+      const isAround = layer.class_name === 'TimeDistributed' || isModel(layer);
+      if (takesMask(layer) || (isAround && !holdsMasked(layer))) continue;
     }
     refuse(
       layer,
@@ -88,6 +93,14 @@ function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked
   const { training } = kwargs;
   if (training) return { training: true };
   return training === false && !isKeras3 ? { training } : {};
+}
+
+const takesMask = ({ class_name }: Saved) => MASKED.includes(class_name);
+
+/** Whether what a layer holds uses masks; GlobalAveragePooling1D does so in Keras alone. */
+function holdsMasked({ config: { layer, layers } }: Saved): boolean {
+  const held = [layers ?? layer].flat().filter(isSaved);
+  return held.some((one) => takesMask(one) || one.class_name === 'GlobalAveragePooling1D' || holdsMasked(one));
 }
 
 /**
@@ -123,9 +136,22 @@ const shifted = ([name, node, tensor]: Reference, models: readonly string[]): Re
   tensor,
 ];
 
+/** What a list holds, or a dictionary, in the order in which Keras counts it: by its keys. */
+function listOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  if (!isRecord(value) || isSaved(value)) return [value];
+  return Object.keys(value)
+    .sort()
+    .map((key) => value[key]);
+}
+
+/** None, also for each of several inputs. */
+const isNothing = (value: unknown): boolean =>
+  value === null || ((Array.isArray(value) || isRecord(value)) && Object.values(value).every(isNothing));
+
 /** Inputs or outputs of a graph: one, a list, or by names. */
 function references(value: unknown): Reference[] {
   if (isReference(value)) return [value];
-  if (Array.isArray(value) || isRecord(value)) return Object.values(value).flatMap(references);
+  if (Array.isArray(value) || isRecord(value)) return listOf(value).flatMap(references);
   return fail('loadModel', `an input or output of a model is ${JSON.stringify(value)}, which names no tensor`);
 }

@@ -8,7 +8,7 @@ import { InstanceNormalization } from './instance-normalization.ts';
 import { type Config, isRecord, isSaved, refuse, type Saved } from './keras-saved.ts';
 
 /** Keras's classes, and TensorFlow.js's names for them. */
-export const CLASSES: Readonly<Record<string, string>> = {
+const CLASSES: Readonly<Record<string, string>> = {
   IdentityInitializer: 'Identity',
   L1: 'L1L2',
   L2: 'L1L2',
@@ -25,7 +25,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 const convolution = { groups: 1 };
 const transposed = { groups: 1, output_padding: null };
 const pooling = { keepdims: false };
-const recurrent = { time_major: false, zero_output_for_mask: false };
+const recurrent = { time_major: false };
 const IGNORED: Readonly<Record<string, Config>> = {
   Conv1D: convolution,
   Conv2D: convolution,
@@ -41,7 +41,10 @@ const IGNORED: Readonly<Record<string, Config>> = {
   LSTM: recurrent,
   SimpleRNN: recurrent,
   ReLU: { negative_slope: 0, threshold: 0 },
+  // That of the operation, which counts the batch.
+  Reshape: { newshape: null },
   Resizing: { crop_to_aspect_ratio: false, pad_to_aspect_ratio: false },
+  UpSampling2D: { interpolation: 'nearest' },
 };
 
 /** The options of an object of Keras; those within are rewritten already. */
@@ -56,7 +59,8 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
     );
   }
   if (class_name === 'L1' || class_name === 'L2') return { l1: 0, l2: 0, ...config };
-  if (class_name === 'Bidirectional') return unprefixed(config);
+  if (class_name === 'Bidirectional') return bothWays(saved, config);
+  if (isIdentity(saved)) return { ...config, activation: 'linear' };
   const names = OPTIONS[class_name] ?? {};
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => {
@@ -72,12 +76,28 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
   );
 }
 
-/** Keras 3 saves the forward layer of `Bidirectional` under a name that TensorFlow.js gives it anew. */
-function unprefixed(config: Config): Config {
+/** The class in TensorFlow.js. */
+export function classOf(saved: Saved): string {
+  const { class_name, config } = saved;
+  // An initializer has that name, too.
+  if (isIdentity(saved)) return 'Activation';
+  const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
+  return isZeroed ? 'KerasBidirectional' : (CLASSES[class_name] ?? class_name);
+}
+
+const isIdentity = ({ class_name, config }: Saved) => class_name === 'Identity' && 'name' in (config ?? {});
+
+/** `Bidirectional` of TensorFlow.js makes its two layers of one, and their names of its. */
+function bothWays(saved: Saved, { backward_layer, ...config }: Config): Config {
   const { layer } = config;
   if (!isSaved(layer)) return config;
-  const name = String(layer.config.name).replace(/^forward_/, '');
-  return { ...config, layer: { ...layer, config: { ...layer.config, name } } };
+  const shared = ({ config: { name: _, go_backwards: __, ...options } }: Saved) => JSON.stringify(options);
+  if (isSaved(backward_layer) && shared(backward_layer) !== shared(layer)) {
+    refuse(saved, 'has a backward layer of other options, which TensorFlow.js does not have');
+  }
+  const { zero_output_for_mask: _, ...options } = layer.config;
+  const name = String(options.name).replace(/^forward_/, '');
+  return { ...config, layer: { ...layer, config: { ...options, name } } };
 }
 
 /** TensorFlow.js computes in float32 and knows no other sizes of integers than 32 bits. */
@@ -91,8 +111,8 @@ export function dtypeOf(dtype: unknown): unknown {
   return name.includes('int') ? 'int32' : name;
 }
 
-/** Refuses a layer, or one that it wraps, of a class that nobody has. */
-export function checkKnown(layer: Saved): void {
+/** Refuses a layer, or one that it wraps, of a class that nobody has, and what it would lose. */
+export function checkKnown(layer: Saved, around?: Saved): void {
   const { classNameMap } = serialization.SerializationMap.getMap();
   const { class_name: className, config } = layer;
   if (!Object.hasOwn(classNameMap, className)) {
@@ -102,7 +122,16 @@ export function checkKnown(layer: Saved): void {
         `tf.serialization.registerClass under the name '${className}', or save the model without it`,
     );
   }
-  if (isSaved(config?.layer)) checkKnown(config.layer);
+  if (isSaved(config?.layer)) checkKnown(config.layer, layer);
+  if (config?.zero_output_for_mask && around?.class_name !== 'Bidirectional') {
+    refuse(
+      layer,
+      'gives zeros where masked, which TensorFlow.js does not have; save it with zero_output_for_mask=False',
+    );
+  }
+  if (config?.activity_regularizer) {
+    refuse(layer, 'has an activity_regularizer, which TensorFlow.js does not have; save the model without it');
+  }
   const isOurs = className === 'InstanceNormalization' && classNameMap[className]?.[0] === InstanceNormalization;
   if (isOurs && !('groups' in config) && !('gamma_constraint' in config)) {
     refuse(

@@ -1,7 +1,7 @@
 /** Names of weights: those that Keras saved, as the layers of TensorFlow.js call theirs. */
 import type { io } from '@tensorflow/tfjs-core';
 import { fail } from '../kernels/checks.ts';
-import { isSaved, nameOf, type Saved } from './keras-saved.ts';
+import { isModel, isSaved, nameOf, type Saved } from './keras-saved.ts';
 
 type Specs = io.WeightsManifestEntry[];
 
@@ -12,13 +12,24 @@ interface Chain {
   readonly className: string;
 }
 
+/** Refuses what the converter writes of a .keras file: layers/dense/vars/0 may be of any layer. */
+export function checkNames(specs: Specs): void {
+  if (specs.some(({ name }) => /\/vars\/\d+$/.test(name))) {
+    fail(
+      'loadModel',
+      'the weights have lost their names, as the converter writes them of a .keras file; save the model as an .h5 file and ' +
+        'convert that, or take save_keras_model of tensorflowjs.converters',
+    );
+  }
+}
+
 /** Without the names of models around a layer, and of layers within it. */
 export function renamedWeights(specs: Specs, model: Saved): Specs {
   const { models, chains } = namesIn(model);
   const rename = (name: string): string => {
     const parts = name.split('/');
-    const isModel = (part = '') => models.has(part) && !chains.has(part);
-    while (parts.length > 2 && isModel(parts[0])) parts.shift();
+    const isAround = (part = '') => models.has(part) && !chains.has(part);
+    while (parts.length > 2 && isAround(parts[0])) parts.shift();
     const chain = chains.get(parts[0] as string);
     if (!chain) return name;
     const last = parts.length - 1;
@@ -43,16 +54,17 @@ function namesIn(model: Saved): { models: Set<string>; chains: Map<string, Chain
   const models = new Set<string>();
   const chains = new Map<string, Chain>();
   const visit = (saved: Saved): void => {
-    const { layers } = saved.config;
-    if (Array.isArray(layers)) {
+    const { layer: wrapped, layers } = saved.config;
+    const within = Array.isArray(layers) ? (layers as Saved[]) : isSaved(wrapped) && isModel(wrapped) ? [wrapped] : [];
+    if (within.length > 0) {
       models.add(nameOf(saved));
-      for (const layer of layers as Saved[]) visit(layer);
+      for (const layer of within) visit(layer);
       return;
     }
     const inner = new Set<string>();
     let innermost = saved;
     // The two layers of Bidirectional keep their names.
-    while (isSaved(innermost.config.layer) && saved.class_name !== 'Bidirectional') {
+    while (isSaved(innermost.config.layer) && !saved.class_name.endsWith('Bidirectional')) {
       innermost = innermost.config.layer;
       inner.add(nameOf(innermost));
     }

@@ -7,6 +7,7 @@ import './batch-normalization.ts';
 import './feature-normalization.ts';
 import './group-normalization.ts';
 import './instance-normalization.ts';
+import './keras-bidirectional.ts';
 import './layer-normalization.ts';
 import './rms-normalization.ts';
 import './tensorflow-addons.ts';
@@ -18,6 +19,7 @@ import { fail } from '../kernels/checks.ts';
 import { checkCalls } from './graph-check.ts';
 import { graphTraining, isTraining } from './graph-training.ts';
 import { fromKeras, type Rewritten } from './keras-format.ts';
+import { checkMask } from './keras-masks.ts';
 import { explained } from './load-errors.ts';
 import { carriesMask } from './mask.ts';
 
@@ -26,7 +28,7 @@ const WHO = 'loadModel';
 /**
  * Loads a model of layers, as `tf.loadLayersModel` does, and also unmodified what the TensorFlow.js converter writes of
  *
- * - Keras 3, Functional and Sequential models, nested or not;
+ * - Keras 3, Functional and Sequential models, nested or not, from an .h5 file or by its `save_keras_model`;
  * - TensorFlow Addons' InstanceNormalization, GroupNormalization, WeightNormalization and SpectralNormalization;
  * - keras_contrib's InstanceNormalization, Keras's BatchNormalization with `renorm`, BatchNormalizationV1 and V2,
  *   SyncBatchNormalization, UnitNormalization and the preprocessing layer Normalization.
@@ -56,9 +58,10 @@ export async function loadModel(
     throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
   });
   try {
-    for (const layer of layersOf(model)) {
+    for (const [layer, isMasked] of layersOf(model)) {
       if (masked) checkMask(layer, masked);
       fixTraining(layer);
+      fixArguments(layer, isMasked);
     }
   } catch (error) {
     model.dispose();
@@ -92,25 +95,28 @@ function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
   return handlers[0] ?? io.browserHTTPRequest(url, options);
 }
 
-/** The layers of a model, and those of the models within. */
-const layersOf = (model: layers.Layer): layers.Layer[] =>
-  (model as LayersModel).layers.flatMap((layer) => ('layers' in layer ? [layer, ...layersOf(layer)] : [layer]));
-
-/** Refuses a layer whose mask would be lost. */
-function checkMask(layer: layers.Layer, masked: readonly string[]): void {
-  const who = `the layer '${layer.name}' (${layer.getClassName()})`;
-  const remedy = 'save the model without masks';
-  if (masked.includes(layer.name) && !carriesMask(layer)) {
-    fail(WHO, `${who} has a mask in the file, which TensorFlow.js does not bring so far; ${remedy}`);
-  }
-  if (layer.getClassName() === 'GlobalAveragePooling1D' && carriesMask(layer)) {
-    fail(WHO, `${who} has a mask, which it ignores in TensorFlow.js; ${remedy}`);
-  }
-}
+/** The layers of a model and of the models within, and whether a mask gets there. */
+const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean][] =>
+  (model as LayersModel).layers.flatMap((layer): [layers.Layer, boolean][] => {
+    const own: [layers.Layer, boolean] = [layer, isMasked || carriesMask(layer)];
+    return 'layers' in layer ? [own, ...layersOf(...own)] : [own];
+  });
 
 /** Hands a layer the `training` of the graph, which TensorFlow.js keeps and does not use. */
 function fixTraining(layer: layers.Layer): void {
   if (graphTraining(layer) === undefined) return;
   const { call } = layer;
   layer.call = (inputs, kwargs) => call.call(layer, inputs, { ...kwargs, training: isTraining(layer, kwargs) });
+}
+
+/**
+ * Hands a recurrent layer arguments of its own: TensorFlow.js hands all layers the masks and states of those before.
+ * A mask of TimeDistributed is none of the layer within.
+ */
+function fixArguments(layer: layers.Layer, isMasked: boolean): void {
+  const isDistributed = layer.getClassName() === 'TimeDistributed';
+  if (!(isDistributed || 'cell' in layer || 'forwardLayer' in layer)) return;
+  const { apply } = layer;
+  layer.apply = (inputs, { mask, ...kwargs } = {}) =>
+    apply.call(layer, inputs, isMasked && mask && !isDistributed ? { ...kwargs, mask } : kwargs);
 }

@@ -237,6 +237,38 @@ describe('masks', () => {
     await expect(load3(model, statistics)).rejects.toThrow(message);
   });
 
+  test('that only TensorFlow.js has are refused, or kept from the layer', async () => {
+    const rnn = { name: 'rnn', units: 2, activation: 'tanh', use_bias: false };
+    const model = (mask_value: number, ...layers: Topology[]) =>
+      graph3(
+        'm',
+        [input3('x', null, 2, 3), called('Masking', { name: 'masking', mask_value }, [output('x')]), ...layers],
+        'rnn',
+      );
+    const states = { initial_state: [output('state')] };
+    const started = model(0, input3('state', null, 2), called('SimpleRNN', rnn, [output('masking')], states));
+    const input_layers = ['x', 'state'].map((name) => [name, 0, 0]);
+    const whole = { ...started, config: { ...(started.config as object), input_layers } };
+    const recurrent = { 'rnn/kernel': values([3, 2]), 'rnn/recurrent_kernel': values([2, 2]) };
+    await expect(load3(whole, recurrent)).rejects.toThrow(/'rnn' \(SimpleRNN\) has no mask in the file/);
+
+    const ended = [
+      called('Conv1D', { name: 'conv', filters: 3, kernel_size: [1], strides: [1], padding: 'valid' }, [
+        output('masking'),
+      ]),
+      called('SimpleRNN', rnn, [output('conv')], { mask: null }),
+    ];
+    const weights = { 'conv/kernel': values([1, 3, 3]), 'conv/bias': values([3]), ...recurrent };
+    const x = tf.tensor([
+      [
+        [1, 2, 3],
+        [0, 0, 0],
+      ],
+    ]);
+    const [masked, unmasked] = [await load3(model(0, ...ended), weights), await load3(model(7, ...ended), weights)];
+    expectClose(predict(masked, x), predict(unmasked, x));
+  });
+
   test('that TensorFlow.js loses on the way are refused', async () => {
     const model = (last: string, config: object, kwargs: object) =>
       graph3(
@@ -253,6 +285,23 @@ describe('masks', () => {
     await expect(load3(model('BatchNormalization', norm, { mask: output('any') }), statistics)).rejects.toThrow(
       /'bn' \(BatchNormalization\) has a mask in the file/,
     );
+    const rnn = { name: 'rnn', units: 2, activation: 'tanh', use_bias: false, return_sequences: true };
+    const layers = [input3('x', null, 2, 3), saved('Masking', { name: 'k', mask_value: 0 }), saved('SimpleRNN', rnn)];
+    const nested = saved('Sequential', {
+      name: 's',
+      layers: [
+        input3('first', null, 2, 3),
+        saved('Sequential', { name: 'inner', layers }),
+        saved('SimpleRNN', { ...rnn, name: 'last' }),
+      ],
+    });
+    const weights = Object.fromEntries(
+      ['rnn', 'last'].flatMap((name, i) => [
+        [`${name}/kernel`, values([3 - i, 2])],
+        [`${name}/recurrent_kernel`, values([2, 2])],
+      ]),
+    );
+    await expect(load3(nested, weights)).rejects.toThrow(/'last' \(SimpleRNN\) has a mask of the model before it/);
     const pooled = saved('Sequential', {
       name: 's',
       layers: [
@@ -761,6 +810,43 @@ describe('refused', () => {
       /'it' \(Dense\) has the activation hard_sigmoid/,
     ],
     [
+      'bilinear interpolation',
+      three('UpSampling2D', { interpolation: 'bilinear' }, [output('x')]),
+      /has interpolation "bilinear"/,
+    ],
+    [
+      'the operation reshape',
+      three('Reshape', { newshape: [-1, 2, 2] }, [output('x')]),
+      /'it' \(Reshape\) has newshape/,
+    ],
+    [
+      'a merge of one tensor',
+      three('Average', {}, [output('x')], { axis: null }),
+      /'it' \(Average\) is called with other/,
+    ],
+    [
+      'regularized activities',
+      three('Dense', { units: 1, activity_regularizer: saved('L2', { l2: 0.1 }) }, [output('x')]),
+      /'it' \(Dense\) has an activity_regularizer/,
+    ],
+    [
+      'zeros where masked',
+      three('LSTM', { units: 1, zero_output_for_mask: true }, [output('x')]),
+      /'it' \(LSTM\) gives zeros where masked/,
+    ],
+    [
+      'two ways that differ',
+      three(
+        'Bidirectional',
+        {
+          layer: saved('LSTM', { name: 'forward_lstm', units: 1 }),
+          backward_layer: saved('LSTM', { name: 'other', units: 1, activation: 'relu', go_backwards: true }),
+        },
+        [output('x')],
+      ),
+      /'it' \(Bidirectional\) has a backward layer of other options/,
+    ],
+    [
       'quantized layers',
       three('Dense', { units: 1, dtype: saved('QuantizedDTypePolicy', { name: 'int8_from_float32' }, 'keras') }, [
         output('x'),
@@ -769,6 +855,13 @@ describe('refused', () => {
     ],
   ])('%s', async (_, model, message) => {
     await expect(load3(model, {})).rejects.toThrow(message);
+  });
+
+  test('weights of a .keras file, which the converter numbers', async () => {
+    const weights = { 'layers/dense/vars/0': values([4, 1]) };
+    await expect(load3(three('Dense', { units: 1 }, [output('x')]), weights)).rejects.toThrow(
+      'loadModel: the weights have lost their names',
+    );
   });
 
   test('weights that do not fit, and two of one name', async () => {

@@ -8,20 +8,20 @@ export interface KerasModel {
   readonly modelTopology: object;
   readonly weightSpecs: tf.io.WeightsManifestEntry[];
   readonly bytes: number[];
-  readonly input: { readonly shape: number[]; readonly data: number[] };
+  readonly inputs: readonly { readonly shape: number[]; readonly data: number[] }[];
   /** Whether to train, before the model is saved. */
   readonly train: boolean;
 }
 
-export const loadTrainSave = async ({ modelTopology, weightSpecs, bytes, input, train }: KerasModel) => {
-  const x = tf.tensor(input.data, input.shape);
-  const predict = (model: tf.LayersModel): Promise<Data> => take(model.predict(x) as tf.Tensor);
+export const loadTrainSave = async ({ modelTopology, weightSpecs, bytes, inputs, train }: KerasModel) => {
+  const x = inputs.map(({ data, shape }) => tf.tensor(data, shape));
+  const predict = (model: tf.LayersModel): Promise<Data[]> => Promise.all([model.predict(x)].flat().map(take));
   const weightsOf = (model: tf.LayersModel) => Promise.all(model.weights.map((weight) => weight.read().data()));
   const model = await loadModel(
     tf.io.fromMemory({ modelTopology, weightSpecs, weightData: Uint8Array.from(bytes).buffer }),
   );
   const classes = model.layers.map((layer) => layer.getClassName());
-  const output = await predict(model);
+  const outputs = await predict(model);
   const before = await weightsOf(model);
 
   const losses = train ? await trainSteps(model, x) : [];
@@ -39,25 +39,32 @@ export const loadTrainSave = async ({ modelTopology, weightSpecs, bytes, input, 
   );
   const file = () =>
     tf.io.fromMemory({ ...saved[0]!, modelTopology: JSON.parse(JSON.stringify(saved[0]!.modelTopology)) });
-  const again: Data[] = [];
+  const again: Data[][] = [];
   for (const load of [loadModel, tf.loadLayersModel]) {
     const loaded = await load(file());
     again.push(await predict(loaded));
-    loaded.dispose();
+    disposeAll(loaded);
   }
-  x.dispose();
-  model.dispose();
-  return { classes, output, losses, moved, trained, again };
+  tf.dispose(x);
+  disposeAll(model);
+  return { classes, outputs, losses, moved, trained, again };
 };
 
+/** TensorFlow.js keeps the weights of models within that are called more than once. */
+function disposeAll(model: tf.LayersModel): void {
+  const values = model.weights.map((weight) => weight.read());
+  model.dispose();
+  tf.dispose(values);
+}
+
 /** Three steps towards zeros; the losses. */
-async function trainSteps(model: tf.LayersModel, x: tf.Tensor): Promise<number[]> {
-  const [batchSize] = x.shape;
+async function trainSteps(model: tf.LayersModel, x: tf.Tensor[]): Promise<number[]> {
+  const batchSize = x[0]!.shape[0]!;
   const optimizer = tf.train.sgd(0.01);
   model.compile({ optimizer, loss: 'meanSquaredError' });
-  const target = tf.zeros([batchSize!, ...model.outputs[0]!.shape.slice(1)] as number[]);
-  const { history } = await model.fit(x, target, { epochs: 3, batchSize: batchSize!, verbose: 0 });
-  tf.dispose([target]);
+  const targets = model.outputs.map(({ shape }) => tf.zeros([batchSize, ...shape.slice(1)] as number[]));
+  const { history } = await model.fit(x, targets, { epochs: 3, batchSize, verbose: 0 });
+  tf.dispose(targets);
   optimizer.dispose();
   return history.loss as number[];
 }

@@ -92,7 +92,8 @@ const kernels = (backend: string) => `import '${NAME}/kernels/${backend}';`;
 
 /** [what, its source, limit in KB of our code, minified and gzipped]. Growth is a decision: it moves a limit. */
 const ROWS: readonly (readonly [string, string, number])[] = [
-  ['everything, for browsers', `export * from '${NAME}';`, 46],
+  ['all layers, with the kernels for browsers', `import '${NAME}';`, 40],
+  ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 48],
   ['kernels for cpu', kernels('cpu'), 10],
   ['kernels for webgl', kernels('webgl'), 11],
   ['kernels for node', kernels('node'), 6],
