@@ -62,10 +62,16 @@ describeBackends(
     });
 
     describe.each(SOURCE_NAMES)('on the result of %s', (source) => {
-      // Without positions, as in a matrix, instance normalization gives beta, and a gradient of 0.
-      const kinds = ['matMul', 'sliceOfRows'].includes(source) ? [] : (['instance'] as const);
-      test.each(['rows', 'batch', ...kinds] as const)('%s', async (kind) => {
-        const { value, leaked } = await backend.run('fromStockOp', { source, kind });
+      // Without positions, as in a matrix, instance normalization gives beta, and a gradient of 0. The channels of some
+      // sources are equal, so that rows give beta, too.
+      const hasPositions = !['matMul', 'sliceOfRows'].includes(source);
+      test.each([
+        ['rows', true],
+        ['batch', true],
+        ['batch', false],
+        ...(hasPositions ? ([['instance', true]] as const) : []),
+      ] as const)('%s, gamma and beta: %p', async (kind, affine) => {
+        const { value, leaked } = await backend.run('fromStockOp', { source, kind, affine });
         expect(leaked).toEqual({ tensors: 0, data: 0 });
         expect(value.y![0]).toBeLessThan(5e-6);
         expect(value.dx![0]).toBeLessThan(2e-5);

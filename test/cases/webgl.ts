@@ -109,10 +109,17 @@ const SOURCES: Record<SourceName, (x: tf.Tensor4D) => tf.Tensor> = {
   mean: (x) => tf.mean(x, 2),
 };
 
+export interface StockCase {
+  readonly source: SourceName;
+  readonly kind: 'rows' | 'batch' | 'instance';
+  /** Whether there are gamma and beta. */
+  readonly affine: boolean;
+}
+
 const apart = (a: tf.Tensor, b: tf.Tensor) => tf.div(tf.max(tf.abs(tf.sub(a, b))), tf.max(tf.abs(b)));
 
 /** Largest differences between fused and composed, relative to the largest value, on what a stock op left on the GPU. */
-export const fromStockOp = ({ source, kind }: { source: SourceName; kind: 'rows' | 'batch' | 'instance' }) =>
+export const fromStockOp = ({ source, kind, affine }: StockCase) =>
   withTensors(async (make) => {
     const x4 = make(normals(1, 420), [2, 5, 7, 6]) as tf.Tensor4D;
     const results = tf.tidy(() => {
@@ -126,22 +133,27 @@ export const fromStockOp = ({ source, kind }: { source: SourceName; kind: 'rows'
         instance: { n, s: size / n, c, groups: c },
       };
       const attrs = attributes({ shape: x.shape, view: views[kind], form: { center: true, rescale: true } });
-      const [gamma, beta] = [tf.tensor(normals(2, c)), tf.tensor(normals(3, c))];
+      const [gamma, beta] = affine ? [tf.tensor(normals(2, c)), tf.tensor(normals(3, c))] : [];
       const dy = tf.mul(tf.sin(tf.range(0, x.size)).reshape(x.shape), 1);
       const f = (x: tf.Tensor) => ops.normalize(x, gamma, beta, attrs);
       const { value, grad } = { value: f(x), grad: tf.grad(f)(x, dy) };
       const [y] = reference.normalize(x, gamma, beta, attrs);
       const [dx] = reference.normalizeGrad(dy, x, gamma, attrs);
-      return { value, y: apart(value, y), dx: apart(grad, dx) };
+      return { value, grad, y: apart(value, y), dx: apart(grad, dx) };
     });
     // A product of matrices adds up whole texels, with their padding: that of a copy is 0.
-    const { value } = results;
-    const copy = make((await value.data()) as Float32Array, value.shape);
-    const products = tf.tidy(() => {
-      const product = (t: tf.Tensor, along: boolean) => tf.matMul(t, t, along, !along);
-      return tf.max(tf.stack([true, false].map((along) => apart(product(value, along), product(copy, along)))));
-    });
-    return takeAll({ y: results.y, dx: results.dx, products, value });
+    const { value, grad, y, dx } = results;
+    const product = (t: tf.Tensor, along: boolean) => tf.matMul(t, t, along, !along);
+    const differences: tf.Tensor[] = [];
+    for (const t of [value, grad]) {
+      const copy = make((await t.data()) as Float32Array, t.shape);
+      for (const along of [true, false]) {
+        differences.push(tf.tidy(() => apart(product(t, along), product(copy, along))));
+      }
+    }
+    const products = tf.tidy(() => tf.max(tf.stack(differences)));
+    tf.dispose([value, grad, differences]);
+    return takeAll({ y, dx, products });
   });
 
 /** Bytes on the GPU before and after forward and gradient whose results are disposed of. */
