@@ -80,7 +80,7 @@ export interface AverageAttrs {
  *   first 'u':  u = n(v w), v = n(u w^T)          first 'v':  v = n(u w^T), u = n(v w)
  *
  * and then sigma = v w u^T, an estimate of the largest singular value of w. A vector stays as it was where its ||x|| is at most
- * `epsilon`, as for w = 0. What a NaN reaches becomes NaN.
+ * `epsilon`, as for w = 0. Lengths are right where their squares are no floats. What a NaN reaches becomes NaN.
  *
  * inputs   w [rest, out]; u [1, out]; v [1, rest]
  * outputs  u, v, sigma []
@@ -119,4 +119,6 @@ export interface KernelSet {
   readonly kernels: Readonly<Record<KernelName, KernelFunc> & Partial<Record<OptionalKernelName, KernelFunc>>>;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
+  /** Whether tensors hold 16-bit floats here, whose values end at 65504 and 6e-8; absent: they hold float32. */
+  hasHalfFloats?(): boolean;
 }

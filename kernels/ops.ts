@@ -138,6 +138,13 @@ function normalizeBackward(dy: Tensor, saved: Tensor[], affine: boolean, attrs: 
   return reference.normalizeGrad(dy, x, gamma, attrs);
 }
 
+/** The gradients of `normalize` without beta in x and gamma, for those who define an operation by it; differentiable. */
+export function normalizeGradient(dy: Tensor, x: Tensor, gamma: Tensor, attrs: NormalizeAttrs): [Tensor, Tensor] {
+  if (recording()) return reference.normalizeGrad(dy, x, gamma, attrs).slice(0, 2) as [Tensor, Tensor];
+  const [, moments] = normalizeForward(x, gamma, undefined, attrs) as [Tensor, Tensor];
+  return normalizeBackward(dy, [x, moments, gamma], true, attrs).slice(0, 2) as [Tensor, Tensor];
+}
+
 /** As `normalize`, with the moments [2, n * groups] as a second result: a constant to every gradient. */
 export function normalizeWithMoments(
   x: Tensor,

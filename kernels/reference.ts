@@ -4,6 +4,7 @@
  * Statistics take a corrected second pass: what float32 lost of the mean is subtracted once more.
  */
 import {
+  abs,
   add,
   cast,
   clone,
@@ -12,6 +13,7 @@ import {
   lessEqual,
   logicalNot,
   matMul,
+  max,
   mean,
   mul,
   notEqual,
@@ -179,8 +181,11 @@ export function powerIteration(
   { iterations, first, epsilon }: PowerIterationAttrs,
 ): [u: Tensor, v: Tensor, sigma: Tensor] {
   const unit = (x: Tensor, old: Tensor) => {
-    const norm = sqrt(sum(square(x)));
-    return where(logicalNot(lessEqual(norm, epsilon)), div(x, norm), old);
+    // Squares of what is very large or small are no floats: they are taken of values near 1.
+    const largest = max(abs(x));
+    const near = div(x, where(notEqual(largest, 0), largest, onesLike(largest)));
+    const norm = sqrt(sum(square(near)));
+    return where(logicalNot(lessEqual(mul(norm, largest), epsilon)), div(near, norm), old);
   };
   const nextU = () => unit(matMul(v, w), u);
   const nextV = () => unit(matMul(u, w, false, true), v);

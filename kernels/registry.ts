@@ -63,6 +63,9 @@ export function fused(): boolean {
   return answer;
 }
 
+/** Whether tensors of the current backend hold 16-bit floats. */
+export const hasHalfFloats = (): boolean => sets.get(engine().backendName)?.hasHalfFloats?.() ?? false;
+
 /** Whether the current backend has a fused kernel that not all have. */
 export const has = (name: OptionalKernelName): boolean =>
   fused() && sets.get(engine().backendName)?.kernels[name] !== undefined;

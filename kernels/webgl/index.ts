@@ -6,6 +6,7 @@
 import { env } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
+import { isHalfPrecision } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalizeGrad } from './gradient.ts';
 import { normalize } from './normalize.ts';
@@ -25,6 +26,7 @@ export const webgl: KernelSet = {
   },
   // The shaders are written in the language of WebGL 2.
   supported: () => env().getNumber('WEBGL_VERSION') === 2,
+  hasHalfFloats: isHalfPrecision,
 };
 
 register(webgl, 'webgl');
