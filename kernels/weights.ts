@@ -100,13 +100,13 @@ export function standardizing(t: Tensor, axis: number): { g: Tensor; bias: Tenso
     const others = otherAxes(t, [axis]);
     // t is brought near 1, and 1e-10 with it: 1e-10 is no 16-bit float, and the variance of 300 is none.
     const exponent = largestExponent(t, others, -14);
-    const { mean, variance } = moments(near(t, exponent), others, true);
-    const smallest = near(fill(exponent.shape, Math.sqrt(SMALLEST_VARIANCE)), exponent);
+    const { mean, variance } = moments(near(t, exponent), others);
+    const ofUnits = reshape(exponent, mean.shape);
+    const smallest = near(fill(mean.shape, Math.sqrt(SMALLEST_VARIANCE)), ofUnits);
     const deviation = sqrt(add(variance, square(smallest)));
     // Smaller deviations of 16-bit floats are rounding, and would make of it an output of any size.
     const rstd = reciprocal(hasHalfFloats() ? maximum(deviation, 2 ** -11) : deviation);
-    const units = (values: Tensor) => reshape(values, [-1]);
-    return { g: shifted(units(rstd), units(opposite(exponent))), bias: units(neg(mul(mean, rstd))) };
+    return { g: shifted(rstd, opposite(ofUnits)), bias: neg(mul(mean, rstd)) };
   });
 }
 

@@ -1,5 +1,6 @@
 /** The wrappers WeightNormalization and SpectralNormalization around layers, beside the same layers without a wrapper. */
 import * as tf from '@tensorflow/tfjs';
+import { unitNorms } from '../../kernels/weights.ts';
 import {
   removeSpectralNormalization,
   removeWeightNormalization,
@@ -8,6 +9,7 @@ import {
 } from '../../layers/index.ts';
 import { fillWeights, type Layer, lastPart, layerClass, readWeights, variableOf } from '../support/layers.ts';
 import { normals } from '../support/random.ts';
+import { type SizedKernel, sizedKernelInputs } from '../support/sized-kernel.ts';
 import type { Wrappable } from '../support/wrapper-table.ts';
 import { type Data, take, takeAll, withTensors } from './tensors.ts';
 
@@ -356,4 +358,31 @@ export const normalizeKernel = ({ shape, axis, units }: KernelCase & { units: nu
     const results = { weight: weightNorm(kernel, { g, axis }), bare: weightNorm(kernel, { axis }), spectral, ...rest };
     const { u: u2, v: v2, sigma: sigma2, kernel: kernel2 } = again;
     return { ...(await takeAll(results)), ...(await takeAll({ u2, v2, sigma2, kernel2 })) };
+  });
+
+/** Weight and spectral normalization of a kernel whose values have any size, with their gradients. */
+export const normalizeSizedKernel = (args: SizedKernel & { steps: number }) =>
+  withTensors(async (tensor) => {
+    const inputs = sizedKernelInputs(args);
+    const shape = [...args.shape];
+    const [kernel, dy, dyOfUnits] = [inputs.kernel, inputs.dy, inputs.dyOfUnits].map((v) => tensor(v, shape)) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const [g, u] = [tensor(inputs.g), tensor(inputs.u)];
+    const norms = unitNorms(kernel, [shape.length - 1]);
+    const weight = tf.valueAndGrads((v: tf.Tensor, g: tf.Tensor) => weightNorm(v, { g }))([kernel, g], dy);
+    const bare = tf.valueAndGrad((v: tf.Tensor) => weightNorm(v))(kernel, dyOfUnits);
+    const { kernel: once, ...vectors } = spectralNorm(kernel, { u, powerIterations: args.steps });
+    const spectral = tf.valueAndGrad((w: tf.Tensor) => spectralNorm(w, { ...vectors, powerIterations: 0 }).kernel)(
+      kernel,
+      dyOfUnits,
+    );
+    return takeAll({
+      norms,
+      ...{ weight: weight.value, dv: weight.grads[0], dg: weight.grads[1] },
+      ...{ bare: bare.value, dBare: bare.grad },
+      ...{ once, ...vectors, spectral: spectral.value, dSpectral: spectral.grad },
+    });
   });
