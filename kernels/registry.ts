@@ -16,6 +16,11 @@ import type { KernelName, KernelSet, OptionalKernelName } from './contract.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
 const registered = new Map<string, string>();
+/**
+ * The version of the contract is part of the names under which kernels are registered with TensorFlow.js: two copies of the
+ * package in one process, of different versions, then run their own kernels each. 0.1.0 had no version in its names.
+ */
+const PREFIX = 'tfjs-normalizations/2/';
 const sets = new Map<string, KernelSet>();
 let supported = new WeakMap<KernelBackend, boolean>();
 
@@ -25,7 +30,7 @@ export function register(set: KernelSet, backendName: string): void {
   sets.set(backendName, set);
   supported = new WeakMap();
   for (const [name, kernelFunc] of Object.entries(set.kernels)) {
-    const kernelName = `tfjs-normalizations/${name}`;
+    const kernelName = PREFIX + name;
     registered.set(name, kernelName);
     if (getKernel(kernelName, backendName) === undefined) registerKernel({ kernelName, backendName, kernelFunc });
   }

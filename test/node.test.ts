@@ -14,7 +14,7 @@ import * as oracle from './support/oracle.ts';
 import { normals } from './support/random.ts';
 
 const registeredFirst =
-  findBackend('tensorflow') === null && getKernel('tfjs-normalizations/Normalize', 'tensorflow') !== undefined;
+  findBackend('tensorflow') === null && getKernel('tfjs-normalizations/2/Normalize', 'tensorflow') !== undefined;
 
 type Native = Binding & { getNumOfTensors(): number };
 type Run = Native['executeOp'];
