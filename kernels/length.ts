@@ -18,7 +18,7 @@ import { constant } from './constant.ts';
 import type { NormalizeAttrs } from './contract.ts';
 import { normalize, normalizeGradient } from './ops.ts';
 import { exponentOf, largestExponent, opposite, shifted, shiftedFar } from './range.ts';
-import { hasHalfFloats } from './registry.ts';
+import { isHalf } from './registry.ts';
 import { rowView, type View, withLast } from './view.ts';
 
 /**
@@ -27,7 +27,7 @@ import { rowView, type View, withLast } from './view.ts';
  * @param gain [c] values, or one; absent: 1
  */
 export const normalizeLength = (x: Tensor, view: View, smallest: number, gain?: Tensor): Tensor =>
-  hasHalfFloats() ? inHalfFloats(x, view, smallest, gain) : direct(x, view, smallest, gain);
+  isHalf() ? inHalfFloats(x, view, smallest, gain) : direct(x, view, smallest, gain);
 
 function direct(x: Tensor, view: View, smallest: number, gain?: Tensor): Tensor {
   const { c } = view;

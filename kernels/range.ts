@@ -19,10 +19,10 @@ import {
 } from '@tensorflow/tfjs-core';
 import { constant } from './constant.ts';
 import { scaleShift } from './ops.ts';
-import { hasHalfFloats } from './registry.ts';
+import { isHalf } from './registry.ts';
 
 /** Exponents are within -limit and limit, so that 2^limit and 2^-limit are floats with all their digits. */
-const limit = () => (hasHalfFloats() ? 14 : 126);
+const limit = () => (isHalf() ? 14 : 126);
 
 /** Whole numbers e, about 2^e <= |x| < 2^(e + 1), but not below `lowest` nor out of range. A constant to every gradient. */
 export function exponentOf(x: Tensor, lowest = -limit()): Tensor {

@@ -6,28 +6,36 @@ import {
   engine,
   getKernel,
   type KernelBackend,
+  type KernelFunc,
   type NamedAttrMap,
   type NamedTensorMap,
   registerKernel,
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import { fail } from './checks.ts';
-import type { KernelName, KernelSet, OptionalKernelName } from './contract.ts';
+import type { Attrs, Inputs, KernelSet, Name, OptionalKernelName, Outputs } from './contract.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
 const registered = new Map<string, string>();
+/**
+ * The version of the contract is part of the names under which kernels are registered with TensorFlow.js: two copies of the
+ * package in one process, of different versions, then run their own kernels each. 0.1.0 had no version in its names.
+ */
+const PREFIX = 'tfjs-normalizations/2/';
 const sets = new Map<string, KernelSet>();
 let supported = new WeakMap<KernelBackend, boolean>();
 
 /** Registers `set` for the backend `backendName`, which may appear later. Registering a set twice does nothing. */
-export function register(set: KernelSet, backendName: string): void {
+export function register<Backend>(set: KernelSet<Backend>, backendName: string): void {
   if (sets.get(backendName) === set) return;
   sets.set(backendName, set);
   supported = new WeakMap();
-  for (const [name, kernelFunc] of Object.entries(set.kernels)) {
-    const kernelName = `tfjs-normalizations/${name}`;
+  for (const [name, kernel] of Object.entries(set.kernels)) {
+    const kernelName = PREFIX + name;
     registered.set(name, kernelName);
-    if (getKernel(kernelName, backendName) === undefined) registerKernel({ kernelName, backendName, kernelFunc });
+    if (getKernel(kernelName, backendName) !== undefined) continue;
+    // TensorFlow.js calls a kernel with what `run` gives, and with the backend of that name: its type knows neither.
+    registerKernel({ kernelName, backendName, kernelFunc: kernel as unknown as KernelFunc });
   }
 }
 
@@ -63,23 +71,19 @@ export function fused(): boolean {
   return answer;
 }
 
-/** Whether tensors of the current backend hold 16-bit floats. */
-export const hasHalfFloats = (): boolean => sets.get(engine().backendName)?.hasHalfFloats?.() ?? false;
-
 /** Whether the current backend has a fused kernel that not all have. */
 export const has = (name: OptionalKernelName): boolean =>
   fused() && sets.get(engine().backendName)?.kernels[name] !== undefined;
 
-/** Runs one kernel of the current backend; entries of `inputs` may be undefined. */
-export function run(
-  name: KernelName | OptionalKernelName,
-  inputs: Record<string, Tensor | undefined>,
-  attrs: object,
-): Tensor[] {
-  const out = engine().runKernel<Tensor | Tensor[]>(
+/** Whether the current backend has fused kernels, and tensors of 16-bit floats. */
+export const isHalf = (): boolean => fused() && (sets.get(engine().backendName)?.isHalf?.() ?? false);
+
+/** Runs one kernel of the current backend. */
+export function run<K extends Name>(name: K, inputs: Inputs<K, Tensor>, attrs: Attrs<K>): Outputs<K, Tensor> {
+  // The engine's types know tensors and attributes by any name, and one output or several.
+  return engine().runKernel(
     registered.get(name) as string,
-    inputs as NamedTensorMap,
-    attrs as NamedAttrMap,
-  );
-  return Array.isArray(out) ? out : [out];
+    inputs as unknown as NamedTensorMap,
+    attrs as unknown as NamedAttrMap,
+  ) as unknown as Outputs<K, Tensor>;
 }

@@ -34,7 +34,7 @@ import { constant, recording } from './constant.ts';
 import { normalizeLength } from './length.ts';
 import { powerIteration } from './ops.ts';
 import { largestExponent, near, opposite, shifted, shiftedFar } from './range.ts';
-import { hasHalfFloats } from './registry.ts';
+import { isHalf } from './registry.ts';
 import { unitView, withLast } from './view.ts';
 
 /** The norm below which a column of a kernel counts as zero; TensorFlow Addons has its square, 1e-12. */
@@ -105,7 +105,7 @@ export function standardizing(t: Tensor, axis: number): { g: Tensor; bias: Tenso
     const smallest = near(fill(mean.shape, Math.sqrt(SMALLEST_VARIANCE)), ofUnits);
     const deviation = sqrt(add(variance, square(smallest)));
     // Smaller deviations of 16-bit floats are rounding, and would make of it an output of any size.
-    const rstd = reciprocal(hasHalfFloats() ? maximum(deviation, 2 ** -11) : deviation);
+    const rstd = reciprocal(isHalf() ? maximum(deviation, 2 ** -11) : deviation);
     return { g: shifted(rstd, opposite(ofUnits)), bias: neg(mul(mean, rstd)) };
   });
 }
@@ -165,7 +165,7 @@ export function spectralNorm(kernel: Tensor, options: SpectralNormOptions = {}):
       };
       // In 16-bit floats the kernel is brought near 1, on which the quotient does not depend.
       const matrix = reshape(kernel, [rest, units]);
-      const exponent = hasHalfFloats() ? largestExponent(matrix) : undefined;
+      const exponent = isHalf() ? largestExponent(matrix) : undefined;
       const near = exponent ? shifted(matrix, opposite(exponent)) : matrix;
       const [u, v, sigma] = powerIteration(near, vector('u', units), vector('v', rest), {
         iterations,
@@ -212,7 +212,7 @@ function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, e
 
 /** sigma, but 1 where nothing can be divided by it, as of a kernel of zeros. A NaN comes out. */
 function nonzero(sigma: Tensor): Tensor {
-  const smallest = hasHalfFloats() ? 2 ** -14 : 0;
+  const smallest = isHalf() ? 2 ** -14 : 0;
   const divides = constant(() => logicalNot(lessEqual(abs(sigma), smallest)));
   return where(divides, sigma, onesLike(sigma));
 }

@@ -21,8 +21,8 @@ test('a backend of another name runs the kernels that registerKernels gives it, 
   }
   expect(await kernelsOf('mine')).toEqual([]);
   registerKernels('mine', 'cpu');
-  expect(await kernelsOf('mine')).toEqual(['tfjs-normalizations/Normalize']);
-  expect(await kernelsOf('cpu')).toEqual(['tfjs-normalizations/Normalize']);
+  expect(await kernelsOf('mine')).toEqual(['tfjs-normalizations/2/Normalize']);
+  expect(await kernelsOf('cpu')).toEqual(['tfjs-normalizations/2/Normalize']);
 });
 
 test('there are no kernels of an unknown name', () => {

@@ -3,7 +3,6 @@
  * example and channel, in which statistics play no part: `ScaleShift`, `ScaleShiftGrad`, `BlendGrad`; and `Average`.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
 import { type Gpu, kernel, type Texture } from './backend.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
@@ -13,10 +12,10 @@ import { statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import { totals } from './totals.ts';
 
-export const moments = kernel((gpu, { x }, { view }: MomentsAttrs) => {
-  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x as TensorInfo));
-  const { texture } = statistics(gpu, gpu.texture(x as TensorInfo, layout.shape), layout, true, { moments: true });
-  return gpu.give(texture, [2, layout.units]);
+export const moments = kernel<'Moments'>((gpu, { x }, { view }) => {
+  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x));
+  const { texture } = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
+  return [gpu.give(texture, [2, layout.units])];
 });
 
 /**
@@ -44,9 +43,8 @@ const PAIR_OF = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? bot
 const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
   layoutOf({ n, s, c, groups: c }, gpu.packedShape(x), false);
 
-export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttrs) => {
-  const { mean, variance, scale, shift } = inputs;
-  const info = inputs.x as TensorInfo;
+export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
+  const { x: info, mean, variance, scale, shift } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
   const given = coefficients(gpu, view, { mean, variance, scale, shift });
@@ -65,14 +63,14 @@ export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttr
     ...given,
     floats: { epsilon },
   });
-  return gpu.give(y, info.shape, layout.shape);
+  return [gpu.give(y, info.shape, layout.shape)];
 });
 
-export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
-  const info = inputs.x as TensorInfo;
+export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) => {
+  const info = inputs.x;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
+  const dy = gpu.texture(inputs.dy, layout.shape);
   const given = coefficients(gpu, view, { mean: inputs.mean });
   const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
     functions: PAIR_OF,
@@ -84,17 +82,16 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     integers: given.integers,
   });
   const sums = reduced(gpu, parts, LONGEST);
-  return (['dh', 'd'] as const).map((which) =>
-    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
-  );
+  const total = (which: 'dh' | 'd') =>
+    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]);
+  return [total('dh'), total('d')];
 });
 
-export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
-  const { mean, scale, a, b } = inputs;
-  const info = inputs.x as TensorInfo;
+export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
+  const { x: info, mean, scale, a, b } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
+  const dy = gpu.texture(inputs.dy, layout.shape);
   const given = coefficients(gpu, view, { mean, scale, a, b });
   const dx = elementwise(gpu, x, {
     name: 'gradient of a blend',
@@ -107,11 +104,11 @@ export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     textures: { dy, ...given.textures },
     integers: given.integers,
   });
-  return gpu.give(dx, info.shape, layout.shape);
+  return [gpu.give(dx, info.shape, layout.shape)];
 });
 
-export const average = kernel((gpu, inputs, { row, momentum }: AverageAttrs) => {
-  const info = inputs.old as TensorInfo;
+export const average = kernel<'Average'>((gpu, inputs, { row, momentum }) => {
+  const info = inputs.old;
   const size = info.shape[0] as number;
   const old = gpu.texture(info, [1, 1, size]);
   const result = gpu.draw({
@@ -124,10 +121,10 @@ void main() {
   if (cell == last && odd == 1) value.y = 0.;
   setOutput(${saturate('vec4(value, 0., 0.)')});
 }`,
-    textures: { old, moments: gpu.texture(inputs.moments as TensorInfo, [1, 2, size]) },
+    textures: { old, moments: gpu.texture(inputs.moments, [1, 2, size]) },
     integers: { row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
     floats: { momentum },
     size: old,
   });
-  return gpu.give(result, info.shape);
+  return [gpu.give(result, info.shape)];
 });

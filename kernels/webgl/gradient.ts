@@ -2,7 +2,6 @@
  * The kernel `NormalizeGrad`. Whatever the view, dx = dy a + (x - first) b + c, where `first` is the first value of the line
  * and the others follow from the statistics and the sums of dy and dy xHat; the last draw of these sums computes them.
  */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeGradAttrs } from '../contract.ts';
 import { type Gpu, kernel, type Texture } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
@@ -115,10 +114,9 @@ function writeDx(gpu: Gpu, { layout, x, dy, gamma }: Operands, { texture, start 
   });
 }
 
-export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => {
+export const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { center, affine } = attrs;
-  const x = inputs.x as TensorInfo;
-  const moments = inputs.moments as TensorInfo;
+  const { x, moments } = inputs;
   const gamma = vector(gpu, inputs.gamma);
   const view = gamma || affine ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
@@ -128,7 +126,7 @@ export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => 
     layout,
     attrs,
     x: activations,
-    dy: gpu.texture(inputs.dy as TensorInfo, layout.shape),
+    dy: gpu.texture(inputs.dy, layout.shape),
     gamma,
     statistics: isOurs(gpu, moments, layout)
       ? { texture: gpu.texture(moments, moments.shape), mains: layout.mains }
@@ -137,10 +135,8 @@ export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => 
   const { sums, isFinished } = sumsOfGroups(gpu, operands);
   const parameter = (of: Sums, which: 'd' | 'dh', last?: Last) =>
     totals(gpu, of, { which, rows: 1, c: view.c, count: alongRows ? view.n : view.s, last });
-  const give = (dx: Texture, ...parameters: Texture[]) => [
-    gpu.give(dx, x.shape, layout.shape),
-    ...parameters.map((texture) => gpu.give(texture, [view.c])),
-  ];
+  const give = (dx: Texture) => gpu.give(dx, x.shape, layout.shape);
+  const giveParameter = (texture: Texture) => gpu.give(texture, [view.c]);
 
   const isPerChannel = !alongRows && view.groups === view.c;
   const last = coefficients(operands, !isPerChannel);
@@ -149,7 +145,7 @@ export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => 
     const dgamma = parameter(all, 'dh', last);
     const dbeta = parameter(all, 'd');
     const dx = writeDx(gpu, operands, { texture: dgamma, start: 1 });
-    return give(dx, dgamma, dbeta);
+    return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
   }
   const texture = isFinished
     ? sums.texture
@@ -157,7 +153,8 @@ export const normalizeGrad = kernel((gpu, inputs, attrs: NormalizeGradAttrs) => 
       ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
       : groupMeans(gpu, sums, layout, isPerChannel ? undefined : gamma, last);
   const dx = writeDx(gpu, operands, { texture, start: 0 });
-  if (!affine) return give(dx);
+  if (!affine) return [give(dx)];
   const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);
-  return give(dx, parameter(perChannel, 'dh'), parameter(perChannel, 'd'));
+  const [dgamma, dbeta] = [parameter(perChannel, 'dh'), parameter(perChannel, 'd')];
+  return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
 });

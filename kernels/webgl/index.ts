@@ -6,14 +6,14 @@
 import { env } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
-import { isHalfPrecision } from './backend.ts';
+import { isHalfPrecision, type WebGLPort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalizeGrad } from './gradient.ts';
 import { normalize } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
 /** The kernels of the `webgl` backend; importing this registers them. */
-export const webgl: KernelSet = {
+export const webgl: KernelSet<WebGLPort> = {
   kernels: {
     Normalize: normalize,
     NormalizeGrad: normalizeGrad,
@@ -26,7 +26,7 @@ export const webgl: KernelSet = {
   },
   // The shaders are written in the language of WebGL 2.
   supported: () => env().getNumber('WEBGL_VERSION') === 2,
-  hasHalfFloats: isHalfPrecision,
+  isHalf: isHalfPrecision,
 };
 
 register(webgl, 'webgl');

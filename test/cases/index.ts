@@ -11,6 +11,7 @@ import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
 import * as powerIteration from './power-iteration.ts';
+import * as release from './release.ts';
 import * as serialization from './serialization.ts';
 import * as view from './view.ts';
 import * as webgl from './webgl.ts';
@@ -25,6 +26,7 @@ const cases = {
   ...kernels,
   ...layers,
   ...powerIteration,
+  ...release,
   ...serialization,
   ...view,
   ...webgl,

@@ -179,7 +179,7 @@ describeGallery('style transfer', ({ open }) => {
       expect(plain).toBeClose(outputs[0], { rtol: 0, atol: 1e-4, what: 'plain ops against ours' });
       await checkParameters(page, sharesOf(styles));
       // The built page has our kernels, and does not make do with ordinary ops.
-      expect(kernels.filter((name) => name === 'tfjs-normalizations/Normalize')).toHaveLength(18);
+      expect(kernels.filter((name) => name === 'tfjs-normalizations/2/Normalize')).toHaveLength(18);
       expect(kernels).not.toContain('Mean');
     });
 

@@ -42,7 +42,7 @@ async function runJest(name: string, load: string, config: object, ...nodeOption
     test('a layer', async () => {
       const { cpu } = await answer(tf, ours, ['cpu']);
       expect(cpu.before.map((value) => value.toFixed(2))).toEqual(['-1.34', '-0.45', '0.45', '1.34']);
-      expect(cpu.kernels).toEqual(['${NAME}/Normalize']);
+      expect(cpu.kernels).toEqual(['${NAME}/2/Normalize']);
     });`,
   );
   const settings = { rootDir: join(user.folder, folder), ...config };

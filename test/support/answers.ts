@@ -39,6 +39,6 @@ export function expectAnswers(answers: Answers, backends: readonly string[], { f
       expect(found).toHaveLength(4);
       for (const [i, value] of found.entries()) expect(value).toBeCloseTo(right[i]!, 5);
     }
-    expect({ isOurs, kernels }).toEqual({ isOurs: true, kernels: fused ? [`${NAME}/Normalize`] : [] });
+    expect({ isOurs, kernels }).toEqual({ isOurs: true, kernels: fused ? [`${NAME}/2/Normalize`] : [] });
   }
 }
