@@ -1,0 +1,37 @@
+/**
+ * Keeps the weights of a frozen layer still, whatever trains. `optimizer.minimize` and `variableGrads` ask the variable of each
+ * weight whether it is trainable. TensorFlow.js writes that flag where `trainable` of the layer, or of the model that holds it,
+ * is set; weights that are made later do not have it, and a Sequential that is built again sets it back.
+ */
+import { clone, type Tensor } from '@tensorflow/tfjs-core';
+import { LayerVariable } from '@tensorflow/tfjs-layers';
+import { constant, recording } from '../kernels/constant.ts';
+
+/** What has a `trainable` that weights obey: a layer. */
+interface Owner {
+  readonly trainable: boolean;
+}
+
+/** Lets `weight` be trained only while its own flag and `trainable` of every owner say so. */
+export function obey(weight: LayerVariable, ...owners: readonly Owner[]): void {
+  let own = weight.trainable;
+  const stored = (): Tensor => LayerVariable.prototype.read.call(weight);
+  const isTrainable = () => own && owners.every(({ trainable }) => trainable);
+  Object.defineProperty(stored(), 'trainable', {
+    configurable: true,
+    enumerable: true,
+    get: isTrainable,
+    set(trainable: boolean) {
+      own = trainable;
+    },
+  });
+  // A model that is built within the loss freezes its layers after the trainable variables were collected.
+  const read = () => (recording() && !isTrainable() ? constant(() => clone(stored())) : stored());
+  Object.defineProperty(weight, 'read', { configurable: true, value: read });
+}
+
+/**
+ * Stands among the trainable weights of a layer that has none: setting `trainable` of a model reaches its layers by the flags of
+ * their trainable weights alone.
+ */
+export const listener = (): LayerVariable => ({ trainable: true }) as LayerVariable;
