@@ -191,10 +191,12 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     this.built = true;
   }
 
+  /** Those that training adjusts; none when frozen. */
   override get trainableWeights(): LayerVariable[] {
     return super.trainableWeights.filter((weight) => weight !== this.#listener);
   }
 
+  /** Those that are frozen, and statistics. */
   override get nonTrainableWeights(): LayerVariable[] {
     return super.nonTrainableWeights.filter((weight) => weight !== this.#listener);
   }

@@ -3,6 +3,7 @@ import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-
 import { checkBoolean, checkPositiveInteger, fail } from '../kernels/checks.ts';
 import { constant } from '../kernels/constant.ts';
 import { spectralNorm } from '../kernels/weights.ts';
+import { isTrained } from './freezing.ts';
 import { registerLayer } from './register.ts';
 import { type Kernel, sizeAlong } from './wrapped.ts';
 import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
@@ -140,29 +141,27 @@ export class SpectralNormalization extends KernelWrapper {
 
   protected override normalizeKernel({ variable }: Kernel, index: number, training: boolean): Tensor {
     const { axes, u, v } = this.#vectors[index] as Vectors;
-    const steps = training && this.layer.trainable && variable.trainable ? this.powerIterations : 0;
-    if (!v) {
-      if (steps > 0) this.#overwrite(variable, u, axes);
-      return variable.read();
-    }
+    const steps = training && variable.trainable ? this.powerIterations : 0;
+    const keeps = steps > 0 && isTrained(this);
+    if (!v) return steps > 0 ? this.#quotient(variable, u, axes, keeps) : variable.read();
     const options = { u: u.read(), v: v.read(), axis: axes, powerIterations: steps };
     const { kernel, ...next } = spectralNorm(variable.read(), options);
-    if (steps > 0) {
+    if (keeps) {
       u.write(next.u);
       v.write(next.v);
     }
     return kernel;
   }
 
-  /** Keras's form: the kernel becomes its quotient by sigma, off the tape. */
-  #overwrite(variable: LayerVariable, u: LayerVariable, axis: readonly number[]): void {
+  /** Keras's form: the quotient of the kernel by sigma, off the tape; the kernel becomes it if the layer `keeps` it. */
+  #quotient(variable: LayerVariable, u: LayerVariable, axis: readonly number[], keeps: boolean): Tensor {
     const normalized = constant(() => {
       const options = { u: u.read(), axis, powerIterations: this.powerIterations };
       const next = spectralNorm(variable.read(), options);
-      u.write(next.u);
+      if (keeps) u.write(next.u);
       return next.kernel;
     });
-    variable.write(normalized);
+    return keeps ? variable.write(normalized).read() : normalized;
   }
 
   /** All options that the constructor takes, the wrapped layer's config among them. */
@@ -177,7 +176,7 @@ export class SpectralNormalization extends KernelWrapper {
   }
 }
 
-/** Makes a {@link SpectralNormalization}, also of the layer alone, as in Keras and PyTorch. */
+/** Makes a {@link SpectralNormalization}. */
 export const spectralNormalization = (
   args: SpectralNormalizationArgs | layers.Layer,
   options?: Omit<SpectralNormalizationArgs, 'layer'>,

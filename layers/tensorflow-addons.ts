@@ -6,6 +6,7 @@ import { mul, onesLike, type serialization, type Tensor, tidy, where } from '@te
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
 import { unitNorms, weightNorm } from '../kernels/weights.ts';
+import { isTrained } from './freezing.ts';
 import { checkArgs, type Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from './spectral-normalization.ts';
@@ -16,7 +17,8 @@ import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
 /** TensorFlow.js makes a layer's name from the class's, whose '>' no weight may have. */
 const withoutSign = (name: string): string => name.replaceAll('>', '');
 
-type AddonsArgs = Omit<SpectralNormalizationArgs, 'reparameterize'>;
+/** Options of {@link AddonsSpectralNormalization}. */
+export type AddonsSpectralNormalizationArgs = Omit<SpectralNormalizationArgs, 'reparameterize'>;
 
 /**
  * Spectral normalization of TensorFlow Addons: {@link SpectralNormalization} with `reparameterize: false`, whose vector u is
@@ -40,7 +42,10 @@ export class AddonsSpectralNormalization extends SpectralNormalization {
   /** In saved models, here and in TensorFlow Addons. */
   static override readonly className: string = 'Addons>SpectralNormalization';
 
-  constructor(given: AddonsArgs | layers.Layer, options?: Omit<AddonsArgs, 'layer'>) {
+  constructor(
+    given: AddonsSpectralNormalizationArgs | layers.Layer,
+    options?: Omit<AddonsSpectralNormalizationArgs, 'layer'>,
+  ) {
     const args = wrapperArgs(new.target, given, options);
     super({ ...checkArgs(new.target, args), reparameterize: false });
     if (!args.name) this.name = withoutSign(this.name);
@@ -151,7 +156,7 @@ export class AddonsWeightNormalization extends KernelWrapper {
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     // The value is read where it may be new: loaded, or set.
-    if (this.#seen !== this.#initialized.read().dataId && !this.frozen) {
+    if (this.#seen !== this.#initialized.read().dataId && !this.frozen && isTrained(this)) {
       if (!this.#isInitialized) tidy(() => this.#startCalls(inputs, kwargs));
       if (this.#isInitialized) this.#seen = this.#initialized.read().dataId;
     }

@@ -2,6 +2,7 @@ import { ones, type serialization, type Tensor, tidy, where, zerosLike } from '@
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
 import { weightNorm } from '../kernels/weights.ts';
+import { isTrained } from './freezing.ts';
 import { isTraining } from './graph-training.ts';
 import type { Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
@@ -100,7 +101,7 @@ export class WeightNormalization extends KernelWrapper {
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     const training = this.#initialized && isTraining(this, kwargs) && !this.frozen && this.#lengths[0]?.trainable;
-    if (training) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
+    if (training && isTrained(this)) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
     return super.call(inputs, kwargs);
   }
 
@@ -130,7 +131,7 @@ export class WeightNormalization extends KernelWrapper {
   }
 }
 
-/** Makes a {@link WeightNormalization}, also of the layer alone, as in Keras and PyTorch. */
+/** Makes a {@link WeightNormalization}. */
 export const weightNormalization = (
   args: WeightNormalizationArgs | layers.Layer,
   options?: Omit<WeightNormalizationArgs, 'layer'>,

@@ -29,7 +29,7 @@ import {
 
 /** Options of every wrapper, beside those of `tf.layers.Layer`. */
 export interface WrapperArgs extends LayerArgs {
-  /** The layer whose kernel is normalized. It may have weights already: they are kept, and shared with other users of it. */
+  /** The layer whose kernel is normalized. Required. Weights that it has already are kept. */
   layer: WrappedLayer;
 }
 
