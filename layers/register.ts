@@ -25,7 +25,7 @@ export function registerLayer(
 
 /**
  * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing
- * this package had replaced. Models that are loaded already keep their layers; our other classes stay registered.
+ * this package had replaced, any number of copies of it. Models that are loaded already keep their layers; our other classes stay registered.
  *
  * @example
  * ```js

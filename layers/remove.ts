@@ -21,7 +21,8 @@ type Wrapper = Layer & Pick<KernelWrapper, 'layer' | 'effectiveKernels'>;
  *
  *     w = g v / ||v||     becomes the kernel itself
  *
- * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped,
+ *   by any copy of this package
  * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
  * @throws if model is no model, or has no layer wrapped in {@link WeightNormalization}
  * @see {@link WeightNormalization} for the paper
@@ -43,7 +44,8 @@ export const removeWeightNormalization = (model: LayersModel): LayersModel =>
  *
  *     w = W / sigma     becomes the kernel itself
  *
- * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped,
+ *   by any copy of this package
  * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
  * @throws if model is no model, or has no layer wrapped in {@link SpectralNormalization}
  * @see {@link SpectralNormalization} for the paper

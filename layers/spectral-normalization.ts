@@ -41,10 +41,10 @@ const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
  *
  * Each training call takes `powerIterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; inference uses the
  * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. Where they start depends on the kernel
- * alone. With `reparameterize: false` it is
- * Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
+ * alone: 15 steps for a new one, 100 for one that was trained before. `wrapper.layer.setWeights` starts them anew;
+ * `wrapper.setWeights`, `model.setWeights` and loading write what they are given. With `reparameterize: false` it is Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
  * gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays, and so do its vectors.
- * `trainable: false` means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
+ * A frozen wrapper, layer or model means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
  * Keras; a config without that key is Keras's.
  *
  * Advantages: bounds the Lipschitz constant; stabilizes the training of GANs; keeps gradients from exploding.
@@ -58,7 +58,8 @@ const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
  *
  * Input and output: those of the wrapped layer, and so are masks and states.
  * Weights: those of the layer, vector_u [1, units] and, if `reparameterize`, vector_v [1, rest] (for kernels of other names
- * recurrent_vector_u, depthwise_vector_u, pointwise_vector_u, and so on).
+ * recurrent_vector_u, depthwise_vector_u, pointwise_vector_u, and so on). Those of a layer that other models use, too, are shared
+ * with them.
  *
  * @example
  * ```js
@@ -73,7 +74,7 @@ const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
  * tf.norm(kernel); // 1
  * ```
  * @throws if an option is unknown or invalid, or the layer is a wrapper, model or cell, or conv3dTranspose (which has no
- *   gradient); when built, if it has no kernel, is built already, or has none of the kernels of Keras's form when that is asked for
+ *   gradient); when built, if it has no kernel, or has none of the kernels of Keras's form when that is asked for
  * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
  *   https://arxiv.org/abs/1802.05957
  */

@@ -72,7 +72,8 @@ export interface AddonsWeightNormalizationArgs extends WrapperArgs {
  *
  * The first call of all, training or not, sets g to ||v||; with `dataInit`, to g / sqrt(variance(t) + 1e-10), and the bias to
  * -mean(t) / sqrt(variance(t) + 1e-10), where t are the outputs before the activation of a copy of the layer with v itself
- * for a kernel (the paper's v / ||v|| is in {@link WeightNormalization}).
+ * for a kernel (the paper's v / ||v|| is in {@link WeightNormalization}). Units whose t is the same for all of the batch get
+ * ||v|| and keep the bias; if all are such, the next call is tried. Frozen, it waits.
  *
  * Input and output: those of the wrapped layer. Weights: g [units], kernel (v), bias, initialized [] (bool), and with `dataInit`
  * the copy: data_dep_init/kernel and data_dep_init/bias.

@@ -25,9 +25,15 @@ export interface WeightNormalizationArgs extends WrapperArgs {
  *     w = g v / ||v||
  *
  * with the norm over all axes but that of the output units. v is the layer's own kernel weight, and g starts as ||v||, so that
- * wrapping changes nothing at first. With `dataInit`, the first training batch x sets g and the bias instead: with t = v x / ||v||,
+ * wrapping changes nothing at first, also of a layer that was trained before. `wrapper.layer.setWeights` sets g anew;
+ * `wrapper.setWeights`, `model.setWeights` and loading write what they are given. With `dataInit`, the first training batch x sets
+ * g and the bias instead: with t = v x / ||v||,
  *
  *     g = 1 / sqrt(variance(t) + 1e-10)     bias = -mean(t) g
+ *
+ * Units whose t is the same for all of the batch, as of a batch of one, keep g and the bias, and a warning says so; if none is left,
+ * the next training batch is tried. A unit whose v is zero has no direction and never moves: a warning says that, too.
+ * A frozen wrapper, layer or model keeps all weights.
  *
  * Advantages: makes optimization simpler; trains faster; hardly depends on the batch size. Disadvantages: does its
  * best only in combination with other methods. Best for reinforcement learning, generative models.
@@ -38,7 +44,7 @@ export interface WeightNormalizationArgs extends WrapperArgs {
  *
  * Input and output: those of the wrapped layer, and so are masks and states.
  * Weights: g [units] (for kernels of other names recurrent_g, depthwise_g, pointwise_g), those of the layer, and with
- * `dataInit` initialized [], 0 until g and the bias are set.
+ * `dataInit` initialized [], 0 until g and the bias are set. Those of a layer that other models use, too, are shared with them.
  *
  * @example
  * ```js
@@ -50,7 +56,7 @@ export interface WeightNormalizationArgs extends WrapperArgs {
  * model.layers[0].getWeights().map(({shape}) => shape); // [[8], [4, 8], [8]]
  * ```
  * @throws if an option is unknown or invalid, or the layer is a wrapper, model or cell, or conv3dTranspose (which has no
- *   gradient); when built, if it has no kernel or is built already, or `dataInit` meets several kernels
+ *   gradient); when built, if it has no kernel, or `dataInit` meets several kernels
  * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
 export class WeightNormalization extends KernelWrapper {
