@@ -67,10 +67,6 @@ export class BatchInstanceNormalization extends Normalization {
     this.#movingVariance = add('moving_variance', initializers.ones(), false);
   }
 
-  protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [...super.ownParameters, this.#rho];
-  }
-
   protected override normalize(
     x: Tensor,
     gamma: Tensor | undefined,

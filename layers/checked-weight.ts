@@ -2,6 +2,7 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
+import { obey } from './freezing.ts';
 
 type AddWeight = layers.Layer['addWeight'];
 
@@ -11,9 +12,9 @@ export function checkUnbuilt(layer: layers.Layer): void {
   fail(layer.getClassName(), `'${layer.name}' is built already; give it values with setWeights, or make another layer`);
 }
 
-/** Calls `add`, TensorFlow.js's `addWeight`, and tries regularizer and constraint once. */
+/** Calls `add`, TensorFlow.js's `addWeight`, and tries regularizer and constraint once; a frozen layer's weights stay still. */
 export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Parameters<AddWeight>): LayerVariable {
-  const [name, shape, , , regularizer, , constraint] = args;
+  const [name, shape, , , regularizer, trainable = true, constraint] = args;
   const checkShape = (values: Tensor | LayerVariable, of: string) => {
     if (String(values.shape) === String(shape)) return;
     throw new Error(`the ${of} made the shape [${values.shape}] of [${shape}]`);
@@ -25,6 +26,7 @@ export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Para
       regularizer?.apply(weight.read());
       if (constraint) checkShape(constraint.apply(weight.read()), 'constraint');
     });
+    if (trainable) obey(weight, layer);
     return weight;
   } catch (error) {
     const why = `the weight ${name} of '${layer.name}' could not be made: ${(error as Error).message}`;

@@ -19,6 +19,7 @@ import {
 } from '../kernels/checks.ts';
 import { average } from '../kernels/ops.ts';
 import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
+import { listener } from './freezing.ts';
 import { isTraining } from './graph-training.ts';
 import {
   type Constraint,
@@ -94,6 +95,8 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   readonly scale: boolean;
   protected beta: LayerVariable | undefined = undefined;
   protected gamma: LayerVariable | undefined = undefined;
+  /** Hears of a model that is frozen, where no weight would. */
+  readonly #listener = listener();
   readonly #parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
   readonly #numbers: readonly ('epsilon' | 'momentum')[];
 
@@ -184,7 +187,18 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
       throw error;
     }
+    if (this._trainableWeights.length === 0) this._trainableWeights.push(this.#listener);
     this.built = true;
+  }
+
+  /** Those that training adjusts; none when frozen. */
+  override get trainableWeights(): LayerVariable[] {
+    return super.trainableWeights.filter((weight) => weight !== this.#listener);
+  }
+
+  /** Those that are frozen, and statistics. */
+  override get nonTrainableWeights(): LayerVariable[] {
+    return super.nonTrainableWeights.filter((weight) => weight !== this.#listener);
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
@@ -228,15 +242,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     weight.write(average(weight.read(), moments, { row, momentum }));
   }
 
-  /** The weights that training adjusts, where there are such. */
-  protected get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [this.gamma, this.beta];
-  }
-
   /** Frozen layers do not change their weights: `trainable` is false, or that of every weight which could be trained. */
   protected get frozen(): boolean {
-    const own = this.ownParameters.filter((weight) => weight !== undefined);
-    return !this.trainable || (own.length > 0 && own.every((weight) => !weight.trainable));
+    return !this.trainable || this._trainableWeights.every((weight) => !weight.trainable);
   }
 
   /** All options that the constructor takes; a class adds its own. */

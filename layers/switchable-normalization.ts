@@ -77,10 +77,6 @@ export class SwitchableNormalization extends Normalization {
     this.#moving = [add('moving_mean', sizes, initializers.zeros(), false), add('moving_variance', sizes, ones, false)];
   }
 
-  protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [...super.ownParameters, this.#meanWeights, this.#varianceWeights];
-  }
-
   protected override normalize(
     x: Tensor,
     gamma: Tensor | undefined,

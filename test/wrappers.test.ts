@@ -631,15 +631,6 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     ['no gradient', () => wrap({ layer: tf.layers.conv3dTranspose({ filters: 2, kernelSize: 2 }) }), /has no gradient/],
     ['no kernel', () => wrap({ layer: tf.layers.flatten() }).apply(tf.ones([2, 2, 2])), /has no kernel/],
     ['weights but no kernel', () => wrap({ layer: tf.layers.prelu() }).apply(tf.ones([2, 2])), /has no kernel/],
-    [
-      'a built layer',
-      () => {
-        const layer = dense();
-        layer.apply(tf.ones([1, 2]));
-        return wrap({ layer }).apply(tf.ones([1, 2]));
-      },
-      /is built already/,
-    ],
     ['an unknown option', () => wrap({ layer: dense(), units: 3 } as never), /unknown option 'units'/],
     ['effectiveKernels too early', () => wrap({ layer: dense() }).effectiveKernels(), /not built/],
   ];
