@@ -99,6 +99,24 @@ export interface SwapAxesAttrs {
   readonly b: number;
 }
 
+/**
+ * The kernels of statistics where tensors hold 16-bit floats. A variance overflows there from a deviation of 256 on, and a mean
+ * of ten deviations is rounded by hundredths of one. A *spread* [3, n * c] has instead, for each channel of each example, its
+ * first value, which such a tensor holds exactly; the mean less it; and the divisor f = sqrt(variance + epsilon), at least
+ * `SMALLEST_DIVISOR`. With xHat = (x - mean) / f:
+ *
+ * `Spread`           inputs x; attributes `ScaleShiftAttrs`; output the spread of x
+ * `Standardize`      inputs x, spread, scale, shift; output xHat * scale + shift
+ * `StandardizeSums`  inputs dy, x, spread; outputs the means over s of dy xHat and of dy: [n, c]
+ * `StandardizeGrad`  inputs dy, x, spread, scale, a, b; output (dy * scale - xHat * a - b) / f
+ *
+ * scale, shift, a and b: n * c values each. What is too large becomes +-65504.
+ */
+export type HalfKernelName = 'Spread' | 'Standardize' | 'StandardizeSums' | 'StandardizeGrad';
+
+/** Its reciprocal is a 16-bit float. */
+export const SMALLEST_DIVISOR = 2 ** -14;
+
 /** The kernels that every backend has, without the prefix under which they are registered. */
 export type KernelName =
   | 'Normalize'
@@ -110,8 +128,11 @@ export type KernelName =
   | 'Average'
   | 'PowerIteration';
 
-/** Those that a backend has where TensorFlow.js's own are slow: its transpose takes the time of fifty copies on cpu. */
-export type OptionalKernelName = 'SwapAxes';
+/**
+ * Those that a backend has where TensorFlow.js's own are slow: its transpose takes the time of fifty copies on cpu; or where
+ * its tensors may hold 16-bit floats.
+ */
+export type OptionalKernelName = 'SwapAxes' | HalfKernelName;
 
 /** One backend's kernels. One of `KernelName` that is missing does not compile. */
 export interface KernelSet {
@@ -119,4 +140,6 @@ export interface KernelSet {
   readonly kernels: Readonly<Record<KernelName, KernelFunc> & Partial<Record<OptionalKernelName, KernelFunc>>>;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
+  /** Whether tensors hold 16-bit floats now: then there are the kernels of `HalfKernelName`. Absent: never. */
+  isHalf?(): boolean;
 }

@@ -72,6 +72,9 @@ export function fused(): boolean {
 export const has = (name: OptionalKernelName): boolean =>
   fused() && sets.get(engine().backendName)?.kernels[name] !== undefined;
 
+/** Whether the current backend has fused kernels, and tensors of 16-bit floats. */
+export const isHalf = (): boolean => fused() && (sets.get(engine().backendName)?.isHalf?.() ?? false);
+
 /** Runs one kernel of the current backend; entries of `inputs` may be undefined. */
 export function run(
   name: KernelName | OptionalKernelName,

@@ -4,12 +4,13 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
-import { type Gpu, kernel, type Texture } from './backend.ts';
+import { splitMean } from '../half-values.ts';
+import { type Gpu, isHalfPrecision, kernel, sizeFor, type Texture } from './backend.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { LONGEST } from './parts.ts';
-import { statistics } from './statistics.ts';
+import { startOfDeviations, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import { totals } from './totals.ts';
 
@@ -23,7 +24,7 @@ export const moments = kernel((gpu, { x }, { view }: MomentsAttrs) => {
  * Coefficients, n * c values each, as they come: [n, c], two examples to a texel, or in one row, an example after the other.
  * For each a texture `<name>`, and a flag `<name>Pairs` that says which; GLSL reads them by `coefficient`.
  */
-function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, TensorInfo | undefined>) {
+export function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, TensorInfo | undefined>) {
   const textures: Record<string, Texture | undefined> = {};
   const integers: Record<string, number> = {};
   for (const [name, info] of Object.entries(infos)) {
@@ -35,34 +36,51 @@ function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, 
   return { textures, integers };
 }
 
-/** GLSL: the value of a coefficient for both channels of a texel column. */
-const coefficient = (name: string) =>
+/** GLSL: the value of a coefficient for both channels of a texel column; it needs `COEFFICIENTS`. */
+export const coefficient = (name: string) =>
   `(${name}Pairs == 0 ? ${name}At(line, column).xy : pairOf(${name}At(line / 2, column), line))`;
-const PAIR_OF = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? both.xy : both.zw; }';
+export const COEFFICIENTS = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? both.xy : both.zw; }';
 
 /** The layout of x down the channels, whatever its statistics would be. */
-const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
+export const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
   layoutOf({ n, s, c, groups: c }, gpu.packedShape(x), false);
 
+/**
+ * Of statistics what shaders read. Where textures hold 16-bit floats and the host has the values, as it has those of moving
+ * averages, the mean goes in two parts, and the variance as its root.
+ */
+function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | undefined) {
+  const isHalf = isHalfPrecision();
+  const [means, variances] = [mean, variance].map((info) => (isHalf && info ? gpu.onHost(info) : undefined));
+  const ofMean = means ? splitMean(means).map((values) => gpu.temporary(values)) : [mean];
+  return {
+    ...{ mean: ofMean[0], rest: ofMean[1] },
+    ...(variances ? { deviation: gpu.temporary(variances.map(Math.sqrt)) } : { variance }),
+  };
+}
+
 export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttrs) => {
-  const { mean, variance, scale, shift } = inputs;
   const info = inputs.x as TensorInfo;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const given = coefficients(gpu, view, { mean, variance, scale, shift });
+  const { scale, shift } = inputs;
+  const all = { ...given(gpu, inputs.mean, inputs.variance), scale, shift };
+  const { mean, rest, variance, deviation } = all as typeof inputs;
   const y = elementwise(gpu, x, {
     name: 'scale and shift',
     layout,
-    functions: PAIR_OF,
+    functions: COEFFICIENTS,
     statements: `
   value = xHere(row, column);
   ${mean ? `value -= ${coefficient('mean')}.xyxy;` : ''}
+  ${rest ? `value -= ${coefficient('rest')}.xyxy;` : ''}
   vec2 by = vec2(1.);
-  ${variance ? `by *= inversesqrt(${coefficient('variance')} + epsilon);` : ''}
+  ${variance ? `by *= inversesqrt(${saturate(coefficient('variance'))} + epsilon);` : ''}
+  ${deviation ? `vec2 root = ${coefficient('deviation')}; by *= inversesqrt(root * root + epsilon);` : ''}
   ${scale ? `by *= ${coefficient('scale')};` : ''}
   value *= by.xyxy;
   ${shift ? `value += ${coefficient('shift')}.xyxy;` : ''}`,
-    ...given,
+    ...coefficients(gpu, view, all),
     floats: { epsilon },
   });
   return gpu.give(y, info.shape, layout.shape);
@@ -75,7 +93,7 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
   const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
   const given = coefficients(gpu, view, { mean: inputs.mean });
   const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
-    functions: PAIR_OF,
+    functions: COEFFICIENTS,
     before: `vec2 mean_ = ${coefficient('mean')};`,
     d: (k) => item(layout, 'dy', k),
     h: (k) => `${item(layout, 'x', k)} - mean_.xxyy`,
@@ -99,7 +117,7 @@ export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
   const dx = elementwise(gpu, x, {
     name: 'gradient of a blend',
     layout,
-    functions: PAIR_OF,
+    functions: COEFFICIENTS,
     statements: `
   vec4 centred = xHere(row, column) - ${coefficient('mean')}.xyxy;
   value = dyHere(row, column) * ${coefficient('scale')}.xyxy + centred * ${coefficient('a')}.xyxy;
@@ -110,8 +128,9 @@ export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
   return gpu.give(dx, info.shape, layout.shape);
 });
 
-export const average = kernel((gpu, inputs, { row, momentum }: AverageAttrs) => {
+export const average = kernel((gpu, inputs, attrs: AverageAttrs) => {
   const info = inputs.old as TensorInfo;
+  if (isHalfPrecision()) return averageOnHost(gpu, info, inputs.moments as TensorInfo, attrs);
   const size = info.shape[0] as number;
   const old = gpu.texture(info, [1, 1, size]);
   const result = gpu.draw({
@@ -125,9 +144,52 @@ void main() {
   setOutput(${saturate('vec4(value, 0., 0.)')});
 }`,
     textures: { old, moments: gpu.texture(inputs.moments as TensorInfo, [1, 2, size]) },
-    integers: { row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
-    floats: { momentum },
+    integers: { row: attrs.row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
+    floats: { momentum: attrs.momentum },
     size: old,
   });
   return gpu.give(result, info.shape);
 });
+
+/**
+ * 16-bit floats are too coarse for moving averages, which would stop moving before they arrive, and too small for variances:
+ * where textures hold those, moving averages live on the host as float32. What is not finite is not averaged.
+ */
+function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, momentum }: AverageAttrs): TensorInfo {
+  const before = gpu.read(old);
+  const current = momentsOnHost(gpu, moments).subarray(row * before.length);
+  const after = before.map((value, i) => {
+    const next = momentum * value + (1 - momentum) * (current[i] as number);
+    return Number.isFinite(next) ? next : value;
+  });
+  return gpu.fromHost(after, old.shape);
+}
+
+/** Moments [2, c], with variances from the deviations that follow in their texture: as tensors they stop at 65504. */
+function momentsOnHost(gpu: Gpu, moments: TensorInfo): Float32Array {
+  const known = gpu.onHost(moments);
+  if (known) return known;
+  const start = startOfDeviations(gpu, moments);
+  const values = Float32Array.from(gpu.read(moments));
+  if (start === undefined) return values;
+  const c = values.length / 2;
+  const deviations = gpu.draw({
+    name: 'deviations',
+    source: `
+void main() {
+  ${CELL}
+  vec2 value = momentsTexel(start + min(cell, last)).zw;
+  if (cell == last && odd == 1) value.y = 0.;
+  setOutput(vec4(value, 0., 0.));
+}`,
+    textures: { moments: gpu.texture(moments, moments.shape) },
+    integers: { start, odd: c % 2, last: Math.ceil(c / 2) - 1 },
+    size: sizeFor(Math.ceil(c / 2)),
+  });
+  values.set(
+    gpu.values(deviations, c).map((deviation) => deviation ** 2),
+    c,
+  );
+  gpu.remember(moments, values);
+  return values;
+}

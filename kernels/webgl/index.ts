@@ -6,8 +6,10 @@
 import { env } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
+import { isHalfPrecision } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalizeGrad } from './gradient.ts';
+import { spread, standardize, standardizeGrad, standardizeSums } from './half.ts';
 import { normalize } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
@@ -22,9 +24,14 @@ export const webgl: KernelSet = {
     BlendGrad: blendGrad,
     Average: average,
     PowerIteration: powerIteration,
+    Spread: spread,
+    Standardize: standardize,
+    StandardizeSums: standardizeSums,
+    StandardizeGrad: standardizeGrad,
   },
   // The shaders are written in the language of WebGL 2.
   supported: () => env().getNumber('WEBGL_VERSION') === 2,
+  isHalf: isHalfPrecision,
 };
 
 register(webgl, 'webgl');

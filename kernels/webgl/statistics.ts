@@ -50,17 +50,23 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
  * Tensors of moments that came from here, and in which texture and layout: the gradient takes any others from x anew. On the
  * way to another backend and back a tensor loses what follows it in its texture.
  */
-const made = new WeakMap<DataId, { readonly texture: unknown; readonly layout: string }>();
+const made = new WeakMap<DataId, { readonly texture: unknown; readonly layout: string; readonly mains: number }>();
 const signature = ({ alongRows, rows, view }: Layout) =>
   [alongRows, alongRows && rows % 2 === 1 ? rows : 0, ...Object.values(view)].join();
 
 function remember(gpu: Gpu, result: Statistics, layout: Layout): Statistics {
   const { info } = result.texture;
-  made.set(info.dataId, { texture: gpu.held(info), layout: signature(layout) });
+  made.set(info.dataId, { texture: gpu.held(info), layout: signature(layout), mains: result.mains });
   return result;
 }
 
 export function isOurs(gpu: Gpu, info: TensorInfo, layout: Layout): boolean {
   const known = made.get(info.dataId);
   return known !== undefined && known.texture === gpu.held(info) && known.layout === signature(layout);
+}
+
+/** In which texel of a tensor of moments that came from here its deviations begin, two to a texel. */
+export function startOfDeviations(gpu: Gpu, info: TensorInfo): number | undefined {
+  const known = made.get(info.dataId);
+  return known?.texture === gpu.held(info) ? known?.mains : undefined;
 }
