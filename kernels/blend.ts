@@ -123,6 +123,6 @@ export function blend<P extends string, Values extends BlendValues>(
 }
 
 function blendGrad(dy: Tensor, x: Tensor, coefficients: Tensors<'mean' | 'scale' | 'a' | 'b'>, view: View): Tensor {
-  if (fused() && !recording()) return run('BlendGrad', { dy, x, ...coefficients }, { view })[0] as Tensor;
+  if (fused() && !recording()) return run('BlendGrad', { dy, x, ...coefficients }, { view })[0];
   return reference.blendGrad(dy, x, coefficients, view);
 }

@@ -1,8 +1,9 @@
 /**
- * What a backend must implement. Kernels see flat float32 data and a view, never a shape; they trust their inputs, which
- * the public functions have checked. Every output has the shape given here; `x`-shaped outputs keep the shape of x.
+ * What a backend must implement: its kernels, each with its inputs, attributes and outputs. Kernels see flat float32 data and a
+ * view, never a shape; they trust their inputs, which the public functions have checked. Every output has the shape given here;
+ * `x`-shaped outputs keep the shape of x.
  */
-import type { KernelFunc } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { View } from './view.ts';
 
 /**
@@ -14,9 +15,8 @@ export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 /**
  * `Normalize`: y = (x - mean) / f * gamma + beta.
  *
- * inputs   x; gamma? [c]; beta? [c]
- * outputs  y; and, unless `yOnly`, moments [2, n * groups]: row 0 the means, row 1 the (biased) variances. With `center`
- *          false the mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
+ * Of the moments, row 0 has the means and row 1 the (biased) variances. With `center` false the mean is 0 and the "variance" the
+ * mean square; with `rescale` false f = 1 and row 1 is unspecified.
  */
 export interface NormalizeAttrs {
   readonly view: View;
@@ -37,38 +37,26 @@ export interface NormalizeAttrs {
  *
  * 'inside': k = 1; 'outside': k = f / sqrt(v), 0 where v = 0; 'floor': k = 1 where sqrt(v) > epsilon, else 0 - and dx = 0
  * in groups where sqrt(v) <= epsilon. `center` false drops mean(D); `rescale` false drops the last term and f = 1.
- *
- * inputs   dy, x; moments of the forward; gamma? [c]
- * outputs  dx; and, if `affine`, dgamma [c], dbeta [c]
  */
 export interface NormalizeGradAttrs extends NormalizeAttrs {
   /** Whether dgamma and dbeta are wanted. */
   readonly affine: boolean;
 }
 
-/** `Moments`: inputs x; outputs moments [2, n * groups] (mean, biased variance). */
 export interface MomentsAttrs {
   readonly view: View;
 }
 
-/**
- * `ScaleShift`: y = (x - mean) / sqrt(variance + epsilon) * scale + shift; what is absent is 0 (mean, shift) or 1.
- *
- * inputs   x; mean?, variance?, scale?, shift?: n * c values each (`groups` of the view does not matter)
- */
 export interface ScaleShiftAttrs {
   readonly view: View;
   /** Used with `variance` only. */
   readonly epsilon: number;
 }
 
-/** `ScaleShiftGrad`: inputs dy, x, mean (n * c values); outputs dscale = sum_s dy (x - mean), dshift = sum_s dy: [n, c]. */
-/** `BlendGrad`: dx = dy * scale + (x - mean) * a + b; inputs dy, x; mean, scale, a, b: n * c values each. */
 export interface BlendAttrs {
   readonly view: View;
 }
 
-/** `Average`: momentum * old + (1 - momentum) * moments[row]; inputs old [k], moments [2, k]; output [k]. */
 export interface AverageAttrs {
   readonly row: 0 | 1;
   readonly momentum: number;
@@ -81,9 +69,6 @@ export interface AverageAttrs {
  *
  * and then sigma = v w u^T, an estimate of the largest singular value of w. A vector stays as it was where its ||x|| is at most
  * `epsilon`, as for w = 0. What a NaN reaches becomes NaN.
- *
- * inputs   w [rest, out]; u [1, out]; v [1, rest]
- * outputs  u, v, sigma []
  */
 export interface PowerIterationAttrs {
   /** 0: sigma only; u and v come out as they were. */
@@ -92,7 +77,6 @@ export interface PowerIterationAttrs {
   readonly epsilon: number;
 }
 
-/** `SwapAxes`: x [n, a, b], of any shape, to [n, b, a]. */
 export interface SwapAxesAttrs {
   readonly n: number;
   readonly a: number;
@@ -100,44 +84,136 @@ export interface SwapAxesAttrs {
 }
 
 /**
- * The kernels of statistics where tensors hold 16-bit floats. A variance overflows there from a deviation of 256 on, and a mean
- * of ten deviations is rounded by hundredths of one. A *spread* [3, n * c] has instead, for each channel of each example, its
+ * The kernels by name. `T` is a tensor: TensorFlow.js's `Tensor` to who runs a kernel, its `TensorInfo` to who writes one.
+ * Outputs are lists, as TensorFlow.js hands them on. What is optional may be undefined, too.
+ */
+export interface Kernels<T> {
+  /** gamma and beta [c]; moments [2, n * groups], absent if `yOnly`. See {@link NormalizeAttrs}. */
+  Normalize: {
+    inputs: { readonly x: T; readonly gamma?: T | undefined; readonly beta?: T | undefined };
+    attrs: NormalizeAttrs;
+    outputs: [y: T] | [y: T, moments: T];
+  };
+  /** moments are those of the forward; dgamma and dbeta [c] are there if `affine`. See {@link NormalizeGradAttrs}. */
+  NormalizeGrad: {
+    inputs: { readonly dy: T; readonly x: T; readonly moments: T; readonly gamma?: T | undefined };
+    attrs: NormalizeGradAttrs;
+    outputs: [dx: T] | [dx: T, dgamma: T, dbeta: T];
+  };
+  /** moments [2, n * groups]: mean and biased variance. */
+  Moments: {
+    inputs: { readonly x: T };
+    attrs: MomentsAttrs;
+    outputs: [moments: T];
+  };
+  /**
+   * y = (x - mean) / sqrt(variance + epsilon) * scale + shift. The coefficients have n * c values each (`groups` of the view does
+   * not matter); one that is absent is 0 (mean, shift) or 1 (scale, and the root).
+   */
+  ScaleShift: {
+    inputs: {
+      readonly x: T;
+      readonly mean?: T | undefined;
+      readonly variance?: T | undefined;
+      readonly scale?: T | undefined;
+      readonly shift?: T | undefined;
+    };
+    attrs: ScaleShiftAttrs;
+    outputs: [y: T];
+  };
+  /** dscale = sum_s dy (x - mean) and dshift = sum_s dy, [n, c] each; mean has n * c values. */
+  ScaleShiftGrad: {
+    inputs: { readonly dy: T; readonly x: T; readonly mean: T };
+    attrs: BlendAttrs;
+    outputs: [dscale: T, dshift: T];
+  };
+  /** dx = dy * scale + (x - mean) * a + b; the coefficients have n * c values each. */
+  BlendGrad: {
+    inputs: { readonly dy: T; readonly x: T; readonly mean: T; readonly scale: T; readonly a: T; readonly b: T };
+    attrs: BlendAttrs;
+    outputs: [dx: T];
+  };
+  /** momentum * old + (1 - momentum) * moments[row]; old [k], moments [2, k]. */
+  Average: {
+    inputs: { readonly old: T; readonly moments: T };
+    attrs: AverageAttrs;
+    outputs: [average: T];
+  };
+  /** w [rest, out], u [1, out], v [1, rest], sigma []. See {@link PowerIterationAttrs}. */
+  PowerIteration: {
+    inputs: { readonly w: T; readonly u: T; readonly v: T };
+    attrs: PowerIterationAttrs;
+    outputs: [u: T, v: T, sigma: T];
+  };
+  /**
+   * x [n, a, b], of any shape, to [n, b, a]. Only for backends whose own transpose is slow: that of cpu takes the time of fifty
+   * copies.
+   */
+  SwapAxes: {
+    inputs: { readonly x: T };
+    attrs: SwapAxesAttrs;
+    outputs: [y: T];
+  };
+  /** The spread [3, n * c] of x. See {@link HalfKernelName}. */
+  Spread: {
+    inputs: { readonly x: T };
+    attrs: ScaleShiftAttrs;
+    outputs: [spread: T];
+  };
+  /** y = xHat * scale + shift; scale and shift have n * c values each. */
+  Standardize: {
+    inputs: { readonly x: T; readonly spread: T; readonly scale: T; readonly shift: T };
+    attrs: BlendAttrs;
+    outputs: [y: T];
+  };
+  /** The means over s of dy xHat and of dy, [n, c] each. */
+  StandardizeSums: {
+    inputs: { readonly dy: T; readonly x: T; readonly spread: T };
+    attrs: BlendAttrs;
+    outputs: [dyXHat: T, dy: T];
+  };
+  /** dx = (dy * scale - xHat * a - b) / f; the coefficients have n * c values each. */
+  StandardizeGrad: {
+    inputs: { readonly dy: T; readonly x: T; readonly spread: T; readonly scale: T; readonly a: T; readonly b: T };
+    attrs: BlendAttrs;
+    outputs: [dx: T];
+  };
+}
+
+/**
+ * Only for backends whose tensors may hold 16-bit floats. A variance overflows there from a deviation of 256 on, and a mean of
+ * ten deviations is rounded by thousandths of one. A *spread* has instead, for each channel of each example, in three rows: its
  * first value, which such a tensor holds exactly; the mean less it; and the divisor f = sqrt(variance + epsilon), at least
- * `SMALLEST_DIVISOR`. With xHat = (x - mean) / f:
- *
- * `Spread`           inputs x; attributes `ScaleShiftAttrs`; output the spread of x
- * `Standardize`      inputs x, spread, scale, shift; output xHat * scale + shift
- * `StandardizeSums`  inputs dy, x, spread; outputs the means over s of dy xHat and of dy: [n, c]
- * `StandardizeGrad`  inputs dy, x, spread, scale, a, b; output (dy * scale - xHat * a - b) / f
- *
- * scale, shift, a and b: n * c values each. What is too large becomes +-65504.
+ * `SMALLEST_DIVISOR`. xHat = (x - mean) / f. Results that are too large become +-65504.
  */
 export type HalfKernelName = 'Spread' | 'Standardize' | 'StandardizeSums' | 'StandardizeGrad';
 
 /** Its reciprocal is a 16-bit float. */
 export const SMALLEST_DIVISOR = 2 ** -14;
 
-/** The kernels that every backend has, without the prefix under which they are registered. */
-export type KernelName =
-  | 'Normalize'
-  | 'NormalizeGrad'
-  | 'Moments'
-  | 'ScaleShift'
-  | 'ScaleShiftGrad'
-  | 'BlendGrad'
-  | 'Average'
-  | 'PowerIteration';
-
-/**
- * Those that a backend has where TensorFlow.js's own are slow: its transpose takes the time of fifty copies on cpu; or where
- * its tensors may hold 16-bit floats.
- */
+/** The kernels that a backend may leave out. */
 export type OptionalKernelName = 'SwapAxes' | HalfKernelName;
+/** The kernels that every backend has, without the prefix under which they are registered. */
+export type KernelName = Exclude<keyof Kernels<never>, OptionalKernelName>;
+
+export type Name = keyof Kernels<never>;
+export type Inputs<K extends Name, T> = Kernels<T>[K]['inputs'];
+export type Attrs<K extends Name> = Kernels<never>[K]['attrs'];
+export type Outputs<K extends Name, T> = Kernels<T>[K]['outputs'];
+
+/** A kernel as a backend implements it: TensorFlow.js's KernelFunc, with the types of one kernel and one backend. */
+export type Kernel<K extends Name, Backend> = (call: {
+  readonly inputs: Inputs<K, TensorInfo>;
+  readonly attrs: Attrs<K>;
+  readonly backend: Backend;
+}) => Outputs<K, TensorInfo>;
 
 /** One backend's kernels. One of `KernelName` that is missing does not compile. */
-export interface KernelSet {
-  /** The kernel functions, as TensorFlow.js takes them. */
-  readonly kernels: Readonly<Record<KernelName, KernelFunc> & Partial<Record<OptionalKernelName, KernelFunc>>>;
+export interface KernelSet<Backend = never> {
+  /** The kernels by name. */
+  readonly kernels: Readonly<
+    { [K in KernelName]: Kernel<K, Backend> } & { [K in OptionalKernelName]?: Kernel<K, Backend> }
+  >;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
   /** Whether tensors hold 16-bit floats now: then there are the kernels of `HalfKernelName`. Absent: never. */

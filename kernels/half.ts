@@ -97,15 +97,14 @@ export function applied<P extends string>(
 export type Spread = Readonly<Record<'first' | 'apart' | 'divisor', Tensor>>;
 
 /** The spread [3, n * c] of x. */
-export const spreadOf = (x: Tensor, view: View, epsilon: number): Tensor =>
-  run('Spread', { x }, { view, epsilon })[0] as Tensor;
+export const spreadOf = (x: Tensor, view: View, epsilon: number): Tensor => run('Spread', { x }, { view, epsilon })[0];
 
 export const standardize = (x: Tensor, spread: Tensor, scale: Tensor, shift: Tensor, view: View): Tensor =>
-  run('Standardize', { x, spread, scale, shift }, { view })[0] as Tensor;
+  run('Standardize', { x, spread, scale, shift }, { view })[0];
 
 /** The means over the positions of dy xHat and of dy, [n, c]. */
 export const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: View) =>
-  run('StandardizeSums', { dy, x, spread }, { view }) as [dyXHat: Tensor, dy: Tensor];
+  run('StandardizeSums', { dy, x, spread }, { view });
 
 /** dx = (dy * scale - xHat * a - b) / f */
 export const standardizeGrad = (
@@ -114,7 +113,7 @@ export const standardizeGrad = (
   spread: Tensor,
   coefficients: Readonly<Record<'scale' | 'a' | 'b', Tensor>>,
   view: View,
-): Tensor => run('StandardizeGrad', { dy, x, spread, ...coefficients }, { view })[0] as Tensor;
+): Tensor => run('StandardizeGrad', { dy, x, spread, ...coefficients }, { view })[0];
 
 /** A spread as rows of the given shape. */
 export function rowsOf(spread: Tensor, shape: readonly number[]): Spread {

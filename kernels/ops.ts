@@ -130,7 +130,7 @@ function normalizeForward(
   beta: Optional,
   attrs: NormalizeAttrs,
 ): [y: Tensor, moments?: Tensor] {
-  if (fused()) return run('Normalize', { x, gamma, beta }, attrs) as [Tensor, Tensor?];
+  if (fused()) return run('Normalize', { x, gamma, beta }, attrs);
   return tidy(() => reference.normalize(x, gamma, beta, attrs));
 }
 
@@ -184,7 +184,7 @@ export const row = (moments: Tensor, index: 0 | 1): Tensor =>
   reshape(slice(moments, [index, 0], [1, -1]), [moments.size / 2]);
 
 function momentsForward(x: Tensor, view: View): Tensor {
-  if (fused()) return run('Moments', { x }, { view })[0] as Tensor;
+  if (fused()) return run('Moments', { x }, { view })[0];
   return tidy(() => reference.moments(x, { view }));
 }
 
@@ -230,7 +230,7 @@ export function scaleShift(x: Tensor, affine: Affine, view: View, epsilon = 0): 
 }
 
 function scaleShiftForward(x: Tensor, affine: Affine, attrs: ScaleShiftAttrs): Tensor {
-  if (fused() && !recording()) return run('ScaleShift', { x, ...affine }, attrs)[0] as Tensor;
+  if (fused() && !recording()) return run('ScaleShift', { x, ...affine }, attrs)[0];
   return tidy(() => reference.scaleShift(x, affine, attrs));
 }
 
@@ -238,7 +238,7 @@ function scaleShiftForward(x: Tensor, affine: Affine, attrs: ScaleShiftAttrs): T
 export function scaleShiftGrad(dy: Tensor, x: Tensor, mean: Optional, view: View): [dscale: Tensor, dshift: Tensor] {
   if (fused() && !recording()) {
     const inputs = { dy, x, mean: mean ?? zeros([view.n * view.c]) };
-    return run('ScaleShiftGrad', inputs, { view }) as [Tensor, Tensor];
+    return run('ScaleShiftGrad', inputs, { view });
   }
   return reference.scaleShiftGrad(dy, x, mean, view);
 }
@@ -246,7 +246,7 @@ export function scaleShiftGrad(dy: Tensor, x: Tensor, mean: Optional, view: View
 /** The moving average `momentum * old + (1 - momentum) * moments[row]`; a constant to every gradient. */
 export function average(old: Tensor, moments: Tensor, attrs: AverageAttrs): Tensor {
   return constant(() =>
-    fused() ? (run('Average', { old, moments }, attrs)[0] as Tensor) : reference.average(old, moments, attrs),
+    fused() ? run('Average', { old, moments }, attrs)[0] : reference.average(old, moments, attrs),
   );
 }
 
@@ -277,6 +277,6 @@ export function powerIteration(
 }
 
 function powerIterationForward(w: Tensor, u: Tensor, v: Tensor, attrs: PowerIterationAttrs): [Tensor, Tensor, Tensor] {
-  if (fused()) return run('PowerIteration', { w, u, v }, attrs) as [Tensor, Tensor, Tensor];
+  if (fused()) return run('PowerIteration', { w, u, v }, attrs);
   return tidy(() => reference.powerIteration(w, u, v, attrs));
 }

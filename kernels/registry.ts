@@ -6,13 +6,14 @@ import {
   engine,
   getKernel,
   type KernelBackend,
+  type KernelFunc,
   type NamedAttrMap,
   type NamedTensorMap,
   registerKernel,
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import { fail } from './checks.ts';
-import type { KernelName, KernelSet, OptionalKernelName } from './contract.ts';
+import type { Attrs, Inputs, KernelSet, Name, OptionalKernelName, Outputs } from './contract.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
 const registered = new Map<string, string>();
@@ -25,14 +26,16 @@ const sets = new Map<string, KernelSet>();
 let supported = new WeakMap<KernelBackend, boolean>();
 
 /** Registers `set` for the backend `backendName`, which may appear later. Registering a set twice does nothing. */
-export function register(set: KernelSet, backendName: string): void {
+export function register<Backend>(set: KernelSet<Backend>, backendName: string): void {
   if (sets.get(backendName) === set) return;
   sets.set(backendName, set);
   supported = new WeakMap();
-  for (const [name, kernelFunc] of Object.entries(set.kernels)) {
+  for (const [name, kernel] of Object.entries(set.kernels)) {
     const kernelName = PREFIX + name;
     registered.set(name, kernelName);
-    if (getKernel(kernelName, backendName) === undefined) registerKernel({ kernelName, backendName, kernelFunc });
+    if (getKernel(kernelName, backendName) !== undefined) continue;
+    // TensorFlow.js calls a kernel with what `run` gives, and with the backend of that name: its type knows neither.
+    registerKernel({ kernelName, backendName, kernelFunc: kernel as unknown as KernelFunc });
   }
 }
 
@@ -75,16 +78,12 @@ export const has = (name: OptionalKernelName): boolean =>
 /** Whether the current backend has fused kernels, and tensors of 16-bit floats. */
 export const isHalf = (): boolean => fused() && (sets.get(engine().backendName)?.isHalf?.() ?? false);
 
-/** Runs one kernel of the current backend; entries of `inputs` may be undefined. */
-export function run(
-  name: KernelName | OptionalKernelName,
-  inputs: Record<string, Tensor | undefined>,
-  attrs: object,
-): Tensor[] {
-  const out = engine().runKernel<Tensor | Tensor[]>(
+/** Runs one kernel of the current backend. */
+export function run<K extends Name>(name: K, inputs: Inputs<K, Tensor>, attrs: Attrs<K>): Outputs<K, Tensor> {
+  // The engine's types know tensors and attributes by any name, and one output or several.
+  return engine().runKernel(
     registered.get(name) as string,
-    inputs as NamedTensorMap,
-    attrs as NamedAttrMap,
-  );
-  return Array.isArray(out) ? out : [out];
+    inputs as unknown as NamedTensorMap,
+    attrs as unknown as NamedAttrMap,
+  ) as unknown as Outputs<K, Tensor>;
 }

@@ -79,7 +79,7 @@ export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => T
 
 /** x [n, a, b] as [n, b, a], of the shape `shape`; the gradient is the way back. */
 function swapAxes(x: Tensor, { n, a, b }: SwapAxesAttrs, shape: number[]): Tensor {
-  const forward = () => reshape(run('SwapAxes', { x }, { n, a, b })[0] as Tensor, shape);
+  const forward = () => reshape(run('SwapAxes', { x }, { n, a, b })[0], shape);
   if (!recording()) return forward();
   const op = customGrad((x) => ({
     value: forward(),

@@ -1,16 +1,4 @@
-import {
-  add,
-  div,
-  maximum,
-  mul,
-  reshape,
-  type serialization,
-  sqrt,
-  sub,
-  type Tensor,
-  tensor1d,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { add, div, maximum, mul, type serialization, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
   checkAxes,

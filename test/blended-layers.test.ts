@@ -54,7 +54,7 @@ describe('in this process', () => {
         const result = runKernel.call(this, name, inputs, attrs);
         const tensors = [...Object.values(inputs), ...[result].flat()] as tf.Tensor[];
         if (['Identity', 'Reshape'].includes(name)) free++;
-        else if (tensors.some((t) => t?.size === x.size)) large.push(name.replace('tfjs-normalizations/', ''));
+        else if (tensors.some((t) => t?.size === x.size)) large.push(name.replace('tfjs-normalizations/2/', ''));
         else small++;
         return result;
       } as typeof runKernel;

@@ -5,7 +5,7 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { engine, findBackend, getKernel, memory, type Tensor, tensor } from '@tensorflow/tfjs';
 import type { NormalizeAttrs } from '../kernels/contract.ts';
-import type { Binding, NodeBackend } from '../kernels/node/backend.ts';
+import type { Binding, NodePort } from '../kernels/node/backend.ts';
 import '../kernels/node/index.ts';
 import { run } from '../kernels/registry.ts';
 import { batchView, groupView, rowView, type View } from '../kernels/view.ts';
@@ -77,7 +77,7 @@ function tests(backend: Backend): void {
   let ran: string[];
   /** What happens in place of an op. */
   let instead: (name: string, execute: () => ReturnType<Run>) => ReturnType<Run>;
-  const backendNow = () => engine().backend as unknown as NodeBackend & { binding: Native; numDataIds(): number };
+  const backendNow = () => engine().backend as unknown as NodePort & { binding: Native; numDataIds(): number };
 
   beforeAll(async () => {
     await backend.run('hasKernels', {});
@@ -179,7 +179,7 @@ function tests(backend: Backend): void {
     const [shape, view] = [[2, 3, 11, 5], batchView([66, 5])];
     const kernels = kernelsOn(shape, view, USUAL, mean);
     const [y, moments] = kernels.forward() as [Tensor, Tensor];
-    const [dx, dgamma] = kernels.backward(moments) as [Tensor, Tensor];
+    const [dx, dgamma] = kernels.backward(moments) as [Tensor, Tensor, Tensor];
     const [x, dy, gamma] = [numbers(shape, 1, mean), numbers(shape, 2), normals(3, 5, 1)];
     const options = { ...USUAL, view };
     const expected = oracle.normalizeGrad(dy, x, gamma, options);

@@ -53,7 +53,7 @@ export function contest(name, shape, rival) {
 
 /** The kernels of forward and gradient by themselves; undefined where the backend has none. */
 export function kernelCalls(attrs, { x, dy, gamma, beta }) {
-  const name = (kernel) => `tfjs-normalizations/${kernel}`;
+  const name = (kernel) => `tfjs-normalizations/2/${kernel}`;
   if (tf.getKernel(name('NormalizeGrad'), tf.getBackend()) === undefined) return undefined;
   const run = () => tf.engine().runKernel(name('Normalize'), { x, gamma, beta }, attrs);
   const [y, moments] = run();

@@ -1,18 +1,21 @@
 /** The part of TensorFlow.js's cpu backend that the kernels use: float32 data in, new tensors out. */
 import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Kernel, Name } from '../contract.ts';
 
-export interface CpuBackend {
-  readonly data: { get(dataId: DataId): { readonly values?: unknown } };
+/** The part of `MathBackendCPU` that is used. */
+export interface CpuPort {
+  readonly data: { get(dataId: DataId): { readonly values?: ArrayLike<number> } };
   makeTensorInfo(shape: number[], dtype: 'float32', values: Float32Array): TensorInfo;
 }
 
+export type CpuKernel<K extends Name> = Kernel<K, CpuPort>;
 /** The values of a float32 tensor, not to be written: the backend's own, but integers where it has been cast from such. */
-export function valuesOf(backend: unknown, { dataId }: TensorInfo): Float32Array {
-  const values = (backend as CpuBackend).data.get(dataId).values as ArrayLike<number>;
+export function valuesOf(backend: CpuPort, { dataId }: TensorInfo): Float32Array {
+  const { values = [] } = backend.data.get(dataId);
   return values instanceof Float32Array ? values : Float32Array.from(values);
 }
 
 /** A new tensor, which takes `values` over. */
-export function tensor(backend: unknown, shape: number[], values: Float32Array): TensorInfo {
-  return (backend as CpuBackend).makeTensorInfo(shape, 'float32', values);
+export function tensor(backend: CpuPort, shape: number[], values: Float32Array): TensorInfo {
+  return backend.makeTensorInfo(shape, 'float32', values);
 }

@@ -2,22 +2,18 @@
  * The kernels of the blended forms: each transforms columns with given coefficients, or sums them. Only the coefficients,
  * one per channel, are prepared here.
  */
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
-import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { PLACEMENTS, padded, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
-import { tensor, valuesOf } from './backend.ts';
+import { type CpuKernel, tensor, valuesOf } from './backend.ts';
 import { freshHost } from './host.ts';
 import { describe, forward } from './normalize.ts';
 import { pieceOf, Window } from './window.ts';
 
 /** One value for all channels, or one per channel: n * c of them, or c for all n. */
 type Coefficient = Float32Array | number;
-type Inputs<Name extends string> = Readonly<Record<Name, TensorInfo>>;
 
-export const moments: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { x } = inputs as Inputs<'x'>;
-  const { view } = attrs as unknown as MomentsAttrs;
+export const moments: CpuKernel<'Moments'> = ({ inputs: { x }, backend, attrs: { view } }) => {
   const plain = { view, epsilon: 0, epsilonPlacement: 'inside', center: true, rescale: false } as const;
   const host = freshHost();
   const address = forward(
@@ -27,41 +23,34 @@ export const moments: KernelFunc = ({ inputs, backend, attrs }) => {
     valuesOf(backend, x),
     undefined,
   );
-  return tensor(backend, [2, view.n * view.groups], host.read(address, 2 * view.n * view.groups));
+  return [tensor(backend, [2, view.n * view.groups], host.read(address, 2 * view.n * view.groups))];
 };
 
-export const scaleShift: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { x, mean, variance, scale, shift } = inputs as Inputs<'x'> &
-    Partial<Inputs<'mean' | 'variance' | 'scale' | 'shift'>>;
-  const { view, epsilon } = attrs as unknown as ScaleShiftAttrs;
+export const scaleShift: CpuKernel<'ScaleShift'> = ({ inputs, backend, attrs: { view, epsilon } }) => {
+  const { x, mean, variance, scale, shift } = inputs;
   const coefficient = (t: TensorInfo | undefined, absent: number) => (t ? valuesOf(backend, t) : absent);
   const gain = coefficient(scale, 1);
   const by = variance ? valuesOf(backend, variance).map((v, i) => at(gain, i) / Math.sqrt(v + epsilon)) : gain;
   const y = apply(view, valuesOf(backend, x), undefined, [coefficient(mean, 0), by, coefficient(shift, 0)]);
-  return tensor(backend, x.shape, y);
+  return [tensor(backend, x.shape, y)];
 };
 
-export const blendGrad: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { dy, x, mean, scale, a, b } = inputs as Inputs<'dy' | 'x' | 'mean' | 'scale' | 'a' | 'b'>;
-  const { view } = attrs as unknown as BlendAttrs;
+export const blendGrad: CpuKernel<'BlendGrad'> = ({ inputs, backend, attrs: { view } }) => {
+  const { dy, x, mean, scale, a, b } = inputs;
   const coefficients = [mean, scale, a, b].map((t) => valuesOf(backend, t));
-  return tensor(backend, x.shape, apply(view, valuesOf(backend, x), valuesOf(backend, dy), coefficients));
+  return [tensor(backend, x.shape, apply(view, valuesOf(backend, x), valuesOf(backend, dy), coefficients))];
 };
 
 /** A blend of one row: old * momentum + (moments[row] - 0) * (1 - momentum) + 0. */
-export const average: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { old, moments } = inputs as Inputs<'old' | 'moments'>;
-  const { row, momentum } = attrs as unknown as AverageAttrs;
+export const average: CpuKernel<'Average'> = ({ inputs: { old, moments }, backend, attrs: { row, momentum } }) => {
   const from = valuesOf(backend, old);
   const c = from.length;
   const to = valuesOf(backend, moments).subarray(row * c, (row + 1) * c);
   const values = apply({ n: 1, s: 1, c, groups: c }, to, from, [0, momentum, 1 - momentum, 0]);
-  return tensor(backend, old.shape, values);
+  return [tensor(backend, old.shape, values)];
 };
 
-export const scaleShiftGrad: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { dy, x, mean } = inputs as Inputs<'dy' | 'x' | 'mean'>;
-  const { view } = attrs as unknown as BlendAttrs;
+export const scaleShiftGrad: CpuKernel<'ScaleShiftGrad'> = ({ inputs: { dy, x, mean }, backend, attrs: { view } }) => {
   const dscale = new Float32Array(view.n * view.c);
   const dshift = new Float32Array(view.n * view.c);
   const means = valuesOf(backend, mean);

@@ -5,6 +5,7 @@
  */
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
+import type { CpuPort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { host } from './host.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
@@ -12,7 +13,7 @@ import { powerIteration } from './spectral.ts';
 import { swapAxes } from './swap.ts';
 
 /** The kernels of the `cpu` backend; importing this registers them. */
-export const cpu: KernelSet = {
+export const cpu: KernelSet<CpuPort> = {
   kernels: {
     Normalize: normalize,
     NormalizeGrad: normalizeGrad,

@@ -2,42 +2,36 @@
  * `Normalize` and `NormalizeGrad`: the way of a tensor through the WebAssembly kernels. Rows, and samples that fit, go as
  * many at a time as fill a block. The columns of a larger sample go twice, in pieces: to be summed, and to be transformed.
  */
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeAttrs } from '../contract.ts';
 import { PLACEMENTS, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
-import { tensor, valuesOf } from './backend.ts';
+import { type CpuKernel, tensor, valuesOf } from './backend.ts';
 import { freshHost, type Host } from './host.ts';
 import { pieceOf, samplesTogether, Window } from './window.ts';
 
 type Values = Float32Array;
 type Optional<T> = T | undefined;
-type Inputs<Name extends string> = Readonly<Record<Name, TensorInfo>>;
 
-export const normalize: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { x, gamma, beta } = inputs as Inputs<'x'> & Partial<Inputs<'gamma' | 'beta'>>;
-  const attributes = attrs as unknown as NormalizeAttrs;
-  const { n, groups } = attributes.view;
+export const normalize: CpuKernel<'Normalize'> = ({ inputs: { x, gamma, beta }, backend, attrs }) => {
+  const { n, groups } = attrs.view;
   const values = valuesOf(backend, x);
   const y = new Float32Array(values.length);
   const host = freshHost();
-  const form = describe(host, attributes, gamma && valuesOf(backend, gamma), beta && valuesOf(backend, beta), false);
-  const moments = forward(host, form, attributes.view, values, y);
+  const form = describe(host, attrs, gamma && valuesOf(backend, gamma), beta && valuesOf(backend, beta), false);
+  const moments = forward(host, form, attrs.view, values, y);
   const out = tensor(backend, x.shape, y);
-  return attributes.yOnly ? out : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
+  return attrs.yOnly ? [out] : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
 };
 
-export const normalizeGrad: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { dy, x, moments, gamma } = inputs as Inputs<'dy' | 'x' | 'moments'> & Partial<Inputs<'gamma'>>;
-  const attributes = attrs as unknown as NormalizeGradAttrs;
-  const { view, affine } = attributes;
+export const normalizeGrad: CpuKernel<'NormalizeGrad'> = ({ inputs: { dy, x, moments, gamma }, backend, attrs }) => {
+  const { view, affine } = attrs;
   const values = valuesOf(backend, x);
   const dx = new Float32Array(values.length);
   const host = freshHost();
-  const form = describe(host, attributes, gamma && valuesOf(backend, gamma), undefined, affine);
+  const form = describe(host, attrs, gamma && valuesOf(backend, gamma), undefined, affine);
   backward(host, form, view, values, valuesOf(backend, dy), dx, valuesOf(backend, moments));
   const out = tensor(backend, x.shape, dx);
-  if (!affine) return out;
+  if (!affine) return [out];
   const dgamma = host.take(view.c);
   const dbeta = host.take(view.c);
   host.kernels.parameterGradients(form, dgamma, dbeta);

@@ -1,13 +1,10 @@
 /** `PowerIteration`: the matrix is copied in whole, since each step reads all of it. */
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
-import type { PowerIterationAttrs } from '../contract.ts';
 import { padded } from '../simd/kernels.ts';
-import { tensor, valuesOf } from './backend.ts';
+import { type CpuKernel, tensor, valuesOf } from './backend.ts';
 import { freshHost } from './host.ts';
 
-export const powerIteration: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { w, u, v } = inputs as Record<'w' | 'u' | 'v', TensorInfo>;
-  const { iterations, first, epsilon } = attrs as unknown as PowerIterationAttrs;
+export const powerIteration: CpuKernel<'PowerIteration'> = ({ inputs: { w, u, v }, backend, attrs }) => {
+  const { iterations, first, epsilon } = attrs;
   const [rest, out] = w.shape as [number, number];
   const host = freshHost();
   const [wAt, uAt, vAt] = [w, u, v].map((t) => host.copied(valuesOf(backend, t))) as [number, number, number];

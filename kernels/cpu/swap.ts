@@ -1,13 +1,10 @@
 /** `SwapAxes`: in strips of a few rows, whose columns the cache holds while they are written side by side. */
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
-import type { SwapAxesAttrs } from '../contract.ts';
-import { tensor, valuesOf } from './backend.ts';
+import { type CpuKernel, tensor, valuesOf } from './backend.ts';
 
 const STRIP = 8;
 
-export const swapAxes: KernelFunc = ({ inputs, backend, attrs }) => {
-  const { n, a, b } = attrs as unknown as SwapAxesAttrs;
-  const from = valuesOf(backend, (inputs as Record<'x', TensorInfo>).x);
+export const swapAxes: CpuKernel<'SwapAxes'> = ({ inputs: { x }, backend, attrs: { n, a, b } }) => {
+  const from = valuesOf(backend, x);
   const to = new Float32Array(from.length);
   for (let start = 0; start < from.length; start += a * b) {
     for (let top = 0; top < a; top += STRIP) {
@@ -19,5 +16,5 @@ export const swapAxes: KernelFunc = ({ inputs, backend, attrs }) => {
       }
     }
   }
-  return tensor(backend, [n, b, a], to);
+  return [tensor(backend, [n, b, a], to)];
 };

@@ -3,7 +3,8 @@
  * bare handles of the native binding: no engine, no tidy and no `tf.memory()` knows them, so a call frees what it made.
  * Only ops and attributes are used that libtensorflow 2.9 and 2.15 both have; attributes left out follow from the inputs.
  */
-import { engine, type KernelFunc, type NamedAttrMap, type TensorInfo } from '@tensorflow/tfjs-core';
+import { engine, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { Attrs, Inputs, Kernel, Name, Outputs } from '../contract.ts';
 
 type Shape = readonly number[];
 type Numbers = ArrayLike<number>;
@@ -33,7 +34,7 @@ export interface Binding {
 }
 
 /** NodeJSKernelBackend. */
-export interface NodeBackend {
+export interface NodePort {
   readonly binding: Binding;
   readonly isUsingGpuDevice: boolean;
   getInputTensorIds(tensors: TensorInfo[]): number[];
@@ -54,10 +55,10 @@ const same = (a: Shape, b: Shape) => a.length === b.length && a.every((size, i) 
 let ones = new Float32Array(0);
 
 export class Call {
-  readonly backend: NodeBackend;
+  readonly backend: NodePort;
   readonly #live = new Set<number>();
 
-  constructor(backend: NodeBackend) {
+  constructor(backend: NodePort) {
     this.backend = backend;
   }
 
@@ -173,13 +174,13 @@ export class Call {
 }
 
 /** A kernel whose text runs in a `Call`. */
-export function kernel<Inputs, Attrs>(
-  body: (call: Call, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[],
-): KernelFunc {
+export function kernel<K extends Name>(
+  body: (call: Call, inputs: Inputs<K, TensorInfo>, attrs: Attrs<K>) => Outputs<K, TensorInfo>,
+): Kernel<K, NodePort> {
   return ({ inputs, backend, attrs }) => {
-    const call = new Call(backend as NodeBackend);
+    const call = new Call(backend);
     try {
-      return body(call, inputs as Inputs, attrs as NamedAttrMap as Attrs);
+      return body(call, inputs, attrs);
     } finally {
       call.freeAll();
     }

@@ -1,17 +1,14 @@
 /** The kernels around Normalize: statistics alone, given statistics applied, their gradients, moving averages. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
 import type { View } from '../view.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
 import { centre, columnsOf, layoutOf, momentsOf, reciprocals, sums } from './statistics.ts';
 
-type Optional = TensorInfo | undefined;
-
-export const moments = kernel<{ x: TensorInfo }, MomentsAttrs>((call, { x }, { view }) => {
+export const moments = kernel<'Moments'>((call, { x }, { view }) => {
   const layout = layoutOf(view);
   const { mean, variance } = centre(call, call.reshape(call.input(x), layout.shape), layout, 0);
-  return momentsOf(call, mean, variance);
+  return [momentsOf(call, mean, variance)];
 });
 
 /** x and a parameter of n * c values so that they meet: [.., c] and [c], or [n, s, c] and [n, 1, c]. */
@@ -20,15 +17,7 @@ const activations = (call: Call, x: TensorInfo, { n, s, c }: View): Value =>
 const parameter = (call: Call, p: TensorInfo, { n, c }: View): Value =>
   call.reshape(call.input(p), n === 1 ? [c] : [n, 1, c]);
 
-interface ScaleShiftInputs {
-  readonly x: TensorInfo;
-  readonly mean: Optional;
-  readonly variance: Optional;
-  readonly scale: Optional;
-  readonly shift: Optional;
-}
-
-export const scaleShift = kernel<ScaleShiftInputs, ScaleShiftAttrs>((call, inputs, { view, epsilon }) => {
+export const scaleShift = kernel<'ScaleShift'>((call, inputs, { view, epsilon }) => {
   const { n, c } = view;
   const x = activations(call, inputs.x, view);
   const [mean, variance, scale, shift] = [inputs.mean, inputs.variance, inputs.scale, inputs.shift].map(
@@ -38,10 +27,10 @@ export const scaleShift = kernel<ScaleShiftInputs, ScaleShiftAttrs>((call, input
     const y = variance
       ? batchNormalize(call, fourAxes(call, x, c), { mean, variance, scale, shift }, c, epsilon)
       : applyPerChannel(call, x, { mean, scale, shift }, c);
-    return call.output(y, inputs.x.shape);
+    return [call.output(y, inputs.x.shape)];
   }
   const y = apply(call, x, { mean, scale: variance ? standardized(call, variance, scale, epsilon) : scale, shift });
-  return call.output(y, inputs.x.shape);
+  return [call.output(y, inputs.x.shape)];
 });
 
 /** scale / sqrt(variance + epsilon). */
@@ -51,47 +40,28 @@ function standardized(call: Call, variance: Value, scale: Value | undefined, eps
   return call.constant(scales ? r.map((r, i) => r * (scales[i] as number)) : r, variance.shape);
 }
 
-interface ScaleShiftGradInputs {
-  readonly dy: TensorInfo;
-  readonly x: TensorInfo;
-  readonly mean: TensorInfo;
-}
-
-export const scaleShiftGrad = kernel<ScaleShiftGradInputs, BlendAttrs>((call, { dy, x, mean }, { view }) => {
+export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((call, { dy, x, mean }, { view }) => {
   const { n, s, c } = view;
   const layout = columnsOf(view);
   const dy3 = call.reshape(call.input(dy), [n, s, c]);
   const xc = call.sub(call.reshape(call.input(x), [n, s, c]), parameter(call, mean, view));
   const product = call.replace(xc, call.mul(dy3, xc));
-  return [product, dy3].map((values) => call.small(new Float32Array(sums(call, values, layout)), [n, c]));
+  const sumOf = (values: Value) => call.small(new Float32Array(sums(call, values, layout)), [n, c]);
+  return [sumOf(product), sumOf(dy3)];
 });
 
-interface BlendGradInputs {
-  readonly dy: TensorInfo;
-  readonly x: TensorInfo;
-  readonly mean: TensorInfo;
-  readonly scale: TensorInfo;
-  readonly a: TensorInfo;
-  readonly b: TensorInfo;
-}
-
-export const blendGrad = kernel<BlendGradInputs, BlendAttrs>((call, inputs, { view }) => {
+export const blendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
   const { n, c } = view;
   const [mean, a, b] = [inputs.mean, inputs.a, inputs.b].map((p) => parameter(call, p, view)) as [Value, Value, Value];
   const x = activations(call, inputs.x, view);
   const affine = { mean, scale: a, shift: b };
   const rest = n === 1 ? applyPerChannel(call, x, affine, c) : apply(call, x, affine);
   const direct = call.mul(activations(call, inputs.dy, view), parameter(call, inputs.scale, view));
-  return call.output(call.add(call.reshape(rest, direct.shape), direct), inputs.x.shape);
+  return [call.output(call.add(call.reshape(rest, direct.shape), direct), inputs.x.shape)];
 });
 
-interface AverageInputs {
-  readonly old: TensorInfo;
-  readonly moments: TensorInfo;
-}
-
 /** No op at all: of numbers this few, TensorFlow would spend more on the call than on the arithmetic. */
-export const average = kernel<AverageInputs, AverageAttrs>((call, { old, moments }, { row, momentum }) => {
+export const average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
   const before = call.numbers(old);
   const both = call.numbers(moments);
   const k = before.length;
@@ -99,5 +69,5 @@ export const average = kernel<AverageInputs, AverageAttrs>((call, { old, moments
   for (let i = 0; i < k; i++) {
     after[i] = momentum * (before[i] as number) + (1 - momentum) * (both[row * k + i] as number);
   }
-  return call.small(after, old.shape);
+  return [call.small(after, old.shape)];
 });

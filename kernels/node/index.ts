@@ -6,12 +6,13 @@
  */
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
+import type { NodePort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
 /** The kernels of the `tensorflow` backend of tfjs-node; importing this registers them. */
-export const node: KernelSet = {
+export const node: KernelSet<NodePort> = {
   kernels: {
     Normalize: normalize,
     NormalizeGrad: normalizeGrad,

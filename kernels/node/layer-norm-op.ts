@@ -4,7 +4,7 @@
  * stays: it is tried once.
  */
 import type { NormalizeAttrs } from '../contract.ts';
-import { type Binding, Call, type NodeBackend, type Value } from './backend.ts';
+import { type Binding, Call, type NodePort, type Value } from './backend.ts';
 import type { Forward, Normalized } from './route.ts';
 import {
   centre,
@@ -53,7 +53,7 @@ function run(call: Call, x: Value, gamma: Value, beta: Value, epsilon: number): 
 
 const works = new WeakMap<Binding, boolean>();
 
-function available(backend: NodeBackend): boolean {
+function available(backend: NodePort): boolean {
   const { binding, isUsingGpuDevice } = backend;
   let answer = works.get(binding);
   if (answer === undefined) {

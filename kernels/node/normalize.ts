@@ -2,8 +2,7 @@
  * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
  * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeAttrs } from '../contract.ts';
 import { type Call, kernel } from './backend.ts';
 import * as batch from './batch.ts';
 import * as columns from './columns.ts';
@@ -12,7 +11,6 @@ import type { Route, Saved } from './route.ts';
 import * as rows from './rows.ts';
 import { factors, momentsOf, reciprocals } from './statistics.ts';
 
-type Optional<T> = T | undefined;
 type Numbers = ArrayLike<number>;
 
 function routeOf(call: Call, attrs: NormalizeAttrs): Route {
@@ -20,13 +18,7 @@ function routeOf(call: Call, attrs: NormalizeAttrs): Route {
   return attrs.view.s === 1 ? rows : columns;
 }
 
-interface NormalizeInputs {
-  readonly x: TensorInfo;
-  readonly gamma: Optional<TensorInfo>;
-  readonly beta: Optional<TensorInfo>;
-}
-
-export const normalize = kernel<NormalizeInputs, NormalizeAttrs>((call, inputs, attrs) => {
+export const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
   const { x, gamma, beta } = inputs;
   const values = { x: call.input(x), gamma: call.optional(gamma), beta: call.optional(beta) };
   const { forward } = layerNormOp.serves(call, attrs) ? layerNormOp : routeOf(call, attrs);
@@ -35,22 +27,16 @@ export const normalize = kernel<NormalizeInputs, NormalizeAttrs>((call, inputs, 
   return attrs.yOnly ? [output] : [output, momentsOf(call, mean, variance)];
 });
 
-interface NormalizeGradInputs {
-  readonly dy: TensorInfo;
-  readonly x: TensorInfo;
-  readonly moments: TensorInfo;
-  readonly gamma: Optional<TensorInfo>;
-}
-
-export const normalizeGrad = kernel<NormalizeGradInputs, NormalizeGradAttrs>((call, inputs, attrs) => {
+export const normalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
   const { dy, x, moments, gamma } = inputs;
   const { c } = attrs.view;
   const route = routeOf(call, attrs);
   const saved = savedFrom(call.numbers(moments), attrs);
   const values = { dy: call.input(dy), x: call.input(x), gamma: call.optional(gamma), saved };
   const { dx, dgamma, dbeta } = route.backward(call, values, attrs);
-  const parameters = [dgamma, dbeta].filter((numbers) => numbers !== undefined);
-  return [call.output(dx, x.shape), ...parameters.map((numbers) => call.small(new Float32Array(numbers), [c]))];
+  const output = call.output(dx, x.shape);
+  if (!dgamma || !dbeta) return [output];
+  return [output, call.small(new Float32Array(dgamma), [c]), call.small(new Float32Array(dbeta), [c])];
 });
 
 function savedFrom(moments: Numbers, attrs: NormalizeAttrs): Saved {

@@ -1,17 +1,9 @@
 /** `PowerIteration`: one matrix product for each vector of a step. The vectors are short: their lengths are taken here. */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { PowerIterationAttrs } from '../contract.ts';
 import { type Call, kernel, type Value } from './backend.ts';
-
-interface PowerIterationInputs {
-  readonly w: TensorInfo;
-  readonly u: TensorInfo;
-  readonly v: TensorInfo;
-}
 
 type Numbers = ArrayLike<number>;
 
-export const powerIteration = kernel<PowerIterationInputs, PowerIterationAttrs>((call, inputs, attrs) => {
+export const powerIteration = kernel<'PowerIteration'>((call, inputs, attrs) => {
   const { iterations, first, epsilon } = attrs;
   const w = call.input(inputs.w);
   let u: Numbers = call.read(call.input(inputs.u));
@@ -34,12 +26,9 @@ export const powerIteration = kernel<PowerIterationInputs, PowerIterationAttrs>(
     if (first === 'v') turnU();
   }
   if (iterations === 0) sigma = dot(times(call, u, w, true), v);
-  const vectors = [
-    { values: u, shape: inputs.u.shape },
-    { values: v, shape: inputs.v.shape },
-  ];
   return [
-    ...vectors.map(({ values, shape }) => call.small(Float32Array.from(values), shape)),
+    call.small(Float32Array.from(u), inputs.u.shape),
+    call.small(Float32Array.from(v), inputs.v.shape),
     call.small(Float32Array.of(sigma), []),
   ];
 });

@@ -3,16 +3,8 @@
  * what is computed. TensorFlow.js's programs know shapes, and compile anew for many of them; here every tensor is given
  * to the backend as a scalar (which it never reorders) with a texture of stated size, so that a program serves all shapes.
  */
-import {
-  type DataId,
-  engine,
-  env,
-  getKernel,
-  type KernelBackend,
-  type KernelFunc,
-  type NamedAttrMap,
-  type TensorInfo,
-} from '@tensorflow/tfjs-core';
+import { type DataId, engine, env, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { Attrs, Inputs, Kernel, Name, Outputs } from '../contract.ts';
 import { fetches, fetchUniforms } from './fetches.ts';
 import { samePacking } from './layout.ts';
 
@@ -140,9 +132,9 @@ export class Gpu {
     return info;
   }
 
-  /** The values of a texture that holds [size] values. */
-  values(texture: Texture, size: number): Float32Array {
-    const info = this.give(texture, [size]);
+  /** The values of a texture that holds a tensor of `shape`. */
+  values(texture: Texture, shape: number[]): Float32Array {
+    const info = this.give(texture, shape);
     this.#scratch.push(info);
     return this.read(info);
   }
@@ -237,16 +229,14 @@ function fail(program: string, why: string, cause?: unknown): never {
 /** Whether textures hold 16-bit floats, of at most 65504. */
 export const isHalfPrecision = (): boolean => !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 
-type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
-
-/** A kernel as TensorFlow.js calls it. */
-export function kernel<Attrs>(
-  compute: (gpu: Gpu, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[],
-): KernelFunc {
+/** A kernel whose textures are freed when it ends, but for those that it gives away. */
+export function kernel<K extends Name>(
+  compute: (gpu: Gpu, inputs: Inputs<K, TensorInfo>, attrs: Attrs<K>) => Outputs<K, TensorInfo>,
+): Kernel<K, WebGLPort> {
   return ({ inputs, attrs, backend }) => {
-    const gpu = new Gpu(backend as unknown as WebGLPort);
+    const gpu = new Gpu(backend);
     try {
-      return compute(gpu, inputs as Inputs, attrs as NamedAttrMap as Attrs);
+      return compute(gpu, inputs, attrs);
     } finally {
       gpu.end();
     }

@@ -3,21 +3,21 @@
  * example and channel, in which statistics play no part: `ScaleShift`, `ScaleShiftGrad`, `BlendGrad`; and `Average`.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
+import type { AverageAttrs } from '../contract.ts';
 import { splitMean } from '../half-values.ts';
 import { type Gpu, isHalfPrecision, kernel, sizeFor, type Texture } from './backend.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { LONGEST } from './parts.ts';
-import { startOfDeviations, statistics } from './statistics.ts';
+import { knownOf, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import { totals } from './totals.ts';
 
-export const moments = kernel((gpu, { x }, { view }: MomentsAttrs) => {
-  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x as TensorInfo));
-  const { texture } = statistics(gpu, gpu.texture(x as TensorInfo, layout.shape), layout, true, { moments: true });
-  return gpu.give(texture, [2, layout.units]);
+export const moments = kernel<'Moments'>((gpu, { x }, { view }) => {
+  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x));
+  const { texture } = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
+  return [gpu.give(texture, [2, layout.units])];
 });
 
 /**
@@ -45,27 +45,32 @@ export const COEFFICIENTS = 'vec2 pairOf(vec4 both, int line) { return (line & 1
 export const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
   layoutOf({ n, s, c, groups: c }, gpu.packedShape(x), false);
 
+interface Given {
+  readonly mean?: TensorInfo | undefined;
+  /** What the mean has beside. */
+  readonly rest?: TensorInfo | undefined;
+  readonly variance?: TensorInfo | undefined;
+  readonly deviation?: TensorInfo | undefined;
+}
+
 /**
  * Of statistics what shaders read. Where textures hold 16-bit floats and the host has the values, as it has those of moving
  * averages, the mean goes in two parts, and the variance as its root.
  */
-function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | undefined) {
-  const isHalf = isHalfPrecision();
-  const [means, variances] = [mean, variance].map((info) => (isHalf && info ? gpu.onHost(info) : undefined));
-  const ofMean = means ? splitMean(means).map((values) => gpu.temporary(values)) : [mean];
-  return {
-    ...{ mean: ofMean[0], rest: ofMean[1] },
-    ...(variances ? { deviation: gpu.temporary(variances.map(Math.sqrt)) } : { variance }),
-  };
+function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | undefined): Given {
+  if (!isHalfPrecision()) return { mean, variance };
+  const [means, variances] = [mean, variance].map((info) => info && gpu.onHost(info));
+  const [large, rest] = means ? splitMean(means).map((values) => gpu.temporary(values)) : [mean];
+  const ofVariance = variances ? { deviation: gpu.temporary(variances.map(Math.sqrt)) } : { variance };
+  return { mean: large, rest, ...ofVariance };
 }
 
-export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttrs) => {
-  const info = inputs.x as TensorInfo;
+export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
+  const { x: info, scale, shift } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const { scale, shift } = inputs;
-  const all = { ...given(gpu, inputs.mean, inputs.variance), scale, shift };
-  const { mean, rest, variance, deviation } = all as typeof inputs;
+  const statistics = given(gpu, inputs.mean, inputs.variance);
+  const { mean, rest, variance, deviation } = statistics;
   const y = elementwise(gpu, x, {
     name: 'scale and shift',
     layout,
@@ -80,17 +85,17 @@ export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttr
   ${scale ? `by *= ${coefficient('scale')};` : ''}
   value *= by.xyxy;
   ${shift ? `value += ${coefficient('shift')}.xyxy;` : ''}`,
-    ...coefficients(gpu, view, all),
+    ...coefficients(gpu, view, { ...statistics, scale, shift }),
     floats: { epsilon },
   });
-  return gpu.give(y, info.shape, layout.shape);
+  return [gpu.give(y, info.shape, layout.shape)];
 });
 
-export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
-  const info = inputs.x as TensorInfo;
+export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) => {
+  const info = inputs.x;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
+  const dy = gpu.texture(inputs.dy, layout.shape);
   const given = coefficients(gpu, view, { mean: inputs.mean });
   const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
     functions: COEFFICIENTS,
@@ -102,17 +107,16 @@ export const scaleShiftGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     integers: given.integers,
   });
   const sums = reduced(gpu, parts, LONGEST);
-  return (['dh', 'd'] as const).map((which) =>
-    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]),
-  );
+  const total = (which: 'dh' | 'd') =>
+    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]);
+  return [total('dh'), total('d')];
 });
 
-export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
-  const { mean, scale, a, b } = inputs;
-  const info = inputs.x as TensorInfo;
+export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
+  const { x: info, mean, scale, a, b } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const dy = gpu.texture(inputs.dy as TensorInfo, layout.shape);
+  const dy = gpu.texture(inputs.dy, layout.shape);
   const given = coefficients(gpu, view, { mean, scale, a, b });
   const dx = elementwise(gpu, x, {
     name: 'gradient of a blend',
@@ -125,12 +129,13 @@ export const blendGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
     textures: { dy, ...given.textures },
     integers: given.integers,
   });
-  return gpu.give(dx, info.shape, layout.shape);
+  return [gpu.give(dx, info.shape, layout.shape)];
 });
 
-export const average = kernel((gpu, inputs, attrs: AverageAttrs) => {
-  const info = inputs.old as TensorInfo;
-  if (isHalfPrecision()) return averageOnHost(gpu, info, inputs.moments as TensorInfo, attrs);
+export const average = kernel<'Average'>((gpu, inputs, attrs) => {
+  const info = inputs.old;
+  if (isHalfPrecision()) return [averageOnHost(gpu, info, inputs.moments, attrs)];
+  const { row, momentum } = attrs;
   const size = info.shape[0] as number;
   const old = gpu.texture(info, [1, 1, size]);
   const result = gpu.draw({
@@ -143,12 +148,12 @@ void main() {
   if (cell == last && odd == 1) value.y = 0.;
   setOutput(${saturate('vec4(value, 0., 0.)')});
 }`,
-    textures: { old, moments: gpu.texture(inputs.moments as TensorInfo, [1, 2, size]) },
-    integers: { row: attrs.row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
-    floats: { momentum: attrs.momentum },
+    textures: { old, moments: gpu.texture(inputs.moments, [1, 2, size]) },
+    integers: { row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
+    floats: { momentum },
     size: old,
   });
-  return gpu.give(result, info.shape);
+  return [gpu.give(result, info.shape)];
 });
 
 /**
@@ -165,31 +170,42 @@ function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, mo
   return gpu.fromHost(after, old.shape);
 }
 
-/** Moments [2, c], with variances from the deviations that follow in their texture: as tensors they stop at 65504. */
+/**
+ * Moments [2, c] of a batch from what follows them in their texture: as tensors, means are coarse and variances stop at 65504.
+ * The host then has them for good, so that their second row takes no time.
+ */
 function momentsOnHost(gpu: Gpu, moments: TensorInfo): Float32Array {
-  const known = gpu.onHost(moments);
-  if (known) return known;
-  const start = startOfDeviations(gpu, moments);
-  const values = Float32Array.from(gpu.read(moments));
-  if (start === undefined) return values;
+  const there = gpu.onHost(moments);
+  if (there) return there;
+  const values = gpu.read(moments);
+  const known = knownOf(gpu, moments);
+  if (!known) return values;
   const c = values.length / 2;
-  const deviations = gpu.draw({
-    name: 'deviations',
+  const texture = gpu.texture(moments, moments.shape);
+  const copy = (rows: 1 | 2, start: number) => gpu.values(pairsFrom(gpu, texture, start, c), [rows, c]);
+  const relative = copy(2, known.mains);
+  const firsts = known.firsts === undefined ? undefined : copy(1, known.firsts);
+  const exact = relative.map((value, i) =>
+    i >= c ? value ** 2 : firsts ? value + (firsts[i] as number) : (values[i] as number),
+  );
+  gpu.remember(moments, exact);
+  return exact;
+}
+
+/** The texels of a texture from one on, which have numbers of `c` channels. */
+function pairsFrom(gpu: Gpu, from: Texture, start: number, c: number): Texture {
+  const texels = Math.ceil(c / 2);
+  return gpu.draw({
+    name: 'copy of statistics',
     source: `
 void main() {
   ${CELL}
-  vec2 value = momentsTexel(start + min(cell, last)).zw;
-  if (cell == last && odd == 1) value.y = 0.;
-  setOutput(vec4(value, 0., 0.));
+  vec4 value = fromTexel(start + min(cell, last));
+  if (cell >= last && odd == 1) value.yw = vec2(0.);
+  setOutput(value);
 }`,
-    textures: { moments: gpu.texture(moments, moments.shape) },
-    integers: { start, odd: c % 2, last: Math.ceil(c / 2) - 1 },
-    size: sizeFor(Math.ceil(c / 2)),
+    textures: { from },
+    integers: { start, odd: c % 2, last: texels - 1 },
+    size: sizeFor(texels),
   });
-  values.set(
-    gpu.values(deviations, c).map((deviation) => deviation ** 2),
-    c,
-  );
-  gpu.remember(moments, values);
-  return values;
 }

@@ -3,7 +3,7 @@
  * is stored between draws has to be small: deviations instead of variances, means relative to a value of x.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type BlendAttrs, type ScaleShiftAttrs, SMALLEST_DIVISOR } from '../contract.ts';
+import { SMALLEST_DIVISOR } from '../contract.ts';
 import { type Gpu, kernel, sizeFor, type Texture } from './backend.ts';
 import { COEFFICIENTS, coefficient, coefficients, columnLayout } from './blend.ts';
 import { elementwise } from './elementwise.ts';
@@ -14,8 +14,7 @@ import { statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import { totals } from './totals.ts';
 
-export const spread = kernel((gpu, { x }, { view, epsilon }: ScaleShiftAttrs) => {
-  const info = x as TensorInfo;
+export const spread = kernel<'Spread'>((gpu, { x: info }, { view, epsilon }) => {
   const layout = columnLayout(gpu, info, view);
   const activations = gpu.texture(info, layout.shape);
   const { texture } = statistics(gpu, activations, layout, true, { moments: false });
@@ -45,7 +44,7 @@ void main() {
     floats: { epsilon, smallest: SMALLEST_DIVISOR },
     size: sizeFor(2 * pairs),
   });
-  return gpu.give(result, [3, layout.units]);
+  return [gpu.give(result, [3, layout.units])];
 });
 
 /** GLSL of what a spread says of both channels of a texel column: `first`, `apart`, `divisor`; no xHat is made of padding. */
@@ -62,8 +61,16 @@ const READ_SPREAD = `
   vec2 first = ofSpreadPair(0, unit), apart = ofSpreadPair(1, unit), divisor = ofSpreadPair(2, unit);`;
 
 /** The operands of the other kernels: x, dy and the spread, and the coefficients named. */
-function operands(gpu: Gpu, inputs: Readonly<Record<string, TensorInfo | undefined>>, view: Layout['view']) {
-  const { x, dy, spread, ...others } = inputs as Record<'x' | 'spread', TensorInfo> & { dy?: TensorInfo };
+function operands(
+  gpu: Gpu,
+  {
+    x,
+    dy,
+    spread,
+    ...others
+  }: Record<'x' | 'spread', TensorInfo> & { readonly [name: string]: TensorInfo | undefined },
+  view: Layout['view'],
+) {
   const layout = columnLayout(gpu, x, view);
   const units = view.n * view.c;
   const given = coefficients(gpu, view, others);
@@ -78,7 +85,7 @@ function operands(gpu: Gpu, inputs: Readonly<Record<string, TensorInfo | undefin
 const FUNCTIONS = COEFFICIENTS + OF_SPREAD;
 const X_HAT = 'vec4 xHat = (xHere(row, column) - first.xyxy - apart.xyxy) / divisor.xyxy;';
 
-export const standardize = kernel((gpu, inputs, { view }: BlendAttrs) => {
+export const standardize = kernel<'Standardize'>((gpu, inputs, { view }) => {
   const { info, layout, x, textures, integers } = operands(gpu, inputs, view);
   const y = elementwise(gpu, x, {
     name: 'standardize',
@@ -88,10 +95,10 @@ export const standardize = kernel((gpu, inputs, { view }: BlendAttrs) => {
   value = xHat * ${coefficient('scale')}.xyxy + ${coefficient('shift')}.xyxy;`,
     ...{ textures, integers },
   });
-  return gpu.give(y, info.shape, layout.shape);
+  return [gpu.give(y, info.shape, layout.shape)];
 });
 
-export const standardizeSums = kernel((gpu, inputs, { view }: BlendAttrs) => {
+export const standardizeSums = kernel<'StandardizeSums'>((gpu, inputs, { view }) => {
   const { layout, x, textures, integers } = operands(gpu, inputs, view);
   const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
     functions: FUNCTIONS,
@@ -103,12 +110,12 @@ export const standardizeSums = kernel((gpu, inputs, { view }: BlendAttrs) => {
     integers,
   });
   const sums = reduced(gpu, parts, LONGEST);
-  return (['dh', 'd'] as const).map((which) =>
-    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: 1 }), [view.n, view.c]),
-  );
+  const average = (which: 'dh' | 'd') =>
+    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: 1 }), [view.n, view.c]);
+  return [average('dh'), average('d')];
 });
 
-export const standardizeGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
+export const standardizeGrad = kernel<'StandardizeGrad'>((gpu, inputs, { view }) => {
   const { info, layout, x, textures, integers } = operands(gpu, inputs, view);
   const dx = elementwise(gpu, x, {
     name: 'gradient of standardize',
@@ -119,5 +126,5 @@ export const standardizeGrad = kernel((gpu, inputs, { view }: BlendAttrs) => {
   value = (value - ${coefficient('b')}.xyxy) / divisor.xyxy;`,
     ...{ textures, integers },
   });
-  return gpu.give(dx, info.shape, layout.shape);
+  return [gpu.give(dx, info.shape, layout.shape)];
 });

@@ -6,7 +6,7 @@
 import { env } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../contract.ts';
 import { register } from '../registry.ts';
-import { isHalfPrecision } from './backend.ts';
+import { isHalfPrecision, type WebGLPort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalizeGrad } from './gradient.ts';
 import { spread, standardize, standardizeGrad, standardizeSums } from './half.ts';
@@ -14,7 +14,7 @@ import { normalize } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
 /** The kernels of the `webgl` backend; importing this registers them. */
-export const webgl: KernelSet = {
+export const webgl: KernelSet<WebGLPort> = {
   kernels: {
     Normalize: normalize,
     NormalizeGrad: normalizeGrad,

@@ -1,15 +1,13 @@
 /** The kernel `Normalize`. */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { NormalizeAttrs } from '../contract.ts';
 import { kernel } from './backend.ts';
 import { reciprocal } from './divisor.ts';
 import { elementwise, firstValues, vector } from './elementwise.ts';
 import { layoutOf, oneChannelAsRows } from './layout.ts';
 import { statistics } from './statistics.ts';
 
-export const normalize = kernel((gpu, inputs, attrs: NormalizeAttrs) => {
+export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
-  const x = inputs.x as TensorInfo;
+  const { x } = inputs;
   const gamma = vector(gpu, inputs.gamma);
   const beta = vector(gpu, inputs.beta);
   const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);

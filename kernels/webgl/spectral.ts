@@ -3,7 +3,6 @@
  * that it turns: three draws, or four where the sums of the product are so long that they are taken in parts.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { PowerIterationAttrs } from '../contract.ts';
 import { type Gpu, kernel, sizeFor, type Texture } from './backend.ts';
 import { CELL, saturate } from './glsl.ts';
 
@@ -126,8 +125,8 @@ void main() {
   return { vector: { texture, size: x.size }, squares };
 }
 
-export const powerIteration = kernel((gpu, inputs, { iterations, first, epsilon }: PowerIterationAttrs) => {
-  const { w: matrix, u: givenU, v: givenV } = inputs as Record<'w' | 'u' | 'v', TensorInfo>;
+export const powerIteration = kernel<'PowerIteration'>((gpu, inputs, { iterations, first, epsilon }) => {
+  const { w: matrix, u: givenU, v: givenV } = inputs;
   const [rest, out] = matrix.shape as [number, number];
   const w = gpu.texture(matrix, [1, rest, out]);
   let u: Vector = { texture: gpu.texture(givenU, [1, 1, out]), size: out };

@@ -41,7 +41,7 @@ export const normalize = (args: Routed<NormalizeInputs>) =>
       return takeAll({ y: value, dx, dgamma: gamma && rest.shift(), dbeta: beta && rest.shift(), moments: undefined });
     }
     if (route === 'kernel') {
-      const [y, moments] = run('Normalize', { x, gamma, beta }, attributes);
+      const [y, moments] = run('Normalize', { x, gamma, beta }, attributes) as [Tensor, Tensor];
       const affine = args.gamma || args.beta;
       const [dx, dgamma, dbeta] = run('NormalizeGrad', { dy, x, moments, gamma }, { ...attributes, affine });
       return takeAll({ y, moments, dx, dgamma: affine ? dgamma : undefined, dbeta: affine ? dbeta : undefined });
