@@ -1,17 +1,7 @@
 /** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
 import { add, mul, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
-import {
-  bounded,
-  meanAlong,
-  meanOfBoth,
-  momentsFrom,
-  pooledFrom,
-  pool as poolSpread,
-  ratio,
-  sumOf,
-  varianceFrom,
-} from './half.ts';
+import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
 import { parted, pool, poolGrad, scaled } from './pool.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
@@ -74,8 +64,7 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
  * since the batch's xHat is xHat q + e. f = sqrt(variance + epsilon).
  */
 const half: HalfOf<Parameter, 'q' | 'e'> = (epsilon, spread, { gamma, beta, rho }, s, moving, useBatch) => {
-  const batch = moving ? pooledFrom(spread, moving, epsilon) : poolSpread(spread, 1);
-  if (!moving) useBatch?.(momentsFrom(batch, varianceFrom(epsilon)));
+  const batch = pooledFrom(spread, batchOf(spread, epsilon, moving, useBatch), epsilon);
   const q = ratio(spread.divisor, batch.divisor);
   const e = ratio(batch.deviation, batch.divisor);
   const gammaRho = mul(gamma, rho);

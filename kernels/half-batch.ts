@@ -18,6 +18,7 @@ import {
   stack,
   sub,
   type Tensor,
+  tensor,
   tidy,
   unstack,
   where,
@@ -32,7 +33,7 @@ import {
   bounded,
   type HalfBlend,
   meanOfBoth,
-  momentsFrom,
+  onHost,
   pooledFrom,
   rowsOf,
   type Spread,
@@ -45,7 +46,14 @@ import type { View } from './view.ts';
 
 type Parameters = Readonly<Record<'gamma' | 'beta', Tensor>>;
 
-const identity = (divisor: number) => divisor;
+/** Moments [2, c] from a mean in two parts and what row 1 is made of: as float32 on the host, where moving averages are. */
+function exact(first: Tensor, apart: Tensor, last: Tensor, row1: (value: number) => number): Tensor {
+  const [base, rest, of1] = [first.dataSync(), apart.dataSync(), last.dataSync()];
+  const moments = new Float32Array(2 * base.length);
+  moments.set(base.map((value, i) => value + (rest[i] as number)));
+  moments.set(of1.map(row1), base.length);
+  return tensor(moments, [2, base.length]);
+}
 
 /** y = (xHat r + d) gamma + beta, where `correct` gives r and d, constants to the gradient. */
 export function renormalizeHalf(
@@ -61,8 +69,8 @@ export function renormalizeHalf(
     const [r, d] = unstack(
       correct({
         stddev: rows.divisor,
-        apartFrom: (movingMean) => pooledFrom(rows, [movingMean, undefined], 0).deviation,
-        both: momentsFrom({ ...rows, base: rows.first }, identity),
+        apartFrom: (movingMean) => reshape(pooledFrom(rows, onHost(movingMean, undefined), 0).deviation, [view.c]),
+        both: exact(rows.first, rows.apart, rows.divisor, (divisor) => divisor),
       }),
     ) as [Tensor, Tensor];
     return corrected(r, d, gamma, beta, view.s);
@@ -131,7 +139,7 @@ function masked(x: Tensor, positions: Tensor, view: View, epsilon: number) {
     return reshape(stack([...unstack(spread), deviation, mul(onesLike(about), share)]), [5, view.c]);
   });
   const [first, apart, divisor, deviation, share] = unstack(results) as [Tensor, Tensor, Tensor, Tensor, Tensor];
-  const moments = constant(() => momentsFrom({ base: first, apart, divisor: deviation }, (root) => root * root));
+  const moments = constant(() => exact(first, apart, deviation, (deviation) => deviation ** 2));
   return { spread: constant(() => asSpread({ first, apart, divisor })), share, moments };
 }
 
@@ -148,7 +156,7 @@ function rootOfBoth(deviation: Tensor, root: number): Tensor {
  */
 export const affineOfGiven = (x: Tensor, affine: Affine, view: View, epsilon: number): Tensor => {
   const { mean, variance, scale, shift } = affine;
-  const spread = constant(() => spreadFrom(mean, variance, epsilon));
+  const spread = constant(() => spreadFrom(onHost(mean, variance, 1 - epsilon).dataSync(), view.c, epsilon));
   const given = Object.entries({ mean, variance, scale, shift }).filter(([, t]) => t !== undefined);
   const parameters = Object.fromEntries(given) as Readonly<Record<string, Tensor>>;
   return applied(x, spread, view, parameters, ({ scale, shift }) => {
@@ -157,10 +165,11 @@ export const affineOfGiven = (x: Tensor, affine: Affine, view: View, epsilon: nu
       values: { scale: scale ?? onesLike(divisor), shift: shift ?? zerosLike(divisor), divisor },
       gradient: (h, u, { scale, divisor }) => {
         const dmean = () => neg(div(mul(scale as Tensor, u), divisor as Tensor));
-        const dvariance = () => div(div(mul(mul(scale as Tensor, h), -0.5), divisor as Tensor), divisor as Tensor);
+        const dvariance = () =>
+          div(sumOf(div(mul(mul(scale as Tensor, h), -0.5), divisor as Tensor), view.s), divisor as Tensor);
         return {
           ...(mean ? { mean: sumOf(dmean(), view.s) } : {}),
-          ...(variance ? { variance: sumOf(dvariance(), view.s) } : {}),
+          ...(variance ? { variance: dvariance() } : {}),
           scale: sumOf(h, view.s),
           shift: sumOf(u, view.s),
         };

@@ -121,84 +121,96 @@ export function rowsOf(spread: Tensor, shape: readonly number[]): Spread {
   return { first, apart, divisor };
 }
 
-/** Which examples or channels are pooled; see `PooledAxis`. */
-type Axis = 1 | 2;
-
 /** How far the means of examples and channels are from a pooled one, [n, c], and the divisor of what is pooled. */
 export interface Pooled {
   readonly deviation: Tensor;
   readonly divisor: Tensor;
-  /** The pooled mean is the sum of these. */
-  readonly base: Tensor;
-  readonly apart: Tensor;
 }
 
 /**
- * Pools a spread of [n, c] over examples (1) or channels (2). Of values with mean m and divisor f the two numbers m - f and
- * m + f have the same mean and, as deviation, the divisor: so the statistics of all these pairs are the pooled ones.
+ * Pools a spread of [n, c] over channels. Of values with mean m and divisor f the two numbers m - f and m + f have the same
+ * mean, and f as their deviation: so the statistics of all these pairs are the pooled ones.
  */
-export function pool({ first, apart, divisor }: Spread, axis: Axis): Pooled {
+export function pooledOverChannels({ first, apart, divisor }: Spread): Pooled {
   const [n, c] = first.shape as [number, number];
-  const base = slice(first, [0, 0], axis === 1 ? [1, c] : [n, 1]);
+  const base = slice(first, [0, 0], [n, 1]);
   const means = add(sub(first, base), apart);
-  const pairs = concat([add(means, divisor), sub(means, divisor)], axis - 1);
-  const view = axis === 1 ? { n: 1, s: 2 * n, c, groups: c } : { n, s: 2 * c, c: 1, groups: 1 };
-  const pooled = rowsOf(spreadOf(pairs, view, 0), base.shape);
-  const mean = add(pooled.first, pooled.apart);
-  return { deviation: sub(means, mean), divisor: pooled.divisor, base, apart: mean };
+  const pairs = concat([add(means, divisor), sub(means, divisor)], 1);
+  const pooled = rowsOf(spreadOf(pairs, { n, s: 2 * c, c: 1, groups: 1 }, 0), [n, 1]);
+  return { deviation: sub(means, add(pooled.first, pooled.apart)), divisor: pooled.divisor };
 }
 
-/** The same for given statistics, c values each, in place of those of the batch. */
-export function pooledFrom(
-  { first, apart }: Pick<Spread, 'first' | 'apart'>,
-  [mean, variance]: readonly (Tensor | undefined)[],
-  epsilon: number,
-): Pooled {
-  const c = first.shape.at(-1) as number;
-  const given = rowsOf(
-    constant(() => spreadFrom(mean, variance, epsilon)),
-    [1, c],
-  );
-  const deviation = add(sub(first, given.first), sub(apart, given.apart));
-  return { deviation, divisor: given.divisor, base: given.first, apart: given.apart };
-}
-
-/** Statistics, c values each, as a spread [3, c]. Moving averages are on the host already; see `Average` in webgl. */
-export function spreadFrom(mean: Tensor | undefined, variance: Tensor | undefined, epsilon: number): Tensor {
-  const c = ((mean ?? variance) as Tensor).size;
-  const spread = new Float32Array(3 * c);
-  if (mean)
-    for (const [row, values] of splitMean(mean.dataSync() as Float32Array).entries()) spread.set(values, row * c);
-  const divisors = variance ? variance.dataSync().map((v) => divisorOf(v, epsilon)) : new Float32Array(c).fill(1);
-  spread.set(divisors, 2 * c);
-  return tensor(spread, [3, c]);
-}
-
-const divisorOf = (variance: number, epsilon: number) => Math.max(Math.sqrt(variance + epsilon), SMALLEST_DIVISOR);
-
-/**
- * The moments [2, c] of a batch, on the host, where moving averages are: a variance may be too large for 16 bits.
- *
- * @param row1 from the divisor: the variance, or what else is averaged
- */
-export function momentsFrom(
-  { base, apart, divisor }: Omit<Pooled, 'deviation'>,
-  row1: (divisor: number) => number,
-): Tensor {
-  const [bases, aparts, divisors] = [base, apart, divisor].map((t) => t.dataSync() as Numbers) as [
+/** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
+export function batchMoments({ first, apart, divisor }: Spread, epsilon: number): Tensor {
+  const [n, c] = first.shape as [number, number];
+  const [firsts, aparts, divisors] = [first, apart, divisor].map((t) => t.dataSync() as Numbers) as [
     Numbers,
     Numbers,
     Numbers,
   ];
-  const c = bases.length;
-  const values = new Float32Array(2 * c);
-  for (let i = 0; i < c; i++) {
-    values[i] = (bases[i] as number) + (aparts[i] as number);
-    values[c + i] = row1(divisors[i] as number);
+  const moments = new Float32Array(2 * c);
+  for (let channel = 0; channel < c; channel++) {
+    let [mean, m2] = [0, 0]; // of the examples up to this one, by Chan's formula
+    for (let i = 0; i < n; i++) {
+      const at = i * c + channel;
+      const distance = (firsts[at] as number) + (aparts[at] as number) - mean;
+      mean += distance / (i + 1);
+      m2 += (distance * distance * i) / (i + 1) + varianceFrom(epsilon)(divisors[at] as number);
+    }
+    moments[channel] = mean;
+    moments[c + channel] = m2 / n;
   }
-  return tensor(values, [2, c]);
+  return tensor(moments, [2, c]);
 }
 type Numbers = ArrayLike<number>;
+
+/** The moments of the batch, which are handed on, or the moving ones. */
+export function batchOf(
+  spread: Spread,
+  epsilon: number,
+  moving: readonly Tensor[] | undefined,
+  useBatch: ((moments: Tensor) => void) | undefined,
+): Tensor {
+  if (moving) return onHost(moving[0], moving[1]);
+  const moments = batchMoments(spread, epsilon);
+  useBatch?.(moments);
+  return moments;
+}
+
+/** How a spread of [n, c] stands to the moments [2, c] of the batch or those in their place, which are on the host. */
+export function pooledFrom(
+  { first, apart }: Pick<Spread, 'first' | 'apart'>,
+  moments: Tensor,
+  epsilon: number,
+): Pooled {
+  const c = first.shape.at(-1) as number;
+  const given = rowsOf(
+    constant(() => spreadFrom(moments.dataSync() as Numbers, c, epsilon)),
+    [1, c],
+  );
+  return { deviation: add(sub(first, given.first), sub(apart, given.apart)), divisor: given.divisor };
+}
+
+/** Means and variances, c values each, as a spread [3, c]: the mean in two parts. */
+export function spreadFrom(moments: Numbers, c: number, epsilon: number): Tensor {
+  const values = Float32Array.from(moments);
+  const spread = new Float32Array(3 * c);
+  for (const [row, part] of splitMean(values.subarray(0, c)).entries()) spread.set(part, row * c);
+  spread.set(
+    values.subarray(c).map((variance) => Math.max(Math.sqrt(variance + epsilon), SMALLEST_DIVISOR)),
+    2 * c,
+  );
+  return tensor(spread, [3, c]);
+}
+
+/** Means and variances, c values each, [2, c] on the host, where moving averages are; absent, they are 0 or `variance`. */
+export function onHost(mean: Optional, variance: Optional, absent = 1): Tensor {
+  const c = ((mean ?? variance) as Tensor).size;
+  const moments = new Float32Array(2 * c).fill(absent, c);
+  if (mean) moments.set(mean.dataSync());
+  if (variance) moments.set(variance.dataSync(), c);
+  return tensor(moments, [2, c]);
+}
 
 /** The variance that made a divisor. */
 export const varianceFrom = (epsilon: number) => (divisor: number) => Math.max(divisor * divisor - epsilon, 0);

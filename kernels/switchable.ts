@@ -21,17 +21,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
 import { SMALLEST_DIVISOR } from './contract.ts';
-import {
-  bounded,
-  meanAlong,
-  meanOfBoth,
-  momentsFrom,
-  pooledFrom,
-  pool as poolSpread,
-  ratio,
-  sumOf,
-  varianceFrom,
-} from './half.ts';
+import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, pooledOverChannels, ratio, sumOf } from './half.ts';
 import { apartFrom, meanOver, type PooledAxis, parted, pool, poolGrad, scaled } from './pool.ts';
 import { softmax } from './softmax.ts';
 
@@ -122,10 +112,8 @@ const half =
     const statisticsOf = (source: Source) => {
       const axis = AXES[source];
       if (!axis) return own;
-      if (source === 'batch' && moving) return pooledFrom(spread, moving, epsilon);
-      const pooled = poolSpread(spread, axis);
-      if (source === 'batch') useBatch?.(momentsFrom(pooled, varianceFrom(epsilon)));
-      return pooled;
+      if (axis === 2) return pooledOverChannels(spread);
+      return pooledFrom(spread, batchOf(spread, epsilon, moving, useBatch), epsilon);
     };
     const weights = softmax(stack([meanWeights, varianceWeights]));
     const statistics = sources.map((source, k) => ({ source, ...statisticsOf(source), ...shares(weights, k) }));

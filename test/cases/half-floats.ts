@@ -96,7 +96,7 @@ const ofLayer = (subject: LayerSubject, args: HalfCase) =>
       for (const weight of layer.weights) {
         results[lastPart(weight.originalName)] = (await weight.read().data()).slice();
       }
-      results['y'] = await take(call(xs, false));
+      results.y = await take(call(xs, false));
       await differentiate('in inference', false);
     } finally {
       mask.dispose();

@@ -7,7 +7,7 @@ import * as ours from '../../layers/index.ts';
 import { normals } from './random.ts';
 
 /** The largest 16-bit float. */
-const LARGEST = 65504;
+export const LARGEST = 65504;
 
 /** The nearest 16-bit float; what is too large stays at the largest. */
 export function toHalf(value: number): number {
