@@ -1,6 +1,7 @@
 /** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
 import { add, mul, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
-import type { Blend, Tensors } from './blend.ts';
+import type { Blend, HalfOf, Tensors } from './blend.ts';
+import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
 import { parted, pool, poolGrad, scaled } from './pool.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
@@ -51,5 +52,49 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
       const share = poolGrad(mul(pooled, batchShare), moments, batch, 1);
       return { dmoments: add(dmoments, share), gamma: dgamma, beta: dbeta, rho: drho };
     },
+
+    half,
+    epsilon,
   };
 }
+
+/**
+ *   scale = gamma (1 - rho) + gamma rho q     shift = gamma rho e + beta     q = fI / fB     e = (meanI - meanB) / fB
+ *
+ * since the batch's xHat is xHat q + e. f = sqrt(variance + epsilon).
+ */
+const half: HalfOf<Parameter, 'q' | 'e'> = (epsilon, spread, { gamma, beta, rho }, s, moving, useBatch) => {
+  const batch = pooledFrom(spread, batchOf(spread, epsilon, moving, useBatch), epsilon);
+  const q = ratio(spread.divisor, batch.divisor);
+  const e = ratio(batch.deviation, batch.divisor);
+  const gammaRho = mul(gamma, rho);
+  const own = sub(gamma, gammaRho);
+  const scale = bounded(add(own, mul(gammaRho, q)));
+  const shift = bounded(add(mul(gammaRho, e), beta));
+  return {
+    values: { scale, shift, q, e },
+
+    gradient(h, u, { q, e }, { gamma, rho }) {
+      const count = s * (q.shape[0] as number);
+      const k = meanOfBoth(h, q, u, e);
+      const [ofOwn, ofBatch, ofShift] = [h, k, u].map((t) => meanAlong(t, 0)) as [Tensor, Tensor, Tensor];
+      const difference = sub(ofBatch, ofOwn);
+      const parameters = {
+        gamma: sumOf(add(ofOwn, mul(rho, difference)), count),
+        beta: sumOf(ofShift, count),
+        rho: sumOf(mul(gamma, difference), count),
+      };
+      // Of each xHat the usual: dx = gamma (dy - mean(dy) - xHat mean(dy xHat)) / f, which for the batch's are those over n, too.
+      const gammaRho = mul(gamma, rho);
+      const own = sub(gamma, gammaRho);
+      const [a, b] = [mul(own, h), mul(own, u)];
+      if (moving) return { a, b, ...parameters };
+      const share = mul(gammaRho, q);
+      return {
+        a: add(a, mul(share, mul(q, ofBatch))),
+        b: add(b, mul(share, add(ofShift, mul(e, ofBatch)))),
+        ...parameters,
+      };
+    },
+  };
+};

@@ -3,7 +3,7 @@
  * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
  * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
  */
-import { add, mul, ones, reshape, stack, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
+import { add, mul, ones, reshape, sqrt, stack, sub, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
 import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
 import {
   checkAxes,
@@ -17,6 +17,8 @@ import {
 } from './checks.ts';
 import { constant } from './constant.ts';
 import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
+import { inHalf } from './half.ts';
+import { normalizeMasked, renormalizeHalf } from './half-batch.ts';
 import { type Affine, moments, normalize, normalizeWith, normalizeWithMoments, row, scaleShift } from './ops.ts';
 import { maskedMoments } from './reference.ts';
 import { batchView, groupView, rowView, sampleView, type View, withLast } from './view.ts';
@@ -291,6 +293,7 @@ export function normalizePerChannel(
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
     if (!mask) return normalize(x, gamma, beta, onView(view, form), useMoments);
+    if (inHalf()) return normalizeMasked(x, mask, view, affineOf(gamma, beta, view.c), form.epsilon, useMoments);
     const moments = maskedMoments(x, mask, view);
     useMoments(moments);
     const statistics = { mean: row(moments, 0), variance: row(moments, 1) };
@@ -298,26 +301,48 @@ export function normalizePerChannel(
   });
 }
 
+/** Both parameters, which default to ones and zeros. */
+const affineOf = (gamma: Tensor | undefined, beta: Tensor | undefined, c: number) => ({
+  gamma: gamma ?? ones([c]),
+  beta: beta ?? zeros([c]),
+});
+
 /** For layers: y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
 export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
   return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
 }
 
+/** What renormalization is told of a batch, [channels] each. */
+export interface BatchStatistics {
+  /** sqrt(variance + epsilon). */
+  readonly stddev: Tensor;
+  /** The batch's mean less a moving one. */
+  apartFrom(movingMean: Tensor): Tensor;
+  /** Mean and stddev, [2, channels], for moving averages. */
+  readonly both: Tensor;
+}
+
 /**
  * For layers: as `normalizePerChannel`, with xHat r + d in place of xHat. `correct` gives r and d, the rows of a tensor
- * [2, channels], from the moments [2, channels] of x; it runs off the tape, so that both are constants to every gradient.
+ * [2, channels], from the statistics of x; it runs off the tape, so that both are constants to every gradient.
  */
 export function renormalizePerChannel(
   x: Tensor,
   axis: number,
   { gamma, beta }: AffineOptions,
   epsilon: number,
-  correct: (moments: Tensor) => Tensor,
+  correct: (batch: BatchStatistics) => Tensor,
 ): Tensor {
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
+    if (inHalf()) return renormalizeHalf(x, view, affineOf(gamma, beta, view.c), epsilon, correct);
     const statistics = constant(() => moments(x, view));
-    const [r, d] = unstack(constant(() => correct(statistics))) as [Tensor, Tensor];
+    const corrected = constant(() => {
+      const [mean, variance] = unstack(statistics) as [Tensor, Tensor];
+      const stddev = sqrt(add(variance, epsilon));
+      return correct({ stddev, apartFrom: (movingMean) => sub(mean, movingMean), both: stack([mean, stddev]) });
+    });
+    const [r, d] = unstack(corrected) as [Tensor, Tensor];
     const scale = gamma ? mul(gamma, r) : r;
     const shift = gamma ? mul(gamma, d) : d;
     return normalizeWith(x, statistics, scale, beta ? add(shift, beta) : shift, onView(view, centred(epsilon)));
@@ -339,12 +364,8 @@ export function blendPerChannel<P extends string, Values extends BlendValues>(
   useBatch?: (moments: Tensor) => void,
 ): Tensor {
   const c = x.shape[axis] as number;
-  const all = { gamma: gamma ?? ones([c]), beta: beta ?? zeros([c]), ...others } as Tensors<P | 'gamma' | 'beta'>;
-  const given = moving && constant(() => reshape(stack([...moving]), [2, 1, c]));
-  const useValues = ({ batch }: Values) => {
-    if (batch && !moving) useBatch?.(reshape(batch, [2, c]));
-  };
+  const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
   // Channels right after the batch stay there: each of each example is a sample of its own.
-  if (axis === 1) return blend(x, c, sampleView(x.shape), all, given, form, useValues);
-  return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, given, form, useValues));
+  if (axis === 1) return blend(x, c, sampleView(x.shape), all, moving, form, useBatch);
+  return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, moving, form, useBatch));
 }

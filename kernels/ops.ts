@@ -30,6 +30,8 @@ import type {
   PowerIterationAttrs,
   ScaleShiftAttrs,
 } from './contract.ts';
+import { inHalf } from './half.ts';
+import { affineOfGiven } from './half-batch.ts';
 import * as reference from './reference.ts';
 import { fused, run } from './registry.ts';
 import type { View } from './view.ts';
@@ -211,6 +213,7 @@ export interface Affine {
 export function scaleShift(x: Tensor, affine: Affine, view: View, epsilon = 0): Tensor {
   if (!recording()) return scaleShiftForward(x, affine, { view, epsilon });
   const { mean, variance, shift } = affine;
+  if ((mean || variance) && view.n === 1 && inHalf()) return affineOfGiven(x, affine, view, epsilon);
   const rstd = variance && rsqrt(add(variance, epsilon));
   const scale = affine.scale && rstd ? mul(affine.scale, rstd) : (affine.scale ?? rstd);
   const parameters = [mean, scale, shift].filter((t) => t !== undefined);

@@ -1,5 +1,4 @@
 import {
-  add,
   div,
   maximum,
   minimum,
@@ -10,11 +9,17 @@ import {
   sub,
   type Tensor,
   tidy,
-  unstack,
 } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkAtLeast, checkBoolean, checkKeys, checkMomentum, fail } from '../kernels/checks.ts';
-import { affinePerChannel, centred, normalizePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
+import {
+  affinePerChannel,
+  type BatchStatistics,
+  centred,
+  normalizePerChannel,
+  renormalizePerChannel,
+} from '../kernels/functions.ts';
+import { lent, mapped, varianceFrom } from '../kernels/half.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { usableMask } from './mask.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
@@ -153,7 +158,7 @@ export class BatchNormalization extends Normalization {
     const mask = usableMask(this, x, axis, context.kwargs);
     if (this.#renormState) {
       if (mask) fail(this.getClassName(), `renorm takes no mask; '${this.name}' received one; use renorm: false`);
-      const correct = (moments: Tensor) => this.#correct(moments, this.#renormState as Renorm);
+      const correct = (batch: BatchStatistics) => this.#correct(batch, this.#renormState as Renorm);
       return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, correct);
     }
     return normalizePerChannel(x, axis, { gamma, beta, mask }, centred(this.epsilon), (moments) => {
@@ -162,21 +167,19 @@ export class BatchNormalization extends Normalization {
     });
   }
 
-  /** r and d [2, channels] from the moments of the batch, and all averages moved. */
-  #correct(moments: Tensor, renorm: Renorm): Tensor {
+  /** r and d [2, channels] from the statistics of the batch, and all averages moved. */
+  #correct({ stddev, apartFrom, both }: BatchStatistics, renorm: Renorm): Tensor {
     const { epsilon, renormMomentum } = this;
     const { rmin, rmax, dmax } = this.renormClipping;
-    const [mean, variance] = unstack(moments) as [Tensor, Tensor];
-    const stddev = sqrt(add(variance, epsilon));
-    const past = maximum(renorm.stddev.read(), Math.sqrt(epsilon));
+    const past = maximum(lent(renorm.stddev.read()), Math.sqrt(epsilon));
     const r = clip(div(stddev, past), rmin, rmax);
-    const d = clip(div(sub(mean, renorm.mean.read()), past), dmax && -dmax, dmax);
-    const batch = stack([mean, stddev]);
-    this.follow(renorm.mean, batch, 0, renormMomentum);
-    this.follow(renorm.stddev, batch, 1, renormMomentum);
-    this.follow(this.#movingMean, batch, 0);
-    this.follow(renorm.movingStddev, batch, 1);
-    this.#movingVariance.write(maximum(sub(square(renorm.movingStddev.read()), epsilon), 0));
+    const d = clip(div(apartFrom(renorm.mean.read()), past), dmax && -dmax, dmax);
+    this.follow(renorm.mean, both, 0, renormMomentum);
+    this.follow(renorm.stddev, both, 1, renormMomentum);
+    this.follow(this.#movingMean, both, 0);
+    this.follow(renorm.movingStddev, both, 1);
+    const variance = (stddev: Tensor) => maximum(sub(square(stddev), epsilon), 0);
+    this.#movingVariance.write(mapped(renorm.movingStddev.read(), variance, varianceFrom(epsilon)));
     return stack([r, d]);
   }
 

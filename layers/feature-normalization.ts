@@ -1,16 +1,4 @@
-import {
-  add,
-  div,
-  maximum,
-  mul,
-  reshape,
-  type serialization,
-  sqrt,
-  sub,
-  type Tensor,
-  tensor1d,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { add, div, maximum, mul, type serialization, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
   checkAxes,
@@ -135,12 +123,13 @@ export class FeatureNormalization extends layers.Layer {
       const x = checkOneInput(this.getClassName(), inputs);
       const axes = this.#axes(x.rank);
       const broadcast = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
-      const along = (weight: LayerVariable | undefined, given: Statistic | undefined) => {
-        const value = weight ? weight.read() : tensor1d(valuesOf(given as Statistic));
-        return value.size === 1 ? reshape(value, []) : reshape(value, broadcast);
+      // On the host, where both are as they were given: as 16-bit floats a mean would be coarse, and a variance too large.
+      const along = (weight: LayerVariable | undefined, given: Statistic | undefined, f = (value: number) => value) => {
+        const values = weight ? weight.read().dataSync() : valuesOf(given as Statistic);
+        return tensor(Float32Array.from(values, f), values.length === 1 ? [] : broadcast);
       };
       const mean = along(this.#weightMean, this.#given?.mean);
-      const deviation = maximum(sqrt(along(this.#weightVariance, this.#given?.variance)), SMALLEST_DEVIATION);
+      const deviation = maximum(along(this.#weightVariance, this.#given?.variance, Math.sqrt), SMALLEST_DEVIATION);
       return this.invert ? add(mul(x, deviation), mean) : div(sub(x, mean), deviation);
     });
   }

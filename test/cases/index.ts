@@ -7,6 +7,7 @@ import * as attention from './attention.ts';
 import * as endurance from './endurance.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
+import * as halfFloats from './half-floats.ts';
 import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
@@ -22,6 +23,7 @@ const cases = {
   ...endurance,
   ...functions,
   ...goldens,
+  ...halfFloats,
   ...keras,
   ...kernels,
   ...layers,
