@@ -146,9 +146,13 @@ interface GpuData {
 
 /** Whether the values are in textures of WebGL or buffers of WebGPU alone. */
 function isOnGpu({ dataId }: Tensor): boolean {
-  const { texData, device, tensorMap } = engine().backend as { texData?: GpuData; device?: object; tensorMap?: GpuData };
+  const { texData, device, tensorMap } = engine().backend as {
+    texData?: GpuData;
+    device?: object;
+    tensorMap?: GpuData;
+  };
   const data = texData ?? (device && tensorMap);
-  return data !== undefined && data.has(dataId) && data.get(dataId).values == null;
+  return data?.has(dataId) === true && data.get(dataId).values == null;
 }
 
 /** A mask of the rank of the logits with all axes between batch and queries as one, as far as they are of size 1 or whole. */

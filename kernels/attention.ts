@@ -3,6 +3,7 @@
  * and the two matrix products are TensorFlow.js's own ops.
  */
 import { abs, cast, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { attendWithinHalf, centredKeys, isHalf, SMALLEST_HALF } from './attention-half.ts';
 import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
 import { checkAxis, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
 import { constant } from './constant.ts';
@@ -139,27 +140,30 @@ export function attend(
     checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
     const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
     const allowed = allowedPairs(who, shape, options);
-    const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
-    const logits = matMul(merged(qHat), merged(kHat), false, true);
-    const restricted = allowed
-      ? where(shape.length > 4 ? mergeHeads(allowed, shape) : allowed, logits, below(g, logits.rank))
-      : logits;
-    const weights = softmax(restricted);
-    const y = matMul(rate > 0 ? dropout(weights, rate) : weights, merged(v));
+    const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
+    const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
+      const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
+      const keys = isHalf() ? centredKeys(kHat) : kHat;
+      const logits = matMul(qHat, keys, false, true);
+      const weights = softmax(pairs ? where(pairs, logits, below(g, logits.rank)) : logits);
+      return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
+    };
+    // Three or four axes, those between batch and length being one: for more, webgl has no `where`.
+    const [q4, k4, v4] = [q, k, v].map((x) =>
+      x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
+    ) as [Tensor, Tensor, Tensor];
+    const half = { isScaleFree: epsilon < SMALLEST_HALF, sumsToOne: rate === 0 };
+    const y = isHalf() ? attendWithinHalf(apply, [q4, k4, g, v4], half) : apply(q4, k4, g, v4);
     return reshape(y, [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number]);
   });
 }
 
-/** At most four axes, those between batch and length as one: for more, webgl has no `where`. */
-const merged = (x: Tensor): Tensor =>
-  x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x;
-
 /**
- * A logit that is less than any, [1, ..., 1]. Logits lie between -|g| and |g|, but for rounding; 110 below the largest the
+ * A logit that is less than any, [1, ..., 1]. Logits lie between -2 |g| and 2 |g|, but for rounding; 110 below the largest the
  * weight is 0 exactly. Unlike a fixed -1e9 it is a half float, too, so that a row of nothing else has even weights.
  */
 const below = (g: Tensor, rank: number): Tensor =>
-  constant(() => reshape(sub(-110, mul(abs(cast(g, 'float32')), 1.001)), new Array(rank).fill(1)));
+  constant(() => reshape(sub(-110, mul(abs(cast(g, 'float32')), 2.002)), new Array(rank).fill(1)));
 
 /** The sizes that must agree for attention. */
 export function checkAttention(who: string, query: Shape, key: Shape, value: Shape, causal: boolean): void {
