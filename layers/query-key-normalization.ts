@@ -1,6 +1,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { InputSpec, initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { type AttentionOptions, attend, checkAttention, checkWidths, normalizeQk } from '../kernels/attention.ts';
+import { InputSpec, initializers, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { attend, checkAttention, checkWidths, normalizeQk } from '../kernels/attention.ts';
+import type { PaddingMasks } from '../kernels/attention-mask.ts';
 import {
   checkAxis,
   checkAxisOption,
@@ -14,6 +15,7 @@ import {
 } from '../kernels/checks.ts';
 import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
+import { lostMask, maskOf, ofShape } from './mask.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
@@ -172,6 +174,9 @@ export class QKNormalization extends QueryKeyLayer {
 export const qkNormalization = (args?: QKNormalizationArgs) => new QKNormalization(args);
 registerLayer(QKNormalization);
 
+const NAMES = ['query', 'key', 'value'];
+const MASKS = '[batch, keys] or [batch, queries, keys]';
+
 /** Options of {@link QKNormAttention}. */
 export interface QKNormAttentionArgs extends ScaleArgs {
   /** Let query i attend to the keys up to i only, counted from the last of both. Default: false. */
@@ -208,6 +213,8 @@ export class QKNormAttention extends QueryKeyLayer {
   readonly causal: boolean;
   /** The share of attention weights dropped in training. */
   readonly dropout: number;
+  /** In a graph, which of query, key and value have the mask that TensorFlow.js brings. */
+  #masked: readonly boolean[] | undefined;
 
   constructor(args: QKNormAttentionArgs = {}) {
     super(args, ['causal', 'dropout']);
@@ -215,6 +222,40 @@ export class QKNormAttention extends QueryKeyLayer {
     this.causal = checkBoolean(who, 'causal', args.causal ?? false);
     this.dropout = checkRate(who, 'dropout', args.dropout ?? 0);
     this.supportsMasking = true;
+  }
+
+  /** In a graph also says which masks TensorFlow.js will bring, or refuses what it would lose. */
+  override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
+    const list = [inputs].flat();
+    if (list.length < 3 || !list.every((input) => input instanceof SymbolicTensor)) return super.apply(inputs, kwargs);
+    const masked = this.#maskedInputs(list, kwargs);
+    const output = super.apply(inputs, kwargs);
+    this.#masked = masked;
+    return output;
+  }
+
+  /** Which of query, key and value have the mask of the first input. */
+  #maskedInputs(inputs: SymbolicTensor[], kwargs: Kwargs | undefined): boolean[] {
+    const refuse = (problem: string) =>
+      fail(this.getClassName(), `'${this.name}' ${problem}; give it an attention mask as the fourth input, ${MASKS}`);
+    if (kwargs?.mask) refuse('is given a mask in a graph, which TensorFlow.js does not keep');
+    const parts = inputs.slice(0, 3);
+    const [query, ...others] = parts.map(maskOf);
+    const masked = [query, ...others].map((origin) => origin !== undefined && origin === query);
+    if (inputs.length === 3) {
+      for (const [i, input] of parts.entries()) {
+        const name = NAMES[i];
+        const lost = i > 0 && lostMask(input);
+        if (lost) refuse(`would lose the mask of its ${name}, which ends at '${lost.name}' (${lost.getClassName()})`);
+        const isBrought = masked[i] || maskOf(input) === undefined;
+        if (!isBrought) refuse(`would lose the mask of its ${name}: TensorFlow.js brings that of the first input only`);
+      }
+    }
+    // A call does not know of which node it is.
+    if (this.#masked?.some((was, i) => was !== masked[i])) {
+      refuse('is shared by calls with and without masks, which TensorFlow.js does not tell apart');
+    }
+    return masked;
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -238,14 +279,37 @@ export class QKNormAttention extends QueryKeyLayer {
       this.invokeCallHook(inputs, kwargs);
       const list = this.list(inputs, '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
-      const dropout = kwargs?.training === true ? this.dropout : 0;
-      const options: AttentionOptions = { mask, causal: this.causal, dropout, epsilon: this.epsilon };
+      const dropout = kwargs?.training ? this.dropout : 0;
+      const padding = this.#padding([query, key, value], kwargs);
+      const batchFirst = this.inboundNodes.length > 0;
+      const options = { mask, causal: this.causal, dropout, epsilon: this.epsilon, padding, batchFirst };
       return attend(this.getClassName(), query, key, value, this.g.read(), options);
     });
   }
 
-  override computeMask(): Tensor {
-    return null as unknown as Tensor;
+  /** The masks of query, key and value: those of the graph, those of the call, or those that the tensors carry. */
+  #padding(inputs: Tensor[], kwargs: Kwargs): PaddingMasks {
+    const who = this.getClassName();
+    const given = kwargs?.mask as Tensor | Tensor[] | undefined;
+    const [query, key, value] = inputs as [Tensor, Tensor, Tensor];
+    if (Array.isArray(given)) {
+      if (given.length === 3 || given.length === 4) return given.slice(0, 3);
+      fail(who, `mask must be a list of the masks of query, key and value; received ${given.length}; null is none`);
+    }
+    if (this.inboundNodes.length > 0) {
+      const whole = query.shape.slice(0, -1);
+      const short = [whole[0] as number, whole.at(-1) as number];
+      const mask = this.#masked?.[0] && given && (ofShape(given, short) ?? ofShape(given, whole));
+      return mask ? inputs.map((_, i) => (this.#masked?.[i] ? mask : null)) : [];
+    }
+    if (!given) return inputs.map(({ kerasMask }) => (kerasMask?.isDisposed ? null : kerasMask));
+    if (query === key && key === value) return [given, given, given];
+    return fail(who, 'mask must be a list, since there are several inputs; give [query, key, value], null being none');
+  }
+
+  /** That of the query. */
+  override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
+    return ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;
   }
 
   /** All options that the constructor takes. */
