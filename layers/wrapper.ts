@@ -6,6 +6,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
+import { keepConstrained } from './checked-weight.ts';
 import { isTraining } from './graph-training.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import {
@@ -67,6 +68,7 @@ export abstract class KernelWrapper extends layers.Layer {
     }
     layer.built = true;
     if (layer.initialWeights) layer.setWeights(layer.initialWeights);
+    for (const weight of layer.weights) keepConstrained(weight);
     this.kernels = kernelsOf(who, layer);
     this.buildState(this.#initializing);
     this.built = true;
