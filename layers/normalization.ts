@@ -41,7 +41,7 @@ export interface BetaArgs extends LayerArgs {
   betaInitializer?: Identifier<Initializer>;
   /** Adds a penalty on beta to the loss. Default: none. */
   betaRegularizer?: Identifier<Regularizer>;
-  /** Projects beta at the start of every training call. Default: none. */
+  /** Projects beta after every step of training, before it is used, read or saved. Default: none. */
   betaConstraint?: Identifier<Constraint>;
 }
 
@@ -55,7 +55,7 @@ export interface AffineArgs extends BetaArgs {
   gammaInitializer?: Identifier<Initializer>;
   /** Adds a penalty on gamma to the loss. Default: none. */
   gammaRegularizer?: Identifier<Regularizer>;
-  /** Projects gamma at the start of every training call. Default: none. */
+  /** Projects gamma after every step of training, before it is used, read or saved. Default: none. */
   gammaConstraint?: Identifier<Constraint>;
 }
 
@@ -206,25 +206,12 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       this.invokeCallHook(inputs, kwargs);
       const x = checkOneInput(this.getClassName(), inputs);
       const training = isTraining(this, kwargs) && !this.frozen;
-      // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
-      const constrained = (weight: LayerVariable | undefined) => {
-        const constraint = weight?.constraint;
-        return constraint ? this.project(weight, (value) => constraint.apply(value), training) : weight?.read();
-      };
-      return this.normalize(x, constrained(this.gamma), constrained(this.beta), { training, kwargs });
+      return this.normalize(x, this.gamma?.read(), this.beta?.read(), { training, kwargs });
     });
   }
 
   override addWeight(...args: Parameters<layers.Layer['addWeight']>): LayerVariable {
     return checkedWeight(this, super.addWeight, ...args);
-  }
-
-  /** The value of a weight after `onto`, which is written back in training. */
-  protected project(weight: LayerVariable, onto: (value: Tensor) => Tensor, training: boolean): Tensor {
-    const projected = onto(weight.read());
-    if (!training) return projected;
-    weight.write(projected);
-    return weight.read();
   }
 
   /** Fails before the weights are there. */

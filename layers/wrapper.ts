@@ -6,7 +6,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../kernels/checks.ts';
-import { checkUnbuilt } from './checked-weight.ts';
+import { checkUnbuilt, keepConstrained } from './checked-weight.ts';
 import { obey } from './freezing.ts';
 import { isTraining } from './graph-training.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
@@ -97,6 +97,7 @@ export abstract class KernelWrapper extends layers.Layer {
       if (layer.initialWeights) layer.setWeights(layer.initialWeights);
     }
     layer.built = true;
+    for (const weight of layer.weights) keepConstrained(weight);
     this.kernels = kernelsOf(who, layer);
     this.buildState();
     this.#takeWeights();

@@ -326,7 +326,7 @@ export function startOf(args: LayerCase) {
   const filled: Weights = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, Float64Array.from(weightValues(name, sizeOf(shape)))]),
   );
-  const weights = args.training && project ? project(filled) : filled;
+  const weights = project ? project(filled) : filled;
   const point = { ...weights, x: Float64Array.from(layerInputs(args).x) } as Point;
   return { setting, point, shapes, trainable: Object.keys(trainable), formula: formulaAt(setting, point) };
 }
