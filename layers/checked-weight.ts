@@ -26,8 +26,8 @@ export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Para
       regularizer?.apply(weight.read());
       if (constraint) checkShape(constraint.apply(weight.read()), 'constraint');
     });
-    if (trainable) obey(weight, layer);
     keepConstrained(weight);
+    if (trainable) obey(weight, layer);
     return weight;
   } catch (error) {
     const why = `the weight ${name} of '${layer.name}' could not be made: ${(error as Error).message}`;

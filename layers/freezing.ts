@@ -33,10 +33,15 @@ export function isTrained(owner: Owner): boolean {
   return owners.has(owner);
 }
 
+/** How weights are read where nothing is frozen: a weight may get other owners, and is read through the last ones alone. */
+const plainReads = new WeakMap<LayerVariable, () => Tensor>();
+
 /** Lets `weight` be trained only while its own flag and `trainable` of every owner say so. */
 export function obey(weight: LayerVariable, ...owners: readonly Owner[]): void {
   let own = weight.trainable;
   const stored = (): Tensor => LayerVariable.prototype.read.call(weight);
+  const plain = plainReads.get(weight) ?? weight.read;
+  plainReads.set(weight, plain);
   const isTrainable = () => own && owners.every(({ trainable }) => trainable);
   Object.defineProperty(stored(), 'trainable', {
     configurable: true,
@@ -50,7 +55,10 @@ export function obey(weight: LayerVariable, ...owners: readonly Owner[]): void {
     },
   });
   // A model that is built within the loss freezes its layers after the trainable variables were collected.
-  const read = () => (recording() && !isTrainable() ? constant(() => clone(stored())) : stored());
+  const read = () => {
+    const value = plain.call(weight);
+    return recording() && !isTrainable() ? constant(() => clone(value)) : value;
+  };
   Object.defineProperty(weight, 'read', { configurable: true, value: read });
 }
 
