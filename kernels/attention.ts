@@ -3,7 +3,7 @@
  * and the two matrix products are TensorFlow.js's own ops.
  */
 import { cast, dropout, fill, greaterEqual, matMul, range, reshape, Tensor, tidy, where } from '@tensorflow/tfjs-core';
-import { checkAxis, checkEpsilon, checkInput, checkParameter, checkRate, fail, show } from './checks.ts';
+import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail, show } from './checks.ts';
 import { normalizeRowLength } from './length.ts';
 import { softmax } from './softmax.ts';
 
@@ -15,6 +15,9 @@ export interface QkNormOptions {
   readonly epsilon?: number;
 }
 
+const QK_OPTIONS: ReadonlySet<string> = new Set(['axis', 'epsilon']);
+const ATTENTION_OPTIONS: ReadonlySet<string> = new Set(['mask', 'causal', 'dropout', 'epsilon']);
+
 /**
  * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.
  *
@@ -25,7 +28,7 @@ export interface QkNormOptions {
  * @param g the scale of the logits, a scalar
  * @param options `axis` of the width (default -1), `epsilon` (1e-12): vectors that are not longer than it have gradient 0
  * @returns [qHat, kHat], of the shapes of query and key
- * @throws if the widths differ, g is not one value, or the axis is out of range
+ * @throws if the widths differ, g is not one value, the axis is out of range, or an option is unknown
  * @example
  * ```js
  * const [q, k] = qkNorm(tf.tensor([[3, 4]]), tf.tensor([[4, 3]]), tf.scalar(10));
@@ -34,12 +37,15 @@ export interface QkNormOptions {
  * ```
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
+export function qkNorm(query: Tensor, key: Tensor, g: Tensor, options?: QkNormOptions): [qHat: Tensor, kHat: Tensor];
 export function qkNorm(
   query: Tensor,
   key: Tensor,
   g: Tensor,
   options: QkNormOptions = {},
+  ...more: unknown[]
 ): [qHat: Tensor, kHat: Tensor] {
+  checkCall('qkNorm', options, QK_OPTIONS, more);
   return normalizeQk('qkNorm', query, key, g, options);
 }
 
@@ -109,13 +115,16 @@ export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
  * ```
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
+export function qkAttention(query: Tensor, key: Tensor, value: Tensor, g: Tensor, options?: AttentionOptions): Tensor;
 export function qkAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
   g: Tensor,
   options: AttentionOptions = {},
+  ...more: unknown[]
 ): Tensor {
+  checkCall('qkAttention', options, ATTENTION_OPTIONS, more);
   return attend('qkAttention', query, key, value, g, options);
 }
 

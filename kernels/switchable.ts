@@ -1,7 +1,8 @@
 /** The small part of switchable normalization: how moments and two sets of weights make scale and shift, and its gradient. */
-import { add, mul, ones, reshape, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
+import { add, mul, ones, reshape, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, Tensors } from './blend.ts';
 import { apartFrom, meanOver, type PooledAxis, parted, pool, poolGrad, scaled } from './pool.ts';
+import { reciprocalRoot } from './quotient.ts';
 import { softmax } from './softmax.ts';
 
 /** Whose statistics: those of the positions of one example and channel, of one example, or of one channel of the batch. */
@@ -42,7 +43,7 @@ export function switchable(epsilon: number, sources: readonly Source[]): Blend<P
       }
       const blended = sources.map((source) => values[`${source} product`] as Tensor).reduce((a, b) => add(a, b));
       const [deviation, negative] = unstack(blended) as [Tensor, Tensor];
-      const rstd = rsqrt(sub(epsilon, negative));
+      const rstd = reciprocalRoot(sub(epsilon, negative), epsilon);
       const scale = mul(gamma, rstd);
       const shift = add(mul(scale, deviation), beta);
       return { ...values, mean: own.means, scale, shift, moments, rstd, deviation, weights };

@@ -19,6 +19,7 @@ import {
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkAtLeast, checkKeys, fail, show } from '../kernels/checks.ts';
 import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
+import { reciprocalOf } from '../kernels/quotient.ts';
 import type { Initializer } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { savedOptions } from './options.ts';
@@ -82,8 +83,8 @@ export interface BatchRenormalizationArgs extends AffineArgs {
  * const slowly = batchRenormalization({rampSteps: {rmax: [100, 800], dmax: [100, 500]}});
  * slowly.apply(x, {training: true}); // [[-1], [1]]
  * ```
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Ioffe: Batch Renormalization: Towards Reducing Minibatch Dependence in Batch-Normalized Models. 2017,
  *   https://arxiv.org/abs/1702.03275
  */
@@ -129,8 +130,9 @@ export class BatchRenormalization extends Normalization {
       const [mean, variance] = unstack(moments) as [Tensor, Tensor];
       const stddev = sqrt(add(variance, this.epsilon));
       const { rmin, rmax, dmin, dmax } = this.#bounds();
-      const r = minimum(maximum(div(stddev, movingStddev), rmin), rmax);
-      const d = minimum(maximum(div(sub(mean, movingMean), movingStddev), dmin), dmax);
+      const past = reciprocalOf(movingStddev);
+      const r = minimum(maximum(mul(stddev, past), rmin), rmax);
+      const d = minimum(maximum(mul(sub(mean, movingMean), past), dmin), dmax);
       const batch = stack([mean, stddev]);
       this.follow(this.#movingMean, batch, 0);
       this.follow(this.#movingStddev, batch, 1);

@@ -150,6 +150,14 @@ export class QKNormalization extends QueryKeyLayer {
     this.addScale();
   }
 
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape[] {
+    const who = this.getClassName();
+    const shapes = this.list(listed(inputShape), '[query, key]', 2);
+    for (const shape of shapes) checkRank(who, shape.length);
+    checkWidths(who, ...(shapes as [Shape, Shape]), this.axis);
+    return shapes;
+  }
+
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor[] {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
@@ -225,7 +233,8 @@ export class QKNormAttention extends QueryKeyLayer {
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
-    const [query, , value] = this.#shapes(inputShape);
+    const [query, key, value] = this.#shapes(inputShape);
+    checkAttention(this.getClassName(), query, key, value, this.causal);
     return [...query.slice(0, -1), value[value.length - 1] as number | null];
   }
 
@@ -238,7 +247,7 @@ export class QKNormAttention extends QueryKeyLayer {
       this.invokeCallHook(inputs, kwargs);
       const list = this.list(inputs, '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
-      const dropout = kwargs?.training === true ? this.dropout : 0;
+      const dropout = kwargs?.training ? this.dropout : 0;
       const options: AttentionOptions = { mask, causal: this.causal, dropout, epsilon: this.epsilon };
       return attend(this.getClassName(), query, key, value, this.g.read(), options);
     });

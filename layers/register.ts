@@ -5,6 +5,7 @@ import { serialization } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 
 const { classNameMap } = serialization.SerializationMap.getMap();
+const registered = new Set<unknown>();
 const builtIns = new Map<string, (typeof classNameMap)[string]>();
 
 /** Registers `layer` under its `className`, and under the `aliases` that other libraries save such layers by. */
@@ -14,9 +15,13 @@ export function registerLayer(
 ): void {
   const before = classNameMap[layer.className];
   if (before && !builtIns.has(layer.className)) builtIns.set(layer.className, before);
+  registered.add(layer);
   serialization.registerClass(layer);
   for (const alias of aliases) classNameMap[alias] = classNameMap[layer.className] as (typeof classNameMap)[string];
 }
+
+/** Whether a class was registered here; one made from such a class may have options that only it knows. */
+export const isRegistered = (layer: unknown): boolean => registered.has(layer);
 
 /**
  * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing

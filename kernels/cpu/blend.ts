@@ -4,6 +4,7 @@
  */
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
+import { reciprocal } from '../quotient.ts';
 import { PLACEMENTS, padded, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
 import { tensor, valuesOf } from './backend.ts';
@@ -36,7 +37,9 @@ export const scaleShift: KernelFunc = ({ inputs, backend, attrs }) => {
   const { view, epsilon } = attrs as unknown as ScaleShiftAttrs;
   const coefficient = (t: TensorInfo | undefined, absent: number) => (t ? valuesOf(backend, t) : absent);
   const gain = coefficient(scale, 1);
-  const by = variance ? valuesOf(backend, variance).map((v, i) => at(gain, i) / Math.sqrt(v + epsilon)) : gain;
+  const by = variance
+    ? valuesOf(backend, variance).map((v, i) => at(gain, i) * reciprocal(Math.sqrt(v + epsilon)))
+    : gain;
   const y = apply(view, valuesOf(backend, x), undefined, [coefficient(mean, 0), by, coefficient(shift, 0)]);
   return tensor(backend, x.shape, y);
 };

@@ -5,6 +5,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '../contract.ts';
 import { type Gpu, kernel, type Texture } from './backend.ts';
+import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
@@ -58,7 +59,7 @@ export const scaleShift = kernel((gpu, inputs, { view, epsilon }: ScaleShiftAttr
   value = xHere(row, column);
   ${mean ? `value -= ${coefficient('mean')}.xyxy;` : ''}
   vec2 by = vec2(1.);
-  ${variance ? `by *= inversesqrt(${coefficient('variance')} + epsilon);` : ''}
+  ${variance ? `by *= ${reciprocalRoot(`${coefficient('variance')} + epsilon`)};` : ''}
   ${scale ? `by *= ${coefficient('scale')};` : ''}
   value *= by.xyxy;
   ${shift ? `value += ${coefficient('shift')}.xyxy;` : ''}`,
