@@ -3,6 +3,7 @@
  * is 0 there, and so is its gradient.
  */
 import {
+  div,
   lessEqual,
   logicalNot,
   mul,
@@ -25,8 +26,9 @@ export const isDivisor = (epsilon: number): boolean => epsilon > SMALLEST;
 /** 1 / f, or 0. */
 export const reciprocal = (f: number): number => (f < SMALLEST ? 0 : 1 / f);
 
-/** The same of a tensor. */
-export const reciprocalOf = (f: Tensor): Tensor => careful(f, SMALLEST, tfReciprocal);
+/** x / f, or 0, where f is a divisor to which `epsilon` has been added, or of such divisors. */
+export const divide = (x: Tensor, f: Tensor, epsilon: number): Tensor =>
+  isDivisor(epsilon) ? div(x, f) : mul(x, careful(f, SMALLEST, tfReciprocal));
 
 /** 1 / sqrt(sum) of variances with `epsilon` added, or 0. */
 export const reciprocalRoot = (sum: Tensor, epsilon: number): Tensor =>

@@ -30,7 +30,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { constant } from './constant.ts';
 import type { AverageAttrs, MomentsAttrs, NormalizeAttrs, PowerIterationAttrs, ScaleShiftAttrs } from './contract.ts';
-import { isDivisor, reciprocalOf, reciprocalRoot, unroundedOf } from './quotient.ts';
+import { divide, isDivisor, reciprocalRoot, unroundedOf } from './quotient.ts';
 import type { View } from './view.ts';
 
 type Optional = Tensor | undefined;
@@ -60,14 +60,13 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
   const x3 = reshape(x, shape);
   const { centred, mu } = center ? centre(x3, axes) : { centred: x3, mu: undefined };
   if (!rescale) return { xHat: centred, mu, axes };
-  const isSafe = isDivisor(epsilon);
   const squares = mean(square(centred), axes, true);
-  const variance = mu && !isSafe ? unroundedOf(squares, mu) : squares;
-  const times = (r: Tensor) => (t: Tensor) => mul(t, r);
-  const quotient = (f: Tensor) => (isSafe ? (t: Tensor) => div(t, f) : times(reciprocalOf(f)));
+  const variance = mu && !isDivisor(epsilon) ? unroundedOf(squares, mu) : squares;
+  const quotient = (f: Tensor) => (t: Tensor) => divide(t, f, epsilon);
   if (epsilonPlacement === 'inside') {
     const sum = add(variance, epsilon);
-    const by = isSafe ? quotient(sqrt(sum)) : times(reciprocalRoot(sum, epsilon));
+    const r = isDivisor(epsilon) ? undefined : reciprocalRoot(sum, epsilon);
+    const by = r ? (t: Tensor) => mul(t, r) : quotient(sqrt(sum));
     return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive: undefined };
   }
   // The gradient of sqrt at 0 is infinite, and 0 times infinity is NaN: take the root of 1 there, and discard it.

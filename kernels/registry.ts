@@ -45,11 +45,13 @@ export function register(set: KernelSet, backendName: string): void {
  */
 export function registerKernels(backendName: string, like?: string): void;
 export function registerKernels(backendName: string, like: string = backendName, ...more: unknown[]): void {
-  const wrong = [backendName, like].find((name) => typeof name !== 'string') ?? more[0];
-  if (wrong !== undefined || typeof backendName !== 'string') {
+  const given: unknown[] = [backendName, like, ...more];
+  const wrong = given.findIndex((name, i) => i > 1 || typeof name !== 'string');
+  if (wrong !== -1) {
+    const received = show(given[wrong]);
     fail(
       'registerKernels',
-      `it takes the names of two backends; received ${show(wrong)}; write registerKernels(name, like)`,
+      `it takes the names of two backends; received ${received}; write registerKernels(name, like)`,
     );
   }
   const set = sets.get(like);

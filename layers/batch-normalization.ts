@@ -3,7 +3,6 @@ import {
   backend_util,
   maximum,
   minimum,
-  mul,
   type serialization,
   sqrt,
   square,
@@ -16,7 +15,7 @@ import {
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys, fail } from '../kernels/checks.ts';
 import { affinePerChannel, centred, normalizePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
-import { reciprocalOf } from '../kernels/quotient.ts';
+import { divide } from '../kernels/quotient.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { usableMask } from './mask.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
@@ -121,6 +120,10 @@ export class BatchNormalization extends Normalization {
       'movingVarianceInitializer',
       args.movingVarianceInitializer ?? 'ones',
     );
+    Object.assign(this, {
+      movingMeanInitializer: this.#movingMeanInitializer,
+      movingVarianceInitializer: this.#movingVarianceInitializer,
+    });
     this.renorm = checkBoolean(who, 'renorm', args.renorm ?? false);
     this.renormClipping = checkClipping(who, args.renormClipping ?? {});
     this.renormMomentum = this.checkMomentum('renormMomentum', args.renormMomentum ?? 0.99);
@@ -136,6 +139,8 @@ export class BatchNormalization extends Normalization {
       this.addWeight(name, sizes, 'float32', initializer, undefined, false);
     this.#movingMean = add('moving_mean', this.#movingMeanInitializer);
     this.#movingVariance = add('moving_variance', this.#movingVarianceInitializer);
+    // As in TensorFlow.js, for code that reads them.
+    Object.assign(this, { movingMean: this.#movingMean, movingVariance: this.#movingVariance });
     if (!this.renorm) return;
     const [movingStddev, mean, stddev] = [
       add('moving_stddev', this.#movingVarianceInitializer),
@@ -177,9 +182,9 @@ export class BatchNormalization extends Normalization {
     const { rmin, rmax, dmax } = this.renormClipping;
     const [mean, variance] = unstack(moments) as [Tensor, Tensor];
     const stddev = sqrt(add(variance, epsilon));
-    const past = reciprocalOf(maximum(renorm.stddev.read(), Math.sqrt(epsilon)));
-    const r = clip(mul(stddev, past), rmin, rmax);
-    const d = clip(mul(sub(mean, renorm.mean.read()), past), dmax && -dmax, dmax);
+    const past = maximum(renorm.stddev.read(), Math.sqrt(epsilon));
+    const r = clip(divide(stddev, past, epsilon), rmin, rmax);
+    const d = clip(divide(sub(mean, renorm.mean.read()), past, epsilon), dmax && -dmax, dmax);
     const batch = stack([mean, stddev]);
     this.follow(renorm.mean, batch, 0, renormMomentum);
     this.follow(renorm.stddev, batch, 1, renormMomentum);

@@ -19,7 +19,7 @@ import {
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkAtLeast, checkKeys, fail, show } from '../kernels/checks.ts';
 import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
-import { reciprocalOf } from '../kernels/quotient.ts';
+import { divide } from '../kernels/quotient.ts';
 import type { Initializer } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { savedOptions } from './options.ts';
@@ -130,9 +130,8 @@ export class BatchRenormalization extends Normalization {
       const [mean, variance] = unstack(moments) as [Tensor, Tensor];
       const stddev = sqrt(add(variance, this.epsilon));
       const { rmin, rmax, dmin, dmax } = this.#bounds();
-      const past = reciprocalOf(movingStddev);
-      const r = minimum(maximum(mul(stddev, past), rmin), rmax);
-      const d = minimum(maximum(mul(sub(mean, movingMean), past), dmin), dmax);
+      const r = minimum(maximum(divide(stddev, movingStddev, this.epsilon), rmin), rmax);
+      const d = minimum(maximum(divide(sub(mean, movingMean), movingStddev, this.epsilon), dmin), dmax);
       const batch = stack([mean, stddev]);
       this.follow(this.#movingMean, batch, 0);
       this.follow(this.#movingStddev, batch, 1);

@@ -134,6 +134,14 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     };
     const beta = parameter('beta', 'zeros');
     this.#parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
+    // Code written for TensorFlow.js's layers may read them by its names, such as gammaInitializer.
+    this.#eachAspect((name, aspect) => Object.assign(this, { [name]: aspect }));
+  }
+
+  #eachAspect(visit: (name: string, aspect: Parameter[keyof Parameter]) => void): void {
+    for (const [name, parameter] of Object.entries(this.#parameters)) {
+      for (const aspect of ASPECTS) visit(name + aspect, parameter[aspect.toLowerCase() as keyof Parameter]);
+    }
   }
 
   /** Checks a share of old values. */
@@ -280,11 +288,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const config: serialization.ConfigDict = { axis, center: this.center };
     for (const name of this.#numbers) config[name] = this[name];
     if (this.#parameters.gamma) config.scale = this.scale;
-    for (const [name, parameter] of Object.entries(this.#parameters)) {
-      for (const aspect of ASPECTS) {
-        config[name + aspect] = describe(parameter[aspect.toLowerCase() as keyof Parameter]);
-      }
-    }
+    this.#eachAspect((name, aspect) => {
+      config[name] = describe(aspect);
+    });
     return { ...config, ...super.getConfig() };
   }
 

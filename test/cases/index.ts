@@ -10,6 +10,7 @@ import * as goldens from './goldens.ts';
 import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
+import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as serialization from './serialization.ts';
 import * as view from './view.ts';
@@ -24,6 +25,7 @@ const cases = {
   ...keras,
   ...kernels,
   ...layers,
+  ...nothing,
   ...powerIteration,
   ...serialization,
   ...view,
