@@ -5,7 +5,7 @@
 import { abs, cast, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
 import { attendWithinHalf, centredKeys, isHalf, SMALLEST_HALF } from './attention-half.ts';
 import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
-import { checkAxis, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
+import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
 import { constant } from './constant.ts';
 import { normalizeRowLength } from './length.ts';
 import { softmax } from './softmax.ts';
@@ -18,6 +18,9 @@ export interface QkNormOptions {
   readonly epsilon?: number;
 }
 
+const QK_OPTIONS: ReadonlySet<string> = new Set(['axis', 'epsilon']);
+const ATTENTION_OPTIONS: ReadonlySet<string> = new Set(['mask', 'causal', 'dropout', 'epsilon']);
+
 /**
  * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.
  *
@@ -28,7 +31,7 @@ export interface QkNormOptions {
  * @param g the scale of the logits, a scalar
  * @param options `axis` of the width (default -1), `epsilon` (1e-12): vectors that are not longer than it have gradient 0
  * @returns [qHat, kHat], of the shapes of query and key
- * @throws if the widths differ, g is not one value, or the axis is out of range
+ * @throws if the widths differ, g is not one value, the axis is out of range, or an option is unknown
  * @example
  * ```js
  * const [q, k] = qkNorm(tf.tensor([[3, 4]]), tf.tensor([[4, 3]]), tf.scalar(10));
@@ -37,12 +40,15 @@ export interface QkNormOptions {
  * ```
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
+export function qkNorm(query: Tensor, key: Tensor, g: Tensor, options?: QkNormOptions): [qHat: Tensor, kHat: Tensor];
 export function qkNorm(
   query: Tensor,
   key: Tensor,
   g: Tensor,
   options: QkNormOptions = {},
+  ...more: unknown[]
 ): [qHat: Tensor, kHat: Tensor] {
+  checkCall('qkNorm', options, QK_OPTIONS, more);
   return normalizeQk('qkNorm', query, key, g, options);
 }
 
@@ -114,13 +120,16 @@ export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
  * ```
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
+export function qkAttention(query: Tensor, key: Tensor, value: Tensor, g: Tensor, options?: AttentionOptions): Tensor;
 export function qkAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
   g: Tensor,
   options: AttentionOptions = {},
+  ...more: unknown[]
 ): Tensor {
+  checkCall('qkAttention', options, ATTENTION_OPTIONS, more);
   return attend('qkAttention', query, key, value, g, options);
 }
 

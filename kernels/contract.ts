@@ -9,6 +9,8 @@ import type { View } from './view.ts';
 /**
  * Where epsilon stands in the divisor f of a group with variance (or mean square) v:
  * 'inside' f = sqrt(v + epsilon); 'outside' f = sqrt(v) + epsilon; 'floor' f = max(sqrt(v), epsilon).
+ * 1 / f counts as 0 where f is below 2^-63, the root of the smallest normal float32: so does a group without variance divide
+ * by nothing where epsilon is 0, and y is beta. v is 0 where it is no more than what rounding makes of equal values.
  */
 export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 

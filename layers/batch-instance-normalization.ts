@@ -41,8 +41,8 @@ export interface BatchInstanceNormalizationArgs extends AffineArgs {
  * const {rho} = norm.gates(); // [0.5, 0.5, 0.5]
  * ```
  * In training rho falls where the style of the single example is a nuisance, and stays near 1 where it matters.
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Nam, Kim: Batch-Instance Normalization for Adaptively Style-Invariant Neural Networks. 2018,
  *   https://arxiv.org/abs/1805.07925
  */

@@ -4,26 +4,21 @@
  */
 import { ones, reshape, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/checks.ts';
 import type { Kwargs } from './options.ts';
 
 /** The mask of the shape of x without `axis`, or undefined. */
 export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs: Kwargs): Tensor | undefined {
   const given = kwargs?.mask as Tensor | Tensor[] | undefined;
   let mask = Array.isArray(given) ? given[0] : given;
-  if (!mask) return undefined;
+  // Channels at the axis of the batch have no positions to leave out.
+  if (!mask || axis === 0) return undefined;
   const inModel = layer.inboundNodes.length > 0;
   if (inModel && !carriesMask(layer)) return undefined;
   const expected = x.shape.filter((_, i) => i !== axis);
   if (inModel) mask = ofShape(mask, expected) ?? mask;
-  // Another rank is a mask of what is around the layer, as in timeDistributed.
-  if (mask.rank !== expected.length) return undefined;
-  if (expected.every((size, i) => mask.shape[i] === size)) return mask;
-  if (inModel) return undefined;
-  return fail(
-    layer.getClassName(),
-    `the mask must have the shape of the input without channels, [${expected}]; received [${mask.shape}]`,
-  );
+  // Another shape is a mask of what is around the layer, as in timeDistributed, or of what it was before it was pooled.
+  const fits = mask.rank === expected.length && expected.every((size, i) => mask?.shape[i] === size);
+  return fits ? mask : undefined;
 }
 
 /** A mask that TensorFlow.js brings, if it is of this shape; layers that merge tensors put axes of size 1 before it. */

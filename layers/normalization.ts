@@ -6,6 +6,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
+  type BatchAxis,
   checkAxes,
   checkAxisList,
   checkAxisOption,
@@ -30,6 +31,7 @@ import {
   resolve,
 } from './identifiers.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { isRegistered } from './register.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -80,6 +82,8 @@ export interface Traits {
   readonly gamma?: boolean;
   /** Whether `axis` may be a list. Default: false. */
   readonly axes?: boolean;
+  /** Whether `axis` may be the batch, if its size is fixed, as in TensorFlow.js and Keras. Default: 'without batch'. */
+  readonly batch?: BatchAxis;
 }
 
 export abstract class Normalization<Axis extends number | number[] = number> extends layers.Layer {
@@ -98,6 +102,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   /** Hears of a model that is frozen, where no weight would. */
   readonly #listener = listener();
   readonly #parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
+  readonly #batch: BatchAxis;
   readonly #numbers: readonly ('epsilon' | 'momentum')[];
 
   protected constructor(
@@ -106,18 +111,20 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   ) {
     super(checkArgs(new.target, args));
     const who = this.getClassName();
-    const { options: own = [], gamma: hasGamma = true, axes = false } = traits;
+    const { options: own = [], gamma: hasGamma = true, axes = false, batch = 'without batch' } = traits;
     const names = hasGamma ? ['gamma', 'beta'] : ['beta'];
     this.#numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
     const known = ['axis', 'center', ...this.#numbers, ...own];
     if (hasGamma) known.push('scale');
     for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
-    checkOptions(who, args, known);
+    if (isRegistered(new.target) && !lenient.has(args)) checkOptions(who, args, known);
 
     this.supportsMasking = true;
-    this.axis = (axes ? checkAxisList(who, args.axis ?? -1) : checkAxisOption(who, only(args.axis ?? -1))) as Axis;
+    const axis = args.axis ?? -1;
+    this.axis = (axes ? checkAxisList(who, axis, batch) : checkAxisOption(who, only(axis), batch)) as Axis;
+    this.#batch = batch;
     this.epsilon = checkEpsilon(who, args.epsilon ?? traits.epsilon ?? 1);
-    this.momentum = checkMomentum(who, args.momentum ?? traits.momentum ?? 1);
+    this.momentum = this.checkMomentum('momentum', args.momentum ?? traits.momentum ?? 1);
     this.center = checkBoolean(who, 'center', args.center ?? true);
     this.scale = hasGamma && checkBoolean(who, 'scale', args.scale ?? true);
     const options = args as Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>;
@@ -130,6 +137,19 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     };
     const beta = parameter('beta', 'zeros');
     this.#parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
+    // Code written for TensorFlow.js's layers may read them by its names, such as gammaInitializer.
+    this.#eachAspect((name, aspect) => Object.assign(this, { [name]: aspect }));
+  }
+
+  #eachAspect(visit: (name: string, aspect: Parameter[keyof Parameter]) => void): void {
+    for (const [name, parameter] of Object.entries(this.#parameters)) {
+      for (const aspect of ASPECTS) visit(name + aspect, parameter[aspect.toLowerCase() as keyof Parameter]);
+    }
+  }
+
+  /** Checks a share of old values. */
+  protected checkMomentum(_name: string, momentum: unknown): number {
+    return checkMomentum(this.getClassName(), momentum);
   }
 
   /** Adds weights beside gamma and beta. */
@@ -163,9 +183,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
     const who = this.getClassName();
-    const shape = oneShape(who, inputShape);
-    checkRank(who, shape.length);
-    const axes = checkAxes(who, this.axis, shape.length);
+    const [shape, axes] = this.#checked(inputShape);
     const sizes = axes.map((axis) => checkSize(who, shape, axis));
     this.checkSizes(sizes);
     this.inputSpec = [
@@ -199,6 +217,31 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   /** Those that are frozen, and statistics. */
   override get nonTrainableWeights(): LayerVariable[] {
     return super.nonTrainableWeights.filter((weight) => weight !== this.#listener);
+  }
+
+  /** The shape, and the axes of the parameters in it, in the order of `axis`. */
+  #checked(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
+    const who = this.getClassName();
+    const shape = oneShape(who, inputShape);
+    checkRank(who, shape.length);
+    return [shape, checkAxes(who, this.axis, shape.length, this.#batch)];
+  }
+
+  /** That of the input; fails where a layer could not be built, or has been built for another. */
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    const [shape, axes] = this.#checked(inputShape);
+    const sizes = axes.map((axis) => shape[axis] ?? undefined);
+    const built = this.inputSpec?.[0]?.axes ?? {};
+    for (const [i, axis] of axes.entries()) {
+      const [size, expected = size] = [sizes[i], built[axis]];
+      if (size === undefined || size === expected) continue;
+      fail(
+        this.getClassName(),
+        `'${this.name}' is built for ${expected} at axis ${axis}; received [${shape}]; make another layer`,
+      );
+    }
+    if (!sizes.includes(undefined)) this.checkSizes(sizes as number[]);
+    return inputShape;
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
@@ -240,11 +283,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const config: serialization.ConfigDict = { axis, center: this.center };
     for (const name of this.#numbers) config[name] = this[name];
     if (this.#parameters.gamma) config.scale = this.scale;
-    for (const [name, parameter] of Object.entries(this.#parameters)) {
-      for (const aspect of ASPECTS) {
-        config[name + aspect] = describe(parameter[aspect.toLowerCase() as keyof Parameter]);
-      }
-    }
+    this.#eachAspect((name, aspect) => {
+      config[name] = describe(aspect);
+    });
     return { ...config, ...super.getConfig() };
   }
 
@@ -253,14 +294,26 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return config;
   }
 
+  /** Whether saved models of TensorFlow.js's own class load into this one: then it takes what that takes. */
+  static readonly isDropIn: boolean = false;
+
   /** Makes a layer from what `getConfig` gave, here or in Keras. */
   static override fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
     saved: serialization.ConfigDict,
   ): T {
-    return new cls((cls as unknown as typeof Normalization).fromSaved(savedOptions(saved)));
+    const { fromSaved, isDropIn } = cls as unknown as typeof Normalization;
+    const options = fromSaved(savedOptions(saved));
+    if (isDropIn) {
+      for (const name of ['center', 'scale']) if (name in options) options[name] = Boolean(options[name]);
+      lenient.add(options);
+    }
+    return new cls(options);
   }
 }
+
+/** Saved options, among which are perhaps some that TensorFlow.js's class of the name ignores. */
+const lenient = new WeakSet<object>();
 
 /** What a layer may need to know of one call. */
 export interface Context {

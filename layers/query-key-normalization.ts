@@ -152,6 +152,14 @@ export class QKNormalization extends QueryKeyLayer {
     this.addScale();
   }
 
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape[] {
+    const who = this.getClassName();
+    const shapes = this.list(listed(inputShape), '[query, key]', 2);
+    for (const shape of shapes) checkRank(who, shape.length);
+    checkWidths(who, ...(shapes as [Shape, Shape]), this.axis);
+    return shapes;
+  }
+
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor[] {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
@@ -266,7 +274,8 @@ export class QKNormAttention extends QueryKeyLayer {
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
-    const [query, , value] = this.#shapes(inputShape);
+    const [query, key, value] = this.#shapes(inputShape);
+    checkAttention(this.getClassName(), query, key, value, this.causal);
     return [...query.slice(0, -1), value[value.length - 1] as number | null];
   }
 

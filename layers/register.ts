@@ -5,6 +5,9 @@ import { serialization } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 
 const { classNameMap } = serialization.SerializationMap.getMap();
+/** The classes of this copy of the package. */
+const registered = new Set<unknown>();
+
 type Entry = (typeof classNameMap)[string] | undefined;
 
 /** By class name, what there was before: kept with TensorFlow.js's own map, since of this package there may be several copies. */
@@ -19,9 +22,13 @@ export function registerLayer(
   aliases: readonly string[] = [],
 ): void {
   if (!replaced.has(layer.className)) replaced.set(layer.className, classNameMap[layer.className]);
+  registered.add(layer);
   serialization.registerClass(layer);
   for (const alias of aliases) classNameMap[alias] = classNameMap[layer.className] as (typeof classNameMap)[string];
 }
+
+/** Whether a class was registered here; one made from such a class may have options that only it knows. */
+export const isRegistered = (layer: unknown): boolean => registered.has(layer);
 
 /**
  * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing
