@@ -13,6 +13,7 @@ import {
   reshape,
   sub,
   type Tensor,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import { constant } from './constant.ts';
 import type { NormalizeAttrs } from './contract.ts';
@@ -82,7 +83,9 @@ function unitsInHalfFloats(x: Tensor, gain: Tensor, exponent: Tensor, attrs: Nor
       const k = largestExponent(dy);
       const [dx, dgamma] = normalizeGradient(shifted(dy, opposite(k)), ...brought(x, gain, a, b), attrs);
       const missing = constant(() => add(sub(b, a), k));
-      return [shiftedFar(dx, missing), shifted(div(reshape(dgamma, gain.shape), root), k)];
+      // A single value has no direction to turn to; what is left of its gradient would be rounding.
+      const ofX = attrs.view.s === 1 ? zerosLike(x) : shiftedFar(dx, missing);
+      return [ofX, shifted(div(reshape(dgamma, gain.shape), root), k)];
     };
     return { value: shifted(normalize(...brought(x, gain, exponent, ofGain), undefined, attrs), ofGain), gradFunc };
   });
