@@ -27,16 +27,6 @@ export const SMALLEST_HALF = 2 ** -24;
 export const isHalf = (): boolean => 'gpgpu' in backend() && !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 
 /**
- * Keys less their mean, a constant. The same vector less in all keys shifts all logits of a query alike, which softmax ignores:
- * of keys that are nearly the same, it leaves the differences, which half floats hold better than the keys.
- */
-export const centredKeys = (kHat: Tensor): Tensor =>
-  sub(
-    kHat,
-    constant(() => mean(kHat, -2, true)),
-  );
-
-/**
  * `attend(q, k, g, v)`, linear in v [..., keys, any], with numbers of about 1 throughout:
  *
  *     y = c attend(q / a, k / b, g, (v - shift) / c) + shift

@@ -2,8 +2,8 @@
  * Query-key normalization and the attention built on it. The normalization is the direct form on rows; masking, dropout
  * and the two matrix products are TensorFlow.js's own ops.
  */
-import { abs, cast, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
-import { attendWithinHalf, centredKeys, isHalf, SMALLEST_HALF } from './attention-half.ts';
+import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { attendWithinHalf, isHalf, SMALLEST_HALF } from './attention-half.ts';
 import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
 import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
 import { constant } from './constant.ts';
@@ -62,14 +62,17 @@ export function normalizeQk(
 ): [qHat: Tensor, kHat: Tensor] {
   checkEpsilon(who, epsilon);
   return tidy(() => {
-    const gain = checkParameter(who, 'g', g, 1);
-    if (!gain) fail(who, 'g, the scale of the logits, is missing; give a tensor of one value');
+    const gain = checkScale(who, g);
     const [q, k] = [checkInput(who, query), checkInput(who, key)];
     checkWidths(who, q.shape, k.shape, axis);
     const axesOf = (x: Tensor) => [checkAxis(who, axis, x.rank)];
     return [normalizeRowLength(q, axesOf(q), epsilon, gain), normalizeRowLength(k, axesOf(k), epsilon)];
   });
 }
+
+/** The scale of the logits as float32. */
+const checkScale = (who: string, g: Tensor): Tensor =>
+  checkParameter(who, 'g', g, 1) ?? fail(who, 'g, the scale of the logits, is missing; give a tensor of one value');
 
 type Shape = readonly (number | null)[];
 
@@ -148,12 +151,12 @@ export function attend(
     const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
     checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
     const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
+    const gain = checkScale(who, g);
     const allowed = allowedPairs(who, shape, options);
     const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
     const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
       const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
-      const keys = isHalf() ? centredKeys(kHat) : kHat;
-      const logits = matMul(qHat, keys, false, true);
+      const logits = matMul(qHat, kHat, false, true);
       const weights = softmax(pairs ? where(pairs, logits, below(g, logits.rank)) : logits);
       return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
     };
@@ -162,17 +165,17 @@ export function attend(
       x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
     ) as [Tensor, Tensor, Tensor];
     const half = { isScaleFree: epsilon < SMALLEST_HALF, sumsToOne: rate === 0 };
-    const y = isHalf() ? attendWithinHalf(apply, [q4, k4, g, v4], half) : apply(q4, k4, g, v4);
+    const y = isHalf() ? attendWithinHalf(apply, [q4, k4, gain, v4], half) : apply(q4, k4, gain, v4);
     return reshape(y, [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number]);
   });
 }
 
 /**
- * A logit that is less than any, [1, ..., 1]. Logits lie between -2 |g| and 2 |g|, but for rounding; 110 below the largest the
+ * A logit that is less than any, [1, ..., 1]. Logits lie between -|g| and |g|, but for rounding; 110 below the largest the
  * weight is 0 exactly. Unlike a fixed -1e9 it is a half float, too, so that a row of nothing else has even weights.
  */
 const below = (g: Tensor, rank: number): Tensor =>
-  constant(() => reshape(sub(-110, mul(abs(cast(g, 'float32')), 2.002)), new Array(rank).fill(1)));
+  constant(() => reshape(sub(-110, mul(abs(g), 1.001)), new Array(rank).fill(1)));
 
 /** The sizes that must agree for attention. */
 export function checkAttention(who: string, query: Shape, key: Shape, value: Shape, causal: boolean): void {

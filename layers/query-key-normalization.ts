@@ -113,7 +113,8 @@ export interface QKNormalizationArgs extends ScaleArgs {
  * above all on small data.
  *
  * Inputs: [query, key], [batch, ..., width] each, of rank 2 to 6 and the same width. Outputs: [qHat, kHat], of the same
- * shapes. Weights: g []. Masks end here: an attention mask is an input of what follows.
+ * shapes. Weights: g []. Masks change nothing and end here, since TensorFlow.js knows one for both outputs only: an attention mask is
+ * an input of what follows.
  *
  * @example
  * ```js
@@ -199,9 +200,18 @@ export interface QKNormAttentionArgs extends ScaleArgs {
  *     y = softmax(g qHat kHat^T) value
  *
  * Inputs: [query, key, value] or [query, key, value, mask]: query [batch, heads, queries, width], key [batch, heads, keys,
- * width], value [batch, heads, keys, any], or all without heads. The mask is 1 where a query may attend to a key: [batch, keys],
- * [batch, queries, keys] or what broadcasts to [batch, heads, queries, keys]. Output: [batch, heads, queries, any].
- * Weights: g [], see {@link QKNormalization}.
+ * width], value [batch, heads, keys, any], or all without heads. The attention mask is true (or 1) where a query may attend to a
+ * key: [batch, keys], [batch, queries, keys] or what broadcasts to [batch, heads, queries, keys]; see {@link AttentionOptions}.
+ * Output: [batch, heads, queries, any]. Weights: g [], see {@link QKNormalization}.
+ *
+ * Masks of the inputs join the attention mask, as in Keras: a masked key is attended to by none, and a masked query, which may
+ * attend to nothing, attends to all keys alike. The output has the mask of the query. A mask has the shape [batch, length], and
+ * comes from
+ * - a call: `apply([query, key, value], {mask: [queryMask, keyMask, valueMask]})`, null being none, or the tensors' `kerasMask`;
+ * - a graph, from `masking` or an embedding with `maskZero`. TensorFlow.js brings the mask of the first input only. It counts for
+ *   keys and values, too, if theirs has the same source; if not, or if it ended where heads were split by `reshape` and `permute`,
+ *   the graph is refused, unless it has an attention mask. Then that alone stands for the masks that are not brought. A mask
+ *   ends, too, where a layer does not support masking, and at a model within.
  *
  * @example
  * ```js
@@ -210,8 +220,8 @@ export interface QKNormAttentionArgs extends ScaleArgs {
  * attention.apply([x, x, x]).shape; // [2, 4, 64, 16]
  * ```
  * @throws if an option is unknown or invalid, or both `sequenceLength` and `scaleInitializer` are missing; when called, if there
- *   are not three or four inputs, ranks, widths or the numbers of keys and values differ, the mask does not fit, or `causal` has
- *   fewer keys than queries
+ *   are not three or four inputs, ranks, widths or the numbers of keys and values differ, a mask does not fit or holds other
+ *   numbers than 0 and 1, or `causal` has fewer keys than queries; in a graph, if it would lose the mask of keys or values
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
 export class QKNormAttention extends QueryKeyLayer {

@@ -10,7 +10,7 @@ export interface AttentionCase {
   readonly depth: number;
   readonly causal?: boolean;
   /** 1 where a query may attend to a key. */
-  readonly mask?: { readonly shape: readonly number[]; readonly values: readonly number[] };
+  readonly mask?: { readonly shape: readonly number[]; readonly values: readonly number[]; readonly dtype?: 'bool' };
   /** Index of a query vector that is all zeros. */
   readonly zeroQuery?: number;
   /** Mean and deviation of queries, keys and values. Default: 0 and 1. */
