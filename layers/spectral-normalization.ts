@@ -3,7 +3,6 @@ import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-
 import { checkBoolean, checkPositiveInteger, fail } from '../kernels/checks.ts';
 import { constant } from '../kernels/constant.ts';
 import { spectralNorm } from '../kernels/weights.ts';
-import { isTrained } from './freezing.ts';
 import { registerLayer } from './register.ts';
 import { type Kernel, sizeAlong } from './wrapped.ts';
 import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
@@ -143,26 +142,28 @@ export class SpectralNormalization extends KernelWrapper {
   protected override normalizeKernel({ variable }: Kernel, index: number, training: boolean): Tensor {
     const { axes, u, v } = this.#vectors[index] as Vectors;
     const steps = training && variable.trainable ? this.powerIterations : 0;
-    const keeps = steps > 0 && isTrained(this);
-    if (!v) return steps > 0 ? this.#quotient(variable, u, axes, keeps) : variable.read();
+    if (!v) {
+      if (steps > 0) this.#overwrite(variable, u, axes);
+      return variable.read();
+    }
     const options = { u: u.read(), v: v.read(), axis: axes, powerIterations: steps };
     const { kernel, ...next } = spectralNorm(variable.read(), options);
-    if (keeps) {
+    if (steps > 0) {
       u.write(next.u);
       v.write(next.v);
     }
     return kernel;
   }
 
-  /** Keras's form: the quotient of the kernel by sigma, off the tape; the kernel becomes it if the layer `keeps` it. */
-  #quotient(variable: LayerVariable, u: LayerVariable, axis: readonly number[], keeps: boolean): Tensor {
+  /** Keras's form: the kernel becomes its quotient by sigma, off the tape. */
+  #overwrite(variable: LayerVariable, u: LayerVariable, axis: readonly number[]): void {
     const normalized = constant(() => {
       const options = { u: u.read(), axis, powerIterations: this.powerIterations };
       const next = spectralNorm(variable.read(), options);
-      if (keeps) u.write(next.u);
+      u.write(next.u);
       return next.kernel;
     });
-    return keeps ? variable.write(normalized).read() : normalized;
+    variable.write(normalized);
   }
 
   /** All options that the constructor takes, the wrapped layer's config among them. */

@@ -6,7 +6,6 @@ import { mul, onesLike, type serialization, type Tensor, tidy, where } from '@te
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
 import { unitNorms, weightNorm } from '../kernels/weights.ts';
-import { isTrained } from './freezing.ts';
 import { checkArgs, type Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from './spectral-normalization.ts';
@@ -157,7 +156,7 @@ export class AddonsWeightNormalization extends KernelWrapper {
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     // The value is read where it may be new: loaded, or set.
-    if (this.#seen !== this.#initialized.read().dataId && !this.frozen && isTrained(this)) {
+    if (this.#seen !== this.#initialized.read().dataId && !this.frozen) {
       if (!this.#isInitialized) tidy(() => this.#startCalls(inputs, kwargs));
       if (this.#isInitialized) this.#seen = this.#initialized.read().dataId;
     }

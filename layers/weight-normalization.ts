@@ -2,7 +2,6 @@ import { ones, type serialization, type Tensor, tidy, where, zerosLike } from '@
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
 import { weightNorm } from '../kernels/weights.ts';
-import { isTrained } from './freezing.ts';
 import { isTraining } from './graph-training.ts';
 import type { Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
@@ -107,7 +106,7 @@ export class WeightNormalization extends KernelWrapper {
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     const training = this.#initialized && isTraining(this, kwargs) && !this.frozen && this.#lengths[0]?.trainable;
-    if (training && isTrained(this)) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
+    if (training) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
     return super.call(inputs, kwargs);
   }
 

@@ -115,7 +115,7 @@ export abstract class KernelWrapper extends layers.Layer {
   /** Lists the layer's weights after the wrapper's own, under names as if they had been made here: saved models find them so. */
   #takeWeights(): void {
     const { layer } = this;
-    const [first] = super.weights as [LayerVariable];
+    const [first] = [...this._trainableWeights, ...super.nonTrainableWeights] as [LayerVariable];
     const scope = first.originalName.slice(0, -givenName(this, first).length);
     const underName = (weight: LayerVariable) => {
       const name = scope + givenName(layer, weight);
@@ -202,7 +202,7 @@ export abstract class KernelWrapper extends layers.Layer {
     const trained = this.trainableWeights;
     const frozen = this._trainableWeights.filter((weight) => !trained.includes(weight));
     const own = super.nonTrainableWeights.filter((weight) => !this._trainableWeights.includes(weight));
-    return [...frozen, ...this.#layerState, ...own];
+    return [...frozen, ...(this.built ? this.#layerState : this.layer.weights), ...own];
   }
 
   /** Those of a layer that other models use stay. */
