@@ -20,7 +20,8 @@ import { checkCalls } from './graph-check.ts';
 import { graphTraining, isTraining } from './graph-training.ts';
 import { fromKeras, type Rewritten } from './keras-format.ts';
 import { checkMask } from './keras-masks.ts';
-import { explained } from './load-errors.ts';
+import { fittedWeights } from './keras-weights.ts';
+import { explained, weightsWithin } from './load-errors.ts';
 import { carriesMask } from './mask.ts';
 
 const WHO = 'loadModel';
@@ -67,7 +68,7 @@ export async function loadModel(
   if (typeof handler?.load !== 'function') {
     fail(WHO, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
   }
-  const { artifacts, masked } = understood(await handler.load());
+  const { artifacts, masked } = await fitted(understood(await handler.load()));
   const model = await loadLayersModel({ load: async () => artifacts }, options).catch(async (error: Error) => {
     throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
   });
@@ -101,6 +102,15 @@ function understood(given: io.ModelArtifacts): Rewritten {
       },
     );
   }
+}
+
+/** With weights that have the names of the model's, where they were saved under others. */
+async function fitted(rewritten: Rewritten): Promise<Rewritten> {
+  const { artifacts, hasStrangers } = rewritten;
+  const { modelTopology, weightSpecs = [] } = artifacts;
+  if (!hasStrangers) return rewritten;
+  const wanted = await weightsWithin(modelTopology as object);
+  return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
 }
 
 function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
