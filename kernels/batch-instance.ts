@@ -1,5 +1,5 @@
 /** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
-import { add, mul, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
+import { add, div, mul, neg, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
 import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
 import { parted, pool, poolGrad, scaled } from './pool.ts';
@@ -64,7 +64,14 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
  *
  * since the batch's xHat is xHat q + e. f = sqrt(variance + epsilon).
  */
-const half: HalfOf<Parameter, 'q' | 'e'> = (epsilon, spread, { gamma, beta, rho }, s, moving, useBatch) => {
+const half: HalfOf<Parameter, 'q' | 'e' | 'ofInstance' | 'ofBatch'> = (
+  epsilon,
+  spread,
+  { gamma, beta, rho },
+  s,
+  moving,
+  useBatch,
+) => {
   const batch = pooledFrom(spread, batchOf(spread, epsilon, moving, useBatch), epsilon);
   const q = ratio(spread.divisor, batch.divisor);
   const e = ratio(batch.deviation, batch.divisor);
@@ -73,29 +80,23 @@ const half: HalfOf<Parameter, 'q' | 'e'> = (epsilon, spread, { gamma, beta, rho 
   const scale = bounded(add(own, mul(gammaRho, q)));
   const shift = bounded(add(mul(gammaRho, e), beta));
   return {
-    values: { scale, shift, q, e },
+    values: { scale, shift, q, e, ofInstance: div(own, spread.divisor), ofBatch: div(gammaRho, batch.divisor) },
 
-    gradient(h, u, { q, e }, { gamma, rho }) {
+    gradient(h, u, { q, e, ofInstance, ofBatch }, { gamma, rho }) {
       const count = s * (q.shape[0] as number);
       const k = meanOfBoth(h, q, u, e);
-      const [ofOwn, ofBatch, ofShift] = [h, k, u].map((t) => meanAlong(t, 0)) as [Tensor, Tensor, Tensor];
-      const difference = sub(ofBatch, ofOwn);
+      const [meanH, meanK, meanU] = [h, k, u].map((t) => meanAlong(t, 0)) as [Tensor, Tensor, Tensor];
       const parameters = {
-        gamma: sumOf(add(ofOwn, mul(rho, difference)), count),
-        beta: sumOf(ofShift, count),
-        rho: sumOf(mul(gamma, difference), count),
+        gamma: sumOf(add(mul(sub(1, rho), meanH), mul(rho, meanK)), count),
+        beta: sumOf(meanU, count),
+        rho: sumOf(mul(gamma, sub(meanK, meanH)), count),
       };
-      // Of each xHat the usual: dx = gamma (dy - mean(dy) - xHat mean(dy xHat)) / f, which for the batch's are those over n, too.
-      const gammaRho = mul(gamma, rho);
-      const own = sub(gamma, gammaRho);
-      const [a, b] = [mul(own, h), mul(own, u)];
-      if (moving) return { a, b, ...parameters };
-      const share = mul(gammaRho, q);
-      return {
-        a: add(a, mul(share, mul(q, ofBatch))),
-        b: add(b, mul(share, add(ofShift, mul(e, ofBatch)))),
-        ...parameters,
-      };
+      // Of each xHat the usual, (dy - mean(dy) - xHat mean(dy xHat)) / f, where the batch's means are those over n, too.
+      const scale = add(ofInstance, ofBatch);
+      const a = mul(ofInstance, h);
+      if (moving) return { ofX: { u, scale, a, b: neg(mul(ofBatch, u)) }, parameters };
+      const b = mul(ofBatch, add(sub(meanU, u), mul(e, meanK)));
+      return { ofX: { u, scale, a: add(a, mul(ofBatch, mul(q, meanK))), b }, parameters };
     },
   };
 };

@@ -174,9 +174,20 @@ export interface Kernels<T> {
     attrs: BlendAttrs;
     outputs: [dyXHat: T, dy: T];
   };
-  /** dx = (dy * scale - xHat * a - b) / f; the coefficients have n * c values each. */
+  /**
+   * dx = (dy - u) * scale - xHat * a - b; the coefficients have n * c values each. u is apart from b, so that dy - u is 0 where u
+   * is the mean of one value.
+   */
   StandardizeGrad: {
-    inputs: { readonly dy: T; readonly x: T; readonly spread: T; readonly scale: T; readonly a: T; readonly b: T };
+    inputs: {
+      readonly dy: T;
+      readonly x: T;
+      readonly spread: T;
+      readonly u: T;
+      readonly scale: T;
+      readonly a: T;
+      readonly b: T;
+    };
     attrs: BlendAttrs;
     outputs: [dx: T];
   };

@@ -6,17 +6,11 @@ import {
   add,
   cast,
   div,
-  greater,
-  maximum,
-  mean,
   mul,
   neg,
   onesLike,
   reshape,
-  sqrt,
-  square,
-  stack,
-  sub,
+  slice,
   type Tensor,
   tensor,
   tidy,
@@ -29,18 +23,17 @@ import { SMALLEST_DIVISOR } from './contract.ts';
 import type { BatchStatistics } from './functions.ts';
 import {
   applied,
-  asSpread,
   bounded,
   type HalfBlend,
   meanOfBoth,
   onHost,
   pooledFrom,
   rowsOf,
-  type Spread,
   spreadFrom,
   spreadOf,
   sumOf,
 } from './half.ts';
+import { splitMean } from './half-values.ts';
 import type { Affine } from './ops.ts';
 import type { View } from './view.ts';
 
@@ -73,7 +66,7 @@ export function renormalizeHalf(
         both: exact(rows.first, rows.apart, rows.divisor, (divisor) => divisor),
       }),
     ) as [Tensor, Tensor];
-    return corrected(r, d, gamma, beta, view.s);
+    return corrected(r, d, gamma, beta, rows.divisor, view.s);
   });
 }
 
@@ -82,16 +75,18 @@ const corrected = (
   d: Tensor,
   gamma: Tensor,
   beta: Tensor,
+  divisor: Tensor,
   s: number,
-): HalfBlend<'gamma' | 'beta', 'r' | 'd'> => ({
-  values: { scale: bounded(mul(gamma, r)), shift: bounded(add(mul(gamma, d), beta)), r, d },
-  gradient: (h, u, { scale, r, d }) => ({
-    a: mul(scale, h),
-    b: mul(scale, u),
-    gamma: sumOf(meanOfBoth(h, r, u, d), s),
-    beta: sumOf(u, s),
-  }),
-});
+): HalfBlend<'gamma' | 'beta', 'r' | 'd' | 'ofX'> => {
+  const scale = bounded(mul(gamma, r));
+  return {
+    values: { scale, shift: bounded(add(mul(gamma, d), beta)), r, d, ofX: div(scale, divisor) },
+    gradient: (h, u, { ofX, r, d }) => ({
+      ofX: { u, scale: ofX, a: mul(ofX, h) },
+      parameters: { gamma: sumOf(meanOfBoth(h, r, u, d), s), beta: sumOf(u, s) },
+    }),
+  };
+};
 
 /** Batch normalization by the statistics of the positions where `mask` (s values) is true. */
 export function normalizeMasked(
@@ -104,16 +99,18 @@ export function normalizeMasked(
 ): Tensor {
   return tidy(() => {
     const positions = constant(() => reshape(cast(mask, 'bool'), [view.s, 1]));
-    const { spread, share, moments } = masked(x, positions, view, epsilon);
+    const left = Array.from(positions.dataSync());
+    const count = left.filter(Boolean).length;
+    const moments = constant(() => maskedMoments(x, positions, left.indexOf(1), count / view.s, view));
     useMoments(moments);
-    const of = ({ gamma, beta }: Parameters): HalfBlend<'gamma' | 'beta', 'share'> => ({
-      values: { scale: gamma, shift: beta, share },
-      gradient: (h, u, { scale, share }) => ({
-        // Means over the positions that are left.
-        a: bounded(div(mul(scale, h), share)),
-        b: bounded(div(mul(scale, u), share)),
-        gamma: sumOf(h, view.s),
-        beta: sumOf(u, view.s),
+    const spread = constant(() => spreadFrom(moments.dataSync(), view.c, epsilon));
+    // Means over all positions are turned into those over the positions that are left.
+    const byAll = view.s / Math.max(count, 1);
+    const of = ({ gamma, beta }: Parameters): HalfBlend<'gamma' | 'beta', 'ofX'> => ({
+      values: { scale: gamma, shift: beta, ofX: div(gamma, rowsOf(spread, [view.c]).divisor) },
+      gradient: (h, u, { ofX }) => ({
+        ofX: { u: bounded(mul(u, byAll)), scale: ofX, a: bounded(mul(mul(ofX, h), byAll)) },
+        parameters: { gamma: sumOf(h, view.s), beta: sumOf(u, view.s) },
       }),
     });
     return applied(x, spread, view, parameters, of, positions);
@@ -121,38 +118,33 @@ export function normalizeMasked(
 }
 
 /**
- * The spread of the positions that are left, of which the share is p: that of all, once the others have about the mean m. It
- * has the variance p v + p (1 - p) d^2, where d is how far m is from the mean, and that is small.
+ * The moments [2, c], on the host, of a share p of the positions, from those of all with some value a in place of the others:
+ * with d the distance of the mean from a, these are a + p d and p v + p (1 - p) d^2. Twice, since d is small the second time.
  */
-function masked(x: Tensor, positions: Tensor, view: View, epsilon: number) {
-  const results = constant(() => {
-    const left = mean(cast(positions, 'float32'));
-    const share = maximum(left, 2 ** -24);
-    const x2 = reshape(x, [view.s, view.c]);
-    const about = div(mean(where(positions, x2, zerosLike(x2)), 0), share);
-    const { first, apart, divisor } = rowsOf(spreadOf(where(positions, x2, mul(onesLike(x2), about)), view, 0), [
-      view.c,
-    ]);
-    const rest = div(add(sub(first, about), apart), share);
-    const deviation = mul(div(divisor, sqrt(share)), cast(greater(left, 0), 'float32'));
-    const spread = asSpread({ first: about, apart: rest, divisor: rootOfBoth(deviation, Math.sqrt(epsilon)) });
-    return reshape(stack([...unstack(spread), deviation, mul(onesLike(about), share)]), [5, view.c]);
-  });
-  const [first, apart, divisor, deviation, share] = unstack(results) as [Tensor, Tensor, Tensor, Tensor, Tensor];
-  const moments = constant(() => exact(first, apart, deviation, (deviation) => deviation ** 2));
-  return { spread: constant(() => asSpread({ first, apart, divisor })), share, moments };
-}
-
-/** sqrt(deviation^2 + root^2), whose squares may not fit. */
-function rootOfBoth(deviation: Tensor, root: number): Tensor {
-  const both = add(deviation, Math.max(root, SMALLEST_DIVISOR));
-  const parts = add(square(div(deviation, both)), square(div(root, both)));
-  return maximum(mul(both, sqrt(parts)), SMALLEST_DIVISOR);
+function maskedMoments(x: Tensor, positions: Tensor, first: number, share: number, view: View): Tensor {
+  const { s, c } = view;
+  const moments = new Float32Array(2 * c);
+  if (first < 0) return tensor(moments, [2, c]);
+  const x2 = reshape(x, [s, c]);
+  let other: Float32Array = Float32Array.from(slice(x2, [first, 0], [1, c]).dataSync());
+  for (let round = 0; round < 2; round++) {
+    const filled = where(positions, x2, add(zerosLike(x2), tensor(other, [1, c])));
+    const spread = spreadOf(filled, view, 0).dataSync();
+    for (let i = 0; i < c; i++) {
+      const [value, apart, deviation] = [i, c + i, 2 * c + i].map((at) => spread[at]) as [number, number, number];
+      const distance = (value - (other[i] as number) + apart) / share;
+      const variance = deviation > SMALLEST_DIVISOR ? deviation ** 2 : 0;
+      moments[i] = (other[i] as number) + distance;
+      moments[c + i] = Math.max(variance / share - (1 - share) * distance ** 2, 0);
+    }
+    other = splitMean(moments.subarray(0, c))[0];
+  }
+  return tensor(moments, [2, c]);
 }
 
 /**
- * The gradient of y = (x - mean) / sqrt(variance + epsilon) * scale + shift, in all that are there, with the means over the
- * positions of dy xHat and dy. `forward` gives y.
+ * y = (x - mean) / sqrt(variance + epsilon) * scale + shift, with the gradients of all that are there, from the means over the
+ * positions of dy xHat and dy.
  */
 export const affineOfGiven = (x: Tensor, affine: Affine, view: View, epsilon: number): Tensor => {
   const { mean, variance, scale, shift } = affine;
@@ -160,18 +152,23 @@ export const affineOfGiven = (x: Tensor, affine: Affine, view: View, epsilon: nu
   const given = Object.entries({ mean, variance, scale, shift }).filter(([, t]) => t !== undefined);
   const parameters = Object.fromEntries(given) as Readonly<Record<string, Tensor>>;
   return applied(x, spread, view, parameters, ({ scale, shift }) => {
-    const { divisor } = rowsOf(spread, [view.c]) as Spread;
+    const { divisor } = rowsOf(spread, [view.c]);
+    const by = scale ?? onesLike(divisor);
+    const values = { scale: by, shift: shift ?? zerosLike(divisor), divisor, ofX: div(by, divisor) };
     return {
-      values: { scale: scale ?? onesLike(divisor), shift: shift ?? zerosLike(divisor), divisor },
-      gradient: (h, u, { scale, divisor }) => {
-        const dmean = () => neg(div(mul(scale as Tensor, u), divisor as Tensor));
-        const dvariance = () =>
-          div(sumOf(div(mul(mul(scale as Tensor, h), -0.5), divisor as Tensor), view.s), divisor as Tensor);
+      values,
+      gradient: (h, u, all) => {
+        const { ofX, divisor } = all as typeof values;
+        const [dscale, dshift] = [sumOf(h, view.s), sumOf(u, view.s)];
+        const dmean = () => sumOf(neg(mul(ofX, u)), view.s);
+        const dvariance = () => div(sumOf(mul(mul(ofX, h), -0.5), view.s), divisor);
         return {
-          ...(mean ? { mean: sumOf(dmean(), view.s) } : {}),
-          ...(variance ? { variance: dvariance() } : {}),
-          scale: sumOf(h, view.s),
-          shift: sumOf(u, view.s),
+          ofX: { scale: ofX },
+          parameters: {
+            ...(mean ? { mean: dmean() } : {}),
+            ...(variance ? { variance: dvariance() } : {}),
+            ...{ scale: dscale, shift: dshift },
+          },
         };
       },
     };

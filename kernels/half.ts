@@ -15,7 +15,6 @@ import {
   mul,
   reshape,
   slice,
-  stack,
   sub,
   type Tensor,
   tensor,
@@ -44,15 +43,15 @@ export interface HalfBlend<P extends string, V extends string = string> {
   /** scale and shift, and whatever the gradient needs: what else it knew of tensors is gone by then. */
   readonly values: Tensors<V | 'scale' | 'shift'>;
   /**
-   * With the means over the positions of dy xHat and dy, [n, c]: the gradients of the parameters, and a and b of
-   * dx = (dy scale - xHat a - b) / f. Without a and b the spread is a constant.
+   * With the means over the positions of dy xHat and dy, [n, c]: the gradients of the parameters, and the coefficients of that
+   * of x, named as `StandardizeGrad` does; those that are absent are 0.
    */
   gradient(
     dyXHat: Tensor,
     dy: Tensor,
     values: Tensors<V | 'scale' | 'shift'>,
     parameters: Tensors<P>,
-  ): Tensors<P> & Partial<Tensors<'a' | 'b'>>;
+  ): { readonly ofX: Tensors<'scale'> & Partial<Tensors<'u' | 'a' | 'b'>>; readonly parameters: Tensors<P> };
 }
 
 /** Applies a blend to x, whose spread is given, off the tape. `mask`: the positions that the spread was taken of, [s, 1]. */
@@ -81,12 +80,15 @@ export function applied<P extends string>(
       >;
       const { scale } = all as Tensors<'scale'>;
       const [h, u] = standardizeSums(dy, x as Tensor, spread as Tensor, view).map((t) => reshape(t, scale.shape));
-      const { a, b, ...grads } = gradient(h as Tensor, u as Tensor, all, all) as Readonly<Record<string, Optional>>;
-      const dx = (a: Tensor, b: Tensor) => standardizeGrad(dy, x as Tensor, spread as Tensor, { scale, a, b }, view);
+      const { ofX, parameters: grads } = gradient(h as Tensor, u as Tensor, all, all);
       const none = zerosLike(scale);
-      let dx_ = dx(a ?? none, b ?? none);
-      if (positions) dx_ = where(positions, reshape(dx_, [view.s, view.c]), reshape(dx(none, none), [view.s, view.c]));
-      return [reshape(dx_, dy.shape), ...names.map((name) => reshape(grads[name] as Tensor, parameters[name].shape))];
+      const dxOf = (coefficients: Partial<Tensors<'u' | 'a' | 'b'>>) => {
+        const all = { u: none, a: none, b: none, ...coefficients, scale: ofX.scale };
+        return run('StandardizeGrad', { dy, x: x as Tensor, spread: spread as Tensor, ...all }, { view })[0];
+      };
+      const of2 = (t: Tensor) => reshape(t, [view.s, view.c]);
+      const dx = positions ? reshape(where(positions, of2(dxOf(ofX)), of2(dxOf({}))), dy.shape) : dxOf(ofX);
+      return [dx, ...names.map((name) => reshape(grads[name], parameters[name].shape))];
     };
     return { value: standardize(x, spread, values.scale, values.shift, view), gradFunc };
   });
@@ -105,15 +107,6 @@ export const standardize = (x: Tensor, spread: Tensor, scale: Tensor, shift: Ten
 /** The means over the positions of dy xHat and of dy, [n, c]. */
 export const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: View) =>
   run('StandardizeSums', { dy, x, spread }, { view });
-
-/** dx = (dy * scale - xHat * a - b) / f */
-export const standardizeGrad = (
-  dy: Tensor,
-  x: Tensor,
-  spread: Tensor,
-  coefficients: Readonly<Record<'scale' | 'a' | 'b', Tensor>>,
-  view: View,
-): Tensor => run('StandardizeGrad', { dy, x, spread, ...coefficients }, { view })[0];
 
 /** A spread as rows of the given shape. */
 export function rowsOf(spread: Tensor, shape: readonly number[]): Spread {
@@ -236,15 +229,11 @@ export const mapped = (weight: Tensor, f: (t: Tensor) => Tensor, ofNumber: (valu
 /** The mean over axes that stay. */
 export const meanAlong = (t: Tensor, axis: number | number[]): Tensor => mean(t, axis, true);
 
-/** Sums of so many values from their means, in factors that fit. */
+/** Sums of so many values from their means, by powers of two, which cost no digits, and a factor below 2. */
 export function sumOf(means: Tensor, count: number): Tensor {
   return tidy(() => {
+    const half = 2 ** Math.floor(Math.log2(count) / 2);
     const most = (LARGEST - 32) / count;
-    const root = Math.sqrt(count);
-    return mul(mul(clipByValue(means, -most, most), root), root);
+    return mul(mul(mul(clipByValue(means, -most, most), count / half ** 2), half), half);
   });
 }
-
-/** A spread from its rows, c values each. */
-export const asSpread = ({ first, apart, divisor }: Spread): Tensor =>
-  reshape(stack([first, apart, divisor]), [3, first.size]);

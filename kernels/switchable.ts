@@ -145,7 +145,8 @@ const shares = (weights: Tensor, k: number) => ({
  *
  *   w' mean(perMean) + w mean(perDivisor fj / F) (xHat qj + ej)     qj = f / fj     ej = (mean of the example - its mean) / fj
  *
- * where the means are over what is pooled.
+ * where the means are over what is pooled; u has taken perMean away already. Of the weights the gradients, through the softmax: w' sum(D (mean - mean j) / F), and
+ * w / 2 sum(D (x - mean) / F (1 - fj^2 / F^2)).
  */
 function halfGradient(
   sources: readonly Source[],
@@ -155,7 +156,7 @@ function halfGradient(
   gamma: Tensor,
   s: number,
   isMoving: boolean,
-): Tensors<Parameter | 'a' | 'b'> {
+) {
   const { q, e, weights, divisor: f, blended } = values;
   const [n, c] = q.shape as [number, number];
   const k = meanOfBoth(h, q, u, e);
@@ -168,22 +169,23 @@ function halfGradient(
     const deviation = values[`${source} deviation`] as Tensor;
     const divisor = values[`${source} divisor`] as Tensor;
     const share = div(divisor, blended);
-    // The gradients of the weights, less what all sources have in common.
-    const all = (t: Tensor) => meanAlong(t, [0, 1]);
-    products.push(all(mul(du, ratio(deviation, blended))), mul(all(mul(mul(dk, share), share)), -0.5));
-    if (source === 'batch' && isMoving) continue;
+    const all = (t: Tensor) => meanAlong(bounded(t), [0, 1]);
+    products.push(all(mul(du, sub(ratio(deviation, blended), e))), all(mul(mul(dk, 0.5), sub(1, square(share)))));
     const { ofMean, ofVariance } = shares(weights, i);
+    if (source === 'batch' && isMoving) {
+      b = sub(b, mul(perMean, ofMean));
+      continue;
+    }
     const over = (t: Tensor) => (axis ? meanAlong(t, axis - 1) : t);
-    const variance = mul(mul(over(mul(perDivisor, share)), ofVariance), f);
-    const mean = mul(mul(over(perMean), ofMean), f);
+    const variance = mul(over(mul(perDivisor, share)), ofVariance);
     a = add(a, mul(variance, div(f, divisor)));
-    b = add(b, add(mean, mul(variance, div(deviation, divisor))));
+    b = add(b, add(mul(sub(over(perMean), perMean), ofMean), mul(variance, div(deviation, divisor))));
   }
-  const dweights = transpose(reshape(concat(products, 0), [sources.length, 2]));
-  const dlogits = mul(weights, sub(dweights, sum(mul(weights, dweights), 1, true)));
+  const dlogits = mul(weights, transpose(reshape(concat(products, 0), [sources.length, 2])));
   const [meanWeights, varianceWeights] = unstack(sumOf(dlogits, s * n * c)) as [Tensor, Tensor];
   const [dgamma, dbeta] = [k, u].map((t) => sumOf(meanAlong(t, 0), s * n)) as [Tensor, Tensor];
-  return { a, b, gamma: dgamma, beta: dbeta, meanWeights, varianceWeights };
+  const parameters = { gamma: dgamma, beta: dbeta, meanWeights, varianceWeights };
+  return { ofX: { u, scale: div(gamma, blended), a, b }, parameters };
 }
 
 /** Weights [2, sources] as one [2, 1, 1] for each source. The gradient of unstack fails where it gives one tensor. */

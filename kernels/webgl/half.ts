@@ -122,8 +122,8 @@ export const standardizeGrad = kernel<'StandardizeGrad'>((gpu, inputs, { view })
     layout,
     functions: FUNCTIONS,
     statements: `${READ_SPREAD} ${X_HAT}
-  value = dyHere(row, column) * ${coefficient('scale')}.xyxy - xHat * ${coefficient('a')}.xyxy;
-  value = (value - ${coefficient('b')}.xyxy) / divisor.xyxy;`,
+  value = (dyHere(row, column) - ${coefficient('u')}.xyxy) * ${coefficient('scale')}.xyxy;
+  value -= xHat * ${coefficient('a')}.xyxy + ${coefficient('b')}.xyxy;`,
     ...{ textures, integers },
   });
   return [gpu.give(dx, info.shape, layout.shape)];

@@ -32,7 +32,16 @@ export interface HalfCase {
 }
 
 /** Values as large as activations, parameters near 1 or around 0, or unit vectors. */
-type Like = 'activations' | 'scale' | 'shift' | 'mean' | 'variance' | 'direction' | 'values' | 'logits';
+export type Like =
+  | 'activations'
+  | 'kernel'
+  | 'scale'
+  | 'shift'
+  | 'mean'
+  | 'variance'
+  | 'direction'
+  | 'values'
+  | 'logits';
 
 type Given = Readonly<Record<string, tf.Tensor>>;
 export interface FunctionSubject {
@@ -47,6 +56,8 @@ export interface LayerSubject {
   readonly masked?: boolean;
   /** What are as large as activations: the inputs, or the kernel of a wrapped layer. */
   readonly kernels?: true;
+  /** Of the gradients that arrive, whatever the case says. */
+  readonly upstream?: number;
   /** The number of inputs, if not one. */
   readonly inputs?: number;
 }
@@ -86,11 +97,11 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSubject>> = {
   instanceNorm: { inputs: onImage, f: ({ x, ...p }) => only(ours.instanceNorm(x!, p)) },
   groupNorm: { inputs: onImage, f: ({ x, ...p }) => only(ours.groupNorm(x!, { ...p, groups: 2 })) },
   weightNorm: {
-    inputs: { v: ['activations', 40, 5], g: ['scale', 5] },
+    inputs: { v: ['kernel', 40, 5], g: ['scale', 5] },
     f: ({ v, g }) => only(ours.weightNorm(v!, { g })),
   },
   spectralNorm: {
-    inputs: { w: ['activations', 12, 7], u: ['direction', 1, 7], v: ['direction', 1, 12] },
+    inputs: { w: ['kernel', 12, 7], u: ['direction', 1, 7], v: ['direction', 1, 12] },
     f: ({ w, u, v }) => {
       const { kernel, sigma } = ours.spectralNorm(w!, { u: u!, v: v!, powerIterations: 3 });
       return { y: kernel, sigma };
@@ -99,8 +110,8 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSubject>> = {
   qkNorm: {
     inputs: { q: ['activations', 3, 4, 8], k: ['activations', 3, 5, 8], g: ['scale'] },
     f: ({ q, k, g }) => {
-      const [y, kHat] = ours.qkNorm(q!, k!, g!);
-      return { y, kHat };
+      const [qHat, kHat] = ours.qkNorm(q!, k!, g!);
+      return only(tf.concat([qHat, kHat], 1));
     },
   },
   qkAttention: { inputs: heads, f: ({ q, k, v, g }) => only(ours.qkAttention(q!, k!, v!, g!)) },
@@ -117,6 +128,7 @@ export const FUNCTIONS: Readonly<Record<string, FunctionSubject>> = {
 /** The variance is nothing that 16 bits need to hold. */
 const pick = ({ y, mean }: ours.BatchNormResult) => ({ y, mean });
 
+const rhoInitializer = { className: 'Constant', config: { value: 0.625 } };
 const dense = () => tf.layers.dense({ units: 5, useBias: false, kernelInitializer: 'zeros' });
 const alike = { shape: image };
 const matrix = { shape: [24, 6] };
@@ -159,9 +171,20 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
     layer: () => ours.batchRenormalization({ momentum: 0.5, rampSteps: { rmax: [0, 4], dmax: [0, 4] } }),
     ...matrix,
   },
-  BatchInstanceNormalization: { layer: () => ours.batchInstanceNormalization({ momentum: 0.5 }), ...alike },
+  BatchInstanceNormalization: {
+    layer: () => ours.batchInstanceNormalization({ momentum: 0.5, rhoInitializer }),
+    ...alike,
+  },
+  'BatchInstanceNormalization as it starts': {
+    layer: () => ours.batchInstanceNormalization({ momentum: 0.5 }),
+    ...alike,
+  },
+  'BatchInstanceNormalization of single positions': {
+    layer: () => ours.batchInstanceNormalization({ momentum: 0.5 }),
+    shape: [7, 1, 1, 3],
+  },
   'BatchInstanceNormalization of axis 1': {
-    layer: () => ours.batchInstanceNormalization({ momentum: 0.5, axis: 1 }),
+    layer: () => ours.batchInstanceNormalization({ momentum: 0.5, axis: 1, rhoInitializer }),
     shape: [4, 3, 5, 6],
   },
   'BatchInstanceNormalization of a matrix': {
@@ -173,12 +196,21 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
     layer: () => ours.switchableNormalization({ momentum: 0.5, axis: 1 }),
     shape: [4, 3, 5, 6],
   },
+  'SwitchableNormalization of single positions': {
+    layer: () => ours.switchableNormalization({ momentum: 0.5 }),
+    shape: [7, 1, 1, 3],
+  },
   'SwitchableNormalization without the batch': {
     layer: () => ours.switchableNormalization({ useBatchStatistics: false }),
     ...alike,
   },
   'SwitchableNormalization of a matrix': { layer: () => ours.switchableNormalization({ momentum: 0.5 }), ...matrix },
-  WeightNormalization: { layer: () => ours.weightNormalization({ layer: dense() }), shape: [8, 12], kernels: true },
+  WeightNormalization: {
+    layer: () => ours.weightNormalization({ layer: dense() }),
+    shape: [8, 12],
+    kernels: true,
+    upstream: 1,
+  },
   SpectralNormalization: {
     layer: () => ours.spectralNormalization({ layer: dense(), powerIterations: 3 }),
     shape: [8, 12],
@@ -206,6 +238,7 @@ export function halfValues(like: Like, shape: readonly number[], seed: number, a
   const example = size / (shape[0] ?? 1);
   const random = (mean: number, std: number) => normals(seed, size, mean, std);
   const values: Record<Like, () => Float32Array> = {
+    kernel: () => random(mean, std),
     activations: () => random(mean, std).map((v, i) => (dead && (i % channels === 0 || i < example) ? mean + std : v)),
     scale: () => random(1, 0.3),
     shift: () => random(0, 0.3),
