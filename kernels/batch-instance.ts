@@ -1,7 +1,9 @@
 /** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
-import { add, mul, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
-import type { Blend, Tensors } from './blend.ts';
+import { add, div, mul, neg, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
+import type { Blend, HalfOf, Tensors } from './blend.ts';
+import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
 import { parted, pool, poolGrad, scaled } from './pool.ts';
+import { reciprocalRoot } from './quotient.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
 export type BatchInstanceValues = Tensors<
@@ -20,8 +22,8 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
       const mean = own.means;
       const batch = moving ?? pool(own, 1);
       const [batchMean, batchVariance] = unstack(batch) as [Tensor, Tensor];
-      const rstd = rsqrt(add((unstack(moments) as [Tensor, Tensor])[1], epsilon));
-      const batchRstd = rsqrt(add(batchVariance, epsilon));
+      const rstd = reciprocalRoot(add((unstack(moments) as [Tensor, Tensor])[1], epsilon), epsilon);
+      const batchRstd = reciprocalRoot(add(batchVariance, epsilon), epsilon);
       const gammaRho = mul(gamma, rho);
       const instanceShare = sub(gamma, gammaRho);
       const batchShare = mul(gammaRho, batchRstd);
@@ -51,5 +53,50 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
       const share = poolGrad(mul(pooled, batchShare), moments, batch, 1);
       return { dmoments: add(dmoments, share), gamma: dgamma, beta: dbeta, rho: drho };
     },
+
+    half,
+    epsilon,
   };
 }
+
+/**
+ *   scale = gamma (1 - rho) + gamma rho q     shift = gamma rho e + beta     q = fI / fB     e = (meanI - meanB) / fB
+ *
+ * since the batch's xHat is xHat q + e. f = sqrt(variance + epsilon).
+ */
+const half: HalfOf<Parameter, 'q' | 'e' | 'ofInstance' | 'ofBatch'> = (
+  epsilon,
+  spread,
+  { gamma, beta, rho },
+  s,
+  moving,
+  useBatch,
+) => {
+  const batch = pooledFrom(spread, batchOf(spread, epsilon, moving, useBatch), epsilon);
+  const q = ratio(spread.divisor, batch.divisor);
+  const e = ratio(batch.deviation, batch.divisor);
+  const gammaRho = mul(gamma, rho);
+  const own = sub(gamma, gammaRho);
+  const scale = bounded(add(own, mul(gammaRho, q)));
+  const shift = bounded(add(mul(gammaRho, e), beta));
+  return {
+    values: { scale, shift, q, e, ofInstance: div(own, spread.divisor), ofBatch: div(gammaRho, batch.divisor) },
+
+    gradient(h, u, { q, e, ofInstance, ofBatch }, { gamma, rho }) {
+      const count = s * (q.shape[0] as number);
+      const k = meanOfBoth(h, q, u, e);
+      const [meanH, meanK, meanU] = [h, k, u].map((t) => meanAlong(t, 0)) as [Tensor, Tensor, Tensor];
+      const parameters = {
+        gamma: sumOf(add(mul(sub(1, rho), meanH), mul(rho, meanK)), count),
+        beta: sumOf(meanU, count),
+        rho: sumOf(mul(gamma, sub(meanK, meanH)), count),
+      };
+      // Of each xHat the usual, (dy - mean(dy) - xHat mean(dy xHat)) / f, where the batch's means are those over n, too.
+      const scale = add(ofInstance, ofBatch);
+      const a = mul(ofInstance, h);
+      if (moving) return { ofX: { u, scale, a, b: neg(mul(ofBatch, u)) }, parameters };
+      const b = mul(ofBatch, add(sub(meanU, u), mul(e, meanK)));
+      return { ofX: { u, scale, a: add(a, mul(ofBatch, mul(q, meanK))), b }, parameters };
+    },
+  };
+};

@@ -3,8 +3,9 @@
  * moments of x and from parameters, by arithmetic on small tensors. x is read once for its moments and once to apply them;
  * the gradient sums over it once and writes dx once. What is blended, and the gradient of the small part, a `Blend` says.
  */
-import { customGrad, type GradSaveFunc, reshape, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
-import { recording } from './constant.ts';
+import { customGrad, type GradSaveFunc, reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
+import { constant, recording } from './constant.ts';
+import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf } from './half.ts';
 import { moments, scaleShift, scaleShiftGrad } from './ops.ts';
 import { scaled } from './pool.ts';
 import * as reference from './reference.ts';
@@ -39,7 +40,25 @@ export interface Blend<P extends string, Values extends BlendValues> {
     parameters: Tensors<P>,
     isMoving: boolean,
   ): Tensors<P | 'dmoments'>;
+  /** The same where tensors hold 16-bit floats, from the spread of each example and channel, [n, c]. */
+  readonly half: HalfOf<P>;
+  readonly epsilon: number;
 }
+
+/**
+ * @param epsilon that of the blend, and of the spread
+ * @param s the number of positions
+ * @param moving mean and variance, c values each, that stand for the batch's
+ * @param useBatch called with the batch's own moments [2, c], if they take part
+ */
+export type HalfOf<P extends string, V extends string = string> = (
+  epsilon: number,
+  spread: Spread,
+  parameters: Tensors<P>,
+  s: number,
+  moving: readonly Tensor[] | undefined,
+  useBatch: ((moments: Tensor) => void) | undefined,
+) => HalfBlend<P, V>;
 
 /**
  * y = (x - mean) * scale + shift, differentiable to any order in x and the parameters:
@@ -48,24 +67,32 @@ export interface Blend<P extends string, Values extends BlendValues> {
  *
  * @param x the activations, of any shape that `view` describes
  * @param c the number of channels: the view may see each channel of each example as a sample of its own
- * @param moving [2, 1, c], see `Blend`
- * @param useValues called once with what the blend's `forward` gave, off the tape
+ * @param given mean and variance, c values each, that stand for the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, c], if they take part; off the tape
  */
 export function blend<P extends string, Values extends BlendValues>(
   x: Tensor,
   c: number,
   view: View,
   parameters: Tensors<P>,
-  moving: Tensor | undefined,
-  { forward, gradient }: Blend<P, Values>,
-  useValues?: (values: Values) => void,
+  given: readonly Tensor[] | undefined,
+  { forward, gradient, half, epsilon }: Blend<P, Values>,
+  useBatch?: (moments: Tensor) => void,
 ): Tensor {
   const small = [(view.n * view.c) / c, c] as const;
+  if (inHalf()) {
+    return tidy(() => {
+      const spread = constant(() => spreadOf(x, view, epsilon));
+      const of = (parameters: Tensors<P>) => half(epsilon, rowsOf(spread, small), parameters, view.s, given, useBatch);
+      return applied(x, spread, view, parameters, of);
+    });
+  }
+  const moving = given && constant(() => reshape(stack([...given]), [2, 1, c]));
   const valuesOf = (x: Tensor, parameters: Tensors<P>, moving: Tensor | undefined) =>
     forward(reshape(moments(x, view), [2, ...small]), parameters, moving);
   const apply = (): [Tensor, Values] => {
     const values = valuesOf(x, parameters, moving);
-    useValues?.(values);
+    if (values.batch && !moving) useBatch?.(reshape(values.batch, [2, c]));
     const { mean, scale, shift } = values;
     return [scaleShift(x, { mean, scale, shift }, view), values];
   };

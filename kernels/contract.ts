@@ -9,6 +9,8 @@ import type { View } from './view.ts';
 /**
  * Where epsilon stands in the divisor f of a group with variance (or mean square) v:
  * 'inside' f = sqrt(v + epsilon); 'outside' f = sqrt(v) + epsilon; 'floor' f = max(sqrt(v), epsilon).
+ * 1 / f counts as 0 where f is below 2^-63, the root of the smallest normal float32: so does a group without variance divide
+ * by nothing where epsilon is 0, and y is beta. v is 0 where it is no more than what rounding makes of equal values.
  */
 export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 
@@ -154,10 +156,56 @@ export interface Kernels<T> {
     attrs: SwapAxesAttrs;
     outputs: [y: T];
   };
+  /** The spread [3, n * c] of x. See {@link HalfKernelName}. */
+  Spread: {
+    inputs: { readonly x: T };
+    attrs: ScaleShiftAttrs;
+    outputs: [spread: T];
+  };
+  /** y = xHat * scale + shift; scale and shift have n * c values each. */
+  Standardize: {
+    inputs: { readonly x: T; readonly spread: T; readonly scale: T; readonly shift: T };
+    attrs: BlendAttrs;
+    outputs: [y: T];
+  };
+  /** The means over s of dy xHat and of dy, [n, c] each. */
+  StandardizeSums: {
+    inputs: { readonly dy: T; readonly x: T; readonly spread: T };
+    attrs: BlendAttrs;
+    outputs: [dyXHat: T, dy: T];
+  };
+  /**
+   * dx = (dy - u) * scale - xHat * a - b; the coefficients have n * c values each. u is apart from b, so that dy - u is 0 where u
+   * is the mean of one value.
+   */
+  StandardizeGrad: {
+    inputs: {
+      readonly dy: T;
+      readonly x: T;
+      readonly spread: T;
+      readonly u: T;
+      readonly scale: T;
+      readonly a: T;
+      readonly b: T;
+    };
+    attrs: BlendAttrs;
+    outputs: [dx: T];
+  };
 }
 
+/**
+ * Only for backends whose tensors may hold 16-bit floats. A variance overflows there from a deviation of 256 on, and a mean of
+ * ten deviations is rounded by thousandths of one. A *spread* has instead, for each channel of each example, in three rows: its
+ * first value, which such a tensor holds exactly; the mean less it; and the divisor f = sqrt(variance + epsilon), at least
+ * `SMALLEST_DIVISOR`. xHat = (x - mean) / f. Results that are too large become +-65504.
+ */
+export type HalfKernelName = 'Spread' | 'Standardize' | 'StandardizeSums' | 'StandardizeGrad';
+
+/** Its reciprocal is a 16-bit float. */
+export const SMALLEST_DIVISOR = 2 ** -14;
+
 /** The kernels that a backend may leave out. */
-export type OptionalKernelName = 'SwapAxes';
+export type OptionalKernelName = 'SwapAxes' | HalfKernelName;
 /** The kernels that every backend has, without the prefix under which they are registered. */
 export type KernelName = Exclude<keyof Kernels<never>, OptionalKernelName>;
 
@@ -181,6 +229,9 @@ export interface KernelSet<Backend = never> {
   >;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
-  /** Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8. Absent: never. */
+  /**
+   * Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8: then there are the kernels of `HalfKernelName`.
+   * Absent: never.
+   */
   isHalf?(): boolean;
 }

@@ -1,7 +1,28 @@
 /** The small part of switchable normalization: how moments and two sets of weights make scale and shift, and its gradient. */
-import { add, mul, ones, reshape, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
-import type { Blend, Tensors } from './blend.ts';
+import {
+  add,
+  concat,
+  div,
+  maximum,
+  mul,
+  ones,
+  reshape,
+  slice,
+  sqrt,
+  square,
+  stack,
+  sub,
+  sum,
+  type Tensor,
+  transpose,
+  unstack,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
+import type { Blend, HalfOf, Tensors } from './blend.ts';
+import { SMALLEST_DIVISOR } from './contract.ts';
+import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, pooledOverChannels, ratio, sumOf } from './half.ts';
 import { apartFrom, meanOver, type PooledAxis, parted, pool, poolGrad, scaled } from './pool.ts';
+import { reciprocalRoot } from './quotient.ts';
 import { softmax } from './softmax.ts';
 
 /** Whose statistics: those of the positions of one example and channel, of one example, or of one channel of the batch. */
@@ -42,7 +63,7 @@ export function switchable(epsilon: number, sources: readonly Source[]): Blend<P
       }
       const blended = sources.map((source) => values[`${source} product`] as Tensor).reduce((a, b) => add(a, b));
       const [deviation, negative] = unstack(blended) as [Tensor, Tensor];
-      const rstd = rsqrt(sub(epsilon, negative));
+      const rstd = reciprocalRoot(sub(epsilon, negative), epsilon);
       const scale = mul(gamma, rstd);
       const shift = add(mul(scale, deviation), beta);
       return { ...values, mean: own.means, scale, shift, moments, rstd, deviation, weights };
@@ -70,7 +91,101 @@ export function switchable(epsilon: number, sources: readonly Source[]): Blend<P
       const [meanWeights, varianceWeights] = unstack(dlogits) as [Tensor, Tensor];
       return { dmoments, gamma: sum(dyXHat, 0), beta: sum(dshift, 0), meanWeights, varianceWeights };
     },
+
+    half: half(sources),
+    epsilon,
   };
+}
+
+type HalfName = 'q' | 'e' | 'weights' | 'divisor' | 'blended' | `${Source} ${'deviation' | 'divisor'}`;
+
+/**
+ *   scale = gamma q     shift = gamma e + beta     q = f / F     e = (mean of the example - blended mean) / F
+ *
+ * with the blended F = sqrt(sum of weight f^2 over the sources): their divisors f are compared with the sum of them, so that
+ * the squares are neither too large nor too small.
+ */
+const half =
+  (sources: readonly Source[]): HalfOf<Parameter, HalfName> =>
+  (epsilon, spread, { gamma, beta, meanWeights, varianceWeights }, s, moving, useBatch) => {
+    const own = { deviation: zerosLike(spread.first), divisor: spread.divisor };
+    const statisticsOf = (source: Source) => {
+      const axis = AXES[source];
+      if (!axis) return own;
+      if (axis === 2) return pooledOverChannels(spread);
+      return pooledFrom(spread, batchOf(spread, epsilon, moving, useBatch), epsilon);
+    };
+    const weights = softmax(stack([meanWeights, varianceWeights]));
+    const statistics = sources.map((source, k) => ({ source, ...statisticsOf(source), ...shares(weights, k) }));
+    const total = (terms: Tensor[]) => terms.reduce((a, b) => add(a, b));
+    const scaleOfAll = total(statistics.map(({ divisor }) => divisor));
+    const squares = statistics.map(({ divisor, ofVariance }) => mul(square(div(divisor, scaleOfAll)), ofVariance));
+    const blended = maximum(mul(scaleOfAll, sqrt(total(squares))), SMALLEST_DIVISOR);
+    const deviation = total(statistics.map(({ deviation, ofMean }) => mul(deviation, ofMean)));
+    const [q, e] = [ratio(spread.divisor, blended), ratio(deviation, blended)];
+    const parts = statistics.flatMap(({ source, deviation, divisor }) => [
+      [`${source} deviation`, deviation],
+      [`${source} divisor`, divisor],
+    ]);
+    const scale = bounded(mul(gamma, q));
+    const shift = bounded(add(mul(gamma, e), beta));
+    const values = { scale, shift, q, e, weights, blended, divisor: spread.divisor, ...Object.fromEntries(parts) };
+    return { values, gradient: (h, u, values, { gamma }) => halfGradient(sources, h, u, values, gamma, s, !!moving) };
+  };
+
+/** Weights [2, sources] of one source for means and for variances, [1, 1] each. */
+const shares = (weights: Tensor, k: number) => ({
+  ofMean: slice(weights, [0, k], [1, 1]),
+  ofVariance: slice(weights, [1, k], [1, 1]),
+});
+
+/**
+ * With D the gradient of (x - blended mean) / F, of which `perMean` and `perDivisor` are the means over the positions of D / F
+ * and D (x - blended mean) / F^2: each source, weighted w' for its mean and w for its variance, takes from dx
+ *
+ *   w' mean(perMean) + w mean(perDivisor fj / F) (xHat qj + ej)     qj = f / fj     ej = (mean of the example - its mean) / fj
+ *
+ * where the means are over what is pooled; u has taken perMean away already. Of the weights the gradients, through the softmax: w' sum(D (mean - mean j) / F), and
+ * w / 2 sum(D (x - mean) / F (1 - fj^2 / F^2)).
+ */
+function halfGradient(
+  sources: readonly Source[],
+  h: Tensor,
+  u: Tensor,
+  values: Tensors<HalfName>,
+  gamma: Tensor,
+  s: number,
+  isMoving: boolean,
+) {
+  const { q, e, weights, divisor: f, blended } = values;
+  const [n, c] = q.shape as [number, number];
+  const k = meanOfBoth(h, q, u, e);
+  const [du, dk] = [mul(gamma, u), mul(gamma, k)];
+  const [perMean, perDivisor] = [div(du, blended), div(dk, blended)];
+  let [a, b] = [zerosLike(q), zerosLike(q)];
+  const products: Tensor[] = [];
+  for (const [i, source] of sources.entries()) {
+    const axis = AXES[source];
+    const deviation = values[`${source} deviation`] as Tensor;
+    const divisor = values[`${source} divisor`] as Tensor;
+    const share = div(divisor, blended);
+    const all = (t: Tensor) => meanAlong(bounded(t), [0, 1]);
+    products.push(all(mul(du, sub(ratio(deviation, blended), e))), all(mul(mul(dk, 0.5), sub(1, square(share)))));
+    const { ofMean, ofVariance } = shares(weights, i);
+    if (source === 'batch' && isMoving) {
+      b = sub(b, mul(perMean, ofMean));
+      continue;
+    }
+    const over = (t: Tensor) => (axis ? meanAlong(t, axis - 1) : t);
+    const variance = mul(over(mul(perDivisor, share)), ofVariance);
+    a = add(a, mul(variance, div(f, divisor)));
+    b = add(b, add(mul(sub(over(perMean), perMean), ofMean), mul(variance, div(deviation, divisor))));
+  }
+  const dlogits = mul(weights, transpose(reshape(concat(products, 0), [sources.length, 2])));
+  const [meanWeights, varianceWeights] = unstack(sumOf(dlogits, s * n * c)) as [Tensor, Tensor];
+  const [dgamma, dbeta] = [k, u].map((t) => sumOf(meanAlong(t, 0), s * n)) as [Tensor, Tensor];
+  const parameters = { gamma: dgamma, beta: dbeta, meanWeights, varianceWeights };
+  return { ofX: { u, scale: div(gamma, blended), a, b }, parameters };
 }
 
 /** Weights [2, sources] as one [2, 1, 1] for each source. The gradient of unstack fails where it gives one tensor. */

@@ -29,7 +29,7 @@ import {
   where,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { checkKernel, checkParameter, checkUnitAxes, fail, show } from './checks.ts';
+import { checkCall, checkKernel, checkParameter, checkUnitAxes, fail, show } from './checks.ts';
 import { constant, recording } from './constant.ts';
 import { normalizeLength } from './length.ts';
 import { powerIteration } from './ops.ts';
@@ -41,6 +41,9 @@ import { unitView, withLast } from './view.ts';
 const SMALLEST_NORM = 1e-6;
 /** Added to the variance in data-dependent initialization: OpenAI's and TensorFlow Addons' value. */
 const SMALLEST_VARIANCE = 1e-10;
+
+const WEIGHT_OPTIONS: ReadonlySet<string> = new Set(['g', 'axis']);
+const SPECTRAL_OPTIONS: ReadonlySet<string> = new Set(['u', 'v', 'powerIterations', 'axis']);
 
 /**
  * Weight normalization: the weights of each output unit as a length g times a direction.
@@ -54,15 +57,17 @@ const SMALLEST_VARIANCE = 1e-10;
  * @param options `g`, one value per output unit (default: ones); `axis` of the output units (default -1; a list such as
  *   [2, 3] for a depthwise kernel)
  * @returns a tensor of the shape of v
- * @throws if v is no float32 kernel, the axis is out of range, or g has another size
+ * @throws if v is no float32 kernel, the axis is out of range, g has another size, or an option is unknown
  * @example
  * ```js
  * weightNorm(tf.tensor([[3, 0], [4, 2]]), {g: tf.tensor([10, 1])}); // [[6, 0], [8, 1]]
  * ```
  * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
-export function weightNorm(v: Tensor, options: WeightNormOptions = {}): Tensor {
+export function weightNorm(v: Tensor, options?: WeightNormOptions): Tensor;
+export function weightNorm(v: Tensor, options: WeightNormOptions = {}, ...more: unknown[]): Tensor {
   const who = 'weightNorm';
+  checkCall(who, options, WEIGHT_OPTIONS, more);
   return tidy(() => {
     const axes = checkUnitAxes(who, options.axis ?? -1, checkKernel(who, v).rank);
     return withLast(v, axes, (v) => {
@@ -131,7 +136,7 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
  *   in inference); `axis` of the output units (default -1, or a list)
  * @returns `kernel`, of the shape of the kernel; `sigma` []; the new `u` [1, units] and `v` [1, rest]
  * @throws if the kernel is no float32 kernel, neither u nor v is given (both, for 0 iterations), one has another size, the
- *   axis is out of range, or powerIterations is no whole number
+ *   axis is out of range, powerIterations is no whole number, or an option is unknown
  * @example
  * ```js
  * const W = tf.tensor([[3, 0], [0, 1]]);
@@ -142,8 +147,14 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
  * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
  *   https://arxiv.org/abs/1802.05957
  */
-export function spectralNorm(kernel: Tensor, options: SpectralNormOptions = {}): SpectralNormResult {
+export function spectralNorm(kernel: Tensor, options?: SpectralNormOptions): SpectralNormResult;
+export function spectralNorm(
+  kernel: Tensor,
+  options: SpectralNormOptions = {},
+  ...more: unknown[]
+): SpectralNormResult {
   const who = 'spectralNorm';
+  checkCall(who, options, SPECTRAL_OPTIONS, more);
   const { powerIterations: iterations = 1, axis = -1 } = options;
   if (!(Number.isInteger(iterations) && iterations >= 0)) {
     fail(who, `powerIterations must be a whole number; received ${show(iterations)}; 1 is usual`);

@@ -1,18 +1,7 @@
-import {
-  add,
-  div,
-  maximum,
-  mul,
-  reshape,
-  type serialization,
-  sqrt,
-  sub,
-  type Tensor,
-  tensor1d,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { add, div, maximum, mul, type serialization, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
+  ascending,
   checkAxes,
   checkAxisList,
   checkBoolean,
@@ -67,7 +56,7 @@ const SMALLEST_DEVIATION = 1e-7;
  * norm.apply(data); // [[-1, -1], [1, 1]]
  * ```
  * @throws if an option is unknown or invalid, or only one of `mean` and `variance` is given; when called, if the input has not 2
- *   to 6 axes, is empty or not numeric, or an axis is out of range, the batch, or of unknown size
+ *   to 6 axes or is not numeric, or an axis is out of range, the batch, or of unknown size
  * @see Keras: Normalization. https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
  */
 export class FeatureNormalization extends layers.Layer {
@@ -101,15 +90,8 @@ export class FeatureNormalization extends layers.Layer {
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
     const who = this.getClassName();
-    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
-    checkRank(who, shape.length);
-    const sizes = this.#axes(shape.length).map((axis) => checkSize(who, shape, axis));
-    const size = sizes.reduce((a, b) => a * b, 1);
-    for (const [name, given] of Object.entries(this.#given ?? {})) {
-      const count = valuesOf(given).length;
-      if (count === size || count === 1) continue;
-      fail(who, `${name} must hold one number, or one for each of ${size}; received ${count}; see the option axis`);
-    }
+    const [shape, axes] = this.#checked(inputShape);
+    const sizes = axes.map((axis) => checkSize(who, shape, axis));
     if (!this.#given) {
       const { zeros, ones } = initializers;
       const addState = (name: string, shape: number[], dtype: 'float32' | 'int32', initializer = zeros()) =>
@@ -121,11 +103,29 @@ export class FeatureNormalization extends layers.Layer {
     this.built = true;
   }
 
+  /** The shape, and the axes of statistics in it; fails where it does not go with these. */
+  #checked(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
+    const who = this.getClassName();
+    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
+    checkRank(who, shape.length);
+    const axes = this.#axes(shape.length);
+    const sizes = axes.map((axis) => shape[axis] ?? undefined);
+    if (sizes.includes(undefined)) return [shape, axes];
+    const size = (sizes as number[]).reduce((a, b) => a * b, 1);
+    for (const [name, given] of Object.entries(this.#given ?? {})) {
+      const count = valuesOf(given).length;
+      if (count === size || count === 1) continue;
+      fail(who, `${name} must hold one number, or one for each of ${size}; received ${count}; see the option axis`);
+    }
+    return [shape, axes];
+  }
+
   #axes(rank: number): number[] {
-    return this.axis === null ? [] : checkAxes(this.getClassName(), this.axis, rank);
+    return this.axis === null ? [] : ascending(checkAxes(this.getClassName(), this.axis, rank));
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    this.#checked(inputShape);
     return inputShape;
   }
 
@@ -135,12 +135,13 @@ export class FeatureNormalization extends layers.Layer {
       const x = checkOneInput(this.getClassName(), inputs);
       const axes = this.#axes(x.rank);
       const broadcast = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
-      const along = (weight: LayerVariable | undefined, given: Statistic | undefined) => {
-        const value = weight ? weight.read() : tensor1d(valuesOf(given as Statistic));
-        return value.size === 1 ? reshape(value, []) : reshape(value, broadcast);
+      // On the host, where both are as they were given: as 16-bit floats a mean would be coarse, and a variance too large.
+      const along = (weight: LayerVariable | undefined, given: Statistic | undefined, f = (value: number) => value) => {
+        const values = weight ? weight.read().dataSync() : valuesOf(given as Statistic);
+        return tensor(Float32Array.from(values, f), values.length === 1 ? [] : broadcast);
       };
       const mean = along(this.#weightMean, this.#given?.mean);
-      const deviation = maximum(sqrt(along(this.#weightVariance, this.#given?.variance)), SMALLEST_DEVIATION);
+      const deviation = maximum(along(this.#weightVariance, this.#given?.variance, Math.sqrt), SMALLEST_DEVIATION);
       return this.invert ? add(mul(x, deviation), mean) : div(sub(x, mean), deviation);
     });
   }

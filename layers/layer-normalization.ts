@@ -35,16 +35,17 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * images.apply(tf.randomNormal([2, 8, 8, 3])).shape; // [2, 8, 8, 3]
  * images.getWeights()[0].shape; // [8, 8, 3]
  * ```
- * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
 export class LayerNormalization extends Normalization<number | number[]> {
   /** In saved models, here and in Keras. */
   static readonly className = 'LayerNormalization';
+  static override readonly isDropIn = true;
 
   constructor(args: LayerNormalizationArgs = {}) {
-    super(args, { epsilon: 1e-3, axes: true });
+    super(args, { epsilon: 1e-3, axes: true, batch: 'with batch' });
   }
 
   protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {

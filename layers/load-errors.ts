@@ -5,6 +5,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras-saved.ts';
+import type { Wanted } from './keras-weights.ts';
 
 /** The message of `error`, or a better one; `artifacts` are in the form of TensorFlow.js. */
 export async function explained(error: Error, artifacts: io.ModelArtifacts): Promise<string> {
@@ -34,6 +35,18 @@ function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): numbe
     (quantization?.dtype ?? dtype) as string
   ];
   return shape.reduce((size, length) => size * length, each ?? Number.NaN);
+}
+
+/** The weights of a model that is made without values, for their names and shapes; none if it cannot be made. */
+export async function weightsWithin(modelTopology: object): Promise<Wanted[]> {
+  // Initializers such as the orthogonal one take their time, and the values are not needed.
+  const initializer = { class_name: 'Ones', config: {} };
+  const withOnes = JSON.stringify(modelTopology, (key, value) => (/_initializer$/.test(key) ? initializer : value));
+  const model = await built(JSON.parse(withOnes));
+  if ('message' in model) return [];
+  const weights = weightsOf(model);
+  for (const weight of new Set(weights.map(({ weight }) => weight))) weight.dispose();
+  return weights.map(({ layer, weight: { originalName: name, shape } }) => ({ layer: layer.name, name, shape }));
 }
 
 const built = (modelTopology: object): Promise<LayersModel | Error> =>

@@ -1,17 +1,19 @@
 /** Normalize in TensorFlow's batch normalization ops, one each way. */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import { isDivisor } from '../quotient.ts';
 import { fourAxes } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import type { Backward, Forward, Gradients, Normalized } from './route.ts';
 import { centreAgain, layoutOf, needsCentring, ROUNDS, subtract } from './statistics.ts';
 
 /** On a GPU the reserved outputs are not mean and variance, which rules these ops out. */
-export const serves = (call: Call, { view, center, rescale, epsilonPlacement }: NormalizeAttrs): boolean =>
+export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlacement }: NormalizeAttrs): boolean =>
   view.n === 1 &&
   view.groups === view.c &&
   center &&
   rescale &&
   epsilonPlacement === 'inside' &&
+  isDivisor(epsilon) &&
   !call.backend.isUsingGpuDevice;
 
 /** The op centres by a float32 mean: where that is not enough, it runs again on the centred values. */

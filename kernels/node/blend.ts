@@ -1,5 +1,6 @@
 /** The kernels around Normalize: statistics alone, given statistics applied, their gradients, moving averages. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isDivisor } from '../quotient.ts';
 import type { View } from '../view.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
@@ -23,13 +24,12 @@ export const scaleShift = kernel<'ScaleShift'>((call, inputs, { view, epsilon })
   const [mean, variance, scale, shift] = [inputs.mean, inputs.variance, inputs.scale, inputs.shift].map(
     (p) => p && parameter(call, p, view),
   );
-  if (n === 1) {
-    const y = variance
-      ? batchNormalize(call, fourAxes(call, x, c), { mean, variance, scale, shift }, c, epsilon)
-      : applyPerChannel(call, x, { mean, scale, shift }, c);
+  if (n === 1 && variance && isDivisor(epsilon)) {
+    const y = batchNormalize(call, fourAxes(call, x, c), { mean, variance, scale, shift }, c, epsilon);
     return [call.output(y, inputs.x.shape)];
   }
-  const y = apply(call, x, { mean, scale: variance ? standardized(call, variance, scale, epsilon) : scale, shift });
+  const affine = { mean, scale: variance ? standardized(call, variance, scale, epsilon) : scale, shift };
+  const y = n === 1 ? applyPerChannel(call, x, affine, c) : apply(call, x, affine);
   return [call.output(y, inputs.x.shape)];
 });
 

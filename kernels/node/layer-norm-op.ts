@@ -4,6 +4,7 @@
  * stays: it is tried once.
  */
 import type { NormalizeAttrs } from '../contract.ts';
+import { isDivisor } from '../quotient.ts';
 import { type Binding, Call, type NodePort, type Value } from './backend.ts';
 import type { Forward, Normalized } from './route.ts';
 import {
@@ -18,8 +19,14 @@ import {
   sums,
 } from './statistics.ts';
 
-export const serves = (call: Call, { view, center, rescale, epsilonPlacement }: NormalizeAttrs): boolean =>
-  view.s === 1 && view.groups === 1 && center && rescale && epsilonPlacement === 'inside' && available(call.backend);
+export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlacement }: NormalizeAttrs): boolean =>
+  view.s === 1 &&
+  view.groups === 1 &&
+  center &&
+  rescale &&
+  epsilonPlacement === 'inside' &&
+  isDivisor(epsilon) &&
+  available(call.backend);
 
 export function forward(call: Call, { x, gamma, beta }: Forward, attrs: NormalizeAttrs): Normalized {
   const { view, epsilon, yOnly } = attrs;

@@ -6,6 +6,7 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../contract.ts';
+import { reciprocal, unrounded } from '../quotient.ts';
 import type { View } from '../view.ts';
 import type { Call, Value } from './backend.ts';
 
@@ -104,7 +105,9 @@ export function centre(call: Call, x: Value, layout: Layout, floor: number): Sta
   for (let round = 1; ; round++) {
     xc = subtract(call, xc, mean, total, layout);
     const variance = meanSquares(call, xc, layout);
-    if (round === ROUNDS || !needsCentring(mean, variance, floor)) return { xc, mean: total, variance };
+    if (round === ROUNDS || !needsCentring(mean, variance, floor)) {
+      return { xc, mean: total, variance: variance.map((v, i) => unrounded(v, total[i] as number)) };
+    }
     mean = means(sums(call, xc, layout), layout);
   }
 }
@@ -147,14 +150,14 @@ interface Form {
 export const floorOf = ({ epsilon, epsilonPlacement }: Form) =>
   epsilonPlacement === 'inside' ? epsilon : epsilon ** 2;
 
-/** 1 / f, the divisor of `EpsilonPlacement`. */
+/** 1 / f, with the divisor of `EpsilonPlacement`. */
 export function reciprocals(variance: Float64Array, { epsilon, epsilonPlacement }: Form): Float64Array {
   const divisor = {
     inside: (v: number) => Math.sqrt(v + epsilon),
     outside: (v: number) => Math.sqrt(v) + epsilon,
     floor: (v: number) => Math.max(Math.sqrt(v), epsilon),
   }[epsilonPlacement];
-  return variance.map((v) => 1 / divisor(v));
+  return variance.map((v) => reciprocal(divisor(v)));
 }
 
 /** The factor k of the gradient. Where it is 0 with 'floor', dx is 0. */

@@ -22,6 +22,8 @@ export interface WebGLPort {
   ): TensorInfo;
   packTensor(input: TensorInfo): TensorInfo;
   uploadToGPU(dataId: DataId): void;
+  makeTensorInfo(shape: number[], dtype: 'float32', values: Float32Array): TensorInfo;
+  readSync(dataId: DataId): unknown;
   disposeIntermediateTensorInfo(info: TensorInfo): void;
 }
 
@@ -29,6 +31,8 @@ interface TextureData {
   shape: number[];
   isPacked?: boolean;
   readonly texture?: unknown;
+  /** On the host: of tensors that are not on the GPU yet, and of those that were read. */
+  values?: unknown;
   /** In values: twice the texels, if packed. */
   readonly texShape: [height: number, width: number];
 }
@@ -98,6 +102,41 @@ export class Gpu {
   /** What the backend holds of a tensor on the GPU now. */
   held(info: TensorInfo): unknown {
     return this.#backend.texData.get(info.dataId).texture;
+  }
+
+  /** The values of a tensor that the host has: as float32, also where textures hold 16-bit floats. */
+  onHost({ dataId }: TensorInfo): Float32Array | undefined {
+    const { values } = this.#backend.texData.get(dataId);
+    return values instanceof Float32Array ? values : undefined;
+  }
+
+  /** Those of any tensor, for which the host waits for the GPU if need be. */
+  read({ dataId }: TensorInfo): Float32Array {
+    return this.#backend.readSync(dataId) as Float32Array;
+  }
+
+  /** Lets the host have the values of a tensor from now on, as if they had been read. */
+  remember({ dataId }: TensorInfo, values: Float32Array): void {
+    this.#backend.texData.get(dataId).values = values;
+  }
+
+  /** Values as a tensor, which stays on the host until a kernel needs it on the GPU. */
+  fromHost(values: Float32Array, shape: number[]): TensorInfo {
+    return this.#backend.makeTensorInfo(shape, 'float32', values);
+  }
+
+  /** The same until the end of the kernel. */
+  temporary(values: Float32Array): TensorInfo {
+    const info = this.fromHost(values, [values.length]);
+    this.#scratch.push(info);
+    return info;
+  }
+
+  /** The values of a texture that holds a tensor of `shape`. */
+  values(texture: Texture, shape: number[]): Float32Array {
+    const info = this.give(texture, shape);
+    this.#scratch.push(info);
+    return this.read(info);
   }
 
   /** The texture of a tensor packed as `shape`, brought about if need be. */

@@ -3,12 +3,15 @@
  * example and channel, in which statistics play no part: `ScaleShift`, `ScaleShiftGrad`, `BlendGrad`; and `Average`.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Gpu, kernel, type Texture } from './backend.ts';
+import type { AverageAttrs } from '../contract.ts';
+import { splitMean } from '../half-values.ts';
+import { type Gpu, isHalfPrecision, kernel, sizeFor, type Texture } from './backend.ts';
+import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { LONGEST } from './parts.ts';
-import { statistics } from './statistics.ts';
+import { knownOf, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import { totals } from './totals.ts';
 
@@ -22,7 +25,7 @@ export const moments = kernel<'Moments'>((gpu, { x }, { view }) => {
  * Coefficients, n * c values each, as they come: [n, c], two examples to a texel, or in one row, an example after the other.
  * For each a texture `<name>`, and a flag `<name>Pairs` that says which; GLSL reads them by `coefficient`.
  */
-function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, TensorInfo | undefined>) {
+export function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, TensorInfo | undefined>) {
   const textures: Record<string, Texture | undefined> = {};
   const integers: Record<string, number> = {};
   for (const [name, info] of Object.entries(infos)) {
@@ -34,33 +37,56 @@ function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, 
   return { textures, integers };
 }
 
-/** GLSL: the value of a coefficient for both channels of a texel column. */
-const coefficient = (name: string) =>
+/** GLSL: the value of a coefficient for both channels of a texel column; it needs `COEFFICIENTS`. */
+export const coefficient = (name: string) =>
   `(${name}Pairs == 0 ? ${name}At(line, column).xy : pairOf(${name}At(line / 2, column), line))`;
-const PAIR_OF = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? both.xy : both.zw; }';
+export const COEFFICIENTS = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? both.xy : both.zw; }';
 
 /** The layout of x down the channels, whatever its statistics would be. */
-const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
+export const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
   layoutOf({ n, s, c, groups: c }, gpu.packedShape(x), false);
 
+interface Given {
+  readonly mean?: TensorInfo | undefined;
+  /** What the mean has beside. */
+  readonly rest?: TensorInfo | undefined;
+  readonly variance?: TensorInfo | undefined;
+  readonly deviation?: TensorInfo | undefined;
+}
+
+/**
+ * Of statistics what shaders read. Where textures hold 16-bit floats and the host has the values, as it has those of moving
+ * averages, the mean goes in two parts, and the variance as its root.
+ */
+function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | undefined): Given {
+  if (!isHalfPrecision()) return { mean, variance };
+  const [means, variances] = [mean, variance].map((info) => info && gpu.onHost(info));
+  const [large, rest] = means ? splitMean(means).map((values) => gpu.temporary(values)) : [mean];
+  const ofVariance = variances ? { deviation: gpu.temporary(variances.map(Math.sqrt)) } : { variance };
+  return { mean: large, rest, ...ofVariance };
+}
+
 export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
-  const { x: info, mean, variance, scale, shift } = inputs;
+  const { x: info, scale, shift } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
-  const given = coefficients(gpu, view, { mean, variance, scale, shift });
+  const statistics = given(gpu, inputs.mean, inputs.variance);
+  const { mean, rest, variance, deviation } = statistics;
   const y = elementwise(gpu, x, {
     name: 'scale and shift',
     layout,
-    functions: PAIR_OF,
+    functions: COEFFICIENTS,
     statements: `
   value = xHere(row, column);
   ${mean ? `value -= ${coefficient('mean')}.xyxy;` : ''}
+  ${rest ? `value -= ${coefficient('rest')}.xyxy;` : ''}
   vec2 by = vec2(1.);
-  ${variance ? `by *= inversesqrt(${coefficient('variance')} + epsilon);` : ''}
+  ${variance ? `by *= ${reciprocalRoot(`${saturate(coefficient('variance'))} + epsilon`)};` : ''}
+  ${deviation ? `vec2 root = ${coefficient('deviation')}; by *= ${reciprocalRoot('root * root + epsilon')};` : ''}
   ${scale ? `by *= ${coefficient('scale')};` : ''}
   value *= by.xyxy;
   ${shift ? `value += ${coefficient('shift')}.xyxy;` : ''}`,
-    ...given,
+    ...coefficients(gpu, view, { ...statistics, scale, shift }),
     floats: { epsilon },
   });
   return [gpu.give(y, info.shape, layout.shape)];
@@ -73,7 +99,7 @@ export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) =
   const dy = gpu.texture(inputs.dy, layout.shape);
   const given = coefficients(gpu, view, { mean: inputs.mean });
   const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
-    functions: PAIR_OF,
+    functions: COEFFICIENTS,
     before: `vec2 mean_ = ${coefficient('mean')};`,
     d: (k) => item(layout, 'dy', k),
     h: (k) => `${item(layout, 'x', k)} - mean_.xxyy`,
@@ -96,7 +122,7 @@ export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
   const dx = elementwise(gpu, x, {
     name: 'gradient of a blend',
     layout,
-    functions: PAIR_OF,
+    functions: COEFFICIENTS,
     statements: `
   vec4 centred = xHere(row, column) - ${coefficient('mean')}.xyxy;
   value = dyHere(row, column) * ${coefficient('scale')}.xyxy + centred * ${coefficient('a')}.xyxy;
@@ -107,8 +133,10 @@ export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
   return [gpu.give(dx, info.shape, layout.shape)];
 });
 
-export const average = kernel<'Average'>((gpu, inputs, { row, momentum }) => {
+export const average = kernel<'Average'>((gpu, inputs, attrs) => {
   const info = inputs.old;
+  if (isHalfPrecision()) return [averageOnHost(gpu, info, inputs.moments, attrs)];
+  const { row, momentum } = attrs;
   const size = info.shape[0] as number;
   const old = gpu.texture(info, [1, 1, size]);
   const result = gpu.draw({
@@ -128,3 +156,57 @@ void main() {
   });
   return [gpu.give(result, info.shape)];
 });
+
+/**
+ * 16-bit floats are too coarse for moving averages, which would stop moving before they arrive, and too small for variances:
+ * where textures hold those, moving averages live on the host as float32. What is not finite is not averaged.
+ */
+function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, momentum }: AverageAttrs): TensorInfo {
+  const before = gpu.read(old);
+  const current = momentsOnHost(gpu, moments).subarray(row * before.length);
+  const after = before.map((value, i) => {
+    const next = momentum * value + (1 - momentum) * (current[i] as number);
+    return Number.isFinite(next) ? next : value;
+  });
+  return gpu.fromHost(after, old.shape);
+}
+
+/**
+ * Moments [2, c] of a batch from what follows them in their texture: as tensors, means are coarse and variances stop at 65504.
+ * The host then has them for good, so that their second row takes no time.
+ */
+function momentsOnHost(gpu: Gpu, moments: TensorInfo): Float32Array {
+  const there = gpu.onHost(moments);
+  if (there) return there;
+  const values = gpu.read(moments);
+  const known = knownOf(gpu, moments);
+  if (!known) return values;
+  const c = values.length / 2;
+  const texture = gpu.texture(moments, moments.shape);
+  const copy = (rows: 1 | 2, start: number) => gpu.values(pairsFrom(gpu, texture, start, c), [rows, c]);
+  const relative = copy(2, known.mains);
+  const firsts = known.firsts === undefined ? undefined : copy(1, known.firsts);
+  const exact = relative.map((value, i) =>
+    i >= c ? value ** 2 : firsts ? value + (firsts[i] as number) : (values[i] as number),
+  );
+  gpu.remember(moments, exact);
+  return exact;
+}
+
+/** The texels of a texture from one on, which have numbers of `c` channels. */
+function pairsFrom(gpu: Gpu, from: Texture, start: number, c: number): Texture {
+  const texels = Math.ceil(c / 2);
+  return gpu.draw({
+    name: 'copy of statistics',
+    source: `
+void main() {
+  ${CELL}
+  vec4 value = fromTexel(start + min(cell, last));
+  if (cell >= last && odd == 1) value.yw = vec2(0.);
+  setOutput(value);
+}`,
+    textures: { from },
+    integers: { start, odd: c % 2, last: texels - 1 },
+    size: sizeFor(texels),
+  });
+}

@@ -1,6 +1,7 @@
 /**
- * The kernel `NormalizeGrad`. Whatever the view, dx = dy a + (x - first) b + c, where `first` is the first value of the line
- * and the others follow from the statistics and the sums of dy and dy xHat; the last draw of these sums computes them.
+ * The kernel `NormalizeGrad`. Whatever the view, dx = a (dy + (x - first) b + c), where `first` is the first value of the line
+ * and the others follow from the statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None is
+ * as small as the square of 1 / f, which 16-bit floats may not hold.
  */
 import type { NormalizeGradAttrs } from '../contract.ts';
 import { type Gpu, kernel, type Texture } from './backend.ts';
@@ -34,20 +35,19 @@ interface Coefficients {
  * of dx are weighted alike, and cancel exactly in groups of one value
  */
 function coefficients({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last {
-  const weight = !layout.alongRows && gamma ? ' * gammaAt(0, column).xy' : '';
-  const [ofMeans, a] = isWeighted ? ['', 'a'] : [weight, 'weighted'];
+  const weight = !isWeighted && gamma ? ' * gammaAt(0, column).xy' : '';
   return {
     regions: layout.alongRows ? 3 : 2,
     functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
 vec4 finish(int region, int line, int column, vec4 means) {
   vec4 found = statisticsTexel(mains + line * across + column);
-  vec2 rstd = reciprocal(found.zw), a = direct(found.zw, rstd), weighted = a${weight};
+  vec2 rstd = reciprocal(found.zw);
   if (region == 2) return vec4(found.xy * rstd, rstd);
-  if (region == 1) return vec4(${attrs.center ? 'pivots(line, column)' : 'vec2(0.)'}, weighted);
-  vec2 b = -slope(found.zw, rstd) * means.zw${ofMeans};
-  return vec4(b, -found.xy * b${attrs.center ? ` - ${a} * means.xy` : ''});
+  if (region == 1) return vec4(${attrs.center ? 'pivots(line, column)' : 'vec2(0.)'}, direct(found.zw, rstd)${weight});
+  vec2 b = -slope(found.zw, rstd) * means.zw;
+  return vec4(b, -found.xy * b${attrs.center ? ' - means.xy' : ''});
 }`,
-    textures: { x, statistics: statistics.texture, ...(layout.alongRows ? {} : { gamma }) },
+    textures: { x, statistics: statistics.texture, ...(isWeighted ? {} : { gamma }) },
     integers: { mains: statistics.mains },
     floats: { epsilon: attrs.epsilon },
   };
@@ -95,7 +95,9 @@ vec4 xHat(int k, int column) {
   });
 }
 
-function writeDx(gpu: Gpu, { layout, x, dy, gamma }: Operands, { texture, start }: Coefficients): Texture {
+function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, start }: Coefficients): Texture {
+  const { layout, x, dy } = operands;
+  const gamma = isWeighted ? operands.gamma : undefined;
   const { alongRows, count } = layout;
   const lanes = spread(layout);
   const fetch = (region: number) =>
@@ -107,9 +109,10 @@ function writeDx(gpu: Gpu, { layout, x, dy, gamma }: Operands, { texture, start 
     layout,
     statements: `
   vec4 bc = ${fetch(0)}, firstA = ${fetch(1)};
-  value = dyHere(row, column)${alongRows && gamma ? ' * gammaInFirstRow(column).xyxy' : ''};
-  value = value * firstA.zw.${lanes} + (xHere(row, column) - firstA.xy.${lanes}) * bc.xy.${lanes} + bc.zw.${lanes};`,
-    textures: { dy, coefficients: texture, gamma: alongRows ? gamma : undefined },
+  value = dyHere(row, column)${gamma ? ' * gammaInFirstRow(column).xyxy' : ''};
+  value += (xHere(row, column) - firstA.xy.${lanes}) * bc.xy.${lanes} + bc.zw.${lanes};
+  value *= firstA.zw.${lanes};`,
+    textures: { dy, coefficients: texture, gamma },
     integers: { start, lines: count },
   });
 }
@@ -144,7 +147,7 @@ export const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     const all = overLines(gpu, sums);
     const dgamma = parameter(all, 'dh', last);
     const dbeta = parameter(all, 'd');
-    const dx = writeDx(gpu, operands, { texture: dgamma, start: 1 });
+    const dx = writeDx(gpu, operands, false, { texture: dgamma, start: 1 });
     return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
   }
   const texture = isFinished
@@ -152,7 +155,7 @@ export const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     : alongRows
       ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
       : groupMeans(gpu, sums, layout, isPerChannel ? undefined : gamma, last);
-  const dx = writeDx(gpu, operands, { texture, start: 0 });
+  const dx = writeDx(gpu, operands, !isPerChannel, { texture, start: 0 });
   if (!affine) return [give(dx)];
   const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);
   const [dgamma, dbeta] = [parameter(perChannel, 'dh'), parameter(perChannel, 'd')];

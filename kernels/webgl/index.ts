@@ -9,6 +9,7 @@ import { register } from '../registry.ts';
 import { isHalfPrecision, type WebGLPort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalizeGrad } from './gradient.ts';
+import { spread, standardize, standardizeGrad, standardizeSums } from './half.ts';
 import { normalize } from './normalize.ts';
 import { powerIteration } from './spectral.ts';
 
@@ -23,6 +24,10 @@ export const webgl: KernelSet<WebGLPort> = {
     BlendGrad: blendGrad,
     Average: average,
     PowerIteration: powerIteration,
+    Spread: spread,
+    Standardize: standardize,
+    StandardizeSums: standardizeSums,
+    StandardizeGrad: standardizeGrad,
   },
   // The shaders are written in the language of WebGL 2.
   supported: () => env().getNumber('WEBGL_VERSION') === 2,

@@ -57,7 +57,11 @@ export interface Layout extends Lines {
  * The layout in which a tensor is worked on whose texture, if it has a packed one, is packed as `shape`: that one where
  * every line then lies within one batch or one sample, else the view itself, for which its texels have to be reordered.
  */
-export function layoutOf(view: View, shape: Shape, alongRows = view.s === 1 && view.groups === 1): Layout {
+export function layoutOf(
+  view: View,
+  shape: Shape,
+  alongRows = view.s === 1 && view.groups === 1 && view.c > 1,
+): Layout {
   const { n, s, c, groups } = view;
   const own = packing(shape);
   const fits = own.columns === c && (alongRows || s % own.rows === 0);

@@ -16,6 +16,8 @@ interface Merge {
   readonly step: number;
   /** What y is made with, if it is to be had from here. */
   readonly affine?: Affine | undefined;
+  /** Whether the first values of the lines follow last. */
+  readonly firsts?: boolean;
 }
 
 /** Of y = (x - first) a + c: a = gamma / f, c = beta - (mean - first) a. */
@@ -40,12 +42,12 @@ export function merge(
   x: Texture,
   layout: Layout,
   from: Partials,
-  { center, mains, together, width, step, affine }: Merge,
+  { center, mains, together, width, step, affine, firsts = false }: Merge,
 ): Partials {
   const { alongRows } = layout;
   const partsLeft = Math.ceil(from.parts / together);
   const count = layout.count * layout.across * partsLeft;
-  const texels = mains + (affine ? 2 : 1) * count;
+  const texels = mains + (1 + Number(affine !== undefined) + Number(firsts)) * count;
   const pivot = (lane: 'x' | 'y') => {
     const both = alongRows ? `pivots(line.${lane}, 0)` : `pivots(line.${lane}, channel.${lane} / 2)`;
     return `pick(${both}, channel.${lane})`;
@@ -99,6 +101,7 @@ void main() {
   vec2 deviation = sqrt(m2 / n);
   if (isMain) { ${writeMain()} }
   else if (region == 0) setOutput(vec4(mean, deviation));
+  ${firsts ? `else if (region == ${affine ? 2 : 1}) setOutput(vec4(pivot, 0., 0.));` : ''}
   ${affine ? `else { ${writeAffine(affine)} }` : ''}
 }`,
     textures: { x, partials: from.texture, gamma: affine?.gamma, beta: affine?.beta },

@@ -2,10 +2,11 @@
  * The statistics of every group, in one texture. Its first `mains` texels are the tensor [2, n * groups] of means and
  * variances that the contract asks for. Then comes what other programs read, for every line: the means *relative to the
  * first value of the line*, which keeps digits that the tensor has no room for, and the standard deviations, since variances
- * overflow 16-bit floats. For groups of channels y's factor and summand may follow; see `Affine`.
+ * overflow 16-bit floats. For groups of channels y's factor and summand may follow, see `Affine`; and with 16-bit floats
+ * the first values, from which moving averages are made.
  */
 import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Gpu, Texture } from './backend.ts';
+import { type Gpu, isHalfPrecision, type Texture } from './backend.ts';
 import type { Layout } from './layout.ts';
 import { type Affine, merge } from './merge.ts';
 import { partials } from './partials.ts';
@@ -42,25 +43,52 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
     step = width;
   }
   const { affine } = wanted;
-  state = merge(gpu, x, layout, state, { center, mains, together: state.parts, width: groupWidth, step, affine });
-  return remember(gpu, { texture: state.texture, mains }, layout);
+  const firsts = mains > 0 && isHalfPrecision();
+  state = merge(gpu, x, layout, state, {
+    center,
+    mains,
+    together: state.parts,
+    width: groupWidth,
+    step,
+    affine,
+    firsts,
+  });
+  const count = layout.count * layout.across;
+  return remember(
+    gpu,
+    { texture: state.texture, mains },
+    layout,
+    firsts ? mains + (affine ? 2 : 1) * count : undefined,
+  );
 }
 
 /**
  * Tensors of moments that came from here, and in which texture and layout: the gradient takes any others from x anew. On the
  * way to another backend and back a tensor loses what follows it in its texture.
  */
-const made = new WeakMap<DataId, { readonly texture: unknown; readonly layout: string }>();
+const made = new WeakMap<DataId, Made>();
+interface Made {
+  readonly texture: unknown;
+  readonly layout: string;
+  /** In which texels the relative means and deviations of the lines begin, and their first values, where these are there. */
+  readonly mains: number;
+  readonly firsts: number | undefined;
+}
 const signature = ({ alongRows, rows, view }: Layout) =>
   [alongRows, alongRows && rows % 2 === 1 ? rows : 0, ...Object.values(view)].join();
 
-function remember(gpu: Gpu, result: Statistics, layout: Layout): Statistics {
+function remember(gpu: Gpu, result: Statistics, layout: Layout, firsts?: number): Statistics {
   const { info } = result.texture;
-  made.set(info.dataId, { texture: gpu.held(info), layout: signature(layout) });
+  made.set(info.dataId, { texture: gpu.held(info), layout: signature(layout), mains: result.mains, firsts });
   return result;
 }
 
 export function isOurs(gpu: Gpu, info: TensorInfo, layout: Layout): boolean {
+  return knownOf(gpu, info)?.layout === signature(layout);
+}
+
+/** What is known of a tensor of moments that came from here, and is where it was. */
+export function knownOf(gpu: Gpu, info: TensorInfo): Made | undefined {
   const known = made.get(info.dataId);
-  return known !== undefined && known.texture === gpu.held(info) && known.layout === signature(layout);
+  return known?.texture === gpu.held(info) ? known : undefined;
 }

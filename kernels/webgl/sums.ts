@@ -67,7 +67,7 @@ void main() {
   ${terms.before}
   ${walk(texel('k'), texel('k', 'd.yw = vec2(0.); h.yw = vec2(0.);'), { size: 4, body: four })}
   vec4 means = vec4(sumD.xz + sumD.yw, (sumDH.xz + sumDH.yw) * ${terms.factor}) * share;
-  ${last ? writeFinished() : 'setOutput(means);'}
+  ${last ? writeFinished() : `setOutput(${saturate('means')});`}
 }`,
     textures: { ...terms.textures, ...last?.textures },
     integers: { ...lineUniforms(lines), columns, parts, chunk, cells, ...terms.integers, ...last?.integers },
@@ -96,7 +96,7 @@ void main() {
   int to = min(from + together, parts);
   vec4 sum = vec4(0.);
   for (int part = from; part < to; part++) sum += partialsTexel((line * parts + part) * across + column);
-  setOutput(sum);
+  setOutput(${saturate('sum')});
 }`,
     textures: { partials: sums.texture },
     integers: { across: lines.across, parts, partsLeft, together, last: lines.count * lines.across * partsLeft - 1 },

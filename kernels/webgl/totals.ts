@@ -53,7 +53,7 @@ void main() {
     }
   }
   vec4 means = sum * (float(step) / float(width));
-  ${last ? writeFinished() : 'setOutput(means);'}
+  ${last ? writeFinished() : `setOutput(${saturate('means')});`}
 }`,
       textures: { partials: from.texture, ...last?.textures, gamma: weights ?? last?.textures.gamma },
       integers: {

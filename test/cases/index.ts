@@ -7,9 +7,11 @@ import * as attention from './attention.ts';
 import * as endurance from './endurance.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
+import * as halfFloats from './half-floats.ts';
 import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
+import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as release from './release.ts';
 import * as serialization from './serialization.ts';
@@ -22,9 +24,11 @@ const cases = {
   ...endurance,
   ...functions,
   ...goldens,
+  ...halfFloats,
   ...keras,
   ...kernels,
   ...layers,
+  ...nothing,
   ...powerIteration,
   ...release,
   ...serialization,
