@@ -10,6 +10,8 @@ interface Chain {
   readonly inner: ReadonlySet<string>;
   /** The class of the innermost. */
   readonly className: string;
+  /** What TensorFlow.js calls the cells of a recurrent layer that has several. */
+  readonly cells: ReadonlyMap<string, string>;
 }
 
 /** Refuses what the converter writes of a .keras file: layers/dense/vars/0 may be of any layer. */
@@ -35,7 +37,8 @@ export function renamedWeights(specs: Specs, model: Saved): Specs {
     if (!chain) return name;
     const last = parts.length - 1;
     if (chain.className === 'DepthwiseConv2D' && parts[last] === 'kernel') parts[last] = 'depthwise_kernel';
-    return parts.filter((part, i) => i === 0 || i === last || !chain.inner.has(part)).join('/');
+    const own = parts.filter((part, i) => i === 0 || i === last || !chain.inner.has(part));
+    return own.map((part, i) => (0 < i && i < own.length - 1 && chain.cells.get(part)) || part).join('/');
   };
   const taken = new Set<string>();
   return specs.map((spec) => {
@@ -164,7 +167,13 @@ function namesIn(model: Saved): { models: Set<string>; chains: Map<string, Chain
       innermost = innermost.config.layer;
       inner.add(nameOf(innermost));
     }
-    chains.set(nameOf(saved), { inner, className: innermost.class_name });
+    const { cell } = isSaved(innermost.config.layer) ? innermost.config.layer.config : innermost.config;
+    const cells = new Map<string, string>();
+    if (isSaved(cell) && Array.isArray(cell.config.cells)) {
+      inner.add(nameOf(cell));
+      for (const [i, one] of cell.config.cells.entries()) if (isSaved(one)) cells.set(nameOf(one), `RNNCell_${i}`);
+    }
+    chains.set(nameOf(saved), { inner, className: innermost.class_name, cells });
   };
   visit(model);
   return { models, chains };

@@ -39,10 +39,13 @@ function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): numbe
 
 /** The weights of a model that is made without values, for their names and shapes; none if it cannot be made. */
 export async function weightsWithin(modelTopology: object): Promise<Wanted[]> {
-  // Initializers such as the orthogonal one take their time, and the values are not needed.
+  // The values are not needed: the orthogonal initializer takes its time, and that of a forget bias leaves tensors behind.
   const initializer = { class_name: 'Ones', config: {} };
-  const withOnes = JSON.stringify(modelTopology, (key, value) => (/_initializer$/.test(key) ? initializer : value));
-  const model = await built(JSON.parse(withOnes));
+  const simple = JSON.stringify(modelTopology, (key, value) => {
+    if (/_initializer$/.test(key)) return initializer;
+    return key === 'unit_forget_bias' ? false : value;
+  });
+  const model = await built(JSON.parse(simple));
   if ('message' in model) return [];
   const weights = weightsOf(model);
   for (const weight of new Set(weights.map(({ weight }) => weight))) weight.dispose();
