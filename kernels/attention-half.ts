@@ -2,10 +2,8 @@
 import {
   abs,
   add,
-  backend,
   customGrad,
   div,
-  env,
   floor,
   type GradSaveFunc,
   log,
@@ -22,9 +20,6 @@ import { constant, recording } from './constant.ts';
 
 /** What is less is 0. */
 export const SMALLEST_HALF = 2 ** -24;
-
-/** Whether tensors hold half floats now. */
-export const isHalf = (): boolean => 'gpgpu' in backend() && !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 
 /**
  * `attend(q, k, g, v)`, linear in v [..., keys, any], with numbers of about 1 throughout:

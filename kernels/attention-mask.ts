@@ -46,7 +46,8 @@ export function allowedPairs(
   const given = masks.filter((mask) => mask instanceof Tensor);
   if (given.length === 0 && !causal) return undefined;
   return constant(() => {
-    const all = given.map((mask) => cast(mask, 'bool'));
+    // Numbers are compared: where nobody could look at them, none but 1 allows.
+    const all = given.map((mask) => (mask.dtype === 'bool' ? mask : equal(mask, 1)));
     if (causal) all.push(causalPairs(logits));
     return all.reduce((a, b) => logicalAnd(a, b));
   });

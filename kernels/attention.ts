@@ -3,11 +3,12 @@
  * and the two matrix products are TensorFlow.js's own ops.
  */
 import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
-import { attendWithinHalf, isHalf, SMALLEST_HALF } from './attention-half.ts';
+import { attendWithinHalf, SMALLEST_HALF } from './attention-half.ts';
 import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
 import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
 import { constant } from './constant.ts';
 import { normalizeRowLength } from './length.ts';
+import { isHalf } from './registry.ts';
 import { softmax } from './softmax.ts';
 
 /** Options of {@link qkNorm}. */
