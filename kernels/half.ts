@@ -130,7 +130,7 @@ export function pooledOverChannels({ first, apart, divisor }: Spread): Pooled {
   const means = add(sub(first, base), apart);
   const pairs = concat([add(means, divisor), sub(means, divisor)], 1);
   const pooled = rowsOf(spreadOf(pairs, { n, s: 2 * c, c: 1, groups: 1 }, 0), [n, 1]);
-  return { deviation: sub(means, add(pooled.first, pooled.apart)), divisor: pooled.divisor };
+  return { deviation: sub(sub(means, pooled.first), pooled.apart), divisor: pooled.divisor };
 }
 
 /** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
