@@ -2,7 +2,7 @@
  * Phones and other GPUs that render 16-bit floats only: every public function and layer gives what float32 gives for the same
  * inputs, within what such floats resolve; and no weight becomes what is no number.
  */
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { runCase } from './cases/index.ts';
 import { describeBackends } from './support/backends.ts';
