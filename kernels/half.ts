@@ -130,7 +130,7 @@ export function pooledOverChannels({ first, apart, divisor }: Spread): Pooled {
   const means = add(sub(first, base), apart);
   const pairs = concat([add(means, divisor), sub(means, divisor)], 1);
   const pooled = rowsOf(spreadOf(pairs, { n, s: 2 * c, c: 1, groups: 1 }, 0), [n, 1]);
-  return { deviation: sub(means, add(pooled.first, pooled.apart)), divisor: pooled.divisor };
+  return { deviation: sub(sub(means, pooled.first), pooled.apart), divisor: pooled.divisor };
 }
 
 /** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
@@ -196,7 +196,7 @@ export function spreadFrom(moments: Numbers, c: number, epsilon: number): Tensor
   return tensor(spread, [3, c]);
 }
 
-/** Means and variances, c values each, [2, c] on the host, where moving averages are; absent, they are 0 or `variance`. */
+/** Means and variances, c values each, [2, c] on the host, where moving averages are; those that are absent are 0 and `absent`. */
 export function onHost(mean: Optional, variance: Optional, absent = 1): Tensor {
   const c = ((mean ?? variance) as Tensor).size;
   const moments = new Float32Array(2 * c).fill(absent, c);
@@ -229,7 +229,7 @@ export const mapped = (weight: Tensor, f: (t: Tensor) => Tensor, ofNumber: (valu
 /** The mean over axes that stay. */
 export const meanAlong = (t: Tensor, axis: number | number[]): Tensor => mean(t, axis, true);
 
-/** Sums of so many values from their means, by powers of two, which cost no digits, and a factor below 2. */
+/** Sums of so many values from their means, by powers of two, which cost no digits, and a factor below 4. */
 export function sumOf(means: Tensor, count: number): Tensor {
   return tidy(() => {
     const half = 2 ** Math.floor(Math.log2(count) / 2);

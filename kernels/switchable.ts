@@ -3,8 +3,9 @@ import {
   add,
   concat,
   div,
-  maximum,
+  matMul,
   mul,
+  neg,
   ones,
   reshape,
   slice,
@@ -19,8 +20,18 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
-import { SMALLEST_DIVISOR } from './contract.ts';
-import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, pooledOverChannels, ratio, sumOf } from './half.ts';
+import {
+  batchOf,
+  bounded,
+  meanAlong,
+  meanOfBoth,
+  pooledFrom,
+  pooledOverChannels,
+  ratio,
+  rowsOf,
+  spreadOf,
+  sumOf,
+} from './half.ts';
 import { apartFrom, meanOver, type PooledAxis, parted, pool, poolGrad, scaled } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';
 import { softmax } from './softmax.ts';
@@ -102,8 +113,7 @@ type HalfName = 'q' | 'e' | 'weights' | 'divisor' | 'blended' | `${Source} ${'de
 /**
  *   scale = gamma q     shift = gamma e + beta     q = f / F     e = (mean of the example - blended mean) / F
  *
- * with the blended F = sqrt(sum of weight f^2 over the sources): their divisors f are compared with the sum of them, so that
- * the squares are neither too large nor too small.
+ * with the blended F = sqrt(sum of weight f^2 over the sources).
  */
 const half =
   (sources: readonly Source[]): HalfOf<Parameter, HalfName> =>
@@ -117,11 +127,16 @@ const half =
     };
     const weights = softmax(stack([meanWeights, varianceWeights]));
     const statistics = sources.map((source, k) => ({ source, ...statisticsOf(source), ...shares(weights, k) }));
-    const total = (terms: Tensor[]) => terms.reduce((a, b) => add(a, b));
-    const scaleOfAll = total(statistics.map(({ divisor }) => divisor));
-    const squares = statistics.map(({ divisor, ofVariance }) => mul(square(div(divisor, scaleOfAll)), ofVariance));
-    const blended = maximum(mul(scaleOfAll, sqrt(total(squares))), SMALLEST_DIVISOR);
-    const deviation = total(statistics.map(({ deviation, ofMean }) => mul(deviation, ofMean)));
+    // As the deviation of the numbers +-sqrt(count weight) f, whose mean is 0: squares are too large or small for a tensor.
+    const whole = zerosLike(spread.first);
+    const roots = statistics.map(({ divisor, ofVariance }) =>
+      add(whole, mul(divisor, sqrt(mul(ofVariance, sources.length)))),
+    );
+    const numbers = stack([...roots, ...roots.map((root) => neg(root))]);
+    const blended = rowsOf(spreadOf(numbers, viewOf(numbers), 0), whole.shape).divisor;
+    const deviations = stack(statistics.map(({ deviation }) => add(whole, deviation)));
+    const ofMeans = slice(weights, [0, 0], [1, -1]);
+    const deviation = reshape(matMul(ofMeans, reshape(deviations, [sources.length, -1])), whole.shape);
     const [q, e] = [ratio(spread.divisor, blended), ratio(deviation, blended)];
     const parts = statistics.flatMap(({ source, deviation, divisor }) => [
       [`${source} deviation`, deviation],
@@ -132,6 +147,12 @@ const half =
     const values = { scale, shift, q, e, weights, blended, divisor: spread.divisor, ...Object.fromEntries(parts) };
     return { values, gradient: (h, u, values, { gamma }) => halfGradient(sources, h, u, values, gamma, s, !!moving) };
   };
+
+/** Each of the numbers [k, n, c] of one example and channel is a position. */
+const viewOf = ({ shape: [k, n, c] }: Tensor) => {
+  const all = (n as number) * (c as number);
+  return { n: 1, s: k as number, c: all, groups: all };
+};
 
 /** Weights [2, sources] of one source for means and for variances, [1, 1] each. */
 const shares = (weights: Tensor, k: number) => ({
