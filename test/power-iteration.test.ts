@@ -1,9 +1,9 @@
 /** `PowerIteration` on every backend against the float64 oracle, and what it leaves alone. */
 import { describe, expect, test } from '@jest/globals';
 import { describeBackends } from './support/backends.ts';
+import { toHalf } from './support/half-subjects.ts';
 import { expectOurs, isFused } from './support/kernel-checks.ts';
 import { type PowerIterationInputs, powerIterationInputs } from './support/power-iteration-inputs.ts';
-import { toHalf } from './support/sized-kernel.ts';
 import * as oracle from './support/wrapper-oracle.ts';
 
 // One value, vectors within and beyond four lanes, sums long enough to be taken in parts, odd ends.
@@ -114,7 +114,7 @@ describeBackends(
           const args = { rest, out, first, iterations: 3, epsilon: 0, scale };
           const { value } = await backend.run('powerIteration', { ...args, route: 'kernel' });
           const { w, u, v } = powerIterationInputs(args);
-          const half = { w: toHalf(w), u: toHalf(u), v: toHalf(v) };
+          const half = { w: w.map(toHalf), u: u.map(toHalf), v: v.map(toHalf) };
           const expected = oracle.powerIteration(half.w, half, 3, first, oracle.matrixOf([rest, out], [1]));
           expect(value.u).toBeClose(expected.u, { ofMax: 2e-3 });
           expect(value.v).toBeClose(expected.v, { ofMax: 2e-3 });

@@ -383,7 +383,7 @@ export const normalizeSizedKernel = (args: SizedKernel & { steps: number }) =>
     const asVectors = (f: (x: tf.Tensor) => tf.Tensor) =>
       derived((x) => tf.reshape(f(tf.reshape(x, [1, -1, units])), shape));
     const bare = derived((v) => weightNorm(v));
-    const { kernel: once, ...vectors } = spectralNorm(kernel, { u, powerIterations: args.steps });
+    const { kernel: once, sigma, ...vectors } = spectralNorm(kernel, { u, powerIterations: args.steps });
     const spectral = derived((w) => spectralNorm(w, { ...vectors, powerIterations: 0 }).kernel);
     const layer = unitNormalization({ axis: 1 });
     const vector = asVectors((x) => layer.apply(x) as tf.Tensor);
@@ -392,7 +392,7 @@ export const normalizeSizedKernel = (args: SizedKernel & { steps: number }) =>
       norms,
       ...{ weight: weight.value, dv: weight.grads[0], dg: weight.grads[1] },
       ...{ bare: bare.value, dBare: bare.grad },
-      ...{ once, ...vectors, spectral: spectral.value, dSpectral: spectral.grad },
+      ...{ once, sigma, ...vectors, spectral: spectral.value, dSpectral: spectral.grad },
       ...{ vector: vector.value, dVector: vector.grad, query: query.value, dQuery: query.grad },
     });
   });

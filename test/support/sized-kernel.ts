@@ -1,4 +1,5 @@
-/** Kernels of any size of values, the same for the case and for the oracle; and numbers as 16-bit floats hold them. */
+/** Kernels of any size of values, the same for the case and for the oracle. */
+import { toHalf } from './half-subjects.ts';
 import { normals } from './random.ts';
 
 export interface SizedKernel {
@@ -15,22 +16,9 @@ export interface SizedKernel {
   readonly half?: boolean;
 }
 
-/** The nearest 16-bit floats, 65504 at most. */
-export function toHalf(values: ArrayLike<number>): Float32Array {
-  return Float32Array.from(values, (value) => {
-    const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(value))));
-    const step = 2 ** (exponent - 10);
-    const steps = value / step;
-    // Ties go to the even one.
-    const below = Math.floor(steps);
-    const rounded = steps - below === 0.5 ? below + Math.abs(below % 2) : Math.round(steps);
-    return Math.min(65504, Math.max(-65504, value === 0 ? value : rounded * step));
-  });
-}
-
 /** kernel, g, u, and gradients of the results: one that suits g, and one for results of length 1. */
 export function sizedKernelInputs({ shape, std, mean = 0, dead, gain = 1, half }: SizedKernel) {
-  const held = half ? toHalf : (values: ArrayLike<number>) => Float32Array.from(values);
+  const held = (values: ArrayLike<number>) => Float32Array.from(values, (value) => (half ? toHalf(value) : value));
   const units = shape.at(-1)!;
   const size = shape.reduce((a, b) => a * b, 1);
   const kernel = held(normals(101, size).map((v, i) => (dead && i % units === 0 ? 0 : std * (v + mean))));
