@@ -400,10 +400,7 @@ describe('saved configs', () => {
 
   test('options of Keras that stand for another layer', () => {
     expectError(load('BatchNormalization', { virtualBatchSize: 8 }), 'BatchNormalization', ['virtual_batch_size 8']);
-    expectError(load('LayerNormalization', { rmsScaling: true }), 'LayerNormalization', [
-      'rms_scaling',
-      'use RMSNormalization',
-    ]);
+    expectError(load('LayerNormalization', { rmsScaling: 1 }), 'LayerNormalization', ['rmsScaling', 'received 1']);
   });
 
   test.each(has('epsilon'))('%s: a saved epsilon is checked like any other', (className) => {
