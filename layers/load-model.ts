@@ -22,6 +22,7 @@ import { fromKeras, type Rewritten } from './keras-format.ts';
 import { checkMask } from './keras-masks.ts';
 import { fittedWeights } from './keras-weights.ts';
 import { explained, weightsWithin } from './load-errors.ts';
+import { checkArtifacts, read } from './load-mistakes.ts';
 import { carriesMask } from './mask.ts';
 
 const WHO = 'loadModel';
@@ -64,11 +65,9 @@ export async function loadModel(
   ...more: unknown[]
 ): Promise<LayersModel> {
   checkCall(WHO, options, OPTIONS, more);
-  const handler = typeof urlOrHandler === 'string' ? handlerOf(urlOrHandler, options) : urlOrHandler;
-  if (typeof handler?.load !== 'function') {
-    fail(WHO, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
-  }
-  const { artifacts, masked } = await fitted(understood(await handler.load()));
+  const [handler, url] =
+    typeof urlOrHandler === 'string' ? [handlerOf(urlOrHandler, options), urlOrHandler] : [urlOrHandler];
+  const { artifacts, masked } = await fitted(understood(await read(WHO, handler, url)));
   const model = await loadLayersModel({ load: async () => artifacts }, options).catch(async (error: Error) => {
     throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
   });
@@ -87,6 +86,7 @@ export async function loadModel(
 
 /** What `loadLayersModel` shall read: it fails or goes on forever where a file is broken, and says nothing of where. */
 function understood(given: io.ModelArtifacts): Rewritten {
+  checkArtifacts(WHO, given);
   try {
     const rewritten = fromKeras(given);
     checkCalls(rewritten.artifacts.modelTopology);

@@ -549,10 +549,7 @@ describe('saved configs', () => {
     load('BatchNormalization', { virtualBatchSize: 8 })();
     expect(warn.mock.calls).toEqual([[expect.stringContaining('virtual_batch_size 8')]]);
     warn.mockRestore();
-    expectError(load('LayerNormalization', { rmsScaling: true }), 'LayerNormalization', [
-      'rms_scaling',
-      'use RMSNormalization',
-    ]);
+    expectError(load('LayerNormalization', { rmsScaling: 1 }), 'LayerNormalization', ['rmsScaling', 'received 1']);
   });
 
   test.each(has('epsilon'))('%s: a saved epsilon is checked like any other', (className) => {
