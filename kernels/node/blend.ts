@@ -4,7 +4,8 @@ import type { AverageAttrs, BlendAttrs, MomentsAttrs, ScaleShiftAttrs } from '..
 import type { View } from '../view.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
-import { centre, columnsOf, layoutOf, momentsOf, reciprocals, sums } from './statistics.ts';
+import { centre, layoutOf, momentsOf, reciprocals } from './statistics.ts';
+import { sums } from './sums.ts';
 
 type Optional = TensorInfo | undefined;
 
@@ -59,11 +60,10 @@ interface ScaleShiftGradInputs {
 
 export const scaleShiftGrad = kernel<ScaleShiftGradInputs, BlendAttrs>((call, { dy, x, mean }, { view }) => {
   const { n, s, c } = view;
-  const layout = columnsOf(view);
   const dy3 = call.reshape(call.input(dy), [n, s, c]);
   const xc = call.sub(call.reshape(call.input(x), [n, s, c]), parameter(call, mean, view));
   const product = call.replace(xc, call.mul(dy3, xc));
-  return [product, dy3].map((values) => call.small(new Float32Array(sums(call, values, layout)), [n, c]));
+  return [product, dy3].map((values) => call.small(new Float32Array(sums(call, values)), [n, c]));
 });
 
 interface BlendGradInputs {
