@@ -4,7 +4,8 @@ import { isDivisor } from '../quotient.ts';
 import type { View } from '../view.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
-import { centre, columnsOf, layoutOf, momentsOf, reciprocals, sums } from './statistics.ts';
+import { centre, layoutOf, momentsOf, reciprocals } from './statistics.ts';
+import { sums } from './sums.ts';
 
 export const moments = kernel<'Moments'>((call, { x }, { view }) => {
   const layout = layoutOf(view);
@@ -42,11 +43,10 @@ function standardized(call: Call, variance: Value, scale: Value | undefined, eps
 
 export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((call, { dy, x, mean }, { view }) => {
   const { n, s, c } = view;
-  const layout = columnsOf(view);
   const dy3 = call.reshape(call.input(dy), [n, s, c]);
   const xc = call.sub(call.reshape(call.input(x), [n, s, c]), parameter(call, mean, view));
   const product = call.replace(xc, call.mul(dy3, xc));
-  const sumOf = (values: Value) => call.small(new Float32Array(sums(call, values, layout)), [n, c]);
+  const sumOf = (values: Value) => call.small(new Float32Array(sums(call, values)), [n, c]);
   return [sumOf(product), sumOf(dy3)];
 });
 
