@@ -6,7 +6,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { reciprocal } from '../quotient.ts';
 import { PLACEMENTS, padded, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
-import { type CpuKernel, tensor, valuesOf } from './backend.ts';
+import { kernel, tensor, valuesOf } from './backend.ts';
 import { freshHost } from './host.ts';
 import { describe, forward } from './normalize.ts';
 import { pieceOf, Window } from './window.ts';
@@ -14,7 +14,7 @@ import { pieceOf, Window } from './window.ts';
 /** One value for all channels, or one per channel: n * c of them, or c for all n. */
 type Coefficient = Float32Array | number;
 
-export const moments: CpuKernel<'Moments'> = ({ inputs: { x }, backend, attrs: { view } }) => {
+export const moments = kernel<'Moments'>(({ inputs: { x }, backend, attrs: { view } }) => {
   const plain = { view, epsilon: 0, epsilonPlacement: 'inside', center: true, rescale: false } as const;
   const host = freshHost();
   const address = forward(
@@ -25,9 +25,9 @@ export const moments: CpuKernel<'Moments'> = ({ inputs: { x }, backend, attrs: {
     undefined,
   );
   return [tensor(backend, [2, view.n * view.groups], host.read(address, 2 * view.n * view.groups))];
-};
+});
 
-export const scaleShift: CpuKernel<'ScaleShift'> = ({ inputs, backend, attrs: { view, epsilon } }) => {
+export const scaleShift = kernel<'ScaleShift'>(({ inputs, backend, attrs: { view, epsilon } }) => {
   const { x, mean, variance, scale, shift } = inputs;
   const coefficient = (t: TensorInfo | undefined, absent: number) => (t ? valuesOf(backend, t) : absent);
   const gain = coefficient(scale, 1);
@@ -36,24 +36,24 @@ export const scaleShift: CpuKernel<'ScaleShift'> = ({ inputs, backend, attrs: { 
     : gain;
   const y = apply(view, valuesOf(backend, x), undefined, [coefficient(mean, 0), by, coefficient(shift, 0)]);
   return [tensor(backend, x.shape, y)];
-};
+});
 
-export const blendGrad: CpuKernel<'BlendGrad'> = ({ inputs, backend, attrs: { view } }) => {
+export const blendGrad = kernel<'BlendGrad'>(({ inputs, backend, attrs: { view } }) => {
   const { dy, x, mean, scale, a, b } = inputs;
   const coefficients = [mean, scale, a, b].map((t) => valuesOf(backend, t));
   return [tensor(backend, x.shape, apply(view, valuesOf(backend, x), valuesOf(backend, dy), coefficients))];
-};
+});
 
 /** A blend of one row: old * momentum + (moments[row] - 0) * (1 - momentum) + 0. */
-export const average: CpuKernel<'Average'> = ({ inputs: { old, moments }, backend, attrs: { row, momentum } }) => {
+export const average = kernel<'Average'>(({ inputs: { old, moments }, backend, attrs: { row, momentum } }) => {
   const from = valuesOf(backend, old);
   const c = from.length;
   const to = valuesOf(backend, moments).subarray(row * c, (row + 1) * c);
   const values = apply({ n: 1, s: 1, c, groups: c }, to, from, [0, momentum, 1 - momentum, 0]);
   return [tensor(backend, old.shape, values)];
-};
+});
 
-export const scaleShiftGrad: CpuKernel<'ScaleShiftGrad'> = ({ inputs: { dy, x, mean }, backend, attrs: { view } }) => {
+export const scaleShiftGrad = kernel<'ScaleShiftGrad'>(({ inputs: { dy, x, mean }, backend, attrs: { view } }) => {
   const dscale = new Float32Array(view.n * view.c);
   const dshift = new Float32Array(view.n * view.c);
   const means = valuesOf(backend, mean);
@@ -70,7 +70,7 @@ export const scaleShiftGrad: CpuKernel<'ScaleShiftGrad'> = ({ inputs: { dy, x, m
     }
   }
   return [tensor(backend, [view.n, view.c], dscale), tensor(backend, [view.n, view.c], dshift)];
-};
+});
 
 /** Sums of columns, as sums of their channels. */
 function fold(sums: Float64Array, to: Float32Array, from: number, c: number): void {

@@ -7,8 +7,12 @@ import { instantiate, type Kernels } from '../simd/kernels.ts';
 
 const PAGE = 65536; // bytes; and pages, at most
 const ALIGNMENT = 64;
-/** The kernels load whole vectors, of which one at the end of the last array lies behind it, all but a value. */
+/** The kernels load 16 bytes at a time, so the last load may read up to 12 bytes past the last array: they are reserved. */
 const BEHIND = 12;
+/** Memory that is kept between calls. WebAssembly memory never shrinks: what is larger is given back as a whole. */
+const KEPT = 64 * 2 ** 20;
+/** The kernels compute with signed addresses. */
+const MOST = 2 ** 31;
 
 export class Host {
   readonly kernels: Kernels;
@@ -23,7 +27,12 @@ export class Host {
     this.#floats = new Float32Array(this.#memory.buffer);
   }
 
-  /** Gives all memory back. Address 0 is never taken: to kernels it is "none". */
+  /** The size of the memory. */
+  get bytes(): number {
+    return this.#floats.length * 4;
+  }
+
+  /** Frees what was taken. Address 0 is never taken: to kernels it is "none". */
   clear(): void {
     this.#end = ALIGNMENT;
   }
@@ -32,17 +41,25 @@ export class Host {
   take(size: number): number {
     const address = this.#end;
     this.#end = address + Math.ceil((size * 4) / ALIGNMENT) * ALIGNMENT;
-    const missing = this.#end + BEHIND - this.#floats.length * 4;
-    if (missing > 0) {
-      this.#memory.grow(Math.ceil(missing / PAGE));
-      this.#floats = new Float32Array(this.#memory.buffer);
-    }
+    if (this.#end + BEHIND > this.bytes) this.#grow(this.#end + BEHIND);
     // Lanes behind an array are calculated with and thrown away. Whatever stood there may be subnormal, which is slow.
     const behind = address / 4 + size;
     this.#floats[behind] = 0;
     this.#floats[behind + 1] = 0;
     this.#floats[behind + 2] = 0;
     return address;
+  }
+
+  #grow(bytes: number): void {
+    const rule = `tfjs-normalizations: a kernel of the cpu backend needs ${bytes} bytes of WebAssembly memory`;
+    const remedy = 'split the tensor, or use another backend';
+    if (bytes > MOST) throw new Error(`${rule}, of which there are ${MOST} at most; ${remedy}`);
+    try {
+      this.#memory.grow(Math.ceil((bytes - this.bytes) / PAGE));
+    } catch (cause) {
+      throw new Error(`${rule}, which this machine does not give; ${remedy}`, { cause });
+    }
+    this.#floats = new Float32Array(this.#memory.buffer);
   }
 
   /** As `take`, with `value` everywhere. */
@@ -107,4 +124,9 @@ export function freshHost(): Host {
   if (fresh === undefined) throw new Error('tfjs-normalizations: WebAssembly with SIMD is not available here');
   fresh.clear();
   return fresh;
+}
+
+/** Lets go of memory that has become large; the next call makes a host anew. */
+export function giveBack(): void {
+  if (instance instanceof Host && instance.bytes > KEPT) instance = 'none';
 }

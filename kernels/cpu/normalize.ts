@@ -2,32 +2,54 @@
  * `Normalize` and `NormalizeGrad`: the way of a tensor through the WebAssembly kernels. Rows, and samples that fit, go as
  * many at a time as fill a block. The columns of a larger sample go twice, in pieces: to be summed, and to be transformed.
  */
-import type { NormalizeAttrs } from '../contract.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
 import { PLACEMENTS, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
-import { type CpuKernel, tensor, valuesOf } from './backend.ts';
+import { kernel, tensor, valuesOf } from './backend.ts';
 import { freshHost, type Host } from './host.ts';
 import { pieceOf, samplesTogether, Window } from './window.ts';
 
 type Values = Float32Array;
 type Optional<T> = T | undefined;
 
-export const normalize: CpuKernel<'Normalize'> = ({ inputs: { x, gamma, beta }, backend, attrs }) => {
+export const normalize = kernel<'Normalize'>(({ inputs: { x, gamma, beta }, backend, attrs }) => {
   const { n, groups } = attrs.view;
   const values = valuesOf(backend, x);
   const y = new Float32Array(values.length);
   const host = freshHost();
+  if (isLong(attrs.view)) {
+    const moments = forwardLong(
+      host,
+      attrs,
+      values,
+      gamma && valuesOf(backend, gamma),
+      beta && valuesOf(backend, beta),
+      y,
+    );
+    const out = tensor(backend, x.shape, y);
+    return attrs.yOnly ? [out] : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
+  }
   const form = describe(host, attrs, gamma && valuesOf(backend, gamma), beta && valuesOf(backend, beta), false);
   const moments = forward(host, form, attrs.view, values, y);
   const out = tensor(backend, x.shape, y);
   return attrs.yOnly ? [out] : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
-};
+});
 
-export const normalizeGrad: CpuKernel<'NormalizeGrad'> = ({ inputs: { dy, x, moments, gamma }, backend, attrs }) => {
+export const normalizeGrad = kernel<'NormalizeGrad'>(({ inputs: { dy, x, moments, gamma }, backend, attrs }) => {
   const { view, affine } = attrs;
   const values = valuesOf(backend, x);
   const dx = new Float32Array(values.length);
   const host = freshHost();
+  if (isLong(view)) {
+    const given = {
+      dy: valuesOf(backend, dy),
+      moments: valuesOf(backend, moments),
+      gamma: gamma && valuesOf(backend, gamma),
+    };
+    const [dgamma, dbeta] = backwardLong(host, attrs, values, given, dx);
+    const out = tensor(backend, x.shape, dx);
+    return dgamma && dbeta ? [out, tensor(backend, [view.c], dgamma), tensor(backend, [view.c], dbeta)] : [out];
+  }
   const form = describe(host, attrs, gamma && valuesOf(backend, gamma), undefined, affine);
   backward(host, form, view, values, valuesOf(backend, dy), dx, valuesOf(backend, moments));
   const out = tensor(backend, x.shape, dx);
@@ -40,7 +62,7 @@ export const normalizeGrad: CpuKernel<'NormalizeGrad'> = ({ inputs: { dy, x, mom
     tensor(backend, [view.c], host.read(dgamma, view.c)),
     tensor(backend, [view.c], host.read(dbeta, view.c)),
   ];
-};
+});
 
 /** Describes a normalization to the kernels; the address of the form. */
 export function describe(
@@ -117,4 +139,75 @@ function backward(host: Host, form: number, view: View, x: Values, dy: Values, d
       window.rewrite(i * size, size, (length) => kernels.columnGradAffine(form, at, dyAt, out, length));
     }
   }
+}
+
+/** Rows of more values would take too much memory if they were worked on whole, with their parameters and sums. */
+const LONG = 2 ** 20;
+const isLong = ({ s, c }: View) => s === 1 && c > LONG;
+
+/** The groups of long rows without parameters, which can be taken in pieces: as rows of their own, or as single columns. */
+function groupsOf({ n, c, groups }: View): View {
+  const d = c / groups;
+  return d > LONG ? { n: n * groups, s: d, c: 1, groups: 1 } : { n: n * groups, s: 1, c: d, groups: 1 };
+}
+
+function describeGroups(host: Host, attrs: NormalizeAttrs): { view: View; form: number } {
+  const view = groupsOf(attrs.view);
+  return { view, form: describe(host, { ...attrs, view }, undefined, undefined, false) };
+}
+
+/** As `forward`, for long rows: xHat first, then the parameters. */
+function forwardLong(
+  host: Host,
+  attrs: NormalizeAttrs,
+  x: Values,
+  gamma: Optional<Values>,
+  beta: Optional<Values>,
+  y: Values,
+): number {
+  const { view, form } = describeGroups(host, attrs);
+  const moments = forward(host, form, view, x, y);
+  const { c } = attrs.view;
+  for (let start = 0; (gamma || beta) && start < y.length; start += c) {
+    for (let i = 0; i < c; i++) {
+      y[start + i] = (y[start + i] as number) * (gamma?.[i] ?? 1) + (beta?.[i] ?? 0);
+    }
+  }
+  return moments;
+}
+
+interface Given {
+  readonly dy: Values;
+  readonly moments: Values;
+  readonly gamma: Optional<Values>;
+}
+
+/** Fills dx; dgamma and dbeta if they are wanted. */
+function backwardLong(
+  host: Host,
+  attrs: NormalizeGradAttrs,
+  x: Values,
+  { dy, moments, gamma }: Given,
+  dx: Values,
+): Values[] {
+  const { c } = attrs.view;
+  const groups = describeGroups(host, attrs);
+  const weighted = gamma ? dy.map((value, i) => value * (gamma[i % c] as number)) : dy;
+  backward(host, groups.form, groups.view, x, weighted, dx, moments);
+  if (!attrs.affine) return [];
+  host.clear();
+  const xHat = new Float32Array(x.length);
+  const again = describeGroups(host, attrs);
+  forward(host, again.form, again.view, x, xHat);
+  const [dgamma, dbeta] = [new Float32Array(c), new Float32Array(c)];
+  for (let i = 0; i < c; i++) {
+    let [sumDyXHat, sumDy] = [0, 0];
+    for (let at = i; at < dy.length; at += c) {
+      sumDyXHat += (dy[at] as number) * (xHat[at] as number);
+      sumDy += dy[at] as number;
+    }
+    dgamma[i] = sumDyXHat;
+    dbeta[i] = sumDy;
+  }
+  return [dgamma, dbeta];
 }

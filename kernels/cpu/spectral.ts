@@ -1,9 +1,9 @@
 /** `PowerIteration`: the matrix is copied in whole, since each step reads all of it. */
 import { padded } from '../simd/kernels.ts';
-import { type CpuKernel, tensor, valuesOf } from './backend.ts';
+import { kernel, tensor, valuesOf } from './backend.ts';
 import { freshHost } from './host.ts';
 
-export const powerIteration: CpuKernel<'PowerIteration'> = ({ inputs: { w, u, v }, backend, attrs }) => {
+export const powerIteration = kernel<'PowerIteration'>(({ inputs: { w, u, v }, backend, attrs }) => {
   const { iterations, first, epsilon } = attrs;
   const [rest, out] = w.shape as [number, number];
   const host = freshHost();
@@ -17,4 +17,4 @@ export const powerIteration: CpuKernel<'PowerIteration'> = ({ inputs: { w, u, v 
     tensor(backend, v.shape, host.read(vAt, rest)),
     tensor(backend, [], Float32Array.of(sigma)),
   ];
-};
+});
