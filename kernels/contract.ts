@@ -156,7 +156,13 @@ export interface Kernels<T> {
     attrs: SwapAxesAttrs;
     outputs: [y: T];
   };
-  /** The spread [3, n * c] of x. See {@link HalfKernelName}. */
+  /**
+   * The spread [3, n * c] of x. This and the next three are only for backends whose tensors may hold 16-bit floats. A variance
+   * overflows there from a deviation of 256 on, and a mean of ten deviations is rounded by thousandths of one. A *spread* has
+   * instead, for each channel of each example, in three rows: its first value, which such a tensor holds exactly; the mean less
+   * it; and the divisor f = sqrt(variance + epsilon), at least `SMALLEST_DIVISOR`. xHat = (x - mean) / f. Results that are too
+   * large become +-65504.
+   */
   Spread: {
     inputs: { readonly x: T };
     attrs: ScaleShiftAttrs;
@@ -193,19 +199,11 @@ export interface Kernels<T> {
   };
 }
 
-/**
- * Only for backends whose tensors may hold 16-bit floats. A variance overflows there from a deviation of 256 on, and a mean of
- * ten deviations is rounded by thousandths of one. A *spread* has instead, for each channel of each example, in three rows: its
- * first value, which such a tensor holds exactly; the mean less it; and the divisor f = sqrt(variance + epsilon), at least
- * `SMALLEST_DIVISOR`. xHat = (x - mean) / f. Results that are too large become +-65504.
- */
-export type HalfKernelName = 'Spread' | 'Standardize' | 'StandardizeSums' | 'StandardizeGrad';
-
-/** Its reciprocal is a 16-bit float. */
+/** The smallest divisor of a spread: its reciprocal is a 16-bit float. */
 export const SMALLEST_DIVISOR = 2 ** -14;
 
 /** The kernels that a backend may leave out. */
-export type OptionalKernelName = 'SwapAxes' | HalfKernelName;
+export type OptionalKernelName = 'SwapAxes' | 'Spread' | 'Standardize' | 'StandardizeSums' | 'StandardizeGrad';
 /** The kernels that every backend has, without the prefix under which they are registered. */
 export type KernelName = Exclude<keyof Kernels<never>, OptionalKernelName>;
 
@@ -230,8 +228,8 @@ export interface KernelSet<Backend = never> {
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
   /**
-   * Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8: then there are the kernels of `HalfKernelName`.
-   * Absent: never.
+   * Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8: then there are `Spread` and the kernels that go
+   * with it. Absent: never.
    */
   isHalf?(): boolean;
 }

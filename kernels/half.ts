@@ -1,7 +1,7 @@
 /**
  * The blended form where tensors hold 16-bit floats, from -65504 to 65504 in steps of 1 / 2048 of a value. Variances, sums and
  * products of two gradients do not fit: small tensors here are ratios of deviations, means relative to a value of x, and means
- * instead of sums, which all are about as large as x, y or their gradients. See `HalfKernelName` for the spread of x.
+ * instead of sums, which all are about as large as x, y or their gradients. See the kernel `Spread` in contract.ts.
  */
 import {
   add,

@@ -1,5 +1,5 @@
 /**
- * The kernels of `HalfKernelName`: statistics as 16-bit floats can hold them. Shaders compute in float32, so that only what
+ * `Spread` and the kernels that go with it: statistics as 16-bit floats can hold them. Shaders compute in float32, so that only what
  * is stored between draws has to be small: deviations instead of variances, means relative to a value of x.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
