@@ -5,6 +5,7 @@
 import { cast, dropout, fill, greaterEqual, matMul, range, reshape, Tensor, tidy, where } from '@tensorflow/tfjs-core';
 import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail, show } from './checks.ts';
 import { normalizeRowLength } from './length.ts';
+import { ofNothing } from './ops.ts';
 import { softmax } from './softmax.ts';
 
 /** Options of {@link qkNorm}. */
@@ -141,6 +142,8 @@ export function attend(
   return tidy(() => {
     const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
     checkAttention(who, q.shape, k.shape, v.shape, causal);
+    const shape = [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number];
+    if (k.shape[k.rank - 2] === 0 || shape.includes(0)) return ofNothing(shape, q, k, v, g);
     const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
     let logits = matMul(qHat, kHat, false, true);
     const forbid = (allowed: Tensor) => {

@@ -340,7 +340,7 @@ export function renormalizePerChannel(
   epsilon: number,
   correct: (moments: Tensor) => Tensor,
 ): Tensor {
-  if (x.size === 0) return ofNothing(x, gamma, beta);
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
     const statistics = constant(() => moments(x, view));
@@ -365,7 +365,7 @@ export function blendPerChannel<P extends string, Values extends BlendValues>(
   form: Blend<P | 'gamma' | 'beta', Values>,
   useBatch?: (moments: Tensor) => void,
 ): Tensor {
-  if (x.size === 0) return ofNothing(x, gamma, beta, ...(Object.values(others) as Tensor[]));
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, ...(Object.values(others) as Tensor[]));
   const c = x.shape[axis] as number;
   const all = { gamma: gamma ?? ones([c]), beta: beta ?? zeros([c]), ...others } as Tensors<P | 'gamma' | 'beta'>;
   const given = moving && constant(() => reshape(stack([...moving]), [2, 1, c]));
