@@ -8,6 +8,7 @@ import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts
 import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
 import { constant } from './constant.ts';
 import { normalizeRowLength } from './length.ts';
+import { ofNothing } from './ops.ts';
 import { isHalf } from './registry.ts';
 import { softmax } from './softmax.ts';
 
@@ -151,8 +152,10 @@ export function attend(
   return tidy(() => {
     const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
     checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
-    const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
     const gain = checkScale(who, g);
+    const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
+    const result = [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number];
+    if (shape.includes(0) || result.includes(0)) return ofNothing(result, q, k, v, g);
     const allowed = allowedPairs(who, shape, options);
     const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
     const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
@@ -167,7 +170,7 @@ export function attend(
     ) as [Tensor, Tensor, Tensor];
     const half = { isScaleFree: epsilon < SMALLEST_HALF, sumsToOne: rate === 0 };
     const y = isHalf() ? attendWithinHalf(apply, [q4, k4, gain, v4], half) : apply(q4, k4, gain, v4);
-    return reshape(y, [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number]);
+    return reshape(y, result);
   });
 }
 

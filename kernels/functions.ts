@@ -359,7 +359,7 @@ export function renormalizePerChannel(
   epsilon: number,
   correct: (batch: BatchStatistics) => Tensor,
 ): Tensor {
-  if (x.size === 0) return ofNothing(x, gamma, beta);
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
     if (inHalf()) return renormalizeHalf(x, view, affineOf(gamma, beta, view.c), epsilon, correct);
@@ -390,7 +390,7 @@ export function blendPerChannel<P extends string, Values extends BlendValues>(
   form: Blend<P | 'gamma' | 'beta', Values>,
   useBatch?: (moments: Tensor) => void,
 ): Tensor {
-  if (x.size === 0) return ofNothing(x, gamma, beta, ...(Object.values(others) as Tensor[]));
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, ...(Object.values(others) as Tensor[]));
   const c = x.shape[axis] as number;
   const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
   // Channels right after the batch stay there: each of each example is a sample of its own.

@@ -54,7 +54,7 @@ export function normalize(
   attrs: NormalizeAttrs,
   useMoments?: (moments: Tensor) => void,
 ): Tensor {
-  if (x.size === 0) return ofNothing(x, gamma, beta);
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
   if (!recording()) {
     const [y, moments] = normalizeForward(x, gamma, beta, useMoments ? attrs : yOnly(attrs));
     if (moments) {
@@ -150,18 +150,18 @@ export function normalizeGradient(dy: Tensor, x: Tensor, gamma: Tensor, attrs: N
 }
 
 /**
- * x without values, as the result of an operation that has these parameters: their gradients are 0. Statistics of nothing are
- * none, so that nothing follows them.
+ * Zeros, or a tensor without values, as the result of an operation on these inputs: their gradients are 0. It stands for what
+ * has nothing to be computed from, and no statistics.
  */
-export function ofNothing(x: Tensor, ...others: Optional[]): Tensor {
-  const parameters = others.filter((t) => t !== undefined);
+export function ofNothing(shape: number[], ...given: Optional[]): Tensor {
+  const inputs = given.filter((t) => t !== undefined);
   const op = customGrad((...args) => {
     const save = args.pop() as GradSaveFunc;
-    save(parameters);
-    const gradFunc = (dy: Tensor, saved: Tensor[]) => [clone(dy), ...saved.map((parameter) => zerosLike(parameter))];
-    return { value: clone(x), gradFunc };
+    save(inputs);
+    const gradFunc = (_: Tensor, saved: Tensor[]) => saved.map((input) => zerosLike(input));
+    return { value: zeros(shape), gradFunc };
   });
-  return op(x, ...parameters);
+  return op(...inputs);
 }
 
 /** As `normalize`, with the moments [2, n * groups] as a second result: a constant to every gradient; of nothing, zeros. */
@@ -229,7 +229,7 @@ export interface Affine {
  * with scale' = scale / sqrt(variance + epsilon), a small tensor that the tape differentiates by itself.
  */
 export function scaleShift(x: Tensor, affine: Affine, view: View, epsilon = 0): Tensor {
-  if (x.size === 0) return ofNothing(x, affine.mean, affine.variance, affine.scale, affine.shift);
+  if (x.size === 0) return ofNothing(x.shape, x, affine.mean, affine.variance, affine.scale, affine.shift);
   if (!recording()) return scaleShiftForward(x, affine, { view, epsilon });
   const { mean, variance, shift } = affine;
   if ((mean || variance) && view.n === 1 && inHalf()) return affineOfGiven(x, affine, view, epsilon);

@@ -57,7 +57,8 @@ export function unitView(shape: Shape, count: number): View {
 
 /**
  * Applies `f`, which keeps shapes, to x with `axes` (ascending) brought last, and puts the axes of the result back where they
- * were. Where the axes are last already nothing is moved, and where only axes of size 1 are in between nothing is copied.
+ * were. Where the axes are last already nothing is moved, and where only axes of size 1 are in between, or there are no values,
+ * nothing is copied.
  */
 export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => Tensor): Tensor {
   const first = axes[0] as number;
@@ -66,8 +67,8 @@ export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => T
   const order = [...others, ...axes];
   const shape = order.map((axis) => x.shape[axis] as number);
   const large = order.filter((axis) => x.shape[axis] !== 1);
-  if (large.every((axis, i) => i === 0 || axis > (large[i - 1] as number)))
-    return reshape(f(reshape(x, shape)), x.shape);
+  const inOrder = large.every((axis, i) => i === 0 || axis > (large[i - 1] as number));
+  if (inOrder || x.size === 0) return reshape(f(reshape(x, shape)), x.shape);
   const end = first + axes.length;
   if (axes.at(-1) === end - 1 && has('SwapAxes')) {
     const [n, a, b] = [product(x.shape, 0, first), product(x.shape, first, end), product(x.shape, end, x.rank)];

@@ -23,8 +23,9 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * With `rmsScaling`, for models of Keras that have it: y = x / sqrt(variance + epsilon) * gamma. That is not the root mean
  * square, since the variance is about the mean; for new models RMSNormalization is meant.
  *
- * The same in training and inference, and at every batch size. gamma and beta have the shape of the listed axes, in the
- * order of the input. Class name, config keys and weight names are Keras's.
+ * The same in training and inference, and at every batch size. gamma and beta have the shape of the axes as `axis` lists them,
+ * and their values count in the order of the input, as in TensorFlow.js and Keras. A group without variance gives beta, also
+ * where epsilon is 0. Class name, config keys and weight names are Keras's.
  *
  * Advantages: independent of the batch size; works well in recurrent networks and transformers; suits sequences.
  * Disadvantages: costs more computation than batch normalization; less effective in convolutional layers. Best for
@@ -42,7 +43,7 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * images.getWeights()[0].shape; // [8, 8, 3]
  * ```
  * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes
- *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
+ *   or is not numeric, or `axis` is out of range or of unknown size
  * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
 export class LayerNormalization extends Normalization<number | number[]> {

@@ -42,7 +42,7 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  * keras.getWeights().length; // 1
  * ```
  * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes
- *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
+ *   or is not numeric, or `axis` is out of range or of unknown size
  * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
  */
 export class RMSNormalization extends Normalization<number | number[]> {

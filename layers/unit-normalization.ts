@@ -28,7 +28,7 @@ const SMALLEST_LENGTH = 1e-12;
  * unitNormalization().apply(tf.tensor([[3, 4]])); // [[0.6, 0.8]]
  * ```
  * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes or is not numeric, or an axis
- *   is out of range, the batch, or named twice
+ *   is out of range or named twice
  * @see Keras: UnitNormalization. https://keras.io/api/layers/normalization_layers/unit_normalization/
  */
 export class UnitNormalization extends layers.Layer {

@@ -19,14 +19,16 @@ const BETA = 0.5;
 export const ofEqualValues = ({ name, shape, value, options }: EqualCase) =>
   withTensors(async (make) => {
     const size = shape.reduce((a, b) => a * b, 1);
-    const c = shape.at(-1)!;
+    const { axis = -1 } = options as { axis?: number };
+    const c = shape.at(axis)!;
     const x = make(new Float32Array(size).fill(value), [...shape]);
     const dy = make(normals(5, size), [...shape]);
     const [gamma, beta] = [make(new Float32Array(c).fill(2)), make(new Float32Array(c).fill(BETA))];
     const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => functions[name](x, { ...options, gamma, beta });
     const { value: y, grads } = tf.valueAndGrads(f)([x, gamma, beta], dy);
     const dx = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(f(x, gamma, beta), dy)));
-    const again = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(dx(x), dy)))(x);
+    // Of a gradient the composed ops run, which are slow.
+    const again = size < 500 ? tf.grad((x: tf.Tensor) => tf.sum(tf.mul(dx(x), dy)))(x) : tf.scalar(0);
     return takeAll({ y, dx: grads[0], dgamma: grads[1], dbeta: grads[2], again });
   });
 
@@ -84,9 +86,10 @@ const layerOf = (className: string, options: object): tf.layers.Layer => {
 /** Shapes and gradients of a function of a tensor without values. */
 export const functionOfNothing = ({ name, shape, options }: Omit<EqualCase, 'value'>) =>
   withTensors(async (make) => {
-    const c = shape.at(-1)!;
+    const { axis = -1 } = options as { axis?: number };
+    const c = shape.at(axis)!;
     const x = make(new Float32Array(0), [...shape]);
-    const parameters = [make(normals(1, c)), make(normals(2, c))];
+    const parameters = [make(new Float32Array(c).fill(2)), make(new Float32Array(c).fill(BETA))];
     const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => functions[name](x, { ...options, gamma, beta });
     const plain = tf.tidy(() => f(x, parameters[0]!, parameters[1]!));
     const { value, grads } = tf.valueAndGrads(f)([x, ...parameters]);
@@ -99,12 +102,14 @@ export interface LayerOfNothingCase {
   readonly options: object;
   readonly shapes: readonly (readonly number[])[];
   readonly training: boolean;
+  /** Which input's gradient is taken, of the output of that number where there are several. Default: 0. */
+  readonly which?: number;
   /** Whether the inputs have a mask of as few positions. */
   readonly masked?: boolean;
 }
 
 /** A layer of inputs without values, with its gradients, and what becomes of the weights that are not trained. */
-export const layerOfNothing = ({ className, options, shapes, training, masked }: LayerOfNothingCase) =>
+export const layerOfNothing = ({ className, options, shapes, training, which = 0, masked }: LayerOfNothingCase) =>
   withTensors(async (make) => {
     const wrapped = /^(Weight|Spectral)/.test(className) ? { layer: tf.layers.dense({ units: 3 }) } : {};
     const layer = layerOf(className, { ...wrapped, ...options });
@@ -118,21 +123,19 @@ export const layerOfNothing = ({ className, options, shapes, training, masked }:
     if (masked) kwargs.mask = make(new Float32Array(0), shapes[0]!.slice(0, -1));
     const call = (...x: tf.Tensor[]) => {
       const y = layer.apply(x.length === 1 ? x[0]! : x, kwargs) as tf.Tensor | tf.Tensor[];
-      return Array.isArray(y) ? y[0]! : y;
+      return Array.isArray(y) ? y[which]! : y;
     };
     const plain = tf.tidy(() => call(...inputs));
-    const { value: y, grads: dx } = tf.valueAndGrads(call)(inputs);
+    // TensorFlow.js's webgl backend has no sum of nothing, which makes a scalar of y.
     const trained = layer.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
-    const gradients: Record<string, tf.Tensor> = {};
-    if (trained.length > 0) {
-      const { value, grads } = tf.variableGrads(() => tf.sum(call(...inputs)) as tf.Scalar, trained);
-      value.dispose();
-      for (const [name, grad] of Object.entries(grads)) if (grad) gradients[name] = grad;
-    }
-    const described = { y: y.shape, plain: plain.shape, dx: dx.map(({ shape }) => shape) };
+    const from = [inputs[which]!, ...(className.startsWith('QK') ? [] : trained)];
+    const dy = tf.zeros(plain.shape);
+    const { value: y, grads } = tf.engine().gradients(() => call(...inputs), from, dy);
+    dy.dispose();
+    const described = { y: y.shape, plain: plain.shape, dx: grads[0]!.shape };
     const after = await read();
     for (const weight of layer.weights) weight.dispose();
-    const all = Object.fromEntries([...dx.entries()].map(([i, one]) => [`dx${i}`, one]));
-    const values: Record<string, Data | undefined> = await takeAll({ ...all, ...gradients, y, plain });
+    const gradients = Object.fromEntries([...grads.entries()].map(([i, grad]) => [`gradient ${i}`, grad]));
+    const values: Record<string, Data | undefined> = await takeAll({ ...gradients, y, plain });
     return { ...described, values, state: { before, after } };
   });
