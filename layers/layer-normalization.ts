@@ -43,7 +43,6 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
 export class LayerNormalization extends Normalization<number | number[]> {
   /** In saved models, here and in Keras. */
   static readonly className = 'LayerNormalization';
-  static override readonly isDropIn = true;
 
   constructor(args: LayerNormalizationArgs = {}) {
     super(args, { epsilon: 1e-3, axes: true, batch: 'with batch' });
