@@ -3,7 +3,17 @@
  * and the two matrix products are TensorFlow.js's own ops.
  */
 import { cast, dropout, fill, greaterEqual, matMul, range, reshape, Tensor, tidy, where } from '@tensorflow/tfjs-core';
-import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail, show } from './checks.ts';
+import {
+  checkAxis,
+  checkCall,
+  checkEpsilon,
+  checkInput,
+  checkParameter,
+  checkRate,
+  fail,
+  optionNames,
+  show,
+} from './checks.ts';
 import { normalizeRowLength } from './length.ts';
 import { ofNothing } from './ops.ts';
 import { softmax } from './softmax.ts';
@@ -16,8 +26,8 @@ export interface QkNormOptions {
   readonly epsilon?: number;
 }
 
-const QK_OPTIONS: ReadonlySet<string> = new Set(['axis', 'epsilon']);
-const ATTENTION_OPTIONS: ReadonlySet<string> = new Set(['mask', 'causal', 'dropout', 'epsilon']);
+const QK_OPTIONS = optionNames('axis', 'epsilon');
+const ATTENTION_OPTIONS = optionNames('mask', 'causal', 'dropout', 'epsilon');
 
 /**
  * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.
