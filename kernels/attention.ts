@@ -5,7 +5,16 @@
 import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
 import { attendWithinHalf, SMALLEST_HALF } from './attention-half.ts';
 import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
-import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
+import {
+  checkAxis,
+  checkCall,
+  checkEpsilon,
+  checkInput,
+  checkParameter,
+  checkRate,
+  fail,
+  optionNames,
+} from './checks.ts';
 import { constant } from './constant.ts';
 import { normalizeRowLength } from './length.ts';
 import { ofNothing } from './ops.ts';
@@ -20,8 +29,8 @@ export interface QkNormOptions {
   readonly epsilon?: number;
 }
 
-const QK_OPTIONS: ReadonlySet<string> = new Set(['axis', 'epsilon']);
-const ATTENTION_OPTIONS: ReadonlySet<string> = new Set(['mask', 'causal', 'dropout', 'epsilon']);
+const QK_OPTIONS = optionNames('axis', 'epsilon');
+const ATTENTION_OPTIONS = optionNames('mask', 'causal', 'dropout', 'epsilon');
 
 /**
  * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.

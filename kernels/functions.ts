@@ -16,6 +16,7 @@ import {
   checkOneOf,
   checkParameter,
   fail,
+  optionNames,
 } from './checks.ts';
 import { constant } from './constant.ts';
 import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
@@ -63,10 +64,10 @@ export interface AffineOptions {
   readonly beta?: Tensor | undefined;
 }
 
-const LAYER_OPTIONS: ReadonlySet<string> = new Set(['gamma', 'beta', 'axis', 'epsilon']);
-const RMS_OPTIONS: ReadonlySet<string> = new Set([...LAYER_OPTIONS, 'epsilonPlacement']);
-const GROUP_OPTIONS: ReadonlySet<string> = new Set([...LAYER_OPTIONS, 'groups']);
-const BATCH_OPTIONS: ReadonlySet<string> = new Set(['mean', 'variance', ...LAYER_OPTIONS]);
+const LAYER_OPTIONS = optionNames('gamma', 'beta', 'axis', 'epsilon');
+const RMS_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'epsilonPlacement');
+const GROUP_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'groups');
+const BATCH_OPTIONS = optionNames('mean', 'variance', ...Object.keys(LAYER_OPTIONS));
 
 /** gamma and beta as kernels take them: c values in one axis. */
 function parameters(who: string, { gamma, beta }: AffineOptions, c: number): [Tensor | undefined, Tensor | undefined] {

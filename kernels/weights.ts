@@ -29,7 +29,7 @@ import {
   where,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { checkCall, checkKernel, checkParameter, checkUnitAxes, fail, show } from './checks.ts';
+import { checkCall, checkKernel, checkParameter, checkUnitAxes, fail, optionNames, show } from './checks.ts';
 import { constant, recording } from './constant.ts';
 import { normalizeLength } from './length.ts';
 import { powerIteration } from './ops.ts';
@@ -42,8 +42,8 @@ const SMALLEST_NORM = 1e-6;
 /** Added to the variance in data-dependent initialization: OpenAI's and TensorFlow Addons' value. */
 const SMALLEST_VARIANCE = 1e-10;
 
-const WEIGHT_OPTIONS: ReadonlySet<string> = new Set(['g', 'axis']);
-const SPECTRAL_OPTIONS: ReadonlySet<string> = new Set(['u', 'v', 'powerIterations', 'axis']);
+const WEIGHT_OPTIONS = optionNames('g', 'axis');
+const SPECTRAL_OPTIONS = optionNames('u', 'v', 'powerIterations', 'axis');
 
 /**
  * Weight normalization: the weights of each output unit as a length g times a direction.

@@ -1,5 +1,4 @@
 import {
-  backend_util,
   maximum,
   minimum,
   type serialization,
@@ -103,7 +102,6 @@ interface Renorm {
 export class BatchNormalization extends Normalization {
   /** In saved models, here and in Keras. */
   static readonly className = 'BatchNormalization';
-  static override readonly isDropIn = true;
   readonly #movingMeanInitializer: Initializer;
   readonly #movingVarianceInitializer: Initializer;
   #movingMean!: LayerVariable;
@@ -212,9 +210,9 @@ export class BatchNormalization extends Normalization {
   static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
     const { renorm, renormClipping, renormMomentum, virtualBatchSize, synchronized, fused, ...ours } = config;
     if (virtualBatchSize) {
-      backend_util.warn(
-        `BatchNormalization: virtual batches (virtual_batch_size ${virtualBatchSize}) are not supported; in training the ` +
-          'statistics are those of the whole batch, as in TensorFlow.js',
+      fail(
+        'BatchNormalization',
+        `virtual batches (virtual_batch_size ${virtualBatchSize}) are not supported; save the layer without`,
       );
     }
     if (!renorm) return ours;

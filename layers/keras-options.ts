@@ -30,11 +30,7 @@ const depthwise = { groups: 1, dilation_rate: 1 };
 const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
 const pooling = { keepdims: false };
 const recurrent = { time_major: false };
-const batch = { virtual_batch_size: null };
 const IGNORED: Readonly<Record<string, Config>> = {
-  BatchNormalization: batch,
-  BatchNormalizationV1: batch,
-  BatchNormalizationV2: batch,
   Conv1D: convolution,
   Conv2D: convolution,
   Conv3D: convolution,

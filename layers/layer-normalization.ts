@@ -49,7 +49,6 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
 export class LayerNormalization extends Normalization<number | number[]> {
   /** In saved models, here and in Keras. */
   static readonly className = 'LayerNormalization';
-  static override readonly isDropIn = true;
 
   /** Whether the mean is not subtracted. */
   readonly rmsScaling: boolean;

@@ -15,7 +15,7 @@ import './unit-normalization.ts';
 
 import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { checkCall, fail } from '../kernels/checks.ts';
+import { checkCall, fail, optionNames } from '../kernels/checks.ts';
 import { checkCalls } from './graph-check.ts';
 import { graphTraining, isTraining } from './graph-training.ts';
 import { fromKeras, type Rewritten } from './keras-format.ts';
@@ -27,7 +27,7 @@ import { carriesMask } from './mask.ts';
 
 const WHO = 'loadModel';
 /** Those of `io.LoadOptions`. */
-const OPTIONS: ReadonlySet<string> = new Set([
+const OPTIONS = optionNames(
   'strict',
   'onProgress',
   'requestInit',
@@ -36,7 +36,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'fromTFHub',
   'weightUrlConverter',
   'streamWeights',
-]);
+);
 
 /**
  * Loads a model of layers, as `tf.loadLayersModel` does, and also unmodified what the TensorFlow.js converter writes of

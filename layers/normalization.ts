@@ -117,7 +117,8 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const known = ['axis', 'center', ...this.#numbers, ...own];
     if (hasGamma) known.push('scale');
     for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
-    if (isRegistered(new.target) && !lenient.has(args)) checkOptions(who, args, known);
+    // A class made from one of ours may have options that only it knows, as with TensorFlow.js's.
+    if (isRegistered(new.target)) checkOptions(who, args, known);
 
     this.supportsMasking = true;
     const axis = args.axis ?? -1;
@@ -294,26 +295,14 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return config;
   }
 
-  /** Whether saved models of TensorFlow.js's own class load into this one: then it takes what that takes. */
-  static readonly isDropIn: boolean = false;
-
   /** Makes a layer from what `getConfig` gave, here or in Keras. */
   static override fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
     saved: serialization.ConfigDict,
   ): T {
-    const { fromSaved, isDropIn } = cls as unknown as typeof Normalization;
-    const options = fromSaved(savedOptions(saved));
-    if (isDropIn) {
-      for (const name of ['center', 'scale']) if (name in options) options[name] = Boolean(options[name]);
-      lenient.add(options);
-    }
-    return new cls(options);
+    return new cls((cls as unknown as typeof Normalization).fromSaved(savedOptions(saved)));
   }
 }
-
-/** Saved options, among which are perhaps some that TensorFlow.js's class of the name ignores. */
-const lenient = new WeakSet<object>();
 
 /** What a layer may need to know of one call. */
 export interface Context {

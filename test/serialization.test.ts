@@ -456,7 +456,7 @@ describe('files that are broken', () => {
       json: (file: File) => void Object.assign(file.modelTopology.config.layers[0]!.config, values),
     });
     await expect(loadChanged(set({ epsilon: -1 }))).rejects.toThrow('BatchNormalization: epsilon must be');
-    await expect(loadChanged(set({ momentum: 2 }))).rejects.toThrow('BatchNormalization: momentum');
+    await expect(loadChanged(set({ momentum: '2' }))).rejects.toThrow('BatchNormalization: momentum');
     await expect(loadChanged(set({ axis: 3 }))).rejects.toThrow('BatchNormalization: axis must lie within');
     await expect(loadChanged(set({ groups: 2 }))).rejects.toThrow("BatchNormalization: unknown option 'groups'");
     await expect(loadChanged(set({ units: 3 }))).rejects.toThrow("BatchNormalization: unknown option 'units'");
