@@ -2,9 +2,13 @@
  * Query-key normalization and the attention built on it. The normalization is the direct form on rows; masking, dropout
  * and the two matrix products are TensorFlow.js's own ops.
  */
-import { cast, dropout, fill, greaterEqual, matMul, range, reshape, Tensor, tidy, where } from '@tensorflow/tfjs-core';
-import { checkAxis, checkEpsilon, checkInput, checkParameter, checkRate, fail, show } from './checks.ts';
+import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { attendWithinHalf, SMALLEST_HALF } from './attention-half.ts';
+import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
+import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, fail } from './checks.ts';
+import { constant } from './constant.ts';
 import { normalizeRowLength } from './length.ts';
+import { isHalf } from './registry.ts';
 import { softmax } from './softmax.ts';
 
 /** Options of {@link qkNorm}. */
@@ -14,6 +18,9 @@ export interface QkNormOptions {
   /** The smallest norm that is divided by. Default: 1e-12. */
   readonly epsilon?: number;
 }
+
+const QK_OPTIONS: ReadonlySet<string> = new Set(['axis', 'epsilon']);
+const ATTENTION_OPTIONS: ReadonlySet<string> = new Set(['mask', 'causal', 'dropout', 'epsilon']);
 
 /**
  * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.
@@ -25,7 +32,7 @@ export interface QkNormOptions {
  * @param g the scale of the logits, a scalar
  * @param options `axis` of the width (default -1), `epsilon` (1e-12): vectors that are not longer than it have gradient 0
  * @returns [qHat, kHat], of the shapes of query and key
- * @throws if the widths differ, g is not one value, or the axis is out of range
+ * @throws if the widths differ, g is not one value, the axis is out of range, or an option is unknown
  * @example
  * ```js
  * const [q, k] = qkNorm(tf.tensor([[3, 4]]), tf.tensor([[4, 3]]), tf.scalar(10));
@@ -34,12 +41,15 @@ export interface QkNormOptions {
  * ```
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
+export function qkNorm(query: Tensor, key: Tensor, g: Tensor, options?: QkNormOptions): [qHat: Tensor, kHat: Tensor];
 export function qkNorm(
   query: Tensor,
   key: Tensor,
   g: Tensor,
   options: QkNormOptions = {},
+  ...more: unknown[]
 ): [qHat: Tensor, kHat: Tensor] {
+  checkCall('qkNorm', options, QK_OPTIONS, more);
   return normalizeQk('qkNorm', query, key, g, options);
 }
 
@@ -53,14 +63,17 @@ export function normalizeQk(
 ): [qHat: Tensor, kHat: Tensor] {
   checkEpsilon(who, epsilon);
   return tidy(() => {
-    const gain = checkParameter(who, 'g', g, 1);
-    if (!gain) fail(who, 'g, the scale of the logits, is missing; give a tensor of one value');
+    const gain = checkScale(who, g);
     const [q, k] = [checkInput(who, query), checkInput(who, key)];
     checkWidths(who, q.shape, k.shape, axis);
     const axesOf = (x: Tensor) => [checkAxis(who, axis, x.rank)];
     return [normalizeRowLength(q, axesOf(q), epsilon, gain), normalizeRowLength(k, axesOf(k), epsilon)];
   });
 }
+
+/** The scale of the logits as float32. */
+const checkScale = (who: string, g: Tensor): Tensor =>
+  checkParameter(who, 'g', g, 1) ?? fail(who, 'g, the scale of the logits, is missing; give a tensor of one value');
 
 type Shape = readonly (number | null)[];
 
@@ -78,7 +91,9 @@ export function checkWidths(who: string, query: Shape, key: Shape, axis: number)
 export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
   /**
    * True (or 1) where a query may attend to a key: [batch, keys], [batch, queries, keys], or as many axes as the logits
-   * [batch, ..., queries, keys]; any size may be 1. A query that may attend to no key attends to all alike. Default: all.
+   * [batch, ..., queries, keys]; any size may be 1. A query that may attend to no key attends to all alike. Two axes are
+   * refused where batch and queries are as many, since the first may be either: write [batch, 1, keys] or [1, queries, keys].
+   * Numbers are looked at, which waits for a GPU that has made them; bools are not. Default: all.
    */
   readonly mask?: Tensor | undefined;
   /** Query i attends to the keys up to i, counted from the last query and the last key. Default: false. */
@@ -98,8 +113,8 @@ export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
  * @param g the scale of the logits, a scalar
  * @param options see {@link AttentionOptions}
  * @returns [batch, ..., queries, any]
- * @throws if widths, numbers of keys and values, sizes before them, or the mask do not fit, `dropout` is not in [0, 1), or `causal`
- *   has fewer keys than queries
+ * @throws if widths, numbers of keys and values, sizes before them, or the mask do not fit, the mask holds other numbers than 0
+ *   and 1, `dropout` is not in [0, 1), or `causal` has fewer keys than queries
  * @example
  * ```js
  * const keys = tf.tensor([[[1, 0], [0, 1]]]);
@@ -109,40 +124,59 @@ export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
  * ```
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
+export function qkAttention(query: Tensor, key: Tensor, value: Tensor, g: Tensor, options?: AttentionOptions): Tensor;
 export function qkAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
   g: Tensor,
   options: AttentionOptions = {},
+  ...more: unknown[]
 ): Tensor {
+  checkCall('qkAttention', options, ATTENTION_OPTIONS, more);
   return attend('qkAttention', query, key, value, g, options);
 }
 
-/** For layers: `qkAttention`, with the name for errors. */
+/** For layers: `qkAttention`, with the name for errors, and with what a model knows of masks. */
 export function attend(
   who: string,
   query: Tensor,
   key: Tensor,
   value: Tensor,
   g: Tensor,
-  { mask, causal = false, dropout: rate = 0, epsilon = 1e-12 }: AttentionOptions,
+  options: AttentionOptions & Restrictions,
 ): Tensor {
+  const { dropout: rate = 0, epsilon = 1e-12 } = options;
   checkRate(who, 'dropout', rate);
   return tidy(() => {
     const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
-    checkAttention(who, q.shape, k.shape, v.shape, causal);
-    const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
-    let logits = matMul(qHat, kHat, false, true);
-    const forbid = (allowed: Tensor) => {
-      logits = where(cast(allowed, 'bool'), logits, fill(logits.shape, -1e9));
+    checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
+    const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
+    const gain = checkScale(who, g);
+    const allowed = allowedPairs(who, shape, options);
+    const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
+    const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
+      const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
+      const logits = matMul(qHat, kHat, false, true);
+      const weights = softmax(pairs ? where(pairs, logits, below(g, logits.rank)) : logits);
+      return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
     };
-    if (causal) forbid(causalMask(logits.shape));
-    if (mask) forbid(fitMask(who, mask, logits.shape));
-    const weights = softmax(logits);
-    return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
+    // Three or four axes, those between batch and length being one: for more, webgl has no `where`.
+    const [q4, k4, v4] = [q, k, v].map((x) =>
+      x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
+    ) as [Tensor, Tensor, Tensor];
+    const half = { isScaleFree: epsilon < SMALLEST_HALF, sumsToOne: rate === 0 };
+    const y = isHalf() ? attendWithinHalf(apply, [q4, k4, gain, v4], half) : apply(q4, k4, gain, v4);
+    return reshape(y, [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number]);
   });
 }
+
+/**
+ * A logit that is less than any, [1, ..., 1]. Logits lie between -|g| and |g|, but for rounding; 110 below the largest the
+ * weight is 0 exactly. Unlike a fixed -1e9 it is a half float, too, so that a row of nothing else has even weights.
+ */
+const below = (g: Tensor, rank: number): Tensor =>
+  constant(() => reshape(sub(-110, mul(abs(g), 1.001)), new Array(rank).fill(1)));
 
 /** The sizes that must agree for attention. */
 export function checkAttention(who: string, query: Shape, key: Shape, value: Shape, causal: boolean): void {
@@ -163,25 +197,4 @@ export function checkAttention(who: string, query: Shape, key: Shape, value: Sha
   if (causal && queries != null && keys != null && keys < queries) {
     fail(who, `causal attention needs at least as many keys as queries; received ${keys} keys and ${queries} queries`);
   }
-}
-
-/** [queries, keys], true where key j is not later than query i, the last of both being at the same time. */
-function causalMask(logits: readonly number[]): Tensor {
-  const [queries, keys] = logits.slice(-2) as [number, number];
-  const i = reshape(range(keys - queries, keys), [queries, 1]);
-  const allowed = greaterEqual(i, range(0, keys));
-  return reshape(allowed, [...logits.slice(0, -2).map(() => 1), queries, keys]);
-}
-
-/** The mask in the rank of the logits, its axes being the batch and the last ones. */
-function fitMask(who: string, mask: Tensor, logits: readonly number[]): Tensor {
-  if (!(mask instanceof Tensor)) fail(who, `the mask must be a tensor; received ${show(mask)}`);
-  const shape = [
-    mask.shape[0] as number,
-    ...new Array(Math.max(0, logits.length - mask.rank)).fill(1),
-    ...mask.shape.slice(1),
-  ];
-  const fits = shape.length === logits.length && shape.every((size, i) => size === 1 || size === logits[i]);
-  if (!fits) fail(who, `the mask must broadcast to the logits [${logits}]; received the shape [${mask.shape}]`);
-  return reshape(mask, shape);
 }

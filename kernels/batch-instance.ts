@@ -1,8 +1,9 @@
 /** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
-import { add, div, mul, neg, rsqrt, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
+import { add, div, mul, neg, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
 import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
 import { parted, pool, poolGrad, scaled } from './pool.ts';
+import { reciprocalRoot } from './quotient.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
 export type BatchInstanceValues = Tensors<
@@ -21,8 +22,8 @@ export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceVa
       const mean = own.means;
       const batch = moving ?? pool(own, 1);
       const [batchMean, batchVariance] = unstack(batch) as [Tensor, Tensor];
-      const rstd = rsqrt(add((unstack(moments) as [Tensor, Tensor])[1], epsilon));
-      const batchRstd = rsqrt(add(batchVariance, epsilon));
+      const rstd = reciprocalRoot(add((unstack(moments) as [Tensor, Tensor])[1], epsilon), epsilon);
+      const batchRstd = reciprocalRoot(add(batchVariance, epsilon), epsilon);
       const gammaRho = mul(gamma, rho);
       const instanceShare = sub(gamma, gammaRho);
       const batchShare = mul(gammaRho, batchRstd);

@@ -8,6 +8,79 @@ export function fail(who: string, message: string): never {
   throw new Error(`${who}: ${message}`);
 }
 
+/** What other frameworks, and other layers here, call an option, in small letters without underscores. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  eps: 'epsilon',
+  varianceepsilon: 'epsilon',
+  weight: 'gamma',
+  scale: 'gamma',
+  gain: 'gamma',
+  bias: 'beta',
+  shift: 'beta',
+  offset: 'beta',
+  dim: 'axis',
+  dims: 'axis',
+  axes: 'axis',
+  normalizedshape: 'axis',
+  numgroups: 'groups',
+  ngroups: 'groups',
+  runningmean: 'mean',
+  movingmean: 'mean',
+  runningvar: 'variance',
+  runningvariance: 'variance',
+  movingvariance: 'variance',
+  var: 'variance',
+  npoweriterations: 'powerIterations',
+  iterations: 'powerIterations',
+  iscausal: 'causal',
+  usecausalmask: 'causal',
+  attnmask: 'mask',
+  attentionmask: 'mask',
+  dropoutp: 'dropout',
+  dropoutrate: 'dropout',
+  rate: 'dropout',
+  elementwiseaffine: 'gamma',
+  affine: 'gamma',
+};
+const plain = (name: string) => name.toLowerCase().replaceAll('_', '');
+
+/** What to say of an option that is none: our name of it, where there is one, and all names. */
+export function unknownOption(name: string, known: readonly string[]): string {
+  const meant = known.find((one) => plain(one) === plain(name)) ?? OTHER_NAMES[plain(name)];
+  const way = meant !== undefined && known.includes(meant) ? `it is called ${meant} here; ` : '';
+  return `unknown option '${name}'; ${way}the options are ${known.join(', ')}`;
+}
+
+/** The options of a public function: one object that has no other names than `known`, and nothing after it. */
+export function checkCall(who: string, options: object, known: ReadonlySet<string>, more: readonly unknown[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) refuseCall(who, options, known, more);
+  for (const name in options) if (!known.has(name)) refuseCall(who, options, known, more);
+  if (more.length > 0) refuseCall(who, options, known, more);
+}
+
+function refuseCall(who: string, options: unknown, known: ReadonlySet<string>, more: readonly unknown[]): void {
+  const names = [...known];
+  const record = typeof options === 'object' && options !== null ? (options as Record<string, unknown>) : undefined;
+  if (!record || Array.isArray(options) || 'dataId' in record) {
+    const received = record && 'dataId' in record ? 'a tensor' : show(options);
+    fail(
+      who,
+      `the options must be one object of ${names.join(', ')}; received ${received}; name it, as in {${names[0]}: ...}`,
+    );
+  }
+  // An option that is undefined is left out.
+  const unknown = Object.keys(record).find((name) => record[name] !== undefined && !known.has(name));
+  if (unknown === 'training') {
+    const way = known.has('variance')
+      ? 'give mean and variance for inference, and neither for training'
+      : 'leave it out';
+    fail(who, `unknown option 'training'; ${way}; the options are ${names.join(', ')}`);
+  }
+  if (unknown !== undefined) fail(who, unknownOption(unknown, names));
+  if (more.length > 0)
+    fail(who, `nothing follows the options; received ${more.length} more; name them: ${names.join(', ')}`);
+}
+
 /** A value for a message, whatever it is: not everything can become JSON, or a string. */
 export function show(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
@@ -30,10 +103,10 @@ const isFloat = (value: unknown): value is number =>
 const SMALLEST = 2 ** -126;
 
 export function checkEpsilon(who: string, epsilon: unknown): number {
-  if (isFloat(epsilon) && epsilon > 0) return epsilon;
+  if (typeof epsilon === 'number' && epsilon >= 0 && Number.isFinite(Math.fround(epsilon))) return epsilon;
   return fail(
     who,
-    `epsilon must be a positive, finite number (of float32); received ${show(epsilon)}; 1e-3 and 1e-5 are usual`,
+    `epsilon must be a finite number of at least 0 (of float32); received ${show(epsilon)}; 1e-3 and 1e-5 are usual`,
   );
 }
 
@@ -44,6 +117,12 @@ export function checkMomentum(who: string, momentum: unknown): number {
     `momentum, the share of the old value in the moving average, must lie in [0, 1]; received ${show(momentum)}; ` +
       '0.9 to 0.999 are usual (a PyTorch momentum p is 1 - p here)',
   );
+}
+
+/** A momentum as TensorFlow.js and Keras take it in files, which do not ask for a share. */
+export function checkAnyMomentum(who: string, name: string, momentum: unknown): number {
+  if (typeof momentum === 'number' && Number.isFinite(momentum)) return momentum;
+  return fail(who, `${name} must be a finite number; received ${show(momentum)}; 0.9 to 0.999 are usual`);
 }
 
 export function checkPositiveInteger(who: string, name: string, value: unknown, usual: number): number {
@@ -80,40 +159,46 @@ export function checkOneOf<T extends string>(who: string, name: string, value: u
   return fail(who, `${name} must be one of ${choices.map((c) => `'${c}'`).join(', ')}; received ${show(value)}`);
 }
 
+/** Where something is normalized for each index of the batch, or over the batch, which then has one size. */
+export type BatchAxis = 'with batch' | 'without batch';
+
 /** An axis as given in options, before the rank is known. */
-export function checkAxisOption(who: string, axis: unknown): number {
+export function checkAxisOption(who: string, axis: unknown, batch: BatchAxis = 'without batch'): number {
   if (!Number.isInteger(axis)) fail(who, `axis must be an integer; received ${show(axis)}; -1 is the last axis`);
-  if (axis === 0) fail(who, 'axis 0 is the batch, which has no parameters; received 0; -1 is the last axis');
+  if (axis === 0 && batch === 'without batch')
+    fail(who, 'axis 0 is the batch, which has no parameters; received 0; -1 is the last axis');
   return axis as number;
 }
 
 /** As `checkAxisOption`, for one axis or a list; a copy, so that nobody changes it. */
-export function checkAxisList(who: string, axis: unknown): number | number[] {
-  if (!Array.isArray(axis)) return checkAxisOption(who, axis);
+export function checkAxisList(who: string, axis: unknown, batch?: BatchAxis): number | number[] {
+  if (!Array.isArray(axis)) return checkAxisOption(who, axis, batch);
   if (axis.length === 0) fail(who, 'axis must name at least one axis; received []; -1 is the last axis');
-  return axis.map((one) => checkAxisOption(who, one));
+  return axis.map((one) => checkAxisOption(who, one, batch));
 }
 
 /** The axis counted from the front. */
-export function checkAxis(who: string, axis: number, rank: number): number {
-  const front = checkAxisOption(who, axis) < 0 ? axis + rank : axis;
-  if (front > 0 && front < rank) return front;
-  const range = `1 to ${rank - 1} or -${rank - 1} to -1`;
-  return fail(
-    who,
-    `axis must lie within the ${rank} axes of the input and not be the batch; received ${axis}; use ${range}`,
-  );
+export function checkAxis(who: string, axis: number, rank: number, batch?: BatchAxis): number {
+  const front = checkAxisOption(who, axis, batch) < 0 ? axis + rank : axis;
+  const first = batch === 'with batch' ? 0 : 1;
+  if (front >= first && front < rank) return front;
+  const range = `${first} to ${rank - 1} or -${rank - first} to -1`;
+  const rule = `axis must lie within the ${rank} axes of the input${first === 0 ? '' : ' and not be the batch'}`;
+  return fail(who, `${rule}; received ${axis}; use ${range}`);
 }
 
-/** Axes counted from the front, ascending. */
-export function checkAxes(who: string, axes: number | readonly number[], rank: number): number[] {
-  if (typeof axes === 'number') return [checkAxis(who, axes, rank)];
-  const front = [checkAxisList(who, axes)].flat().map((axis) => checkAxis(who, axis, rank));
+/** Axes counted from the front, in their order. */
+export function checkAxes(who: string, axes: number | readonly number[], rank: number, batch?: BatchAxis): number[] {
+  if (typeof axes === 'number') return [checkAxis(who, axes, rank, batch)];
+  const front = [checkAxisList(who, axes, batch)].flat().map((axis) => checkAxis(who, axis, rank, batch));
   if (new Set(front).size < front.length) {
     fail(who, `axis must not name an axis twice; received ${show(axes)} for an input of ${rank} axes`);
   }
-  return front.sort((a, b) => a - b);
+  return front;
 }
+
+/** Axes as the functions of `view.ts` take them. */
+export const ascending = (axes: number[]): number[] => axes.sort((a, b) => a - b);
 
 export function checkRank(who: string, rank: number): void {
   if (rank < 2 || rank > 6) {
@@ -124,12 +209,11 @@ export function checkRank(who: string, rank: number): void {
   }
 }
 
-/** x as float32 with something in it. */
+/** x as float32; it may be empty. */
 export function checkInput(who: string, x: unknown): Tensor {
   if (!(x instanceof Tensor))
     fail(who, `the input must be one tensor; received ${Array.isArray(x) ? 'an array' : show(x)}`);
   checkRank(who, x.rank);
-  if (x.size === 0) fail(who, `the input is empty (shape [${x.shape}]): there is nothing to take statistics of`);
   return asFloat(who, 'the input', x);
 }
 
@@ -169,12 +253,9 @@ export function checkUnitAxes(who: string, axis: number | readonly number[], ran
 /** The size of a known axis. */
 export function checkSize(who: string, shape: readonly (number | null)[], axis: number): number {
   const size = shape[axis];
-  if (Number.isInteger(size) && (size as number) > 0) return size as number;
+  if (Number.isInteger(size)) return size as number;
   const received = shape.map((d) => d ?? 'null').join(', ');
-  return fail(
-    who,
-    `axis ${axis} must have a known, positive size; received the shape [${received}]; give inputShape in full`,
-  );
+  return fail(who, `axis ${axis} must have a known size; received the shape [${received}]; give inputShape in full`);
 }
 
 /** The number of groups; -1 is one per channel. */
@@ -192,7 +273,8 @@ export function checkGroups(who: string, groups: number, channels: number): numb
 /** A parameter with one value per channel, in any shape of that size, as float32. */
 export function checkParameter(who: string, name: string, value: Tensor | undefined, size: number): Tensor | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!(value instanceof Tensor)) fail(who, `${name} must be a tensor; received ${show(value)}`);
+  if (!(value instanceof Tensor))
+    fail(who, `${name} must be a tensor; received ${show(value)}; make one with tf.tensor`);
   if (value.size !== size)
     fail(who, `${name} must hold ${size} values, one per channel; received the shape [${value.shape}]`);
   return asFloat(who, name, value);

@@ -9,6 +9,8 @@ import type { View } from './view.ts';
 /**
  * Where epsilon stands in the divisor f of a group with variance (or mean square) v:
  * 'inside' f = sqrt(v + epsilon); 'outside' f = sqrt(v) + epsilon; 'floor' f = max(sqrt(v), epsilon).
+ * 1 / f counts as 0 where f is below 2^-63, the root of the smallest normal float32: so does a group without variance divide
+ * by nothing where epsilon is 0, and y is beta. v is 0 where it is no more than what rounding makes of equal values.
  */
 export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 
@@ -68,7 +70,7 @@ export interface AverageAttrs {
  *   first 'u':  u = n(v w), v = n(u w^T)          first 'v':  v = n(u w^T), u = n(v w)
  *
  * and then sigma = v w u^T, an estimate of the largest singular value of w. A vector stays as it was where its ||x|| is at most
- * `epsilon`, as for w = 0. What a NaN reaches becomes NaN.
+ * `epsilon`, as for w = 0. Lengths are right where their squares are no floats. What a NaN reaches becomes NaN.
  */
 export interface PowerIterationAttrs {
   /** 0: sigma only; u and v come out as they were. */
@@ -225,6 +227,9 @@ export interface KernelSet<Backend = never> {
   >;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
-  /** Whether tensors hold 16-bit floats now: then there are `Spread` and the kernels that go with it. Absent: never. */
+  /**
+   * Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8: then there are `Spread` and the kernels that go
+   * with it. Absent: never.
+   */
   isHalf?(): boolean;
 }

@@ -6,8 +6,10 @@
 import { add, mul, ones, reshape, sqrt, stack, sub, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
 import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
 import {
+  ascending,
   checkAxes,
   checkAxis,
+  checkCall,
   checkEpsilon,
   checkGroups,
   checkInput,
@@ -19,7 +21,16 @@ import { constant } from './constant.ts';
 import type { EpsilonPlacement, NormalizeAttrs } from './contract.ts';
 import { inHalf } from './half.ts';
 import { normalizeMasked, renormalizeHalf } from './half-batch.ts';
-import { type Affine, moments, normalize, normalizeWith, normalizeWithMoments, row, scaleShift } from './ops.ts';
+import {
+  type Affine,
+  moments,
+  normalize,
+  normalizeWith,
+  normalizeWithMoments,
+  ofNothing,
+  row,
+  scaleShift,
+} from './ops.ts';
 import { maskedMoments } from './reference.ts';
 import { batchView, groupView, rowView, sampleView, type View, withLast } from './view.ts';
 
@@ -52,6 +63,11 @@ export interface AffineOptions {
   readonly beta?: Tensor | undefined;
 }
 
+const LAYER_OPTIONS: ReadonlySet<string> = new Set(['gamma', 'beta', 'axis', 'epsilon']);
+const RMS_OPTIONS: ReadonlySet<string> = new Set([...LAYER_OPTIONS, 'epsilonPlacement']);
+const GROUP_OPTIONS: ReadonlySet<string> = new Set([...LAYER_OPTIONS, 'groups']);
+const BATCH_OPTIONS: ReadonlySet<string> = new Set(['mean', 'variance', ...LAYER_OPTIONS]);
+
 /** gamma and beta as kernels take them: c values in one axis. */
 function parameters(who: string, { gamma, beta }: AffineOptions, c: number): [Tensor | undefined, Tensor | undefined] {
   const flat = (t: Tensor | undefined) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
@@ -65,7 +81,7 @@ function normalizeRows(
   options: AffineOptions,
   form: Form,
 ): Tensor {
-  const axes = checkAxes(who, axis, x.rank);
+  const axes = ascending(checkAxes(who, axis, x.rank, 'with batch'));
   return withLast(x, axes, (x) => {
     const view = rowView(x.shape, axes.length);
     const [gamma, beta] = parameters(who, options, view.c);
@@ -79,17 +95,19 @@ function normalizeRows(
  *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
  *
  * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
- * @param options `axis` (default -1; one axis or several, not the batch), `epsilon` (1e-3), `gamma` and `beta`, both of the
- *   shape of the listed axes in the order of the input
- * @returns a tensor of the shape of x
- * @throws if an axis is out of range, 0 or named twice, epsilon is not positive, or a parameter has another size
+ * @param options `axis` (default -1; one axis or several), `epsilon` (1e-3), `gamma` and `beta`, both with a value for each
+ *   index of these axes, in the order of the input
+ * @returns a tensor of the shape of x; a group without variance gives beta, also where epsilon is 0
+ * @throws if an axis is out of range or named twice, epsilon is negative, a parameter has another size, or an option is unknown
  * @example
  * ```js
  * layerNorm(tf.tensor([[1, 2, 3]]), {gamma: tf.tensor([1, 1, 2])}); // [[-1.224, 0, 2.448]]
  * ```
  * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
-export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
+export function layerNorm(x: Tensor, options?: LayerNormOptions): Tensor;
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('layerNorm', options, LAYER_OPTIONS, more);
   const { axis = -1, epsilon = 1e-3 } = options;
   return tidy(() => {
     const form = centred(checkEpsilon('layerNorm', epsilon));
@@ -98,7 +116,7 @@ export function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
 }
 /** Options of {@link layerNorm}. */
 export interface LayerNormOptions extends AffineOptions {
-  /** The axis or axes that are normalized together, not the batch. Default: -1. */
+  /** The axis or axes that are normalized together. Default: -1. */
   readonly axis?: number | readonly number[];
   /** Keeps the divisor from 0. Default: 1e-3; of {@link rmsNorm} 1e-6. */
   readonly epsilon?: number;
@@ -121,7 +139,9 @@ export interface LayerNormOptions extends AffineOptions {
  * ```
  * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
  */
-export function rmsNorm(x: Tensor, options: RmsNormOptions = {}): Tensor {
+export function rmsNorm(x: Tensor, options?: RmsNormOptions): Tensor;
+export function rmsNorm(x: Tensor, options: RmsNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('rmsNorm', options, RMS_OPTIONS, more);
   const { axis = -1, epsilon = 1e-6, epsilonPlacement = 'outside' } = options;
   return tidy(() => {
     checkOneOf('rmsNorm', 'epsilonPlacement', epsilonPlacement, EPSILON_PLACEMENTS);
@@ -144,15 +164,17 @@ export interface RmsNormOptions extends LayerNormOptions {
  * @param options `groups` (default 32; -1: one per channel), `axis` of the channels (-1), `epsilon` (1e-3), `gamma` and
  *   `beta` [channels]
  * @returns a tensor of the shape of x
- * @throws if groups does not divide the channels, the axis is out of range or 0, epsilon is not positive, or a parameter
- *   has another size
+ * @throws if groups does not divide the channels, the axis is out of range or 0, epsilon is negative, a parameter has another
+ *   size, or an option is unknown
  * @example
  * ```js
  * groupNorm(tf.tensor([[1, 3, 10, 30]]), {groups: 2, epsilon: 1e-5}); // [[-1, 1, -1, 1]]
  * ```
  * @see Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
  */
-export function groupNorm(x: Tensor, options: GroupNormOptions = {}): Tensor {
+export function groupNorm(x: Tensor, options?: GroupNormOptions): Tensor;
+export function groupNorm(x: Tensor, options: GroupNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('groupNorm', options, GROUP_OPTIONS, more);
   return normalizeGroups('groupNorm', x, options.groups ?? 32, options);
 }
 /** Options of {@link groupNorm}. */
@@ -170,7 +192,7 @@ export interface GroupNormOptions extends InstanceNormOptions {
  *   the variance is 0 and y is beta
  * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `gamma` and `beta` [channels]
  * @returns a tensor of the shape of x
- * @throws if the axis is out of range or 0, epsilon is not positive, or a parameter has another size
+ * @throws if the axis is out of range or 0, epsilon is negative, a parameter has another size, or an option is unknown
  * @example
  * ```js
  * const sequence = tf.tensor([[[1, 10], [3, 30]]]); // one example, two positions, two channels
@@ -178,7 +200,9 @@ export interface GroupNormOptions extends InstanceNormOptions {
  * ```
  * @see Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
  */
-export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+export function instanceNorm(x: Tensor, options?: InstanceNormOptions): Tensor;
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('instanceNorm', options, LAYER_OPTIONS, more);
   return normalizeGroups('instanceNorm', x, -1, options);
 }
 /** Options of {@link instanceNorm}. */
@@ -220,9 +244,9 @@ export function normalizeGroups(
  * @param options `axis` of the channels (default -1), `epsilon` (1e-3), and [channels] each: `gamma`, `beta`, `mean`,
  *   `variance`
  * @returns `y`, of the shape of x, and the `mean` and `variance` that were used, [channels]; batch moments are constants to
- *   every gradient. On a GPU of 16-bit floats the batch's variance is at most 65504, whatever y was made with
- * @throws if only one of mean and variance is given, the axis is out of range or 0, epsilon is not positive, or a parameter
- *   has another size
+ *   every gradient, and 0 where x is empty. On a GPU of 16-bit floats the batch's variance is at most 65504, whatever y was made with
+ * @throws if only one of mean and variance is given, the axis is out of range, epsilon is negative, a parameter has another
+ *   size, or an option is unknown
  * @example
  * ```js
  * const {y, mean, variance} = batchNorm(tf.tensor([[1, 10], [3, 30]]));
@@ -232,12 +256,14 @@ export function normalizeGroups(
  * ```
  * @see Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
  */
-export function batchNorm(x: Tensor, options: BatchNormOptions = {}): BatchNormResult {
+export function batchNorm(x: Tensor, options?: BatchNormOptions): BatchNormResult;
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}, ...more: unknown[]): BatchNormResult {
   const who = 'batchNorm';
+  checkCall(who, options, BATCH_OPTIONS, more);
   const { axis = -1, epsilon = 1e-3, mean, variance } = options;
   return tidy(() => {
     const input = checkInput(who, x);
-    const channels = checkAxis(who, axis, input.rank);
+    const channels = checkAxis(who, axis, input.rank, 'with batch');
     const c = input.shape[channels] as number;
     checkEpsilon(who, epsilon);
     const [gamma, beta] = parameters(who, options, c);
@@ -292,7 +318,7 @@ export function normalizePerChannel(
 ): Tensor {
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
-    if (!mask) return normalize(x, gamma, beta, onView(view, form), useMoments);
+    if (!mask || x.size === 0) return normalize(x, gamma, beta, onView(view, form), useMoments);
     if (inHalf()) return normalizeMasked(x, mask, view, affineOf(gamma, beta, view.c), form.epsilon, useMoments);
     const moments = maskedMoments(x, mask, view);
     useMoments(moments);
@@ -333,6 +359,7 @@ export function renormalizePerChannel(
   epsilon: number,
   correct: (batch: BatchStatistics) => Tensor,
 ): Tensor {
+  if (x.size === 0) return ofNothing(x, gamma, beta);
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
     if (inHalf()) return renormalizeHalf(x, view, affineOf(gamma, beta, view.c), epsilon, correct);
@@ -363,6 +390,7 @@ export function blendPerChannel<P extends string, Values extends BlendValues>(
   form: Blend<P | 'gamma' | 'beta', Values>,
   useBatch?: (moments: Tensor) => void,
 ): Tensor {
+  if (x.size === 0) return ofNothing(x, gamma, beta, ...(Object.values(others) as Tensor[]));
   const c = x.shape[axis] as number;
   const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
   // Channels right after the batch stay there: each of each example is a sample of its own.

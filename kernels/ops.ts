@@ -15,12 +15,12 @@ import {
   mul,
   neg,
   reshape,
-  rsqrt,
   slice,
   type Tensor,
   tidy,
   unstack,
   zeros,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import { constant, recording } from './constant.ts';
 import type {
@@ -32,6 +32,7 @@ import type {
 } from './contract.ts';
 import { inHalf } from './half.ts';
 import { affineOfGiven } from './half-batch.ts';
+import { reciprocalRoot } from './quotient.ts';
 import * as reference from './reference.ts';
 import { fused, run } from './registry.ts';
 import type { View } from './view.ts';
@@ -53,6 +54,7 @@ export function normalize(
   attrs: NormalizeAttrs,
   useMoments?: (moments: Tensor) => void,
 ): Tensor {
+  if (x.size === 0) return ofNothing(x, gamma, beta);
   if (!recording()) {
     const [y, moments] = normalizeForward(x, gamma, beta, useMoments ? attrs : yOnly(attrs));
     if (moments) {
@@ -140,7 +142,29 @@ function normalizeBackward(dy: Tensor, saved: Tensor[], affine: boolean, attrs: 
   return reference.normalizeGrad(dy, x, gamma, attrs);
 }
 
-/** As `normalize`, with the moments [2, n * groups] as a second result: a constant to every gradient. */
+/** The gradients of `normalize` without beta in x and gamma, for those who define an operation by it; differentiable. */
+export function normalizeGradient(dy: Tensor, x: Tensor, gamma: Tensor, attrs: NormalizeAttrs): [Tensor, Tensor] {
+  if (recording()) return reference.normalizeGrad(dy, x, gamma, attrs).slice(0, 2) as [Tensor, Tensor];
+  const [, moments] = normalizeForward(x, gamma, undefined, attrs) as [Tensor, Tensor];
+  return normalizeBackward(dy, [x, moments, gamma], true, attrs).slice(0, 2) as [Tensor, Tensor];
+}
+
+/**
+ * x without values, as the result of an operation that has these parameters: their gradients are 0. Statistics of nothing are
+ * none, so that nothing follows them.
+ */
+export function ofNothing(x: Tensor, ...others: Optional[]): Tensor {
+  const parameters = others.filter((t) => t !== undefined);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    save(parameters);
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => [clone(dy), ...saved.map((parameter) => zerosLike(parameter))];
+    return { value: clone(x), gradFunc };
+  });
+  return op(x, ...parameters);
+}
+
+/** As `normalize`, with the moments [2, n * groups] as a second result: a constant to every gradient; of nothing, zeros. */
 export function normalizeWithMoments(
   x: Tensor,
   gamma: Optional,
@@ -151,8 +175,9 @@ export function normalizeWithMoments(
   const y = normalize(x, gamma, beta, attrs, (moments) => {
     kept = keep(clone(moments));
   });
-  const moments = clone(kept as Tensor); // this one belongs to the caller's tidy
-  kept?.dispose();
+  if (!kept) return [y, zeros([2, attrs.view.n * attrs.view.groups])];
+  const moments = clone(kept); // this one belongs to the caller's tidy
+  kept.dispose();
   return [y, moments];
 }
 
@@ -204,10 +229,11 @@ export interface Affine {
  * with scale' = scale / sqrt(variance + epsilon), a small tensor that the tape differentiates by itself.
  */
 export function scaleShift(x: Tensor, affine: Affine, view: View, epsilon = 0): Tensor {
+  if (x.size === 0) return ofNothing(x, affine.mean, affine.variance, affine.scale, affine.shift);
   if (!recording()) return scaleShiftForward(x, affine, { view, epsilon });
   const { mean, variance, shift } = affine;
   if ((mean || variance) && view.n === 1 && inHalf()) return affineOfGiven(x, affine, view, epsilon);
-  const rstd = variance && rsqrt(add(variance, epsilon));
+  const rstd = variance && reciprocalRoot(add(variance, epsilon), epsilon);
   const scale = affine.scale && rstd ? mul(affine.scale, rstd) : (affine.scale ?? rstd);
   const parameters = [mean, scale, shift].filter((t) => t !== undefined);
   const op = customGrad((...args) => {

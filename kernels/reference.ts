@@ -4,6 +4,7 @@
  * Statistics take a corrected second pass: what float32 lost of the mean is subtracted once more.
  */
 import {
+  abs,
   add,
   cast,
   clone,
@@ -12,6 +13,7 @@ import {
   lessEqual,
   logicalNot,
   matMul,
+  max,
   mean,
   mul,
   notEqual,
@@ -30,6 +32,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { constant } from './constant.ts';
 import type { AverageAttrs, MomentsAttrs, NormalizeAttrs, PowerIterationAttrs, ScaleShiftAttrs } from './contract.ts';
+import { divide, isDivisor, reciprocalRoot, unroundedOf } from './quotient.ts';
 import type { View } from './view.ts';
 
 type Optional = Tensor | undefined;
@@ -59,10 +62,14 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
   const x3 = reshape(x, shape);
   const { centred, mu } = center ? centre(x3, axes) : { centred: x3, mu: undefined };
   if (!rescale) return { xHat: centred, mu, axes };
-  const variance = mean(square(centred), axes, true);
+  const squares = mean(square(centred), axes, true);
+  const variance = mu && !isDivisor(epsilon) ? unroundedOf(squares, mu) : squares;
+  const quotient = (f: Tensor) => (t: Tensor) => divide(t, f, epsilon);
   if (epsilonPlacement === 'inside') {
-    const f = sqrt(add(variance, epsilon));
-    return { xHat: div(centred, f), mu, variance, axes, f, k: undefined, alive: undefined };
+    const sum = add(variance, epsilon);
+    const r = isDivisor(epsilon) ? undefined : reciprocalRoot(sum, epsilon);
+    const by = r ? (t: Tensor) => mul(t, r) : quotient(sqrt(sum));
+    return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive: undefined };
   }
   // The gradient of sqrt at 0 is infinite, and 0 times infinity is NaN: take the root of 1 there, and discard it.
   // Comparisons have no gradient function, so they stay off the tape; these let a NaN pass.
@@ -72,11 +79,12 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
   if (epsilonPlacement === 'outside') {
     const f = add(root, epsilon);
     const k = where(positive, div(f, safe), zerosLike(f));
-    return { xHat: div(centred, f), mu, variance, axes, f, k, alive: undefined };
+    const by = quotient(f);
+    return { xHat: by(centred), mu, variance, axes, by, k, alive: undefined };
   }
   const alive = constant(() => logicalNot(lessEqual(root, epsilon)));
-  const f = where(alive, root, fill(root.shape, epsilon));
-  return { xHat: div(centred, f), mu, variance, axes, f, k: undefined, alive };
+  const by = quotient(where(alive, root, fill(root.shape, epsilon)));
+  return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive };
 }
 
 /** Means and variances as rows of one tensor [2, n * groups]; what is absent is 0. */
@@ -98,13 +106,13 @@ export function normalize(x: Tensor, gamma: Optional, beta: Optional, attrs: Nor
 /** See `NormalizeGradAttrs`; takes its moments from x anew, so as to be differentiable itself. */
 export function normalizeGrad(dy: Tensor, x: Tensor, gamma: Optional, attrs: NormalizeAttrs): [Tensor, Tensor, Tensor] {
   const { view } = attrs;
-  const { xHat, f, k, alive, axes } = standardize(x, attrs);
+  const { xHat, by, k, alive, axes } = standardize(x, attrs);
   const dy3 = asView(dy, view);
   const dgamma = sum(mul(dy3, asView(xHat, view)), [0, 1]);
   const dbeta = sum(dy3, [0, 1]);
   const d = reshape(gamma ? mul(dy3, perChannel(gamma, view)) : dy3, xHat.shape);
   let dx = attrs.center ? sub(d, mean(d, axes, true)) : d;
-  if (f) dx = div(sub(dx, mul(k ? mul(xHat, k) : xHat, mean(mul(d, xHat), axes, true))), f);
+  if (by) dx = by(sub(dx, mul(k ? mul(xHat, k) : xHat, mean(mul(d, xHat), axes, true))));
   if (alive) dx = where(alive, dx, zerosLike(dx));
   return [reshape(dx, x.shape), dgamma, dbeta];
 }
@@ -113,7 +121,7 @@ export function normalizeGrad(dy: Tensor, x: Tensor, gamma: Optional, attrs: Nor
 export function moments(x: Tensor, { view }: MomentsAttrs): Tensor {
   const { shape, axes } = split(view);
   const { centred, mu } = centre(reshape(x, shape), axes);
-  return asMoments(mu, mean(square(centred), axes, true), view);
+  return asMoments(mu, unroundedOf(mean(square(centred), axes, true), mu), view);
 }
 
 /**
@@ -129,7 +137,8 @@ export function maskedMoments(x: Tensor, mask: Tensor, view: View): Tensor {
   const pivot = average(x2);
   const once = sub(x2, pivot);
   const residual = average(once);
-  return asMoments(add(pivot, residual), average(square(sub(once, residual))), view);
+  const mu = add(pivot, residual);
+  return asMoments(mu, unroundedOf(average(square(sub(once, residual))), mu), view);
 }
 
 /** See `ScaleShiftAttrs`. */
@@ -140,7 +149,10 @@ export function scaleShift(
 ): Tensor {
   let y = asView(x, view);
   if (mean) y = sub(y, perChannel(mean, view));
-  if (variance) y = div(y, sqrt(add(perChannel(variance, view), epsilon)));
+  if (variance) {
+    const v = perChannel(variance, view);
+    y = isDivisor(epsilon) ? div(y, sqrt(add(v, epsilon))) : mul(y, reciprocalRoot(add(v, epsilon), epsilon));
+  }
   if (scale) y = mul(y, perChannel(scale, view));
   if (shift) y = add(y, perChannel(shift, view));
   return reshape(y, x.shape);
@@ -179,8 +191,11 @@ export function powerIteration(
   { iterations, first, epsilon }: PowerIterationAttrs,
 ): [u: Tensor, v: Tensor, sigma: Tensor] {
   const unit = (x: Tensor, old: Tensor) => {
-    const norm = sqrt(sum(square(x)));
-    return where(logicalNot(lessEqual(norm, epsilon)), div(x, norm), old);
+    // Squares of what is very large or small are no floats: they are taken of values near 1.
+    const largest = max(abs(x));
+    const near = div(x, where(notEqual(largest, 0), largest, onesLike(largest)));
+    const norm = sqrt(sum(square(near)));
+    return where(logicalNot(lessEqual(mul(norm, largest), epsilon)), div(near, norm), old);
   };
   const nextU = () => unit(matMul(v, w), u);
   const nextV = () => unit(matMul(u, w, false, true), v);

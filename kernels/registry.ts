@@ -12,7 +12,7 @@ import {
   registerKernel,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import { fail } from './checks.ts';
+import { fail, show } from './checks.ts';
 import type { Attrs, Inputs, KernelSet, Name, OptionalKernelName, Outputs } from './contract.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
@@ -44,14 +44,24 @@ export function register<Backend>(set: KernelSet<Backend>, backendName: string):
  *
  * @param backendName the name under which the backend is or will be registered with TensorFlow.js
  * @param like the backend whose kernels run on it. Default: the one of the same name
- * @throws if there are no kernels of that name
+ * @throws if there are no kernels of that name, or what is given is no name
  * @example
  * ```js
  * registerKernels('rn-webgl', 'webgl');
  * tf.getKernelsForBackend('rn-webgl').length > 0; // true
  * ```
  */
-export function registerKernels(backendName: string, like: string = backendName): void {
+export function registerKernels(backendName: string, like?: string): void;
+export function registerKernels(backendName: string, like: string = backendName, ...more: unknown[]): void {
+  const given: unknown[] = [backendName, like, ...more];
+  const wrong = given.findIndex((name, i) => i > 1 || typeof name !== 'string');
+  if (wrong !== -1) {
+    const received = show(given[wrong]);
+    fail(
+      'registerKernels',
+      `it takes the names of two backends; received ${received}; write registerKernels(name, like)`,
+    );
+  }
   const set = sets.get(like);
   if (!set) {
     const names = [...sets.keys()].join(', ');

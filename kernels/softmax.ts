@@ -11,8 +11,7 @@ export function softmax(x: Tensor): Tensor {
     save([x, value]);
     const gradFunc = (dy: Tensor, [x, saved]: Tensor[]) => {
       const y = recording() ? softmax(x as Tensor) : (saved as Tensor);
-      const product = mul(dy, y);
-      return sub(product, mul(sum(product, -1, true), y));
+      return mul(y, sub(dy, sum(mul(dy, y), -1, true)));
     };
     return { value, gradFunc };
   });

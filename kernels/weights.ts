@@ -3,35 +3,47 @@
  * wrapper layers need to start from. A kernel is seen as a matrix [rest, units], whatever its axes.
  */
 import {
+  abs,
   add,
+  customGrad,
   div,
+  fill,
+  type GradSaveFunc,
+  lessEqual,
+  logicalNot,
+  matMul,
+  maximum,
+  mean,
   moments,
   mul,
   neg,
-  notEqual,
   onesLike,
+  reciprocal,
   reshape,
-  rsqrt,
   sqrt,
   square,
+  sub,
   sum,
   type Tensor,
   tidy,
   where,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { checkKernel, checkParameter, checkUnitAxes, fail, show } from './checks.ts';
-import { constant } from './constant.ts';
+import { checkCall, checkKernel, checkParameter, checkUnitAxes, fail, show } from './checks.ts';
+import { constant, recording } from './constant.ts';
 import { normalizeLength } from './length.ts';
 import { powerIteration } from './ops.ts';
+import { largestExponent, near, opposite, shifted, shiftedFar } from './range.ts';
+import { isHalf } from './registry.ts';
 import { unitView, withLast } from './view.ts';
 
 /** The norm below which a column of a kernel counts as zero; TensorFlow Addons has its square, 1e-12. */
 const SMALLEST_NORM = 1e-6;
-/** The norm at or below which power iteration keeps the vector it has; PyTorch's epsilon. */
-const SMALLEST_STEP = 1e-12;
 /** Added to the variance in data-dependent initialization: OpenAI's and TensorFlow Addons' value. */
 const SMALLEST_VARIANCE = 1e-10;
+
+const WEIGHT_OPTIONS: ReadonlySet<string> = new Set(['g', 'axis']);
+const SPECTRAL_OPTIONS: ReadonlySet<string> = new Set(['u', 'v', 'powerIterations', 'axis']);
 
 /**
  * Weight normalization: the weights of each output unit as a length g times a direction.
@@ -45,15 +57,17 @@ const SMALLEST_VARIANCE = 1e-10;
  * @param options `g`, one value per output unit (default: ones); `axis` of the output units (default -1; a list such as
  *   [2, 3] for a depthwise kernel)
  * @returns a tensor of the shape of v
- * @throws if v is no float32 kernel, the axis is out of range, or g has another size
+ * @throws if v is no float32 kernel, the axis is out of range, g has another size, or an option is unknown
  * @example
  * ```js
  * weightNorm(tf.tensor([[3, 0], [4, 2]]), {g: tf.tensor([10, 1])}); // [[6, 0], [8, 1]]
  * ```
  * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
-export function weightNorm(v: Tensor, options: WeightNormOptions = {}): Tensor {
+export function weightNorm(v: Tensor, options?: WeightNormOptions): Tensor;
+export function weightNorm(v: Tensor, options: WeightNormOptions = {}, ...more: unknown[]): Tensor {
   const who = 'weightNorm';
+  checkCall(who, options, WEIGHT_OPTIONS, more);
   return tidy(() => {
     const axes = checkUnitAxes(who, options.axis ?? -1, checkKernel(who, v).rank);
     return withLast(v, axes, (v) => {
@@ -71,9 +85,15 @@ export interface WeightNormOptions {
   readonly axis?: number | readonly number[];
 }
 
-/** For layers: the norm of the weights of each output unit, [units]. */
+/** For layers: the norm of the weights of each output unit, [units]; of any size that floats can hold. */
 export function unitNorms(kernel: Tensor, axes: readonly number[]): Tensor {
-  return tidy(() => reshape(sqrt(sum(square(kernel), otherAxes(kernel, axes))), [-1]));
+  return tidy(() => {
+    const others = otherAxes(kernel, axes);
+    const root = Math.sqrt(others.reduce((size, axis) => size * (kernel.shape[axis] as number), 1));
+    const exponent = largestExponent(kernel, others);
+    const norms = mul(sqrt(mean(square(near(kernel, exponent)), others)), root);
+    return shifted(reshape(norms, [-1]), reshape(exponent, [-1]));
+  });
 }
 
 /**
@@ -82,9 +102,16 @@ export function unitNorms(kernel: Tensor, axes: readonly number[]): Tensor {
  */
 export function standardizing(t: Tensor, axis: number): { g: Tensor; bias: Tensor } {
   return tidy(() => {
-    const { mean, variance } = moments(t, otherAxes(t, [axis]));
-    const g = rsqrt(add(variance, SMALLEST_VARIANCE));
-    return { g, bias: neg(mul(mean, g)) };
+    const others = otherAxes(t, [axis]);
+    // t is brought near 1, and 1e-10 with it: 1e-10 is no 16-bit float, and the variance of 300 is none.
+    const exponent = largestExponent(t, others, -14);
+    const { mean, variance } = moments(near(t, exponent), others);
+    const ofUnits = reshape(exponent, mean.shape);
+    const smallest = near(fill(mean.shape, Math.sqrt(SMALLEST_VARIANCE)), ofUnits);
+    const deviation = sqrt(add(variance, square(smallest)));
+    // Smaller deviations of 16-bit floats are rounding, and would make of it an output of any size.
+    const rstd = reciprocal(isHalf() ? maximum(deviation, 2 ** -11) : deviation);
+    return { g: shifted(rstd, opposite(ofUnits)), bias: neg(mul(mean, rstd)) };
   });
 }
 
@@ -109,7 +136,7 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
  *   in inference); `axis` of the output units (default -1, or a list)
  * @returns `kernel`, of the shape of the kernel; `sigma` []; the new `u` [1, units] and `v` [1, rest]
  * @throws if the kernel is no float32 kernel, neither u nor v is given (both, for 0 iterations), one has another size, the
- *   axis is out of range, or powerIterations is no whole number
+ *   axis is out of range, powerIterations is no whole number, or an option is unknown
  * @example
  * ```js
  * const W = tf.tensor([[3, 0], [0, 1]]);
@@ -120,8 +147,14 @@ const otherAxes = ({ shape }: Tensor, axes: readonly number[]) =>
  * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
  *   https://arxiv.org/abs/1802.05957
  */
-export function spectralNorm(kernel: Tensor, options: SpectralNormOptions = {}): SpectralNormResult {
+export function spectralNorm(kernel: Tensor, options?: SpectralNormOptions): SpectralNormResult;
+export function spectralNorm(
+  kernel: Tensor,
+  options: SpectralNormOptions = {},
+  ...more: unknown[]
+): SpectralNormResult {
   const who = 'spectralNorm';
+  checkCall(who, options, SPECTRAL_OPTIONS, more);
   const { powerIterations: iterations = 1, axis = -1 } = options;
   if (!(Number.isInteger(iterations) && iterations >= 0)) {
     fail(who, `powerIterations must be a whole number; received ${show(iterations)}; 1 is usual`);
@@ -141,18 +174,60 @@ export function spectralNorm(kernel: Tensor, options: SpectralNormOptions = {}):
         const given = checkParameter(who, name, options[name], size);
         return given ? reshape(given, [1, size]) : zeros([1, size]);
       };
-      const [u, v, sigma] = powerIteration(reshape(kernel, [rest, units]), vector('u', units), vector('v', rest), {
+      // In 16-bit floats the kernel is brought near 1, on which the quotient does not depend.
+      const matrix = reshape(kernel, [rest, units]);
+      const exponent = isHalf() ? largestExponent(matrix) : undefined;
+      const near = exponent ? shifted(matrix, opposite(exponent)) : matrix;
+      const [u, v, sigma] = powerIteration(near, vector('u', units), vector('v', rest), {
         iterations,
         first: options.v ? 'u' : 'v',
-        epsilon: SMALLEST_STEP,
+        epsilon: 0,
       });
-      vectors = { u, v, sigma };
-      const nonzero = constant(() => notEqual(sigma, 0));
-      return div(kernel, where(nonzero, sigma, onesLike(sigma)));
+      vectors = { u, v, sigma: exponent ? shifted(sigma, reshape(exponent, [1])) : sigma };
+      return reshape(quotient(matrix, { u, v, sigma }, exponent), kernel.shape);
     });
     return { kernel: normalized, ...(vectors as Omit<SpectralNormResult, 'kernel'>) };
   });
 }
+/**
+ * W 2^-exponent / sigma, where sigma = v W u^T 2^-exponent, with the gradient above. The one that TensorFlow.js has of a
+ * quotient divides by sigma^2, which may be no float.
+ */
+function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, exponent?: Tensor): Tensor {
+  const brought = (x: Tensor, exponent?: Tensor) => (exponent ? shifted(x, opposite(exponent)) : x);
+  const op = customGrad((...args) => {
+    const [matrix, save] = args as unknown as [Tensor, GradSaveFunc];
+    const { u, v, sigma } = vectors;
+    save(exponent ? [matrix, u, v, sigma, exponent] : [matrix, u, v, sigma]);
+    const gradFunc = (dw: Tensor, saved: Tensor[]) => {
+      const [matrix, u, v, sigma, exponent] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor?];
+      const w = quotient(matrix, { u, v, sigma }, exponent);
+      const ofGradient = exponent && largestExponent(dw);
+      const near = brought(dw, ofGradient);
+      const across = sub(near, mul(matMul(v, u, true), sum(mul(near, w))));
+      // What an outer gradient records must have sigma as it depends on the kernel.
+      const none = { iterations: 0, first: 'u', epsilon: 0 } as const;
+      const divisor = recording() ? powerIteration(brought(matrix, exponent), u, v, none)[2] : sigma;
+      const gradient = div(across, nonzero(divisor));
+      return exponent && ofGradient
+        ? shiftedFar(
+            gradient,
+            constant(() => sub(ofGradient, exponent)),
+          )
+        : gradient;
+    };
+    return { value: div(brought(matrix, exponent), nonzero(sigma)), gradFunc };
+  });
+  return op(matrix);
+}
+
+/** sigma, but 1 where nothing can be divided by it, as of a kernel of zeros. A NaN comes out. */
+function nonzero(sigma: Tensor): Tensor {
+  const smallest = isHalf() ? 2 ** -14 : 0;
+  const divides = constant(() => logicalNot(lessEqual(abs(sigma), smallest)));
+  return where(divides, sigma, onesLike(sigma));
+}
+
 /** Options of {@link spectralNorm}. */
 export interface SpectralNormOptions {
   /** Where u [1, units] starts. Required without v. */

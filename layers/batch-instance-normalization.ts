@@ -1,8 +1,8 @@
-import { clipByValue, mul, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { clipByValue, mul, type serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { batchInstance } from '../kernels/batch-instance.ts';
 import { affinePerChannel, blendPerChannel, centred, normalizePerChannel } from '../kernels/functions.ts';
-import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
+import { type Constraint, describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
 
@@ -23,8 +23,8 @@ export interface BatchInstanceNormalizationArgs extends AffineArgs {
  *     moving = momentum * moving + (1 - momentum) * batch             for mean and (biased) variance
  *
  * The batch's statistics are over the batch and all positions, and in inference moving averages stand for them; the
- * instance's are over the positions of one example, always. rho, one gate per channel, is brought back to [0, 1] at the start
- * of each training call. The paper trains rho ten times as fast as the other weights, without weight decay.
+ * instance's are over the positions of one example, always. rho, one gate per channel, is brought back to [0, 1] after
+ * each step of training. The paper trains rho ten times as fast as the other weights, without weight decay.
  * `trainable: false` means inference mode and frozen averages, also in a training call.
  *
  * Advantages: balances statistics of the batch and of the example as needed; adapts to different vision tasks.
@@ -41,8 +41,8 @@ export interface BatchInstanceNormalizationArgs extends AffineArgs {
  * const {rho} = norm.gates(); // [0.5, 0.5, 0.5]
  * ```
  * In training rho falls where the style of the single example is a nuisance, and stays near 1 where it matters.
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Nam, Kim: Batch-Instance Normalization for Adaptively Style-Invariant Neural Networks. 2018,
  *   https://arxiv.org/abs/1805.07925
  */
@@ -60,15 +60,11 @@ export class BatchInstanceNormalization extends Normalization {
   }
 
   protected override buildState(sizes: number[]): void {
-    const add = (name: string, initializer: Initializer, trainable: boolean) =>
-      this.addWeight(name, sizes, 'float32', initializer, undefined, trainable);
-    this.#rho = add('rho', this.#rhoInitializer, true);
-    this.#movingMean = add('moving_mean', initializers.zeros(), false);
-    this.#movingVariance = add('moving_variance', initializers.ones(), false);
-  }
-
-  protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [...super.ownParameters, this.#rho];
+    const add = (name: string, initializer: Initializer, constraint?: Constraint) =>
+      this.addWeight(name, sizes, 'float32', initializer, undefined, constraint !== undefined, constraint);
+    this.#rho = add('rho', this.#rhoInitializer, GATE);
+    this.#movingMean = add('moving_mean', initializers.zeros());
+    this.#movingVariance = add('moving_variance', initializers.ones());
   }
 
   protected override normalize(
@@ -77,7 +73,7 @@ export class BatchInstanceNormalization extends Normalization {
     beta: Tensor | undefined,
     { training }: Context,
   ): Tensor {
-    const rho = this.project(this.#rho, asGate, training);
+    const rho = this.#rho.read();
     const follow = (batch: Tensor) => {
       this.follow(this.#movingMean, batch, 0);
       this.follow(this.#movingVariance, batch, 1);
@@ -105,7 +101,7 @@ export class BatchInstanceNormalization extends Normalization {
     rho: number[];
   } {
     this.checkBuilt('gates');
-    return tidy(() => ({ rho: Array.from(asGate(this.#rho.read()).dataSync()) }));
+    return { rho: Array.from(this.#rho.read().dataSync()) };
   }
 
   override getConfig(): serialization.ConfigDict {
@@ -113,7 +109,8 @@ export class BatchInstanceNormalization extends Normalization {
   }
 }
 
-const asGate = (rho: Tensor) => clipByValue(rho, 0, 1);
+/** Keeps rho within [0, 1]. */
+const GATE = { apply: (rho: Tensor) => clipByValue(rho, 0, 1) } as Constraint;
 
 /** Makes a {@link BatchInstanceNormalization}. */
 export const batchInstanceNormalization = (args?: BatchInstanceNormalizationArgs) =>

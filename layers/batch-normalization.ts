@@ -1,5 +1,5 @@
 import {
-  div,
+  backend_util,
   maximum,
   minimum,
   type serialization,
@@ -11,7 +11,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAtLeast, checkBoolean, checkKeys, checkMomentum, fail } from '../kernels/checks.ts';
+import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys, fail } from '../kernels/checks.ts';
 import {
   affinePerChannel,
   type BatchStatistics,
@@ -20,6 +20,7 @@ import {
   renormalizePerChannel,
 } from '../kernels/functions.ts';
 import { lent, mapped, varianceFrom } from '../kernels/half.ts';
+import { divide } from '../kernels/quotient.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
 import { usableMask } from './mask.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
@@ -73,6 +74,7 @@ interface Renorm {
  *
  * r and d, clipped and constants to the gradient, with the averages before their update; epsilon is Keras's in all places.
  *
+ * A group without variance gives beta, also where epsilon is 0. An empty batch comes out empty, and changes no average.
  * `trainable: false` means inference mode and frozen averages, also in a training call. A mask of the shape of the input
  * without channels restricts the statistics to the positions where it is true; it comes from `masking` or an embedding with
  * `maskZero` in the same model, for TensorFlow.js brings none into a model within. Class name, config keys and weight names
@@ -94,13 +96,14 @@ interface Renorm {
  * movingMean; // [0.2, 2]
  * ```
  * @throws if an option is unknown or invalid,
- *   a mask has another shape, or comes with `renorm`; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ *   or a mask comes with `renorm`; when called, if the input has not 2 to 6 axes or is not numeric, or `axis` is out of
+ *   range or of unknown size
  * @see Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
  */
 export class BatchNormalization extends Normalization {
   /** In saved models, here and in Keras. */
   static readonly className = 'BatchNormalization';
+  static override readonly isDropIn = true;
   readonly #movingMeanInitializer: Initializer;
   readonly #movingVarianceInitializer: Initializer;
   #movingMean!: LayerVariable;
@@ -114,7 +117,7 @@ export class BatchNormalization extends Normalization {
   #renormState: Renorm | undefined = undefined;
 
   constructor(args: BatchNormalizationArgs = {}) {
-    super(args, { options: OWN_OPTIONS, epsilon: 1e-3, momentum: 0.99 });
+    super(args, { options: OWN_OPTIONS, epsilon: 1e-3, momentum: 0.99, batch: 'with batch' });
     const who = this.getClassName();
     this.#movingMeanInitializer = resolve(who, 'movingMeanInitializer', args.movingMeanInitializer ?? 'zeros');
     this.#movingVarianceInitializer = resolve(
@@ -122,9 +125,18 @@ export class BatchNormalization extends Normalization {
       'movingVarianceInitializer',
       args.movingVarianceInitializer ?? 'ones',
     );
+    Object.assign(this, {
+      movingMeanInitializer: this.#movingMeanInitializer,
+      movingVarianceInitializer: this.#movingVarianceInitializer,
+    });
     this.renorm = checkBoolean(who, 'renorm', args.renorm ?? false);
     this.renormClipping = checkClipping(who, args.renormClipping ?? {});
-    this.renormMomentum = checkMomentum(who, args.renormMomentum ?? 0.99);
+    this.renormMomentum = this.checkMomentum('renormMomentum', args.renormMomentum ?? 0.99);
+  }
+
+  /** TensorFlow.js and Keras take any. */
+  protected override checkMomentum(name: string, momentum: unknown): number {
+    return checkAnyMomentum(this.getClassName(), name, momentum);
   }
 
   protected override buildState(sizes: number[]): void {
@@ -132,6 +144,8 @@ export class BatchNormalization extends Normalization {
       this.addWeight(name, sizes, 'float32', initializer, undefined, false);
     this.#movingMean = add('moving_mean', this.#movingMeanInitializer);
     this.#movingVariance = add('moving_variance', this.#movingVarianceInitializer);
+    // As in TensorFlow.js, for code that reads them.
+    Object.assign(this, { movingMean: this.#movingMean, movingVariance: this.#movingVariance });
     if (!this.renorm) return;
     const [movingStddev, mean, stddev] = [
       add('moving_stddev', this.#movingVarianceInitializer),
@@ -172,8 +186,8 @@ export class BatchNormalization extends Normalization {
     const { epsilon, renormMomentum } = this;
     const { rmin, rmax, dmax } = this.renormClipping;
     const past = maximum(lent(renorm.stddev.read()), Math.sqrt(epsilon));
-    const r = clip(div(stddev, past), rmin, rmax);
-    const d = clip(div(apartFrom(renorm.mean.read()), past), dmax && -dmax, dmax);
+    const r = clip(divide(stddev, past, epsilon), rmin, rmax);
+    const d = clip(divide(apartFrom(renorm.mean.read()), past, epsilon), dmax && -dmax, dmax);
     this.follow(renorm.mean, both, 0, renormMomentum);
     this.follow(renorm.stddev, both, 1, renormMomentum);
     this.follow(this.#movingMean, both, 0);
@@ -198,9 +212,9 @@ export class BatchNormalization extends Normalization {
   static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
     const { renorm, renormClipping, renormMomentum, virtualBatchSize, synchronized, fused, ...ours } = config;
     if (virtualBatchSize) {
-      fail(
-        'BatchNormalization',
-        `virtual batches (virtual_batch_size ${virtualBatchSize}) are not supported; save the layer without`,
+      backend_util.warn(
+        `BatchNormalization: virtual batches (virtual_batch_size ${virtualBatchSize}) are not supported; in training the ` +
+          'statistics are those of the whole batch, as in TensorFlow.js',
       );
     }
     if (!renorm) return ours;

@@ -19,6 +19,7 @@ import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkAtLeast, checkKeys, fail, show } from '../kernels/checks.ts';
 import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
 import { lent, mapped } from '../kernels/half.ts';
+import { divide } from '../kernels/quotient.ts';
 import type { Initializer } from './identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './normalization.ts';
 import { savedOptions } from './options.ts';
@@ -82,8 +83,8 @@ export interface BatchRenormalizationArgs extends AffineArgs {
  * const slowly = batchRenormalization({rampSteps: {rmax: [100, 800], dmax: [100, 500]}});
  * slowly.apply(x, {training: true}); // [[-1], [1]]
  * ```
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Ioffe: Batch Renormalization: Towards Reducing Minibatch Dependence in Batch-Normalized Models. 2017,
  *   https://arxiv.org/abs/1702.03275
  */
@@ -128,8 +129,8 @@ export class BatchRenormalization extends Normalization {
     return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, ({ stddev, apartFrom, both }) => {
       const movingStddev = lent(this.#movingStddev.read());
       const { rmin, rmax, dmin, dmax } = this.#bounds();
-      const r = minimum(maximum(div(stddev, movingStddev), rmin), rmax);
-      const d = minimum(maximum(div(apartFrom(this.#movingMean.read()), movingStddev), dmin), dmax);
+      const r = minimum(maximum(divide(stddev, movingStddev, this.epsilon), rmin), rmax);
+      const d = minimum(maximum(divide(apartFrom(this.#movingMean.read()), movingStddev, this.epsilon), dmin), dmax);
       this.follow(this.#movingMean, both, 0);
       this.follow(this.#movingStddev, both, 1);
       this.#step?.write(add(this.#step.read(), 1));

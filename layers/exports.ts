@@ -93,6 +93,7 @@ export {
 } from './switchable-normalization.ts';
 export {
   AddonsSpectralNormalization,
+  type AddonsSpectralNormalizationArgs,
   AddonsWeightNormalization,
   type AddonsWeightNormalizationArgs,
 } from './tensorflow-addons.ts';

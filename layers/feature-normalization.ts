@@ -1,6 +1,7 @@
 import { add, div, maximum, mul, type serialization, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
+  ascending,
   checkAxes,
   checkAxisList,
   checkBoolean,
@@ -26,7 +27,7 @@ export interface FeatureNormalizationArgs extends LayerArgs {
   invert?: boolean;
 }
 
-/** Numbers, nested as the axes, or one for all. */
+/** Numbers, nested as the axes or as the last of them, or one for all. */
 export type Statistic = number | Statistic[];
 
 /** The smallest divisor: Keras's. */
@@ -55,7 +56,7 @@ const SMALLEST_DEVIATION = 1e-7;
  * norm.apply(data); // [[-1, -1], [1, 1]]
  * ```
  * @throws if an option is unknown or invalid, or only one of `mean` and `variance` is given; when called, if the input has not 2
- *   to 6 axes, is empty or not numeric, or an axis is out of range, the batch, or of unknown size
+ *   to 6 axes or is not numeric, or an axis is out of range, the batch, or of unknown size
  * @see Keras: Normalization. https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
  */
 export class FeatureNormalization extends layers.Layer {
@@ -89,15 +90,8 @@ export class FeatureNormalization extends layers.Layer {
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
     const who = this.getClassName();
-    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
-    checkRank(who, shape.length);
-    const sizes = this.#axes(shape.length).map((axis) => checkSize(who, shape, axis));
-    const size = sizes.reduce((a, b) => a * b, 1);
-    for (const [name, given] of Object.entries(this.#given ?? {})) {
-      const count = valuesOf(given).length;
-      if (count === size || count === 1) continue;
-      fail(who, `${name} must hold one number, or one for each of ${size}; received ${count}; see the option axis`);
-    }
+    const [shape, axes] = this.#checked(inputShape);
+    const sizes = axes.map((axis) => checkSize(who, shape, axis));
     if (!this.#given) {
       const { zeros, ones } = initializers;
       const addState = (name: string, shape: number[], dtype: 'float32' | 'int32', initializer = zeros()) =>
@@ -109,11 +103,31 @@ export class FeatureNormalization extends layers.Layer {
     this.built = true;
   }
 
+  /** The shape, and the axes of statistics in it; fails where it does not go with these. */
+  #checked(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
+    const who = this.getClassName();
+    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
+    checkRank(who, shape.length);
+    const axes = this.#axes(shape.length);
+    const sizes = axes.map((axis) => shape[axis] ?? undefined);
+    if (sizes.includes(undefined)) return [shape, axes];
+    for (const [name, given] of Object.entries(this.#given ?? {})) {
+      const own = shapeOf(given);
+      const isOne = own.every((size) => size === 1);
+      const fits = (size: number, i: number) => size === 1 || size === sizes.at(i - own.length);
+      if (isOne || (own.length <= sizes.length && own.every(fits))) continue;
+      const rule = `${name} must be one number, or have the shape [${sizes}] of the axes, or of the last of them, or 1 there`;
+      fail(who, `${rule}; received the shape [${own}]; see the option axis`);
+    }
+    return [shape, axes];
+  }
+
   #axes(rank: number): number[] {
-    return this.axis === null ? [] : checkAxes(this.getClassName(), this.axis, rank);
+    return this.axis === null ? [] : ascending(checkAxes(this.getClassName(), this.axis, rank));
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    this.#checked(inputShape);
     return inputShape;
   }
 
@@ -122,10 +136,13 @@ export class FeatureNormalization extends layers.Layer {
       this.invokeCallHook(inputs, kwargs);
       const x = checkOneInput(this.getClassName(), inputs);
       const axes = this.#axes(x.rank);
-      const broadcast = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
       // On the host, where both are as they were given: as 16-bit floats a mean would be coarse, and a variance too large.
       const along = (weight: LayerVariable | undefined, given: Statistic | undefined, f = (value: number) => value) => {
         const values = weight ? weight.read().dataSync() : valuesOf(given as Statistic);
+        const own = weight ? weight.shape : shapeOf(given as Statistic);
+        // Aligned from the right: of fewer axes than the layer has, they are those of its last.
+        const broadcast = x.shape.map(() => 1);
+        for (let i = 1; i <= axes.length; i++) broadcast[axes.at(-i) as number] = own.at(-i) ?? 1;
         return tensor(Float32Array.from(values, f), values.length === 1 ? [] : broadcast);
       };
       const mean = along(this.#weightMean, this.#given?.mean);
@@ -142,21 +159,31 @@ export class FeatureNormalization extends layers.Layer {
     return { ...(config as serialization.ConfigDict), ...super.getConfig() };
   }
 
-  /** Makes a layer from what `getConfig` gave, here or in Keras; in both, null is an axis. */
+  /** Makes a layer from what `getConfig` gave, here or in Keras, where no axis is null or an empty list. */
   static override fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
     saved: serialization.ConfigDict,
   ): T {
     const options = savedOptions(saved);
-    return new cls(saved.axis === null ? { ...options, axis: null } : options);
+    const isNone = saved.axis === null || (Array.isArray(saved.axis) && saved.axis.length === 0);
+    return new cls(isNone ? { ...options, axis: null } : options);
   }
 }
 
 const valuesOf = (statistic: Statistic): number[] =>
   Array.isArray(statistic) ? statistic.flatMap(valuesOf) : [statistic];
 
+/** The lengths of nested lists, by the first at each depth. */
+const shapeOf = (statistic: Statistic): number[] =>
+  Array.isArray(statistic)
+    ? [statistic.length, ...(statistic.length > 0 ? shapeOf(statistic[0] as Statistic) : [])]
+    : [];
+
 function checkStatistic(who: string, name: string, given: Statistic, least = Number.NEGATIVE_INFINITY): Statistic {
   const values = valuesOf(given);
+  if (values.length !== shapeOf(given).reduce((a, b) => a * b, 1)) {
+    fail(who, `${name} must be a number or nested lists of one length at each depth; received ${show(given)}`);
+  }
   const wrong = values.find((value) => !(Number.isFinite(value) && value >= least));
   if (values.length > 0 && wrong === undefined) return given;
   const rule = `${name} must hold finite numbers${least === 0 ? ' of at least 0' : ''}`;

@@ -23,8 +23,12 @@ export function graphTraining(layer: layers.Layer): boolean | undefined {
   return said === undefined ? undefined : Boolean(said);
 }
 
-/** Whether a call of `layer` is a training call: the graph counts more than `fit`, an explicit false more than the graph. */
+/**
+ * Whether a call of `layer` is a training call: the graph counts more than `fit`, an explicit false more than the graph. As in
+ * TensorFlow.js what counts as true is true.
+ */
 export function isTraining(layer: layers.Layer, kwargs: Kwargs): boolean {
-  const asked: unknown = kwargs?.training;
-  return asked !== false && (graphTraining(layer) ?? asked === true);
+  const asked: unknown = kwargs?.training ?? undefined;
+  if (asked === undefined) return graphTraining(layer) ?? false;
+  return Boolean(asked) && (graphTraining(layer) ?? true);
 }

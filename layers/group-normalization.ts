@@ -38,8 +38,8 @@ export interface GroupNormalizationArgs extends AffineArgs {
  * model.outputShape; // [null, 26, 26, 32]
  * ```
  * @throws if an option is unknown or invalid, or `groups` does not divide the
- *   channels; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ *   channels; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
  */
 export class GroupNormalization extends Normalization {

@@ -45,8 +45,8 @@ export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * tf.squeeze(norm.apply(image)); // [[-1.342, -0.447], [0.447, 1.342]]
  * tf.squeeze(norm.apply(tf.mul(image, 100))); // [[-1.342, -0.447], [0.447, 1.342]]
  * ```
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
  */
 export class InstanceNormalization extends Normalization {

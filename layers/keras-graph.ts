@@ -35,7 +35,13 @@ export function rewrittenGraph(config: Config, layers: readonly Saved[], context
   const calls = { ...context, models: layers.filter(isModel).map(nameOf) };
   const sequentials = layers.filter(({ class_name }) => class_name === 'Sequential').map(nameOf);
   const isKeras3 = layers.some(({ inbound_nodes }) => inbound_nodes?.some(isRecord));
-  const nodes = layers.map((layer) => (layer.inbound_nodes ?? []).map((node) => rewrittenCall(layer, node, calls)));
+  const made = layers.map((layer) => (layer.inbound_nodes ?? []).map((node) => rewrittenCall(layer, node, calls)));
+  const ends = references(config.output_layers).map((one) => (isKeras3 ? shifted(one, sequentials) : one));
+  // Nobody takes what the own node of a model gives: where node 0 is taken, as tf.keras 1 has it, the own one is not counted.
+  const uncounted = calls.models.filter((model) =>
+    [...made.flat(2), ...ends].some(([name, node]) => name === model && node === 0),
+  );
+  const nodes = made.map((node) => node.map((call) => call.map((one) => shifted(one, uncounted))));
   // A name that no layer has would keep TensorFlow.js waiting for it.
   const names = new Set(layers.map(nameOf));
   for (const [i, layer] of layers.entries()) {
@@ -45,7 +51,7 @@ export function rewrittenGraph(config: Config, layers: readonly Saved[], context
   return {
     nodes,
     input_layers: references(config.input_layers),
-    output_layers: references(config.output_layers).map((one) => (isKeras3 ? shifted(one, sequentials) : one)),
+    output_layers: ends.map((one) => shifted(one, uncounted)),
   };
 }
 
@@ -72,7 +78,7 @@ function rewrittenCall(layer: Saved, node: unknown, calls: Calls): Reference[] {
       'is called with other arguments than one tensor or a list of tensors, which TensorFlow.js does not have',
     );
   }
-  return histories.map((history) => [...shifted(history, calls.models), passed]);
+  return histories.map(([name, node, tensor]) => [...shifted([name, node, tensor], calls.models), passed]);
 }
 
 /** Keras 3 also writes the default `training: false` of some layers, and fit goes over it; in Keras 2 someone said so. */
@@ -130,10 +136,10 @@ export function maskOperations(layers: readonly Saved[]): Set<string> {
 }
 
 /** Counts the own node of the models among the layers. */
-const shifted = ([name, node, tensor]: Reference, models: readonly string[]): Reference => [
+const shifted = ([name, node, ...rest]: Reference, models: readonly string[]): Reference => [
   name,
   models.includes(name) ? node + 1 : node,
-  tensor,
+  ...rest,
 ];
 
 /** What a list holds, or a dictionary, in the order in which Keras counts it: by its keys. */

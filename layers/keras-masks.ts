@@ -2,7 +2,7 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/checks.ts';
 import { MASKED } from './keras-graph.ts';
-import { carriesMask } from './mask.ts';
+import { carriesMask, maskOf } from './mask.ts';
 
 type Layer = layers.Layer;
 
@@ -34,8 +34,5 @@ function losesMask(layer: Layer, seen = new Set<Layer>()): boolean {
 
 const inboundLayers = ({ inboundNodes }: Layer) => inboundNodes.flatMap(({ inboundLayers }) => inboundLayers);
 
-/** As if a layer followed on the last ones of the model. */
-function givesMask(model: LayersModel): boolean {
-  const inboundLayers = model.outputs.map(({ sourceLayer }) => sourceLayer);
-  return carriesMask(model) || carriesMask({ inboundNodes: [{ inboundLayers }] } as unknown as Layer);
-}
+/** Whether a mask gets into the model, or to one of its outputs. */
+const givesMask = (model: LayersModel): boolean => carriesMask(model) || model.outputs.some((output) => maskOf(output));

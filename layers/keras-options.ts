@@ -19,19 +19,28 @@ const CLASSES: Readonly<Record<string, string>> = {
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LeakyReLU: { negative_slope: 'alpha' },
 };
+/** Options that Keras saves and does not use, where TensorFlow.js refuses them. */
+const kernel = ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint'];
+const UNUSED: Readonly<Record<string, readonly string[]>> = { SeparableConv2D: kernel };
 const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
 /** Options that TensorFlow.js's layers ignore, with the value for which that is right. */
 const convolution = { groups: 1 };
-const transposed = { groups: 1, output_padding: null };
+const depthwise = { groups: 1, dilation_rate: 1 };
+const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
 const pooling = { keepdims: false };
 const recurrent = { time_major: false };
+const batch = { virtual_batch_size: null };
 const IGNORED: Readonly<Record<string, Config>> = {
+  BatchNormalization: batch,
+  BatchNormalizationV1: batch,
+  BatchNormalizationV2: batch,
   Conv1D: convolution,
   Conv2D: convolution,
   Conv3D: convolution,
   Conv2DTranspose: transposed,
   Conv3DTranspose: transposed,
+  DepthwiseConv2D: depthwise,
   GlobalAveragePooling1D: pooling,
   GlobalAveragePooling2D: pooling,
   GlobalMaxPooling1D: pooling,
@@ -44,6 +53,7 @@ const IGNORED: Readonly<Record<string, Config>> = {
   // That of the operation, which counts the batch.
   Reshape: { newshape: null },
   Resizing: { crop_to_aspect_ratio: false, pad_to_aspect_ratio: false },
+  SeparableConv2D: convolution,
   UpSampling2D: { interpolation: 'nearest' },
 };
 
@@ -52,18 +62,23 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
   const { class_name } = saved;
   for (const [option, right] of Object.entries(IGNORED[class_name] ?? {})) {
     const value = config[option] ?? null;
-    if (value === null || value === right) continue;
+    if (value === null || [value].flat().every((one) => one === right)) continue;
     refuse(
       saved,
       `has ${option} ${JSON.stringify(value)}, which TensorFlow.js does not have; only ${right} can be loaded`,
     );
   }
+  if (class_name === 'Conv1D' && config.padding === 'causal') {
+    refuse(saved, "has the padding 'causal', which TensorFlow.js does not have; pad in a layer before it");
+  }
   if (class_name === 'L1' || class_name === 'L2') return { l1: 0, l2: 0, ...config };
   if (class_name === 'Bidirectional') return bothWays(saved, config);
   if (isIdentity(saved)) return { ...config, activation: 'linear' };
   const names = OPTIONS[class_name] ?? {};
+  const unused = UNUSED[class_name] ?? [];
+  const used = Object.entries(config).filter(([key]) => !unused.includes(key));
   return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => {
+    used.map(([key, value]) => {
       const isActivation = /(^|_)activation$/.test(key) && typeof value === 'string';
       if (isActivation && value === 'hard_sigmoid' && isKeras3) {
         refuse(

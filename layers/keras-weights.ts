@@ -10,6 +10,8 @@ interface Chain {
   readonly inner: ReadonlySet<string>;
   /** The class of the innermost. */
   readonly className: string;
+  /** What TensorFlow.js calls the cells of a recurrent layer that has several. */
+  readonly cells: ReadonlyMap<string, string>;
 }
 
 /** Refuses what the converter writes of a .keras file: layers/dense/vars/0 may be of any layer. */
@@ -28,13 +30,15 @@ export function renamedWeights(specs: Specs, model: Saved): Specs {
   const { models, chains } = namesIn(model);
   const rename = (name: string): string => {
     const parts = name.split('/');
-    const isAround = (part = '') => models.has(part) && !chains.has(part);
+    const isModelName = (part: string) => [...models].some((model) => isNumbered(part, model));
+    const isAround = (part = '') => isModelName(part) && !chains.has(part);
     while (parts.length > 2 && isAround(parts[0])) parts.shift();
     const chain = chains.get(parts[0] as string);
     if (!chain) return name;
     const last = parts.length - 1;
     if (chain.className === 'DepthwiseConv2D' && parts[last] === 'kernel') parts[last] = 'depthwise_kernel';
-    return parts.filter((part, i) => i === 0 || i === last || !chain.inner.has(part)).join('/');
+    const own = parts.filter((part, i) => i === 0 || i === last || !chain.inner.has(part));
+    return own.map((part, i) => (0 < i && i < own.length - 1 && chain.cells.get(part)) || part).join('/');
   };
   const taken = new Set<string>();
   return specs.map((spec) => {
@@ -48,6 +52,101 @@ export function renamedWeights(specs: Specs, model: Saved): Specs {
     taken.add(name);
     return name === spec.name ? spec : { ...spec, name };
   });
+}
+
+/** Whether some weights have names of no layer of the model, or of one that differs by a number from a layer that has none. */
+export function hasStrangers(specs: Specs, model: Saved): boolean {
+  const { chains } = namesIn(model);
+  const scopes = [...new Set(specs.map(firstPart))];
+  const without = [...chains.keys()].filter((layer) => !scopes.includes(layer));
+  return scopes.some((scope) => !chains.has(scope) || without.some((layer) => isNumbered(scope, layer)));
+}
+
+/** A weight of the model that was built, and the name of its layer. */
+export interface Wanted {
+  readonly layer: string;
+  readonly name: string;
+  readonly shape: readonly (number | null)[];
+}
+
+/**
+ * Gives weights the names that the model has. Keras on TensorFlow 1 numbers the names of weights by session: those of a layer
+ * conv2d_1 that was made a second time are called conv2d_1_1/kernel, and the layer is still called conv2d_1. All weights of one
+ * such name go to the layer that has weights of the same names and shapes and whose name differs in the number alone. Where
+ * there are several, it is the one that remains when the others have theirs; then the one of exactly that name.
+ */
+export function fittedWeights(specs: Specs, wanted: readonly Wanted[]): Specs {
+  const layers = grouped(wanted, ({ layer }) => layer);
+  const open = new Map<string, Map<string, Renaming>>();
+  for (const [scope, group] of grouped(specs, firstPart)) {
+    const fits = [...layers].flatMap(([layer, weights]): [string, Renaming][] => {
+      const renaming = renamingOf(group, weights);
+      return renaming ? [[layer, renaming]] : [];
+    });
+    if (fits.length > 0) open.set(scope, new Map(fits));
+  }
+  const names = new Map<string, string>();
+  const next = () =>
+    [...open].find(([, fits]) => fits.size === 1) ?? [...open].find(([scope, fits]) => fits.has(scope));
+  for (let found = next(); found; found = next()) {
+    const [scope, fits] = found;
+    const layer = fits.size === 1 ? ([...fits.keys()][0] as string) : scope;
+    open.delete(scope);
+    for (const [given, name] of fits.get(layer) as Renaming) names.set(given, name);
+    for (const [other, otherFits] of open) {
+      if (otherFits.delete(layer) && otherFits.size === 0) {
+        fail(
+          'loadModel',
+          `the weights called '${scope}' and those called '${other}' both may be of the layer '${layer}'; ` +
+            'save the model again in a session of its own',
+        );
+      }
+    }
+  }
+  for (const [scope, fits] of open) {
+    const candidates = [...fits.keys()].map((layer) => `'${layer}'`).join(' or ');
+    fail(
+      'loadModel',
+      `the weights called '${scope}' may be of the layer ${candidates}; save the model again in a session of its own`,
+    );
+  }
+  return specs.map((spec) => ({ ...spec, name: names.get(spec.name) ?? spec.name }));
+}
+
+/** The names that weights have in the file, and in the model. */
+type Renaming = ReadonlyMap<string, string>;
+
+/** How `group` is called in a layer with the weights `wanted`, if all of it has a place there. */
+function renamingOf(group: Specs, wanted: readonly Wanted[]): Renaming | undefined {
+  const renaming = new Map<string, string>();
+  for (const { name, shape } of group) {
+    const fits = wanted.filter((weight) => String(weight.shape) === String(shape) && isNumberedPath(name, weight.name));
+    const [fit] = fits;
+    if (fits.length !== 1 || !fit || [...renaming.values()].includes(fit.name)) return undefined;
+    renaming.set(name, fit.name);
+  }
+  return renaming;
+}
+
+/** Whether `given` is `name`, but for numbers after its parts, and for parts of wrapped layers and cells between them. */
+function isNumberedPath(given: string, name: string): boolean {
+  const parts = given.split('/');
+  const own = name.split('/');
+  if (parts.pop() !== own.pop() || !isNumbered(parts[0] as string, own[0] as string)) return false;
+  for (const part of parts) if (own[0] !== undefined && isNumbered(part, own[0])) own.shift();
+  return own.length === 0;
+}
+
+/** Whether `part` is `name`, or `name` and a number. */
+const isNumbered = (part: string, name: string): boolean =>
+  part.startsWith(name) && /^(_\d+)?$/.test(part.slice(name.length));
+
+const firstPart = ({ name }: { readonly name: string }) => name.split('/')[0] as string;
+
+function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  return groups;
 }
 
 function namesIn(model: Saved): { models: Set<string>; chains: Map<string, Chain> } {
@@ -68,7 +167,13 @@ function namesIn(model: Saved): { models: Set<string>; chains: Map<string, Chain
       innermost = innermost.config.layer;
       inner.add(nameOf(innermost));
     }
-    chains.set(nameOf(saved), { inner, className: innermost.class_name });
+    const { cell } = isSaved(innermost.config.layer) ? innermost.config.layer.config : innermost.config;
+    const cells = new Map<string, string>();
+    if (isSaved(cell) && Array.isArray(cell.config.cells)) {
+      inner.add(nameOf(cell));
+      for (const [i, one] of cell.config.cells.entries()) if (isSaved(one)) cells.set(nameOf(one), `RNNCell_${i}`);
+    }
+    chains.set(nameOf(saved), { inner, className: innermost.class_name, cells });
   };
   visit(model);
   return { models, chains };

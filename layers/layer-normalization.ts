@@ -1,5 +1,6 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { fail } from '../kernels/checks.ts';
+import { checkAxes, checkBoolean } from '../kernels/checks.ts';
+import { divideByDeviation } from '../kernels/deviation.ts';
 import { layerNorm } from '../kernels/functions.ts';
 import { type AffineArgs, Normalization } from './normalization.ts';
 import { registerLayer } from './register.ts';
@@ -10,12 +11,17 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
   axis?: number | number[];
   /** Added to the variance. Default: 1e-3. */
   epsilon?: number;
+  /** Divide by the deviation without subtracting the mean, and leave beta out: an old option of Keras. Default: false. */
+  rmsScaling?: boolean;
 }
 
 /**
  * Layer normalization: each example is normalized by itself, over the axes `axis`.
  *
  *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * With `rmsScaling`, for models of Keras that have it: y = x / sqrt(variance + epsilon) * gamma. That is not the root mean
+ * square, since the variance is about the mean; for new models RMSNormalization is meant.
  *
  * The same in training and inference, and at every batch size. gamma and beta have the shape of the listed axes, in the
  * order of the input. Class name, config keys and weight names are Keras's.
@@ -35,27 +41,37 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  * images.apply(tf.randomNormal([2, 8, 8, 3])).shape; // [2, 8, 8, 3]
  * images.getWeights()[0].shape; // [8, 8, 3]
  * ```
- * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
 export class LayerNormalization extends Normalization<number | number[]> {
   /** In saved models, here and in Keras. */
   static readonly className = 'LayerNormalization';
+  static override readonly isDropIn = true;
+
+  /** Whether the mean is not subtracted. */
+  readonly rmsScaling: boolean;
 
   constructor(args: LayerNormalizationArgs = {}) {
-    super(args, { epsilon: 1e-3, axes: true });
+    const scaling = args?.rmsScaling ?? false;
+    // Keras then has gamma and no beta, whatever `scale` and `center` say.
+    const given = scaling === true ? { ...args, scale: true, center: false } : args;
+    super(given, { epsilon: 1e-3, axes: true, batch: 'with batch', options: ['rmsScaling'] });
+    this.rmsScaling = checkBoolean(this.getClassName(), 'rmsScaling', scaling);
   }
 
   protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
     const { axis, epsilon } = this;
+    if (this.rmsScaling && gamma) {
+      return divideByDeviation(x, gamma, checkAxes(this.getClassName(), axis, x.rank), epsilon);
+    }
     return layerNorm(x, { gamma, beta, axis, epsilon });
   }
 
-  static override fromSaved({ rmsScaling, ...config }: serialization.ConfigDict): serialization.ConfigDict {
-    if (rmsScaling)
-      fail('LayerNormalization', 'rms_scaling, which Keras removed, is not supported; use RMSNormalization');
-    return config;
+  override getConfig(): serialization.ConfigDict {
+    const config = super.getConfig();
+    return this.rmsScaling ? { rmsScaling: true, ...config } : config;
   }
 }
 

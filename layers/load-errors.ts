@@ -5,6 +5,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras-saved.ts';
+import type { Wanted } from './keras-weights.ts';
 
 /** The message of `error`, or a better one; `artifacts` are in the form of TensorFlow.js. */
 export async function explained(error: Error, artifacts: io.ModelArtifacts): Promise<string> {
@@ -34,6 +35,21 @@ function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): numbe
     (quantization?.dtype ?? dtype) as string
   ];
   return shape.reduce((size, length) => size * length, each ?? Number.NaN);
+}
+
+/** The weights of a model that is made without values, for their names and shapes; none if it cannot be made. */
+export async function weightsWithin(modelTopology: object): Promise<Wanted[]> {
+  // The values are not needed: the orthogonal initializer takes its time, and that of a forget bias leaves tensors behind.
+  const initializer = { class_name: 'Ones', config: {} };
+  const simple = JSON.stringify(modelTopology, (key, value) => {
+    if (/_initializer$/.test(key)) return initializer;
+    return key === 'unit_forget_bias' ? false : value;
+  });
+  const model = await built(JSON.parse(simple));
+  if ('message' in model) return [];
+  const weights = weightsOf(model);
+  for (const weight of new Set(weights.map(({ weight }) => weight))) weight.dispose();
+  return weights.map(({ layer, weight: { originalName: name, shape } }) => ({ layer: layer.name, name, shape }));
 }
 
 const built = (modelTopology: object): Promise<LayersModel | Error> =>

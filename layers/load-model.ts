@@ -15,15 +15,28 @@ import './unit-normalization.ts';
 
 import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/checks.ts';
+import { checkCall, fail } from '../kernels/checks.ts';
 import { checkCalls } from './graph-check.ts';
 import { graphTraining, isTraining } from './graph-training.ts';
 import { fromKeras, type Rewritten } from './keras-format.ts';
 import { checkMask } from './keras-masks.ts';
-import { explained } from './load-errors.ts';
+import { fittedWeights } from './keras-weights.ts';
+import { explained, weightsWithin } from './load-errors.ts';
+import { checkArtifacts, read } from './load-mistakes.ts';
 import { carriesMask } from './mask.ts';
 
 const WHO = 'loadModel';
+/** Those of `io.LoadOptions`. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  'strict',
+  'onProgress',
+  'requestInit',
+  'fetchFunc',
+  'weightPathPrefix',
+  'fromTFHub',
+  'weightUrlConverter',
+  'streamWeights',
+]);
 
 /**
  * Loads a model of layers, as `tf.loadLayersModel` does, and also unmodified what the TensorFlow.js converter writes of
@@ -38,22 +51,23 @@ const WHO = 'loadModel';
  * @param urlOrHandler a URL of a model.json, a place such as `indexeddb://name`, or an `io.IOHandler`
  * @param options those of `tf.loadLayersModel`
  * @returns a model, not compiled
- * @throws if a layer is of an unknown class, or anything in the file would be lost; the message names the layer
+ * @throws if a layer is of an unknown class, an option is unknown, or anything in the file would be lost; the message names the layer
  * @example
  * ```js
  * const model = await loadModel('https://example.com/model/model.json');
  * model.layers.some((layer) => layer instanceof BatchNormalization); // true
  * ```
  */
+export async function loadModel(urlOrHandler: string | io.IOHandler, options?: io.LoadOptions): Promise<LayersModel>;
 export async function loadModel(
   urlOrHandler: string | io.IOHandler,
   options: io.LoadOptions = {},
+  ...more: unknown[]
 ): Promise<LayersModel> {
-  const handler = typeof urlOrHandler === 'string' ? handlerOf(urlOrHandler, options) : urlOrHandler;
-  if (typeof handler?.load !== 'function') {
-    fail(WHO, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
-  }
-  const { artifacts, masked } = understood(await handler.load());
+  checkCall(WHO, options, OPTIONS, more);
+  const [handler, url] =
+    typeof urlOrHandler === 'string' ? [handlerOf(urlOrHandler, options), urlOrHandler] : [urlOrHandler];
+  const { artifacts, masked } = await fitted(understood(await read(WHO, handler, url)));
   const model = await loadLayersModel({ load: async () => artifacts }, options).catch(async (error: Error) => {
     throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
   });
@@ -72,6 +86,7 @@ export async function loadModel(
 
 /** What `loadLayersModel` shall read: it fails or goes on forever where a file is broken, and says nothing of where. */
 function understood(given: io.ModelArtifacts): Rewritten {
+  checkArtifacts(WHO, given);
   try {
     const rewritten = fromKeras(given);
     checkCalls(rewritten.artifacts.modelTopology);
@@ -87,6 +102,15 @@ function understood(given: io.ModelArtifacts): Rewritten {
       },
     );
   }
+}
+
+/** With weights that have the names of the model's, where they were saved under others. */
+async function fitted(rewritten: Rewritten): Promise<Rewritten> {
+  const { artifacts, hasStrangers } = rewritten;
+  const { modelTopology, weightSpecs = [] } = artifacts;
+  if (!hasStrangers) return rewritten;
+  const wanted = await weightsWithin(modelTopology as object);
+  return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
 }
 
 function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {

@@ -36,8 +36,8 @@ const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, 
  * norm.apply(x, {training: true}); // [[-1, -10], [1, 10]]
  * norm.apply(x); // [[0.8, 8], [2.8, 28]]
  * ```
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Salimans, Kingma: Weight Normalization (section 4). 2016, https://arxiv.org/abs/1602.07868
  */
 export class MeanOnlyBatchNormalization extends Normalization {

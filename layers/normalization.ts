@@ -6,6 +6,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
+  type BatchAxis,
   checkAxes,
   checkAxisList,
   checkAxisOption,
@@ -19,6 +20,7 @@ import {
 } from '../kernels/checks.ts';
 import { average } from '../kernels/ops.ts';
 import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
+import { listener } from './freezing.ts';
 import { isTraining } from './graph-training.ts';
 import {
   type Constraint,
@@ -29,6 +31,7 @@ import {
   resolve,
 } from './identifiers.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { isRegistered } from './register.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -40,7 +43,7 @@ export interface BetaArgs extends LayerArgs {
   betaInitializer?: Identifier<Initializer>;
   /** Adds a penalty on beta to the loss. Default: none. */
   betaRegularizer?: Identifier<Regularizer>;
-  /** Projects beta at the start of every training call. Default: none. */
+  /** Projects beta after every step of training, before it is used, read or saved. Default: none. */
   betaConstraint?: Identifier<Constraint>;
 }
 
@@ -54,7 +57,7 @@ export interface AffineArgs extends BetaArgs {
   gammaInitializer?: Identifier<Initializer>;
   /** Adds a penalty on gamma to the loss. Default: none. */
   gammaRegularizer?: Identifier<Regularizer>;
-  /** Projects gamma at the start of every training call. Default: none. */
+  /** Projects gamma after every step of training, before it is used, read or saved. Default: none. */
   gammaConstraint?: Identifier<Constraint>;
 }
 
@@ -79,6 +82,8 @@ export interface Traits {
   readonly gamma?: boolean;
   /** Whether `axis` may be a list. Default: false. */
   readonly axes?: boolean;
+  /** Whether `axis` may be the batch, if its size is fixed, as in TensorFlow.js and Keras. Default: 'without batch'. */
+  readonly batch?: BatchAxis;
 }
 
 export abstract class Normalization<Axis extends number | number[] = number> extends layers.Layer {
@@ -94,7 +99,10 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   readonly scale: boolean;
   protected beta: LayerVariable | undefined = undefined;
   protected gamma: LayerVariable | undefined = undefined;
+  /** Hears of a model that is frozen, where no weight would. */
+  readonly #listener = listener();
   readonly #parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
+  readonly #batch: BatchAxis;
   readonly #numbers: readonly ('epsilon' | 'momentum')[];
 
   protected constructor(
@@ -103,18 +111,20 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   ) {
     super(checkArgs(new.target, args));
     const who = this.getClassName();
-    const { options: own = [], gamma: hasGamma = true, axes = false } = traits;
+    const { options: own = [], gamma: hasGamma = true, axes = false, batch = 'without batch' } = traits;
     const names = hasGamma ? ['gamma', 'beta'] : ['beta'];
     this.#numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
     const known = ['axis', 'center', ...this.#numbers, ...own];
     if (hasGamma) known.push('scale');
     for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
-    checkOptions(who, args, known);
+    if (isRegistered(new.target) && !lenient.has(args)) checkOptions(who, args, known);
 
     this.supportsMasking = true;
-    this.axis = (axes ? checkAxisList(who, args.axis ?? -1) : checkAxisOption(who, only(args.axis ?? -1))) as Axis;
+    const axis = args.axis ?? -1;
+    this.axis = (axes ? checkAxisList(who, axis, batch) : checkAxisOption(who, only(axis), batch)) as Axis;
+    this.#batch = batch;
     this.epsilon = checkEpsilon(who, args.epsilon ?? traits.epsilon ?? 1);
-    this.momentum = checkMomentum(who, args.momentum ?? traits.momentum ?? 1);
+    this.momentum = this.checkMomentum('momentum', args.momentum ?? traits.momentum ?? 1);
     this.center = checkBoolean(who, 'center', args.center ?? true);
     this.scale = hasGamma && checkBoolean(who, 'scale', args.scale ?? true);
     const options = args as Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>;
@@ -127,6 +137,19 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     };
     const beta = parameter('beta', 'zeros');
     this.#parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
+    // Code written for TensorFlow.js's layers may read them by its names, such as gammaInitializer.
+    this.#eachAspect((name, aspect) => Object.assign(this, { [name]: aspect }));
+  }
+
+  #eachAspect(visit: (name: string, aspect: Parameter[keyof Parameter]) => void): void {
+    for (const [name, parameter] of Object.entries(this.#parameters)) {
+      for (const aspect of ASPECTS) visit(name + aspect, parameter[aspect.toLowerCase() as keyof Parameter]);
+    }
+  }
+
+  /** Checks a share of old values. */
+  protected checkMomentum(_name: string, momentum: unknown): number {
+    return checkMomentum(this.getClassName(), momentum);
   }
 
   /** Adds weights beside gamma and beta. */
@@ -160,9 +183,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
     const who = this.getClassName();
-    const shape = oneShape(who, inputShape);
-    checkRank(who, shape.length);
-    const axes = checkAxes(who, this.axis, shape.length);
+    const [shape, axes] = this.#checked(inputShape);
     const sizes = axes.map((axis) => checkSize(who, shape, axis));
     this.checkSizes(sizes);
     this.inputSpec = [
@@ -184,7 +205,43 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
       throw error;
     }
+    if (this._trainableWeights.length === 0) this._trainableWeights.push(this.#listener);
     this.built = true;
+  }
+
+  /** Those that training adjusts; none when frozen. */
+  override get trainableWeights(): LayerVariable[] {
+    return super.trainableWeights.filter((weight) => weight !== this.#listener);
+  }
+
+  /** Those that are frozen, and statistics. */
+  override get nonTrainableWeights(): LayerVariable[] {
+    return super.nonTrainableWeights.filter((weight) => weight !== this.#listener);
+  }
+
+  /** The shape, and the axes of the parameters in it, in the order of `axis`. */
+  #checked(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
+    const who = this.getClassName();
+    const shape = oneShape(who, inputShape);
+    checkRank(who, shape.length);
+    return [shape, checkAxes(who, this.axis, shape.length, this.#batch)];
+  }
+
+  /** That of the input; fails where a layer could not be built, or has been built for another. */
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    const [shape, axes] = this.#checked(inputShape);
+    const sizes = axes.map((axis) => shape[axis] ?? undefined);
+    const built = this.inputSpec?.[0]?.axes ?? {};
+    for (const [i, axis] of axes.entries()) {
+      const [size, expected = size] = [sizes[i], built[axis]];
+      if (size === undefined || size === expected) continue;
+      fail(
+        this.getClassName(),
+        `'${this.name}' is built for ${expected} at axis ${axis}; received [${shape}]; make another layer`,
+      );
+    }
+    if (!sizes.includes(undefined)) this.checkSizes(sizes as number[]);
+    return inputShape;
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
@@ -192,25 +249,12 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       this.invokeCallHook(inputs, kwargs);
       const x = checkOneInput(this.getClassName(), inputs);
       const training = isTraining(this, kwargs) && !this.frozen;
-      // `fit` does not apply constraints: they are applied here, and written only where the weight may change.
-      const constrained = (weight: LayerVariable | undefined) => {
-        const constraint = weight?.constraint;
-        return constraint ? this.project(weight, (value) => constraint.apply(value), training) : weight?.read();
-      };
-      return this.normalize(x, constrained(this.gamma), constrained(this.beta), { training, kwargs });
+      return this.normalize(x, this.gamma?.read(), this.beta?.read(), { training, kwargs });
     });
   }
 
   override addWeight(...args: Parameters<layers.Layer['addWeight']>): LayerVariable {
     return checkedWeight(this, super.addWeight, ...args);
-  }
-
-  /** The value of a weight after `onto`, which is written back in training. */
-  protected project(weight: LayerVariable, onto: (value: Tensor) => Tensor, training: boolean): Tensor {
-    const projected = onto(weight.read());
-    if (!training) return projected;
-    weight.write(projected);
-    return weight.read();
   }
 
   /** Fails before the weights are there. */
@@ -228,15 +272,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     weight.write(average(weight.read(), moments, { row, momentum }));
   }
 
-  /** The weights that training adjusts, where there are such. */
-  protected get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [this.gamma, this.beta];
-  }
-
   /** Frozen layers do not change their weights: `trainable` is false, or that of every weight which could be trained. */
   protected get frozen(): boolean {
-    const own = this.ownParameters.filter((weight) => weight !== undefined);
-    return !this.trainable || (own.length > 0 && own.every((weight) => !weight.trainable));
+    return !this.trainable || this._trainableWeights.every((weight) => !weight.trainable);
   }
 
   /** All options that the constructor takes; a class adds its own. */
@@ -245,11 +283,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const config: serialization.ConfigDict = { axis, center: this.center };
     for (const name of this.#numbers) config[name] = this[name];
     if (this.#parameters.gamma) config.scale = this.scale;
-    for (const [name, parameter] of Object.entries(this.#parameters)) {
-      for (const aspect of ASPECTS) {
-        config[name + aspect] = describe(parameter[aspect.toLowerCase() as keyof Parameter]);
-      }
-    }
+    this.#eachAspect((name, aspect) => {
+      config[name] = describe(aspect);
+    });
     return { ...config, ...super.getConfig() };
   }
 
@@ -258,14 +294,26 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return config;
   }
 
+  /** Whether saved models of TensorFlow.js's own class load into this one: then it takes what that takes. */
+  static readonly isDropIn: boolean = false;
+
   /** Makes a layer from what `getConfig` gave, here or in Keras. */
   static override fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
     saved: serialization.ConfigDict,
   ): T {
-    return new cls((cls as unknown as typeof Normalization).fromSaved(savedOptions(saved)));
+    const { fromSaved, isDropIn } = cls as unknown as typeof Normalization;
+    const options = fromSaved(savedOptions(saved));
+    if (isDropIn) {
+      for (const name of ['center', 'scale']) if (name in options) options[name] = Boolean(options[name]);
+      lenient.add(options);
+    }
+    return new cls(options);
   }
 }
+
+/** Saved options, among which are perhaps some that TensorFlow.js's class of the name ignores. */
+const lenient = new WeakSet<object>();
 
 /** What a layer may need to know of one call. */
 export interface Context {

@@ -3,7 +3,7 @@
  */
 import type { serialization } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { fail, show } from '../kernels/checks.ts';
+import { fail, show, unknownOption } from '../kernels/checks.ts';
 
 /** Options of `tf.layers.Layer`. */
 export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
@@ -35,7 +35,7 @@ export function checkArgs<Args>(target: unknown, args: Args): Args {
 export function checkOptions(who: string, args: object, own: readonly string[]): void {
   const known = [...own, ...LAYER_OPTIONS];
   const unknown = Object.entries(args).find(([key, value]) => value !== undefined && !known.includes(key))?.[0];
-  if (unknown) fail(who, `unknown option '${unknown}'; the options are ${known.join(', ')}`);
+  if (unknown) fail(who, unknownOption(unknown, known));
 }
 
 /** Constructor options from a saved config: without TensorFlow.js's own key, what is null, and Keras's dtype policies. */

@@ -1,6 +1,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { InputSpec, initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { type AttentionOptions, attend, checkAttention, checkWidths, normalizeQk } from '../kernels/attention.ts';
+import { InputSpec, initializers, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { attend, checkAttention, checkWidths, normalizeQk } from '../kernels/attention.ts';
+import type { PaddingMasks } from '../kernels/attention-mask.ts';
 import {
   checkAxis,
   checkAxisOption,
@@ -14,6 +15,7 @@ import {
 } from '../kernels/checks.ts';
 import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
 import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
+import { lostMask, maskOf, ofShape } from './mask.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
 
@@ -111,7 +113,8 @@ export interface QKNormalizationArgs extends ScaleArgs {
  * above all on small data.
  *
  * Inputs: [query, key], [batch, ..., width] each, of rank 2 to 6 and the same width. Outputs: [qHat, kHat], of the same
- * shapes. Weights: g []. Masks end here: an attention mask is an input of what follows.
+ * shapes. Weights: g []. Masks change nothing and end here, since TensorFlow.js knows one for both outputs only: an attention mask is
+ * an input of what follows.
  *
  * @example
  * ```js
@@ -150,6 +153,14 @@ export class QKNormalization extends QueryKeyLayer {
     this.addScale();
   }
 
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape[] {
+    const who = this.getClassName();
+    const shapes = this.list(listed(inputShape), '[query, key]', 2);
+    for (const shape of shapes) checkRank(who, shape.length);
+    checkWidths(who, ...(shapes as [Shape, Shape]), this.axis);
+    return shapes;
+  }
+
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor[] {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
@@ -172,6 +183,9 @@ export class QKNormalization extends QueryKeyLayer {
 export const qkNormalization = (args?: QKNormalizationArgs) => new QKNormalization(args);
 registerLayer(QKNormalization);
 
+const NAMES = ['query', 'key', 'value'];
+const MASKS = '[batch, keys] or [batch, queries, keys]';
+
 /** Options of {@link QKNormAttention}. */
 export interface QKNormAttentionArgs extends ScaleArgs {
   /** Let query i attend to the keys up to i only, counted from the last of both. Default: false. */
@@ -186,9 +200,18 @@ export interface QKNormAttentionArgs extends ScaleArgs {
  *     y = softmax(g qHat kHat^T) value
  *
  * Inputs: [query, key, value] or [query, key, value, mask]: query [batch, heads, queries, width], key [batch, heads, keys,
- * width], value [batch, heads, keys, any], or all without heads. The mask is 1 where a query may attend to a key: [batch, keys],
- * [batch, queries, keys] or what broadcasts to [batch, heads, queries, keys]. Output: [batch, heads, queries, any].
- * Weights: g [], see {@link QKNormalization}.
+ * width], value [batch, heads, keys, any], or all without heads. The attention mask is true (or 1) where a query may attend to a
+ * key: [batch, keys], [batch, queries, keys] or what broadcasts to [batch, heads, queries, keys]; see {@link AttentionOptions}.
+ * Output: [batch, heads, queries, any]. Weights: g [], see {@link QKNormalization}.
+ *
+ * Masks of the inputs join the attention mask, as in Keras: a masked key is attended to by none, and a masked query, which may
+ * attend to nothing, attends to all keys alike. The output has the mask of the query. A mask has the shape [batch, length], and
+ * comes from
+ * - a call: `apply([query, key, value], {mask: [queryMask, keyMask, valueMask]})`, null being none, or the tensors' `kerasMask`;
+ * - a graph, from `masking` or an embedding with `maskZero`. TensorFlow.js brings the mask of the first input only. It counts for
+ *   keys and values, too, if theirs has the same source; if not, or if it ended where heads were split by `reshape` and `permute`,
+ *   the graph is refused, unless it has an attention mask. Then that alone stands for the masks that are not brought. A mask
+ *   ends, too, where a layer does not support masking, and at a model within.
  *
  * @example
  * ```js
@@ -197,8 +220,8 @@ export interface QKNormAttentionArgs extends ScaleArgs {
  * attention.apply([x, x, x]).shape; // [2, 4, 64, 16]
  * ```
  * @throws if an option is unknown or invalid, or both `sequenceLength` and `scaleInitializer` are missing; when called, if there
- *   are not three or four inputs, ranks, widths or the numbers of keys and values differ, the mask does not fit, or `causal` has
- *   fewer keys than queries
+ *   are not three or four inputs, ranks, widths or the numbers of keys and values differ, a mask does not fit or holds other
+ *   numbers than 0 and 1, or `causal` has fewer keys than queries; in a graph, if it would lose the mask of keys or values
  * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
  */
 export class QKNormAttention extends QueryKeyLayer {
@@ -208,6 +231,8 @@ export class QKNormAttention extends QueryKeyLayer {
   readonly causal: boolean;
   /** The share of attention weights dropped in training. */
   readonly dropout: number;
+  /** In a graph, which of query, key and value have the mask that TensorFlow.js brings. */
+  #masked: readonly boolean[] | undefined;
 
   constructor(args: QKNormAttentionArgs = {}) {
     super(args, ['causal', 'dropout']);
@@ -215,6 +240,40 @@ export class QKNormAttention extends QueryKeyLayer {
     this.causal = checkBoolean(who, 'causal', args.causal ?? false);
     this.dropout = checkRate(who, 'dropout', args.dropout ?? 0);
     this.supportsMasking = true;
+  }
+
+  /** In a graph also says which masks TensorFlow.js will bring, or refuses what it would lose. */
+  override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
+    const list = [inputs].flat();
+    if (list.length < 3 || !list.every((input) => input instanceof SymbolicTensor)) return super.apply(inputs, kwargs);
+    const masked = this.#maskedInputs(list, kwargs);
+    const output = super.apply(inputs, kwargs);
+    this.#masked = masked;
+    return output;
+  }
+
+  /** Which of query, key and value have the mask of the first input. */
+  #maskedInputs(inputs: SymbolicTensor[], kwargs: Kwargs | undefined): boolean[] {
+    const refuse = (problem: string) =>
+      fail(this.getClassName(), `'${this.name}' ${problem}; give it an attention mask as the fourth input, ${MASKS}`);
+    if (kwargs?.mask) refuse('is given a mask in a graph, which TensorFlow.js does not keep');
+    const parts = inputs.slice(0, 3);
+    const [query, ...others] = parts.map(maskOf);
+    const masked = [query, ...others].map((origin) => origin !== undefined && origin === query);
+    if (inputs.length === 3) {
+      for (const [i, input] of parts.entries()) {
+        const name = NAMES[i];
+        const lost = i > 0 && lostMask(input);
+        if (lost) refuse(`would lose the mask of its ${name}, which ends at '${lost.name}' (${lost.getClassName()})`);
+        const isBrought = masked[i] || maskOf(input) === undefined;
+        if (!isBrought) refuse(`would lose the mask of its ${name}: TensorFlow.js brings that of the first input only`);
+      }
+    }
+    // A call does not know of which node it is.
+    if (this.#masked?.some((was, i) => was !== masked[i])) {
+      refuse('is shared by calls with and without masks, which TensorFlow.js does not tell apart');
+    }
+    return masked;
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -225,7 +284,8 @@ export class QKNormAttention extends QueryKeyLayer {
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
-    const [query, , value] = this.#shapes(inputShape);
+    const [query, key, value] = this.#shapes(inputShape);
+    checkAttention(this.getClassName(), query, key, value, this.causal);
     return [...query.slice(0, -1), value[value.length - 1] as number | null];
   }
 
@@ -238,14 +298,37 @@ export class QKNormAttention extends QueryKeyLayer {
       this.invokeCallHook(inputs, kwargs);
       const list = this.list(inputs, '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
-      const dropout = kwargs?.training === true ? this.dropout : 0;
-      const options: AttentionOptions = { mask, causal: this.causal, dropout, epsilon: this.epsilon };
+      const dropout = kwargs?.training ? this.dropout : 0;
+      const padding = this.#padding([query, key, value], kwargs);
+      const batchFirst = this.inboundNodes.length > 0;
+      const options = { mask, causal: this.causal, dropout, epsilon: this.epsilon, padding, batchFirst };
       return attend(this.getClassName(), query, key, value, this.g.read(), options);
     });
   }
 
-  override computeMask(): Tensor {
-    return null as unknown as Tensor;
+  /** The masks of query, key and value: those of the graph, those of the call, or those that the tensors carry. */
+  #padding(inputs: Tensor[], kwargs: Kwargs): PaddingMasks {
+    const who = this.getClassName();
+    const given = kwargs?.mask as Tensor | Tensor[] | undefined;
+    const [query, key, value] = inputs as [Tensor, Tensor, Tensor];
+    if (Array.isArray(given)) {
+      if (given.length === 3 || given.length === 4) return given.slice(0, 3);
+      fail(who, `mask must be a list of the masks of query, key and value; received ${given.length}; null is none`);
+    }
+    if (this.inboundNodes.length > 0) {
+      const whole = query.shape.slice(0, -1);
+      const short = [whole[0] as number, whole.at(-1) as number];
+      const mask = this.#masked?.[0] && given && (ofShape(given, short) ?? ofShape(given, whole));
+      return mask ? inputs.map((_, i) => (this.#masked?.[i] ? mask : null)) : [];
+    }
+    if (!given) return inputs.map(({ kerasMask }) => (kerasMask?.isDisposed ? null : kerasMask));
+    if (query === key && key === value) return [given, given, given];
+    return fail(who, 'mask must be a list, since there are several inputs; give [query, key, value], null being none');
+  }
+
+  /** That of the query. */
+  override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
+    return ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;
   }
 
   /** All options that the constructor takes. */

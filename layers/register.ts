@@ -5,22 +5,34 @@ import { serialization } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 
 const { classNameMap } = serialization.SerializationMap.getMap();
-const builtIns = new Map<string, (typeof classNameMap)[string]>();
+/** The classes of this copy of the package. */
+const registered = new Set<unknown>();
+
+type Entry = (typeof classNameMap)[string] | undefined;
+
+/** By class name, what there was before: kept with TensorFlow.js's own map, since of this package there may be several copies. */
+const REPLACED = Symbol.for('tfjs-normalizations/replaced');
+const shared = classNameMap as unknown as { [REPLACED]?: Map<string, Entry> };
+shared[REPLACED] ??= new Map();
+const replaced = shared[REPLACED];
 
 /** Registers `layer` under its `className`, and under the `aliases` that other libraries save such layers by. */
 export function registerLayer(
   layer: serialization.SerializableConstructor<layers.Layer>,
   aliases: readonly string[] = [],
 ): void {
-  const before = classNameMap[layer.className];
-  if (before && !builtIns.has(layer.className)) builtIns.set(layer.className, before);
+  if (!replaced.has(layer.className)) replaced.set(layer.className, classNameMap[layer.className]);
+  registered.add(layer);
   serialization.registerClass(layer);
   for (const alias of aliases) classNameMap[alias] = classNameMap[layer.className] as (typeof classNameMap)[string];
 }
 
+/** Whether a class was registered here; one made from such a class may have options that only it knows. */
+export const isRegistered = (layer: unknown): boolean => registered.has(layer);
+
 /**
  * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing
- * this package had replaced. Models that are loaded already keep their layers; our other classes stay registered.
+ * this package had replaced, any number of copies of it. Models that are loaded already keep their layers; our other classes stay registered.
  *
  * @example
  * ```js
@@ -33,5 +45,5 @@ export function registerLayer(
  * ```
  */
 export function restoreBuiltIns(): void {
-  for (const [className, entry] of builtIns) classNameMap[className] = entry;
+  for (const [className, entry] of replaced) if (entry) classNameMap[className] = entry;
 }

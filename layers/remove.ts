@@ -13,14 +13,16 @@ import type { KernelWrapper } from './wrapper.ts';
 
 type Layer = layers.Layer;
 type Config = serialization.ConfigDict;
-type WrapperClass = { readonly className: string } & (abstract new (...args: never[]) => KernelWrapper);
+/** A wrapper, perhaps of another copy of this package. */
+type Wrapper = Layer & Pick<KernelWrapper, 'layer' | 'effectiveKernels'>;
 
 /**
  * A model with the same predictions and without weight normalization, which TensorFlow.js loads without this package.
  *
  *     w = g v / ||v||     becomes the kernel itself
  *
- * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped,
+ *   by any copy of this package
  * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
  * @throws if model is no model, or has no layer wrapped in {@link WeightNormalization}
  * @see {@link WeightNormalization} for the paper
@@ -35,14 +37,15 @@ type WrapperClass = { readonly className: string } & (abstract new (...args: nev
  * ```
  */
 export const removeWeightNormalization = (model: LayersModel): LayersModel =>
-  remove('removeWeightNormalization', model, [WeightNormalization, AddonsWeightNormalization]);
+  remove('removeWeightNormalization', model, [WeightNormalization.className, AddonsWeightNormalization.className]);
 
 /**
  * A model with the same predictions and without spectral normalization, which TensorFlow.js loads without this package.
  *
  *     w = W / sigma     becomes the kernel itself
  *
- * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped,
+ *   by any copy of this package
  * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
  * @throws if model is no model, or has no layer wrapped in {@link SpectralNormalization}
  * @see {@link SpectralNormalization} for the paper
@@ -57,17 +60,17 @@ export const removeWeightNormalization = (model: LayersModel): LayersModel =>
  * ```
  */
 export const removeSpectralNormalization = (model: LayersModel): LayersModel =>
-  remove('removeSpectralNormalization', model, [SpectralNormalization, AddonsSpectralNormalization]);
+  remove('removeSpectralNormalization', model, [
+    SpectralNormalization.className,
+    AddonsSpectralNormalization.className,
+  ]);
 
-function remove(who: string, model: LayersModel, classes: readonly WrapperClass[]): LayersModel {
+function remove(who: string, model: LayersModel, classNames: readonly string[]): LayersModel {
   if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${String(model)}`);
-  const wrapped = wrappersIn(model, classes);
-  if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classes[0]?.className}`);
+  const wrapped = wrappersIn(model, classNames);
+  if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classNames[0]}`);
   const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[model.getClassName()] as MapEntry;
-  const config = unwrapped(
-    copied(model.getConfig()),
-    classes.map(({ className }) => className),
-  ) as Config;
+  const config = unwrapped(copied(model.getConfig()), classNames) as Config;
   const plain = fromConfig(cls, config, {}, true) as unknown as LayersModel;
   tidy(() => plain.loadWeights(plainWeights(model, wrapped)));
   return plain;
@@ -79,12 +82,13 @@ type MapEntry = [
 ];
 
 /** The wrappers among the layers of a model, and within its layers. */
-function wrappersIn(layer: Layer, classes: readonly WrapperClass[]): KernelWrapper[] {
-  if (classes.some((one) => layer instanceof one)) return [layer as KernelWrapper];
+function wrappersIn(layer: Layer, classNames: readonly string[]): Wrapper[] {
+  // By name: the classes of another copy of this package are others.
+  if ('effectiveKernels' in layer && classNames.includes(layer.getClassName())) return [layer as Wrapper];
   const { layers = [], forwardLayer, backwardLayer, layer: inner } = layer as unknown as Containing;
   // What `bidirectional` was given it has only copied.
   const within = forwardLayer && backwardLayer ? [forwardLayer, backwardLayer] : [...layers, ...(inner ? [inner] : [])];
-  return within.flatMap((one) => wrappersIn(one, classes));
+  return within.flatMap((one) => wrappersIn(one, classNames));
 }
 
 interface Containing {
@@ -110,14 +114,16 @@ function unwrapped(saved: unknown, classNames: readonly string[]): unknown {
 }
 
 /** All weights of the model by name, as saved files have them: normalized kernels, and none of the wrappers' own weights. */
-function plainWeights(model: LayersModel, wrapped: readonly KernelWrapper[]): Record<string, Tensor> {
+function plainWeights(model: LayersModel, wrapped: readonly Wrapper[]): Record<string, Tensor> {
   const own = new Set<LayerVariable>();
   const kernels: Record<string, Tensor> = {};
   for (const wrapper of wrapped) {
-    for (const weight of wrapper.weights) if (!wrapper.layer.weights.includes(weight)) own.add(weight);
+    // The wrapper may have the layer's weights under names of its own.
+    const variables = new Set(wrapper.layer.weights.map((weight) => weight.read()));
+    for (const weight of wrapper.weights) if (!variables.has(weight.read())) own.add(weight);
     for (const [name, kernel] of Object.entries(wrapper.effectiveKernels())) {
-      const { originalName } = wrapper.layer.weights.find((weight) => nameOf(weight) === name) as LayerVariable;
-      kernels[originalName] = kernel;
+      const isKernel = (weight: LayerVariable) => variables.has(weight.read()) && nameOf(weight) === name;
+      kernels[(wrapper.weights.find(isKernel) as LayerVariable).originalName] = kernel;
     }
   }
   const kept = model.weights.filter((weight) => !own.has(weight));

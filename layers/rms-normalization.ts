@@ -41,8 +41,8 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  * keras.apply(tf.ones([1, 3])).shape; // [1, 3]
  * keras.getWeights().length; // 1
  * ```
- * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid, an axis is named twice; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
  */
 export class RMSNormalization extends Normalization<number | number[]> {
@@ -52,7 +52,7 @@ export class RMSNormalization extends Normalization<number | number[]> {
   readonly epsilonPlacement: EpsilonPlacement;
 
   constructor(args: RMSNormalizationArgs = {}) {
-    super(args, { options: ['epsilonPlacement'], epsilon: 1e-6, axes: true });
+    super(args, { options: ['epsilonPlacement'], epsilon: 1e-6, axes: true, batch: 'with batch' });
     const placement = args.epsilonPlacement ?? 'outside';
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
   }

@@ -1,11 +1,11 @@
 import { div, norm, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, checkPositiveInteger, fail } from '../kernels/checks.ts';
 import { constant } from '../kernels/constant.ts';
 import { spectralNorm } from '../kernels/weights.ts';
 import { registerLayer } from './register.ts';
 import { type Kernel, sizeAlong } from './wrapped.ts';
-import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
+import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
 
 /** Options of {@link SpectralNormalization}. */
 export interface SpectralNormalizationArgs extends WrapperArgs {
@@ -27,8 +27,10 @@ interface Vectors {
 
 /** Steps with which a new layer comes near its singular vectors, as in PyTorch. */
 const FIRST_ITERATIONS = 15;
+/** Steps for a kernel that was trained before: it may be used as it is, so that sigma has to be right at once. */
+const GIVEN_ITERATIONS = 100;
 /** Any direction will do to start from; always the same one lets runs be repeated. */
-const SEED = 1;
+const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
 
 /**
  * Spectral normalization, a wrapper: the kernel of the wrapped layer, as a matrix W [rest, units], is divided by its largest
@@ -38,10 +40,10 @@ const SEED = 1;
  *
  * Each training call takes `powerIterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; inference uses the
  * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. Where they start depends on the kernel
- * alone. With `reparameterize: false` it is
- * Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
+ * alone: 15 steps for a new one, 100 for one that was trained before. `wrapper.layer.setWeights` starts them anew;
+ * `wrapper.setWeights`, `model.setWeights` and loading write what they are given. With `reparameterize: false` it is Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
  * gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays, and so do its vectors.
- * `trainable: false` means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
+ * A frozen wrapper, layer or model means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
  * Keras; a config without that key is Keras's.
  *
  * Advantages: bounds the Lipschitz constant; stabilizes the training of GANs; keeps gradients from exploding.
@@ -55,7 +57,8 @@ const SEED = 1;
  *
  * Input and output: those of the wrapped layer, and so are masks and states.
  * Weights: those of the layer, vector_u [1, units] and, if `reparameterize`, vector_v [1, rest] (for kernels of other names
- * recurrent_vector_u, depthwise_vector_u, pointwise_vector_u, and so on).
+ * recurrent_vector_u, depthwise_vector_u, pointwise_vector_u, and so on). Those of a layer that other models use, too, are shared
+ * with them.
  *
  * @example
  * ```js
@@ -70,7 +73,7 @@ const SEED = 1;
  * tf.norm(kernel); // 1
  * ```
  * @throws if an option is unknown or invalid, or the layer is a wrapper, model or cell, or conv3dTranspose (which has no
- *   gradient); when built, if it has no kernel, is built already, or has none of the kernels of Keras's form when that is asked for
+ *   gradient); when built, if it has no kernel, or has none of the kernels of Keras's form when that is asked for
  * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
  *   https://arxiv.org/abs/1802.05957
  */
@@ -83,7 +86,8 @@ export class SpectralNormalization extends KernelWrapper {
   readonly reparameterize: boolean;
   #vectors: readonly Vectors[] = [];
 
-  constructor(args: SpectralNormalizationArgs) {
+  constructor(given: SpectralNormalizationArgs | layers.Layer, options?: Omit<SpectralNormalizationArgs, 'layer'>) {
+    const args = wrapperArgs(new.target, given, options);
     super(args, ['powerIterations', 'reparameterize']);
     const who = this.getClassName();
     this.powerIterations = checkPositiveInteger(who, 'powerIterations', args.powerIterations ?? 1, 1);
@@ -95,7 +99,7 @@ export class SpectralNormalization extends KernelWrapper {
     return 'vector_u';
   }
 
-  protected override buildState(initialize: boolean): void {
+  protected override buildState(): void {
     const { kernels, layer, reparameterize } = this;
     const isKeras = kernels.length === 1 && kernels[0]?.prefix === '' && kernels[0].owner === (layer as object);
     if (!reparameterize && !isKeras) {
@@ -105,31 +109,39 @@ export class SpectralNormalization extends KernelWrapper {
           "Keras's form, asks for; use reparameterize: true",
       );
     }
-    const normal = initializers.truncatedNormal({ stddev: 0.02, seed: SEED });
-    const add = (name: string, size: number) => this.addWeight(name, [1, size], 'float32', normal, undefined, false);
+    const add = (name: string, size: number) => this.addWeight(name, [1, size], 'float32', ANY, undefined, false);
     this.#vectors = kernels.map(({ prefix, variable, ...kernel }) => {
       const axes = reparameterize ? kernel.axes : [variable.shape.length - 1];
       const units = sizeAlong(variable, axes);
       const u = add(`${prefix}${this.vectorName}`, units);
       if (!reparameterize) return { axes, u, v: undefined };
-      const v = add(`${prefix}vector_v`, variable.read().size / units);
-      if (initialize) {
-        tidy(() => {
-          // Of length 1 also where a kernel of zeros turns no vector: sigma is to be a stretch as soon as there is one.
-          const unit = (vector: LayerVariable) => div(vector.read(), norm(vector.read()));
-          const options = { u: unit(u), v: unit(v), axis: axes, powerIterations: FIRST_ITERATIONS };
-          const start = spectralNorm(variable.read(), options);
-          u.write(start.u);
-          v.write(start.v);
-        });
+      return { axes, u, v: add(`${prefix}vector_v`, variable.read().size / units) };
+    });
+  }
+
+  /** u and v come near the singular vectors of the kernel. In Keras's form, training brings u there if the kernel is new. */
+  protected override start(given: boolean): void {
+    if (!(given || this.reparameterize)) return;
+    const powerIterations = given ? GIVEN_ITERATIONS : FIRST_ITERATIONS;
+    tidy(() => {
+      for (const [i, { variable }] of this.kernels.entries()) {
+        const { axes, u, v } = this.#vectors[i] as Vectors;
+        // Of length 1 also where a kernel of zeros turns no vector: sigma is to be a stretch as soon as there is one.
+        const unit = ({ shape }: LayerVariable) => {
+          const vector = ANY.apply(shape as number[]);
+          return div(vector, norm(vector));
+        };
+        const options = { u: unit(u), v: v && unit(v), axis: axes, powerIterations };
+        const next = spectralNorm(variable.read(), options);
+        u.write(next.u);
+        v?.write(next.v);
       }
-      return { axes, u, v };
     });
   }
 
   protected override normalizeKernel({ variable }: Kernel, index: number, training: boolean): Tensor {
     const { axes, u, v } = this.#vectors[index] as Vectors;
-    const steps = training && this.layer.trainable && variable.trainable ? this.powerIterations : 0;
+    const steps = training && variable.trainable ? this.powerIterations : 0;
     if (!v) {
       if (steps > 0) this.#overwrite(variable, u, axes);
       return variable.read();
@@ -167,5 +179,8 @@ export class SpectralNormalization extends KernelWrapper {
 }
 
 /** Makes a {@link SpectralNormalization}. */
-export const spectralNormalization = (args: SpectralNormalizationArgs) => new SpectralNormalization(args);
+export const spectralNormalization = (
+  args: SpectralNormalizationArgs | layers.Layer,
+  options?: Omit<SpectralNormalizationArgs, 'layer'>,
+) => new SpectralNormalization(args, options);
 registerLayer(SpectralNormalization);

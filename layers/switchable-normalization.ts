@@ -44,8 +44,8 @@ export type SourceWeights = Partial<Record<Source, number>>;
  * norm.apply(tf.randomNormal([4, 8, 8, 3]), {training: true}).shape; // [4, 8, 8, 3]
  * const {mean} = norm.gates(); // {instance: 1 / 3, layer: 1 / 3, batch: 1 / 3}
  * ```
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty
- *   or not numeric, or `axis` is out of range, the batch, or of unknown size
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes
+ *   or is not numeric, or `axis` is out of range, the batch, or of unknown size
  * @see Luo, Ren, Peng, Zhang, Li: Differentiable Learning-to-Normalize via Switchable Normalization. 2018,
  *   https://arxiv.org/abs/1806.10779
  */
@@ -75,10 +75,6 @@ export class SwitchableNormalization extends Normalization {
     this.#varianceWeights = add('variance_weights', [this.#sources.length], ones, true);
     if (!this.useBatchStatistics) return;
     this.#moving = [add('moving_mean', sizes, initializers.zeros(), false), add('moving_variance', sizes, ones, false)];
-  }
-
-  protected override get ownParameters(): readonly (LayerVariable | undefined)[] {
-    return [...super.ownParameters, this.#meanWeights, this.#varianceWeights];
   }
 
   protected override normalize(

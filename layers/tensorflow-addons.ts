@@ -2,21 +2,22 @@
  * The wrappers of TensorFlow Addons, so that its models load, go on training and save as they were: what sets them apart
  * from ours are weights of other names and, in WeightNormalization, when and how g starts. For new models ours are meant.
  */
-import { mul, onesLike, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { mul, onesLike, type serialization, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
-import { constant } from '../kernels/constant.ts';
-import { standardizing, unitNorms, weightNorm } from '../kernels/weights.ts';
-import type { Kwargs } from './options.ts';
+import { unitNorms, weightNorm } from '../kernels/weights.ts';
+import { checkArgs, type Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from './spectral-normalization.ts';
-import { LINEAR } from './weight-normalization.ts';
-import { type Kernel, type Loan, lending, reading, sizeAlong } from './wrapped.ts';
-import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
+import { biasOf, firstBatch, kernelNorms } from './weight-start.ts';
+import { type Kernel, sizeAlong } from './wrapped.ts';
+import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
 
-let count = 0;
-/** TensorFlow.js makes a name from the class's, whose '>' no weight may have. */
-const named = <A extends WrapperArgs>(args: A): A => (args?.name ? args : { ...args, name: `addons_${++count}` });
+/** TensorFlow.js makes a layer's name from the class's, whose '>' no weight may have. */
+const withoutSign = (name: string): string => name.replaceAll('>', '');
+
+/** Options of {@link AddonsSpectralNormalization}. */
+export type AddonsSpectralNormalizationArgs = Omit<SpectralNormalizationArgs, 'reparameterize'>;
 
 /**
  * Spectral normalization of TensorFlow Addons: {@link SpectralNormalization} with `reparameterize: false`, whose vector u is
@@ -40,8 +41,13 @@ export class AddonsSpectralNormalization extends SpectralNormalization {
   /** In saved models, here and in TensorFlow Addons. */
   static override readonly className: string = 'Addons>SpectralNormalization';
 
-  constructor(args: Omit<SpectralNormalizationArgs, 'reparameterize'>) {
-    super({ ...named(args), reparameterize: false });
+  constructor(
+    given: AddonsSpectralNormalizationArgs | layers.Layer,
+    options?: Omit<AddonsSpectralNormalizationArgs, 'layer'>,
+  ) {
+    const args = wrapperArgs(new.target, given, options);
+    super({ ...checkArgs(new.target, args), reparameterize: false });
+    if (!args.name) this.name = withoutSign(this.name);
   }
 
   protected override get vectorName(): string {
@@ -65,7 +71,8 @@ export interface AddonsWeightNormalizationArgs extends WrapperArgs {
  *
  * The first call of all, training or not, sets g to ||v||; with `dataInit`, to g / sqrt(variance(t) + 1e-10), and the bias to
  * -mean(t) / sqrt(variance(t) + 1e-10), where t are the outputs before the activation of a copy of the layer with v itself
- * for a kernel (the paper's v / ||v|| is in {@link WeightNormalization}).
+ * for a kernel (the paper's v / ||v|| is in {@link WeightNormalization}). Units whose t is the same for all of the batch get
+ * ||v|| and keep the bias; if all are such, the next call is tried. Frozen, it waits.
  *
  * Input and output: those of the wrapped layer. Weights: g [units], kernel (v), bias, initialized [] (bool), and with `dataInit`
  * the copy: data_dep_init/kernel and data_dep_init/bias.
@@ -90,12 +97,17 @@ export class AddonsWeightNormalization extends KernelWrapper {
   /** The data that `initialized` had when it was last seen to be true. */
   #seen: object | undefined = undefined;
 
-  constructor(args: AddonsWeightNormalizationArgs) {
-    super(named(args), ['dataInit']);
+  constructor(
+    given: AddonsWeightNormalizationArgs | layers.Layer,
+    options?: Omit<AddonsWeightNormalizationArgs, 'layer'>,
+  ) {
+    const args = wrapperArgs(new.target, given, options);
+    super(args, ['dataInit']);
+    if (!args.name) this.name = withoutSign(this.name);
     this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? true);
   }
 
-  protected override buildState(initialize: boolean): void {
+  protected override buildState(): void {
     const { kernels, layer } = this;
     const [kernel] = kernels;
     if (!(kernel && kernels.length === 1 && kernel.owner === (layer as object) && kernel.key === 'kernel')) {
@@ -111,15 +123,30 @@ export class AddonsWeightNormalization extends KernelWrapper {
     this.#g = this.addWeight('g', [sizeAlong(variable, lastAxis(variable))], 'float32', initializers.ones());
     this.#initialized = state('initialized', [], 'bool');
     if (!this.dataInit) return;
-    const originals = [variable, this.#bias].filter((one) => one !== undefined);
-    this.#copies = originals.map((one, i) =>
+    this.#copies = this.#originals.map((one, i) =>
       state(`data_dep_init/${i === 0 ? 'kernel' : 'bias'}`, [...one.shape] as number[]),
     );
-    if (initialize) for (const [i, copy] of this.#copies.entries()) copy.write((originals[i] as LayerVariable).read());
   }
 
-  get #bias(): LayerVariable | undefined {
-    return (this.layer as unknown as { bias?: LayerVariable | null }).bias ?? undefined;
+  /** Without data g is the norm of the kernel; with data it waits for the first call. */
+  protected override start(): void {
+    const { variable } = this.kernels[0] as Kernel;
+    tidy(() => {
+      const norms = kernelNorms(this, variable, lastAxis(variable));
+      if (!this.dataInit || this.#isInitialized) this.#g.write(norms);
+      for (const [i, copy] of this.#copies.entries()) copy.write((this.#originals[i] as LayerVariable).read());
+    });
+  }
+
+  /** The weights that the copy is of. */
+  get #originals(): LayerVariable[] {
+    const { variable } = this.kernels[0] as Kernel;
+    const bias = biasOf(this.layer);
+    return bias ? [variable, bias] : [variable];
+  }
+
+  get #isInitialized(): boolean {
+    return this.#initialized.read().dataSync()[0] !== 0;
   }
 
   protected override normalizeKernel({ variable }: Kernel): Tensor {
@@ -129,27 +156,26 @@ export class AddonsWeightNormalization extends KernelWrapper {
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     // The value is read where it may be new: loaded, or set.
-    if (this.#seen !== this.#initialized.read().dataId) {
-      if (this.#initialized.read().dataSync()[0] === 0) tidy(() => this.#start(inputs, kwargs));
-      this.#seen = this.#initialized.read().dataId;
+    if (this.#seen !== this.#initialized.read().dataId && !this.frozen) {
+      if (!this.#isInitialized) tidy(() => this.#startCalls(inputs, kwargs));
+      if (this.#isInitialized) this.#seen = this.#initialized.read().dataId;
     }
     return super.call(inputs, kwargs);
   }
 
   /** Sets g and the bias, as the first call does. */
-  #start(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
-    const { owner, key, variable } = this.kernels[0] as Kernel;
+  #startCalls(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+    const kernel = this.kernels[0] as Kernel;
+    const norms = unitNorms(kernel.variable.read(), lastAxis(kernel.variable));
     if (this.dataInit) {
-      const [kernel, bias] = this.#copies.map((copy) => copy.read());
-      const loans: Loan[] = [[owner, key, reading(variable, kernel as Tensor)]];
-      if (this.#bias) loans.push([owner, 'bias', reading(this.#bias, bias as Tensor)]);
-      if ('activation' in owner) loans.push([owner, 'activation', LINEAR]);
-      const t = constant(() => lending(loans, () => this.layer.call(inputs, kwargs) as Tensor));
-      const start = standardizing(t, t.rank - 1);
-      this.#g.write(mul(this.#g.read(), start.g));
-      this.#bias?.write(start.bias);
+      const [value, copiedBias] = this.#copies.map((copy) => copy.read()) as [Tensor, Tensor | undefined];
+      const start = firstBatch(this, kernel, { kernel: value, bias: copiedBias }, inputs, kwargs);
+      if (start.count === 0) return;
+      this.#g.write(where(start.varies, mul(this.#g.read(), start.g), norms));
+      const bias = biasOf(this.layer);
+      bias?.write(where(start.varies, start.bias, bias.read()));
     } else {
-      this.#g.write(unitNorms(variable.read(), lastAxis(variable)));
+      this.#g.write(norms);
     }
     this.#initialized.write(onesLike(this.#initialized.read()));
   }

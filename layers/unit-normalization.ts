@@ -1,6 +1,6 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
-import { checkAxes, checkAxisList, checkOneInput } from '../kernels/checks.ts';
+import { ascending, checkAxes, checkAxisList, checkOneInput, checkRank } from '../kernels/checks.ts';
 import { normalizeRowLength } from '../kernels/length.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
@@ -27,7 +27,7 @@ const SMALLEST_LENGTH = 1e-12;
  * ```js
  * unitNormalization().apply(tf.tensor([[3, 4]])); // [[0.6, 0.8]]
  * ```
- * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes, is empty or not numeric, or an axis
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes or is not numeric, or an axis
  *   is out of range, the batch, or named twice
  * @see Keras: UnitNormalization. https://keras.io/api/layers/normalization_layers/unit_normalization/
  */
@@ -40,21 +40,27 @@ export class UnitNormalization extends layers.Layer {
   constructor(args: UnitNormalizationArgs = {}) {
     super(checkArgs(new.target, args));
     checkOptions(this.getClassName(), args, ['axis']);
-    this.axis = checkAxisList(this.getClassName(), args.axis ?? -1);
+    this.axis = checkAxisList(this.getClassName(), args.axis ?? -1, 'with batch');
     this.supportsMasking = true;
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    const { length } = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
+    checkRank(this.getClassName(), length);
+    this.#axes(length);
     return inputShape;
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const who = this.getClassName();
-      const x = checkOneInput(who, inputs);
-      return normalizeRowLength(x, checkAxes(who, this.axis, x.rank), SMALLEST_LENGTH);
+      const x = checkOneInput(this.getClassName(), inputs);
+      return normalizeRowLength(x, this.#axes(x.rank), SMALLEST_LENGTH);
     });
+  }
+
+  #axes(rank: number): number[] {
+    return ascending(checkAxes(this.getClassName(), this.axis, rank, 'with batch'));
   }
 
   override getConfig(): serialization.ConfigDict {

@@ -1,13 +1,13 @@
-import { ones, type serialization, type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { ones, type serialization, type Tensor, tidy, where, zerosLike } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean, fail } from '../kernels/checks.ts';
-import { constant } from '../kernels/constant.ts';
-import { standardizing, unitNorms, weightNorm } from '../kernels/weights.ts';
+import { weightNorm } from '../kernels/weights.ts';
 import { isTraining } from './graph-training.ts';
 import type { Kwargs } from './options.ts';
 import { registerLayer } from './register.ts';
-import { type Kernel, type Loan, lending, reading, sizeAlong } from './wrapped.ts';
-import { KernelWrapper, type WrapperArgs } from './wrapper.ts';
+import { biasOf, firstBatch, kernelNorms } from './weight-start.ts';
+import { type Kernel, sizeAlong } from './wrapped.ts';
+import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
 
 /** Options of {@link WeightNormalization}. */
 export interface WeightNormalizationArgs extends WrapperArgs {
@@ -18,18 +18,21 @@ export interface WeightNormalizationArgs extends WrapperArgs {
   dataInit?: boolean;
 }
 
-/** Takes the place of the activation while the outputs before it are measured. */
-export const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
-
 /**
  * Weight normalization, a wrapper: the kernel of the wrapped layer becomes a length g times a direction, for each output unit.
  *
  *     w = g v / ||v||
  *
  * with the norm over all axes but that of the output units. v is the layer's own kernel weight, and g starts as ||v||, so that
- * wrapping changes nothing at first. With `dataInit`, the first training batch x sets g and the bias instead: with t = v x / ||v||,
+ * wrapping changes nothing at first, also of a layer that was trained before. `wrapper.layer.setWeights` sets g anew;
+ * `wrapper.setWeights`, `model.setWeights` and loading write what they are given. With `dataInit`, the first training batch x sets
+ * g and the bias instead: with t = v x / ||v||,
  *
  *     g = 1 / sqrt(variance(t) + 1e-10)     bias = -mean(t) g
+ *
+ * Units whose t is the same for all of the batch, as of a batch of one, keep g and the bias, and a warning says so; if none is left,
+ * the next training batch is tried. A unit whose v is zero has no direction and never moves: a warning says that, too.
+ * A frozen wrapper, layer or model keeps all weights.
  *
  * Advantages: makes optimization simpler; trains faster; hardly depends on the batch size. Disadvantages: does its
  * best only in combination with other methods. Best for reinforcement learning, generative models.
@@ -40,7 +43,7 @@ export const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
  *
  * Input and output: those of the wrapped layer, and so are masks and states.
  * Weights: g [units] (for kernels of other names recurrent_g, depthwise_g, pointwise_g), those of the layer, and with
- * `dataInit` initialized [], 0 until g and the bias are set.
+ * `dataInit` initialized [], 0 until g and the bias are set. Those of a layer that other models use, too, are shared with them.
  *
  * @example
  * ```js
@@ -52,7 +55,7 @@ export const LINEAR = { apply: (x: Tensor) => x, getClassName: () => 'linear' };
  * model.layers[0].getWeights().map(({shape}) => shape); // [[8], [4, 8], [8]]
  * ```
  * @throws if an option is unknown or invalid, or the layer is a wrapper, model or cell, or conv3dTranspose (which has no
- *   gradient); when built, if it has no kernel or is built already, or `dataInit` meets several kernels
+ *   gradient); when built, if it has no kernel, or `dataInit` meets several kernels
  * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
  */
 export class WeightNormalization extends KernelWrapper {
@@ -65,12 +68,13 @@ export class WeightNormalization extends KernelWrapper {
   /** The data that `initialized` had when it was last seen to be 1. */
   #seen: object | undefined = undefined;
 
-  constructor(args: WeightNormalizationArgs) {
+  constructor(given: WeightNormalizationArgs | layers.Layer, options?: Omit<WeightNormalizationArgs, 'layer'>) {
+    const args = wrapperArgs(new.target, given, options);
     super(args, ['dataInit']);
     this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? false);
   }
 
-  protected override buildState(initialize: boolean): void {
+  protected override buildState(): void {
     const { kernels, layer } = this;
     if (this.dataInit && !(kernels.length === 1 && kernels[0]?.owner === (layer as object))) {
       fail(
@@ -78,18 +82,21 @@ export class WeightNormalization extends KernelWrapper {
         `dataInit is for layers with one kernel, which ${layer.getClassName()} is not; leave it out`,
       );
     }
-    this.#lengths = kernels.map(({ prefix, variable, axes }) => {
-      const g = this.addWeight(`${prefix}g`, [sizeAlong(variable, axes)], 'float32', initializers.zeros());
-      if (initialize) {
-        tidy(() => {
-          g.write(unitNorms(variable.read(), axes));
-        });
-      }
-      return g;
-    });
+    this.#lengths = kernels.map(({ prefix, variable, axes }) =>
+      this.addWeight(`${prefix}g`, [sizeAlong(variable, axes)], 'float32', initializers.zeros()),
+    );
     if (this.dataInit) {
       this.#initialized = this.addWeight('initialized', [], 'float32', initializers.zeros(), undefined, false);
     }
+  }
+
+  /** g is the norm of the kernel. */
+  protected override start(): void {
+    tidy(() => {
+      for (const [i, { variable, axes }] of this.kernels.entries()) {
+        this.#lengths[i]?.write(kernelNorms(this, variable, axes));
+      }
+    });
   }
 
   protected override normalizeKernel({ variable, axes }: Kernel, index: number): Tensor {
@@ -98,8 +105,8 @@ export class WeightNormalization extends KernelWrapper {
 
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
-    const training = isTraining(this, kwargs) && this.trainable && this.#lengths[0]?.trainable;
-    if (training && this.#initialized) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
+    const training = this.#initialized && isTraining(this, kwargs) && !this.frozen && this.#lengths[0]?.trainable;
+    if (training) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
     return super.call(inputs, kwargs);
   }
 
@@ -108,15 +115,16 @@ export class WeightNormalization extends KernelWrapper {
     // The value is read where it may be new: loaded, or set.
     if (this.#seen === initialized.read().dataId) return;
     if (initialized.read().dataSync()[0] === 0) {
-      const { owner, key, variable, axes } = this.kernels[0] as Kernel;
-      const bias = owner.bias as LayerVariable | null | undefined;
-      const loans: Loan[] = [[owner, key, reading(variable, weightNorm(variable.read(), { axis: axes }))]];
-      if (bias) loans.push([owner, 'bias', reading(bias, zerosLike(bias.read()))]);
-      if ('activation' in owner) loans.push([owner, 'activation', LINEAR]);
-      const t = constant(() => lending(loans, () => this.layer.call(inputs, kwargs) as Tensor));
-      const start = standardizing(t, owner.dataFormat === 'channelsFirst' ? 1 : t.rank - 1);
-      this.#lengths[0]?.write(start.g);
-      bias?.write(start.bias);
+      const [kernel, g] = [this.kernels[0] as Kernel, this.#lengths[0] as LayerVariable];
+      const bias = biasOf(this.layer);
+      const values = {
+        kernel: weightNorm(kernel.variable.read(), { axis: kernel.axes }),
+        bias: bias && zerosLike(bias.read()),
+      };
+      const start = firstBatch(this, kernel, values, inputs, kwargs);
+      if (start.count === 0) return;
+      g.write(where(start.varies, start.g, g.read()));
+      bias?.write(where(start.varies, start.bias, bias.read()));
       initialized.write(ones([]));
     }
     this.#seen = initialized.read().dataId;
@@ -129,5 +137,8 @@ export class WeightNormalization extends KernelWrapper {
 }
 
 /** Makes a {@link WeightNormalization}. */
-export const weightNormalization = (args: WeightNormalizationArgs) => new WeightNormalization(args);
+export const weightNormalization = (
+  args: WeightNormalizationArgs | layers.Layer,
+  options?: Omit<WeightNormalizationArgs, 'layer'>,
+) => new WeightNormalization(args, options);
 registerLayer(WeightNormalization);

@@ -88,6 +88,55 @@ function isA(layer: layers.Layer, className: string): boolean {
   return builtIn !== undefined && layer instanceof builtIn;
 }
 
+/** What TensorFlow.js keeps to itself of a layer. */
+interface Internals {
+  readonly built: boolean;
+  readonly cell?: Internals;
+  readonly _trainableWeights: readonly LayerVariable[];
+  readonly _addedWeightNames: readonly string[];
+  _refCount: number | null;
+}
+const internalsOf = (layer: layers.Layer) => layer as unknown as Internals;
+
+/** Whether the layer has its weights; a recurrent layer whose `build` was called directly does not say so itself. */
+export const isBuilt = (layer: layers.Layer): boolean => layer.built || internalsOf(layer).cell?.built === true;
+
+/** The weights of a built layer that are to be trained, frozen or not, and those that are state. */
+export function weightsOf(layer: layers.Layer): { trainable: LayerVariable[]; state: LayerVariable[] } {
+  const { _trainableWeights, cell } = internalsOf(layer);
+  const trained = new Set([..._trainableWeights, ...(cell?._trainableWeights ?? []), ...layer.trainableWeights]);
+  return { trainable: [...trained], state: layer.weights.filter((weight) => !trained.has(weight)) };
+}
+
+/** The name that `layer` gave to its weight, without the names of the layers that it was built in. */
+export function givenName(layer: layers.Layer, { originalName }: LayerVariable): string {
+  const { _addedWeightNames, cell } = internalsOf(layer);
+  const names = [..._addedWeightNames, ...(cell?._addedWeightNames ?? [])];
+  const fitting = names.filter((name) => originalName === name || originalName.endsWith(`/${name}`));
+  const longest = (a: string, b: string) => (b.length > a.length ? b : a);
+  return fitting.reduce(longest, originalName.slice(originalName.lastIndexOf('/') + 1));
+}
+
+/** The weight `variable` under another name; it is one weight, in two layers. */
+export const renamed = (variable: LayerVariable, originalName: string): LayerVariable =>
+  Object.create(variable, {
+    originalName: { value: originalName, enumerable: true },
+    trainable: {
+      get: () => variable.trainable,
+      set(trainable: boolean) {
+        variable.trainable = trainable;
+      },
+    },
+  });
+
+/** Counts one more that uses the layer, if there is another: TensorFlow.js disposes of weights with their last user. */
+export function share(layer: layers.Layer): boolean {
+  const internals = internalsOf(layer);
+  if (layer.inboundNodes.length === 0 || !internals._refCount) return false;
+  internals._refCount++;
+  return true;
+}
+
 /** A kernel of a layer. */
 export interface Kernel {
   /** Whose property `key` holds it: the layer, or the cell of a recurrent layer. */

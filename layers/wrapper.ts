@@ -5,34 +5,61 @@
  */
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/checks.ts';
+import { fail, show } from '../kernels/checks.ts';
+import { checkUnbuilt, keepConstrained } from './checked-weight.ts';
+import { obey } from './freezing.ts';
 import { isTraining } from './graph-training.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import {
   checkWrappable,
   described,
+  givenName,
+  isBuilt,
   type Kernel,
   kernelsOf,
   lending,
   nameOf,
   reading,
+  renamed,
   resolveLayer,
+  share,
   type WrappedLayer,
+  weightsOf,
 } from './wrapped.ts';
 
 /** Options of every wrapper, beside those of `tf.layers.Layer`. */
 export interface WrapperArgs extends LayerArgs {
-  /** The layer whose kernel is normalized; not built yet. */
+  /** The layer whose kernel is normalized. Required. Weights that it has already are kept. */
   layer: WrappedLayer;
 }
 
 type Layer = layers.Layer;
+
+/** The options of a wrapper that was given as in Keras and PyTorch: the layer itself first. */
+export function wrapperArgs<Args extends WrapperArgs>(
+  target: unknown,
+  given: Args | Layer,
+  options: Omit<Args, 'layer'> | undefined,
+): Args {
+  if (given instanceof layers.Layer) return { ...checkArgs(target, options ?? {}), layer: given } as Args;
+  if (options === undefined) return given;
+  const { className } = target as { className: string };
+  return fail(
+    className,
+    `the options are one object, such as {layer, name: 'norm'}; received ${show(options)} beside it`,
+  );
+}
 
 export abstract class KernelWrapper extends layers.Layer {
   /** The wrapped layer. */
   readonly layer: Layer;
   protected kernels: readonly Kernel[] = [];
   #initializing = true;
+  /** The layer's weights that are not trained, under the names that they have here. */
+  #layerState: readonly LayerVariable[] = [];
+  /** Whether other models use the wrapped layer, too. */
+  #shared = false;
+  #isDisposed = false;
 
   protected constructor(args: WrapperArgs, own: readonly string[]) {
     super(checkArgs(new.target, args));
@@ -47,35 +74,63 @@ export abstract class KernelWrapper extends layers.Layer {
     }
   }
 
-  /** Adds the wrapper's own weights, for `kernels`, and if `initialize` gives them values that go with these. */
-  protected abstract buildState(initialize: boolean): void;
+  /** Adds the wrapper's own weights, for `kernels`. */
+  protected abstract buildState(): void;
+
+  /** Gives the wrapper's own weights the values that go with the kernels; `given`: these are not fresh from an initializer. */
+  protected abstract start(given: boolean): void;
 
   /** The kernel that a call uses; `index` is that in `kernels`. */
   protected abstract normalizeKernel(kernel: Kernel, index: number, training: boolean): Tensor;
 
   override build(inputShape: Shape | Shape[]): void {
+    checkUnbuilt(this);
     const who = this.getClassName();
     const { layer } = this;
-    if (layer.built) {
-      // Its weights have names of their own, under which a saved model would not find them.
-      fail(who, `the layer '${layer.name}' is built already; wrap a new one, and give it the weights with setWeights`);
-    }
-    try {
-      layer.build(inputShape);
-    } catch (error) {
-      fail(who, `the layer '${layer.name}' could not be built: ${(error as Error).message}; change its options`);
+    const given = isBuilt(layer);
+    if (!given) {
+      try {
+        layer.build(inputShape);
+      } catch (error) {
+        fail(who, `the layer '${layer.name}' could not be built: ${(error as Error).message}; change its options`);
+      }
+      if (layer.initialWeights) layer.setWeights(layer.initialWeights);
     }
     layer.built = true;
-    if (layer.initialWeights) layer.setWeights(layer.initialWeights);
+    for (const weight of layer.weights) keepConstrained(weight);
     this.kernels = kernelsOf(who, layer);
-    this.buildState(this.#initializing);
+    this.buildState();
+    this.#takeWeights();
+    if (this.#initializing) this.start(given);
+    this.#shared = share(layer);
+    const { setWeights } = layer;
+    // Weights given to the layer itself are a kernel to start from; what is given to the wrapper is complete.
+    layer.setWeights = (weights) => {
+      setWeights.call(layer, weights);
+      if (!this.#isDisposed) this.start(true);
+    };
     this.built = true;
+  }
+
+  /** Lists the layer's weights after the wrapper's own, under names as if they had been made here: saved models find them so. */
+  #takeWeights(): void {
+    const { layer } = this;
+    const [first] = [...this._trainableWeights, ...super.nonTrainableWeights] as [LayerVariable];
+    const scope = first.originalName.slice(0, -givenName(this, first).length);
+    const underName = (weight: LayerVariable) => {
+      const name = scope + givenName(layer, weight);
+      return weight.originalName === name ? weight : renamed(weight, name);
+    };
+    const { trainable, state } = weightsOf(layer);
+    for (const weight of [...this._trainableWeights, ...trainable]) obey(weight, this, layer);
+    this._trainableWeights.push(...trainable.map(underName));
+    this.#layerState = state.map(underName);
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const training = isTraining(this, kwargs) && this.trainable;
+      const training = isTraining(this, kwargs) && !this.frozen;
       const loans = this.kernels.map((kernel, i) => {
         const value = this.normalizeKernel(kernel, i, training);
         return [kernel.owner, kernel.key, reading(kernel.variable, value)] as const;
@@ -131,17 +186,34 @@ export abstract class KernelWrapper extends layers.Layer {
     this.layer.trainable = trainable;
   }
 
-  /** The wrapper's own, then the wrapped layer's; none when frozen. */
-  override get trainableWeights(): LayerVariable[] {
-    return [...super.trainableWeights, ...(this.trainable ? this.layer.trainableWeights : [])];
+  /** Whether no weight may change: the wrapper, the layer or a model that holds the wrapper is frozen. */
+  protected get frozen(): boolean {
+    const isTrainable = this.trainable && this.layer.trainable;
+    return !isTrainable || this._trainableWeights.every((weight) => !weight.trainable);
   }
 
-  /** Trainable weights that are frozen, the layer's, and what is never trained: the order is the same, frozen or not. */
+  /** The wrapper's own, then the wrapped layer's; none when one of the two is frozen. */
+  override get trainableWeights(): LayerVariable[] {
+    return this.layer.trainable ? super.trainableWeights : [];
+  }
+
+  /** Trainable weights that are frozen, and what is never trained: the order is the same, frozen or not. */
   override get nonTrainableWeights(): LayerVariable[] {
-    const { trainable, layer } = this;
-    const frozen = this._trainableWeights.filter((weight) => !trainable || !weight.trainable);
-    const state = super.nonTrainableWeights.filter((weight) => !this._trainableWeights.includes(weight));
-    return [...frozen, ...(trainable ? layer.nonTrainableWeights : layer.weights), ...state];
+    const trained = this.trainableWeights;
+    const frozen = this._trainableWeights.filter((weight) => !trained.includes(weight));
+    const own = super.nonTrainableWeights.filter((weight) => !this._trainableWeights.includes(weight));
+    return [...frozen, ...(this.built ? this.#layerState : this.layer.weights), ...own];
+  }
+
+  /** Those of a layer that other models use stay. */
+  protected override disposeWeights(): number {
+    this.#isDisposed = true;
+    if (!this.#shared) return super.disposeWeights();
+    const { trainable, state } = weightsOf(this.layer);
+    const variables = new Set([...trainable, ...state].map((weight) => weight.read()));
+    const own = this.weights.filter((weight) => !variables.has(weight.read()));
+    for (const weight of own) weight.dispose();
+    return own.length + this.layer.dispose().numDisposedVariables;
   }
 
   /** The penalties of the wrapped layer's regularizers. */

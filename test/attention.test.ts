@@ -1,7 +1,14 @@
 /** Query-key normalization in attention, against float64: values, gradients of both orders, masks, training, bad input. */
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { type QKNormalization, qkAttention, qkNorm, qkNormAttention, qkNormalization } from '../layers/index.ts';
+import {
+  batchNormalization,
+  type QKNormalization,
+  qkAttention,
+  qkNorm,
+  qkNormAttention,
+  qkNormalization,
+} from '../layers/index.ts';
 import { type AttentionCase, attentionInputs } from './support/attention-inputs.ts';
 import { describeBackends } from './support/backends.ts';
 
@@ -19,7 +26,6 @@ function attention(
   { query, key, value, g }: Point,
 ) {
   const count = leading.reduce((a, b) => a * b, 1);
-  const heads = count / leading[0]!;
   const y = new Float64Array(count * queries * depth);
   const length = (values: Values, from: number) =>
     Math.max(1e-12, Math.sqrt(Array.from({ length: width }, (_, i) => values[from + i]! ** 2).reduce((a, b) => a + b)));
@@ -30,13 +36,11 @@ function attention(
         const k = (n * keys + j) * width;
         let dot = 0;
         for (let e = 0; e < width; e++) dot += query[q + e]! * key[k + e]!;
-        const batch = Math.floor(n / heads);
-        const open =
-          mask === undefined ||
-          mask.values[mask.shape.length === 2 ? batch * keys + j : (batch * queries + i) * keys + j];
+        const open = mask === undefined || mask.values[maskIndex(mask.shape, leading, n, i, j)];
         const past = !causal || j <= i + keys - queries;
-        return open && past ? (g[0]! * dot) / (length(query, q) * length(key, k)) : -1e9;
+        return open && past ? (g[0]! * dot) / (length(query, q) * length(key, k)) : Number.NEGATIVE_INFINITY;
       });
+      if (logits.every((logit) => logit === Number.NEGATIVE_INFINITY)) logits.fill(0); // to all alike
       const most = Math.max(...logits);
       const weights = logits.map((logit) => Math.exp(logit - most));
       const total = weights.reduce((a, b) => a + b);
@@ -48,6 +52,19 @@ function attention(
     }
   }
   return y;
+}
+
+/** Where a mask has its value for query i and key j of the n-th of the leading axes; its first axis is the batch. */
+function maskIndex(shape: readonly number[], leading: readonly number[], n: number, i: number, j: number): number {
+  const at: number[] = [];
+  let rest = n;
+  for (const size of [...leading].reverse()) {
+    at.unshift(rest % size);
+    rest = Math.floor(rest / size);
+  }
+  const full = [...at, i, j];
+  const index = [full[0]!, ...full.slice(full.length - shape.length + 1)];
+  return shape.reduce((flat, size, axis) => flat * size + (size === 1 ? 0 : index[axis]!), 0);
 }
 
 const NAMES = ['query', 'key', 'value', 'g'] as const;
@@ -84,8 +101,42 @@ const CASES: [string, AttentionCase][] = [
   ['causal, with earlier keys', { leading: [1], queries: 2, keys: 5, width: 3, depth: 3, causal: true }],
   [
     'padding mask',
-    { leading: [2, 2], queries: 2, keys: 3, width: 3, depth: 2, mask: { shape: [2, 3], values: [1, 1, 0, 1, 0, 0] } },
+    { leading: [2, 2], queries: 4, keys: 3, width: 3, depth: 2, mask: { shape: [2, 3], values: [1, 1, 0, 1, 0, 0] } },
   ],
+  [
+    'padding mask, as many queries as examples, nothing in one of them',
+    {
+      leading: [2, 2],
+      queries: 2,
+      keys: 3,
+      width: 3,
+      depth: 2,
+      mask: { shape: [2, 1, 3], values: [1, 1, 0, 0, 0, 0] },
+    },
+  ],
+  [
+    'five axes, a mask of bools, causal',
+    {
+      ...{ leading: [2, 1, 2], queries: 3, keys: 3, width: 2, depth: 2, causal: true },
+      mask: { shape: [2, 3], values: [1, 0, 1, 0, 1, 1], dtype: 'bool' },
+    },
+  ],
+  [
+    'six axes, a mask of some of them',
+    {
+      ...{ leading: [2, 2, 1, 2], queries: 1, keys: 3, width: 2, depth: 2 },
+      mask: { shape: [1, 2, 1, 1, 1, 3], values: [1, 0, 1, 0, 0, 0] },
+    },
+  ],
+  [
+    'six axes, a mask of all',
+    {
+      ...{ leading: [1, 2, 1, 2], queries: 1, keys: 2, width: 2, depth: 2 },
+      mask: { shape: [1, 2, 1, 2, 1, 2], values: [1, 0, 1, 1, 0, 0, 0, 1] },
+    },
+  ],
+  ['six axes, causal', { leading: [1, 2, 1, 2], queries: 2, keys: 2, width: 2, depth: 2, causal: true }],
+  ['logits of 1e10', { leading: [2], queries: 3, keys: 3, width: 4, depth: 4, causal: true, g: 1e10 }],
   [
     'mask of pairs',
     {
@@ -131,6 +182,35 @@ describeBackends('attention', (backend) => {
     for (const name of NAMES) expect(Array.from(value[`d${name}`]!).every(Number.isFinite)).toBe(true);
   });
 
+  test.each(['a tensor', 'results'] as const)(
+    'masks of other numbers than 0 and 1, as %s, are refused',
+    async (made) => {
+      for (const [values, received] of [
+        [[0, -1e9, 0], -1e9],
+        [[1, 0, 2], 2],
+        [[Number.NaN, 1, 1], Number.NaN],
+      ] as const) {
+        const { value, leaked } = await backend.run('maskOfNumbers', { values, made });
+        expect(value).toMatch(
+          new RegExp(`must be true .or 1. where .* received ${received}; .* becomes mask.equal\\(0\\)`),
+        );
+        expect(leaked).toEqual({ tensors: 0, data: 0 });
+      }
+      const { value } = await backend.run('maskOfNumbers', { values: [0, 1, 0], made });
+      expect(value).toBe('');
+    },
+  );
+
+  test('masks of a call, of tensors and of a graph are those of an attention mask', async () => {
+    const { value, leaked } = await backend.run('carriedMasks', {});
+    const { expected, unmasked, ofQuery, ofKey, ofValue, ...others } = value;
+    for (const [what, y] of Object.entries(others)) expect(y).toBeClose(expected!, { ofMax: 2e-5, what });
+    // Each of the three masks has its part in it.
+    for (const y of [unmasked, ofQuery, ofKey, ofValue]) expect(y).not.toBeClose(expected!, { ofMax: 1e-2 });
+    expect(ofKey).toBeClose(ofValue!, { ofMax: 2e-5 });
+    expect(leaked.tensors).toBe(0);
+  });
+
   test.each([
     { causal: false, masked: false, dropout: 0 },
     { causal: true, masked: false, dropout: 0 },
@@ -148,6 +228,11 @@ describeBackends('attention', (backend) => {
 
 describe('bad input', () => {
   const width = (size: number) => tf.zeros([2, 3, size]);
+  const cube = tf.ones([3, 3, 4]);
+  const masked = (mask: tf.Tensor, shape = [2, 3, 4]) => {
+    const x = tf.ones(shape);
+    return qkAttention(x, x, x, tf.scalar(1), { mask });
+  };
   test.each<[string, () => unknown, RegExp]>([
     ['no sequenceLength', () => qkNormalization(), /QKNormalization: sequenceLength is required; .* scaleInitializer/],
     [
@@ -216,7 +301,39 @@ describe('bad input', () => {
     [
       'mask',
       () => qkAttention(width(4), width(4), width(4), tf.scalar(1), { mask: tf.ones([2, 5]) }),
-      /the mask must broadcast to the logits \[2,3,3\]; received the shape \[2,5\]/,
+      /the mask must broadcast to the logits \[2,3,3\]; received the shape \[2,5\]; give \[batch, keys\]/,
+    ],
+    [
+      'a mask of pairs',
+      () => masked(tf.ones([3, 3])),
+      /received the shape \[3,3\]; .* write mask.reshape\(\[1,3,3\]\)/,
+    ],
+    ['a mask of keys', () => masked(tf.ones([3])), /received the shape \[3\]; .* write mask.reshape\(\[1,3\]\)/],
+    ['a mask of heads', () => masked(tf.ones([4, 3, 3]), [2, 4, 3, 4]), /write mask.reshape\(\[1,4,3,3\]\)/],
+    [
+      'a mask of examples or queries',
+      () => masked(tf.ones([3, 3], 'bool'), [3, 3, 4]),
+      /\[3,3\] may be \[batch, keys\] or \[queries, keys\].*\[3,1,3\] for keys of each example.*\[1,3,3\] for pairs/,
+    ],
+    [
+      'a mask of examples or queries, to a layer',
+      () => qkNormAttention({ sequenceLength: 4 }).apply([cube, cube, cube, tf.ones([3, 3])]),
+      /QKNormAttention: the mask of shape \[3,3\] may be/,
+    ],
+    [
+      'a list of two masks',
+      () => qkNormAttention({ sequenceLength: 4 }).apply([cube, cube, cube], { mask: [tf.ones([3, 3]), null] }),
+      /mask must be a list of the masks of query, key and value; received 2/,
+    ],
+    [
+      'one mask of three tensors',
+      () => qkNormAttention({ sequenceLength: 4 }).apply([cube, tf.clone(cube), cube], { mask: tf.ones([3, 3]) }),
+      /mask must be a list, .* give \[query, key, value\]/,
+    ],
+    [
+      'a mask of keys of another length',
+      () => qkNormAttention({ sequenceLength: 4 }).apply([cube, cube, cube], { mask: [null, tf.ones([3, 2]), null] }),
+      /the mask of the key must have the shape \[3,3\]; received \[3,2\]/,
     ],
   ])('%s', (_, f, message) => {
     tf.tidy(() => expect(f).toThrow(message));
@@ -229,6 +346,98 @@ describe('bad input', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 });
+
+describe('masks in graphs', () => {
+  const tokens = () => tf.input({ shape: [4] });
+  const embedded = (input: tf.SymbolicTensor) =>
+    tf.layers.embedding({ inputDim: 5, outputDim: 6, maskZero: true }).apply(input) as tf.SymbolicTensor;
+  const plain = () => tf.input({ shape: [4, 6] });
+  const attention = () => qkNormAttention({ sequenceLength: 4, name: 'att' });
+  const splitHeads = (x: tf.SymbolicTensor) => {
+    const heads = tf.layers.reshape({ targetShape: [4, 2, 3] }).apply(x) as tf.SymbolicTensor;
+    return tf.layers.permute({ dims: [2, 1, 3] }).apply(heads) as tf.SymbolicTensor;
+  };
+  const fourth = /QKNormAttention: 'att' .*; give it an attention mask as the fourth input/;
+
+  test.each<[string, () => unknown, RegExp]>([
+    [
+      'keys alone are masked',
+      () => attention().apply([plain(), ...twice(embedded(tokens()))]),
+      /would lose the mask of its key/,
+    ],
+    [
+      'values alone are masked',
+      () => attention().apply([...twice(plain()), embedded(tokens())]),
+      /would lose the mask of its value/,
+    ],
+    [
+      'keys have another mask than queries',
+      () => attention().apply([embedded(tokens()), ...twice(embedded(tokens()))]),
+      /would lose the mask of its key/,
+    ],
+    [
+      'heads are split after the mask',
+      () => attention().apply([...twice(splitHeads(embedded(tokens()))), splitHeads(plain())]),
+      /would lose the mask of its key, which ends at 'reshape.*' \(Reshape\)/,
+    ],
+    [
+      'a mask is an argument',
+      () => attention().apply([...twice(plain()), plain()], { mask: tf.ones([1, 4]) }),
+      /is given a mask in a graph/,
+    ],
+    [
+      'one layer serves masked and unmasked calls',
+      () => {
+        const layer = attention();
+        layer.apply([...twice(plain()), plain()]);
+        const x = embedded(tokens());
+        layer.apply([x, x, x]);
+      },
+      /is shared by calls with and without masks/,
+    ],
+  ])('%s: refused', (_, f, message) => {
+    tf.tidy(() => {
+      expect(f).toThrow(message);
+      expect(f).toThrow(fourth);
+    });
+  });
+
+  test('a fourth input stands for all masks that TensorFlow.js loses', () => {
+    const [q, x, mask] = [plain(), embedded(tokens()), tf.input({ shape: [4] })];
+    const [y, z] = [[q, x, x], [q, splitHeads(x), splitHeads(x)].map((x, i) => (i === 0 ? splitHeads(x) : x))].map(
+      (list) => attention2().apply([...list, mask]) as tf.SymbolicTensor,
+    );
+    expect(y!.shape).toEqual([null, 4, 6]);
+    expect(z!.shape).toEqual([null, 2, 4, 3]);
+  });
+  const attention2 = () => qkNormAttention({ sequenceLength: 4 });
+
+  test('a mask of another layer, which has ended, does not reach attention, though its shape fits', () => {
+    const ids = tokens();
+    const x = embedded(ids);
+    const ended = tf.layers.conv1d({ filters: 6, kernelSize: 1, padding: 'same' }).apply(x) as tf.SymbolicTensor;
+    const layer = attention2();
+    const model = tf.model({ inputs: ids, outputs: [ended, layer.apply([ended, ended, ended]) as tf.SymbolicTensor] });
+    const [input, y] = model.predict(tf.tensor([[3, 1, 0, 0]])) as [tf.Tensor, tf.Tensor];
+    const expected = qkAttention(input, input, input, layer.getWeights()[0]!);
+    expect(y.dataSync()).toBeClose(expected.dataSync(), { ofMax: 1e-6 });
+  });
+
+  test('masks of queries alone count, and go on to layers behind', async () => {
+    const [ids, keys] = [tokens(), plain()];
+    const layer = attention2();
+    const y = layer.apply([embedded(ids), keys, keys]) as tf.SymbolicTensor;
+    const norm = batchNormalization({ momentum: 0, center: false, scale: false });
+    const model = tf.model({ inputs: [ids, keys], outputs: [y, norm.apply(y) as tf.SymbolicTensor] });
+    const x = [tf.tensor([[3, 1, 0, 0]]), tf.randomNormal([1, 4, 6], 0, 1, 'float32', 1)];
+    const [before] = model.apply(x, { training: true }) as [tf.Tensor];
+    const mean = tf.mean(tf.slice(before, [0, 0, 0], [1, 2, 6]), [0, 1]);
+    expect(norm.getWeights()[0]!.dataSync()).toBeClose(mean.dataSync(), { atol: 1e-5 });
+    const alike = tf.mean(x[1]!, 1);
+    expect(tf.slice(before, [0, 2, 0], [1, 1, 6]).dataSync()).toBeClose(alike.dataSync(), { atol: 1e-5 });
+  });
+});
+const twice = <T>(x: T): [T, T] => [x, x];
 
 test('a vector no longer than epsilon is divided by it', () => {
   const layer = qkNormalization({ scaleInitializer: 'ones', epsilon: 10 });
@@ -247,3 +456,95 @@ test.each([
   const copy = cls.fromConfig(cls, JSON.parse(JSON.stringify(config)));
   expect(copy.getConfig()).toEqual(config);
 });
+
+describeBackends(
+  'attention with 16-bit textures',
+  (backend) => {
+    const restricted: [string, Partial<AttentionCase>][] = [
+      ['all', {}],
+      ['causal', { causal: true }],
+      ['masked, nothing in one example', { mask: { shape: [2, 1, 5], values: [1, 0, 1, 1, 0, 0, 0, 0, 0, 0] } }],
+      ['both', { causal: true, mask: { shape: [1, 4, 5], values: Array.from({ length: 20 }, (_, i) => +(i > 6)) } }],
+    ];
+    const sizes = { leading: [2, 2], queries: 4, keys: 5, width: 8, depth: 16, half: true };
+    const points = [1e-2, 1, 300, 1000].flatMap((std) => [1.5, 12].map((g) => [std, g] as const));
+
+    describe.each(restricted)('%s', (_, restriction) => {
+      test.each(points)('deviation %d, g %d: values and gradients', async (std, g) => {
+        const args = { ...sizes, ...restriction, std, g };
+        const { dy, ...point } = pointOf(args);
+        const { value, leaked } = await backend.run('attend', args);
+        expect(leaked).toEqual({ tensors: 0, data: 0 });
+        expect(value.y).toBeClose(attention(args, point), { ofMax: 2e-3 });
+        const expected = differences(loss(args, dy), point, 1e-4 * std);
+        // Logits of 12 are rounded by 1/256, and the gradient is what remains of larger numbers.
+        for (const name of NAMES.slice(0, 3))
+          expect(value[`d${name}`]).toBeClose(expected[name], { ofMax: 8e-3, what: name });
+        const ofG = differences(loss(args, dy), point, 1e-4).g;
+        // A sum over all queries of numbers as large as values, which cancel.
+        expect(value.dg).toBeClose(ofG, { ofMax: 8e-3, atol: 8e-3 * std });
+      });
+
+      test.each([300, 1000])(
+        'means of ten deviations of %d: values, and a gradient that is right but for cancelling',
+        async (std) => {
+          const args = { ...sizes, ...restriction, std, mean: 10 * std, g: 12 };
+          const { dy, ...point } = pointOf(args);
+          const { value } = await backend.run('attend', args);
+          expect(value.y).toBeClose(attention(args, point), { ofMax: 2e-3 });
+          const expected = differences(loss(args, dy), point, 1e-4 * std);
+          for (const name of NAMES.slice(0, 3))
+            expect(value[`d${name}`]).toBeClose(expected[name], { ofMax: 2e-2, what: name });
+          expect(Number.isFinite(value.dg![0])).toBe(true);
+        },
+      );
+
+      test.each([100, 1000, 20000])('g %d: finite, and weights that add up to 1', async (g) => {
+        const args = { ...sizes, ...restriction, std: 1, g };
+        const { value } = await backend.run('attend', args);
+        for (const values of Object.values(value)) expect(Array.from(values!).every(Number.isFinite)).toBe(true);
+        const { value: values } = attentionInputs(args);
+        const largest = Math.max(...Array.from(values, Math.abs));
+        expect(Math.max(...Array.from(value.y!, Math.abs))).toBeLessThan(1.01 * largest);
+      });
+    });
+
+    test('gradients of masked logits are 0: a masked key has none', async () => {
+      const args = { ...sizes, mask: { shape: [2, 1, 5], values: [1, 0, 1, 1, 0, 0, 0, 0, 0, 0] } };
+      const { value } = await backend.run('attend', args);
+      const keys = Array.from(value.dkey!);
+      const of = (head: number, key: number) =>
+        keys.slice((head * 5 + key) * 8, (head * 5 + key + 1) * 8).map(Math.abs);
+      for (const [head, key] of [0, 1].flatMap((head) => [1, 4].map((key) => [head, key] as const))) {
+        expect(of(head, key)).toEqual(new Array(8).fill(0));
+      }
+      expect(keys.slice(2 * 5 * 8).every((d) => d === 0)).toBe(true);
+    });
+
+    test('a gradient penalty', async () => {
+      const args = { ...CASES[0]![1], half: true };
+      const { dy, ...point } = pointOf(args);
+      const penalty = (point: Point) =>
+        differences(loss(args, dy), point, 1e-4).query.reduce((sum, d) => sum + d * d, 0);
+      const { value, leaked } = await backend.run('attend', { ...args, penalty: true });
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+      expect(value.y).toBeClose([penalty(point)], { ofMax: 5e-3 });
+      const expected = differences(penalty, point, 1e-3);
+      for (const name of NAMES) expect(value[`d${name}`]).toBeClose(expected[name], { ofMax: 1e-2, atol: 2e-3 });
+    });
+
+    test('masks of a graph', async () => {
+      const { value } = await backend.run('carriedMasks', {});
+      expect(value.graph).toBeClose(value.expected!, { ofMax: 2e-3 });
+    });
+
+    test('masks of other numbers', async () => {
+      for (const made of ['a tensor', 'results'] as const) {
+        expect((await backend.run('maskOfNumbers', { values: [0, -1e9, 0], made })).value).toMatch(
+          /must be true \(or 1\)/,
+        );
+      }
+    });
+  },
+  { only: ['webgl'], flags: { WEBGL_FORCE_F16_TEXTURES: true } },
+);

@@ -148,8 +148,8 @@ describe('weights', () => {
     const spellings: [string, unknown, number][] = [
       ['a name', 'ones', 1],
       ['the name of the class', 'Ones', 1],
-      ['an instance', tf.initializers.constant({ value: 3 }), 3],
-      ['a config', { className: 'Constant', config: { value: 4 } }, 4],
+      ['an instance', tf.initializers.constant({ value: 0.75 }), 0.75],
+      ['a config', { className: 'Constant', config: { value: 0.5 } }, 0.5],
     ];
     for (const [, initializer, value] of spellings) {
       const options = Object.fromEntries(Object.keys(rowOf(className).initializers).map((key) => [key, initializer]));
@@ -281,15 +281,17 @@ describe('constraints and regularizers', () => {
     set(layer, start);
     set(free.layer, projected);
     const call = (layer: Layer, training: boolean) => numbers(layer.apply(input, { training }) as tf.Tensor);
+    const before = tf.memory().numTensors;
 
-    expect(call(layer, false)).toEqual(call(free.layer, false));
-    expect(numbers(constrained.read())).toEqual(start);
-    layer.trainable = false;
-    call(layer, true);
-    expect(numbers(constrained.read())).toEqual(start);
-    layer.trainable = true;
-    expect(call(layer, true)).toEqual(call(free.layer, true));
     expect(numbers(constrained.read())).toEqual(projected);
+    for (const training of [false, true]) {
+      set(layer, start);
+      expect(call(layer, training)).toEqual(call(free.layer, training));
+      expect(numbers(constrained.read())).toEqual(projected);
+    }
+    set(layer, start);
+    expect(numbers(layer.getWeights()[layer.weights.indexOf(constrained)]!)).toEqual(projected);
+    expect(tf.memory().numTensors - before).toBe(4 + 3); // the outputs, and what was set
     release();
     free.release();
   });
@@ -297,11 +299,40 @@ describe('constraints and regularizers', () => {
   test.each(parameters)('%s: a constraint on %s holds in fit', async (_, weight, option, subject) => {
     const { layer, model, input, train, release } = modelOf(subject, { [`${option}Constraint`]: 'nonNeg' });
     await train(5);
-    // Projected at the start of a step: what the last step did is projected by the next call.
-    layer.apply(input, { training: true });
-    expect(Math.min(...numbers(find(layer, weight).read()))).toBeGreaterThanOrEqual(0);
-    expect(Math.min(...numbers(model.predict(input) as tf.Tensor))).toBeGreaterThan(Number.NEGATIVE_INFINITY);
+    const variable = variableOf(find(layer, weight));
+    // A step that would leave the weight below 0 everywhere.
+    tf.train.sgd(1).applyGradients({ [variable.name]: tf.fill(variable.shape, 9) });
+    expect(Math.max(...numbers(variable))).toBeLessThan(0);
+    let saved: tf.io.ModelArtifacts | undefined;
+    await model.save(
+      tf.io.withSaveHandler(async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+      }),
+    );
+    const savedWeights = tf.io.decodeWeights(saved!.weightData!, saved!.weightSpecs!);
+    expect(new Set(numbers(savedWeights[find(layer, weight).originalName]!))).toEqual(new Set([0]));
+    expect(new Set(numbers(find(layer, weight).read()))).toEqual(new Set([0]));
+    expect(numbers(model.predict(input) as tf.Tensor).every(Number.isFinite)).toBe(true);
     release();
+  });
+
+  test('a value is projected once, and reading leaves it alone to the last bit', () => {
+    const layer = ours.layerNormalization({ gammaConstraint: tf.constraints.maxNorm({ maxValue: 1, axis: 0 }) });
+    layer.build([null, 4]);
+    const [gamma] = layer.weights as [Layer['weights'][number]];
+    const before = tf.memory().numTensors;
+    for (const give of [
+      (value: tf.Tensor) => variableOf(gamma).assign(value),
+      (value: tf.Tensor) => gamma.write(value),
+    ]) {
+      tf.tidy(() => void give(tf.tensor([1, -2, 3, 0.5])));
+      const first = numbers(gamma.read());
+      expect(Math.hypot(...first)).toBeCloseTo(1, 5);
+      for (let i = 0; i < 20; i++) expect(numbers(gamma.read())).toEqual(first);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    for (const weight of layer.weights) weight.dispose();
   });
 
   test.each(parameters)(

@@ -1,8 +1,9 @@
 /** What must be equal whatever the numbers: the normalizations among each other, and each under shifts, scales and moved axes. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { FunctionCase, FunctionName } from './cases/functions.ts';
+import type { FunctionCase } from './cases/functions.ts';
 import { type Backend, describeBackends } from './support/backends.ts';
+import type { FunctionName } from './support/functions.ts';
 
 /** The same numbers go two ways; each rounds a few times at 6e-8. */
 const EQUAL = { ofMax: 1e-5, atol: 1e-5 };

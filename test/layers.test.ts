@@ -116,6 +116,23 @@ describeBackends('layers', ({ run }) => {
   });
 });
 
+describeBackends('layers of five and six axes', ({ run }) => {
+  test.each(LAYER_NAMES)('%s', async (className) => {
+    for (const subject of everyAxis(className).filter(({ shape }) => shape.length > 4)) {
+      await checkLayer(run, { ...subject, training: true });
+    }
+  });
+
+  test.each([{ shape: [2, 2, 1, 3, 2] }, { shape: [2, 2, 1, 2, 2, 2] }])(
+    'BatchNormalization with a mask: %j',
+    async ({ shape }) => {
+      const mask = Array.from({ length: sizeOf(shape) / shape.at(-1)! }, (_, i) => i % 3 !== 1);
+      const options = { epsilon: 0.1 };
+      await checkLayer(run, { className: 'BatchNormalization', shape, options, mask, training: true });
+    },
+  );
+});
+
 const CPU: { only: BackendName[] } = { only: ['cpu'] };
 
 describeBackends(

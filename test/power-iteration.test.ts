@@ -1,6 +1,7 @@
 /** `PowerIteration` on every backend against the float64 oracle, and what it leaves alone. */
 import { describe, expect, test } from '@jest/globals';
 import { describeBackends } from './support/backends.ts';
+import { toHalf } from './support/half-subjects.ts';
 import { expectOurs, isFused } from './support/kernel-checks.ts';
 import { type PowerIterationInputs, powerIterationInputs } from './support/power-iteration-inputs.ts';
 import * as oracle from './support/wrapper-oracle.ts';
@@ -61,6 +62,21 @@ describeBackends('power iteration', (backend) => {
     expect(value.sigma).toBeClose([expected.sigma], { ofMax: 1e-5 });
   });
 
+  test.each([1e-30, 1e-20, 1e20, 1e30])('values of %d, whose squares are no floats', async (scale) => {
+    for (const [rest, out] of [
+      [5, 3],
+      [1031, 6],
+    ] as const) {
+      const args = { rest, out, first: 'u', iterations: 2, epsilon: 0, scale } as const;
+      const { w, u, v } = powerIterationInputs(args);
+      const expected = oracle.powerIteration(w, { u, v }, 2, 'u', oracle.matrixOf([rest, out], [1]));
+      const value = await run(args);
+      expect(value.u).toBeClose(expected.u, { ofMax: 1e-5 });
+      expect(value.v).toBeClose(expected.v, { ofMax: 1e-5 });
+      expect(value.sigma).toBeClose([expected.sigma], { ofMax: 1e-5 });
+    }
+  });
+
   test('a matrix of zeros keeps u and v', async () => {
     const args = { rest: 5, out: 3, first: 'u', iterations: 2, epsilon: 1e-12, scale: 0 } as const;
     const { u, v } = powerIterationInputs(args);
@@ -83,3 +99,29 @@ describeBackends('power iteration', (backend) => {
     expect(sigma![0]).toBeNaN();
   });
 });
+
+describeBackends(
+  'power iteration in 16-bit textures',
+  (backend) => {
+    // Larger ones are not asked for: the kernel is brought near 1 before.
+    test.each([1e-2, 1, 300])('values of %d', async (scale) => {
+      for (const [rest, out] of [
+        [5, 3],
+        [1031, 6],
+        [6, 1031],
+      ] as const) {
+        for (const first of ['u', 'v'] as const) {
+          const args = { rest, out, first, iterations: 3, epsilon: 0, scale };
+          const { value } = await backend.run('powerIteration', { ...args, route: 'kernel' });
+          const { w, u, v } = powerIterationInputs(args);
+          const half = { w: w.map(toHalf), u: u.map(toHalf), v: v.map(toHalf) };
+          const expected = oracle.powerIteration(half.w, half, 3, first, oracle.matrixOf([rest, out], [1]));
+          expect(value.u).toBeClose(expected.u, { ofMax: 2e-3 });
+          expect(value.v).toBeClose(expected.v, { ofMax: 2e-3 });
+          expect(value.sigma).toBeClose([Math.min(65504, expected.sigma)], { ofMax: 2e-3 });
+        }
+      }
+    });
+  },
+  { only: ['webgl'], flags: { WEBGL_FORCE_F16_TEXTURES: true } },
+);

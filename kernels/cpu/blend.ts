@@ -3,6 +3,7 @@
  * one per channel, are prepared here.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { reciprocal } from '../quotient.ts';
 import { PLACEMENTS, padded, wideOf } from '../simd/kernels.ts';
 import type { View } from '../view.ts';
 import { type CpuKernel, tensor, valuesOf } from './backend.ts';
@@ -30,7 +31,9 @@ export const scaleShift: CpuKernel<'ScaleShift'> = ({ inputs, backend, attrs: { 
   const { x, mean, variance, scale, shift } = inputs;
   const coefficient = (t: TensorInfo | undefined, absent: number) => (t ? valuesOf(backend, t) : absent);
   const gain = coefficient(scale, 1);
-  const by = variance ? valuesOf(backend, variance).map((v, i) => at(gain, i) / Math.sqrt(v + epsilon)) : gain;
+  const by = variance
+    ? valuesOf(backend, variance).map((v, i) => at(gain, i) * reciprocal(Math.sqrt(v + epsilon)))
+    : gain;
   const y = apply(view, valuesOf(backend, x), undefined, [coefficient(mean, 0), by, coefficient(shift, 0)]);
   return [tensor(backend, x.shape, y)];
 };

@@ -116,16 +116,23 @@ export class Call {
 
   add = (a: Value, b: Value) => this.#one('AddV2', [a, b]);
   sub = (a: Value, b: Value) => this.#one('Sub', [a, b]);
+  squaredDifference = (a: Value, b: Value) => this.#one('SquaredDifference', [a, b]);
   mul = (a: Value, b: Value) => this.#one('Mul', [a, b]);
 
   /** Of matrices, or of batches of them where either has three axes. */
   matMul = (a: Value, b: Value) => this.#one(a.shape.length === 2 ? 'MatMul' : 'BatchMatMulV2', [a, b]);
+
+  /** Over one axis. */
+  sum = (x: Value, axis: number) => this.#one('Sum', [x, this.integers([axis])]);
 
   /** sqrt(sum(x^2)) over one axis. */
   norm = (x: Value, axis: number) => this.#one('EuclideanNorm', [x, this.integers([axis])]);
 
   /** Shares the buffer; nothing runs where the shape is right already. */
   reshape = (x: Value, shape: Shape) => (same(x.shape, shape) ? x : this.#one('Reshape', [x, this.integers(shape)]));
+
+  /** A part of x; shares the buffer where it can. */
+  slice = (x: Value, begin: Shape, size: Shape) => this.#one('Slice', [x, this.integers(begin), this.integers(size)]);
 
   read({ id }: Value): Numbers {
     return this.backend.binding.tensorDataSync(id);

@@ -1,23 +1,42 @@
-/** Normalize in TensorFlow's batch normalization ops, one each way. */
+/**
+ * Normalize in TensorFlow's batch normalization ops, one each way. They add up a column in float32, one value after the other:
+ * the statistics of long columns are taken as everywhere else, and the op only applies them.
+ */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
-import { fourAxes } from './affine.ts';
+import { isDivisor } from '../quotient.ts';
+import { batchNormalize, fourAxes } from './affine.ts';
 import type { Call, Value } from './backend.ts';
+import * as columns from './columns.ts';
 import type { Backward, Forward, Gradients, Normalized } from './route.ts';
-import { centreAgain, layoutOf, needsCentring, ROUNDS, subtract } from './statistics.ts';
+import {
+  centre,
+  centreAgain,
+  layoutOf,
+  means,
+  needsCentring,
+  parameter,
+  ROUNDS,
+  spread,
+  subtract,
+} from './statistics.ts';
+import { ROWS, sums } from './sums.ts';
 
 /** On a GPU the reserved outputs are not mean and variance, which rules these ops out. */
-export const serves = (call: Call, { view, center, rescale, epsilonPlacement }: NormalizeAttrs): boolean =>
+export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlacement }: NormalizeAttrs): boolean =>
   view.n === 1 &&
   view.groups === view.c &&
   center &&
   rescale &&
   epsilonPlacement === 'inside' &&
+  isDivisor(epsilon) &&
   !call.backend.isUsingGpuDevice;
 
 /** The op centres by a float32 mean: where that is not enough, it runs again on the centred values. */
-export function forward(call: Call, { x, gamma, beta }: Forward, attrs: NormalizeAttrs): Normalized {
+export function forward(call: Call, inputs: Forward, attrs: NormalizeAttrs): Normalized {
   const { view, epsilon } = attrs;
-  const layout = { ...layoutOf(view), statistics: [view.c] };
+  if (view.s > ROWS) return forwardLong(call, inputs, attrs);
+  const { x, gamma, beta } = inputs;
+  const layout = layoutOf(view);
   const scale = gamma ?? call.ones([view.c]);
   const shift = beta ?? call.constant(new Float32Array(view.c));
   const none = call.constant(new Float32Array(0));
@@ -37,14 +56,38 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
   }
 }
 
-export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
+/** The mean goes into the op where it is not far out. */
+function forwardLong(call: Call, { x, gamma, beta }: Forward, { view, epsilon }: NormalizeAttrs): Normalized {
+  const layout = layoutOf(view);
+  const width = layout.shape[2] as number;
+  const whole = call.reshape(x, layout.shape);
+  const mean = means(sums(call, whole), layout);
+  const meanTensor = spread(call, mean, layout);
+  const squares = call.squaredDifference(whole, meanTensor);
+  const variance = means(sums(call, squares), layout);
+  call.free(squares);
+  const far = needsCentring(mean, variance, epsilon);
+  const standing = far ? centre(call, whole, layout, epsilon) : { xc: whole, mean, variance };
+  const parameters = {
+    mean: far ? undefined : meanTensor,
+    variance: spread(call, standing.variance, layout),
+    scale: gamma && parameter(call, gamma, layout),
+    shift: beta && parameter(call, beta, layout),
+  };
+  const y = batchNormalize(call, fourAxes(call, standing.xc, width), parameters, width, epsilon);
+  return { y, mean: standing.mean, variance: standing.variance };
+}
+
+export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view, epsilon, affine } = attrs;
+  if (view.s > ROWS) return columns.backward(call, inputs, attrs);
+  const { dy, x, gamma, saved } = inputs;
   const { c } = view;
   const layout = layoutOf(view);
   const far = needsCentring(saved.mean, saved.variance, epsilon);
   const centred = far ? centreAgain(call, call.reshape(x, layout.shape), saved, layout, epsilon) : x;
   const xc = fourAxes(call, centred, c);
-  const inputs = [
+  const given = [
     call.reshape(dy, xc.shape),
     xc,
     gamma ?? call.ones([c]),
@@ -52,6 +95,6 @@ export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: N
     call.constant(saved.variance),
     call.constant(new Float32Array(0)),
   ];
-  const [dx, dgamma, dbeta] = call.run('FusedBatchNormGradV3', inputs, { epsilon }, 5) as [Value, Value, Value];
+  const [dx, dgamma, dbeta] = call.run('FusedBatchNormGradV3', given, { epsilon }, 5) as [Value, Value, Value];
   return affine ? { dx, dgamma: call.read(dgamma), dbeta: call.read(dbeta) } : { dx };
 }

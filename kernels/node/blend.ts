@@ -1,9 +1,11 @@
 /** The kernels around Normalize: statistics alone, given statistics applied, their gradients, moving averages. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isDivisor } from '../quotient.ts';
 import type { View } from '../view.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
-import { centre, columnsOf, layoutOf, momentsOf, reciprocals, sums } from './statistics.ts';
+import { centre, layoutOf, momentsOf, reciprocals } from './statistics.ts';
+import { sums } from './sums.ts';
 
 export const moments = kernel<'Moments'>((call, { x }, { view }) => {
   const layout = layoutOf(view);
@@ -23,13 +25,12 @@ export const scaleShift = kernel<'ScaleShift'>((call, inputs, { view, epsilon })
   const [mean, variance, scale, shift] = [inputs.mean, inputs.variance, inputs.scale, inputs.shift].map(
     (p) => p && parameter(call, p, view),
   );
-  if (n === 1) {
-    const y = variance
-      ? batchNormalize(call, fourAxes(call, x, c), { mean, variance, scale, shift }, c, epsilon)
-      : applyPerChannel(call, x, { mean, scale, shift }, c);
+  if (n === 1 && variance && isDivisor(epsilon)) {
+    const y = batchNormalize(call, fourAxes(call, x, c), { mean, variance, scale, shift }, c, epsilon);
     return [call.output(y, inputs.x.shape)];
   }
-  const y = apply(call, x, { mean, scale: variance ? standardized(call, variance, scale, epsilon) : scale, shift });
+  const affine = { mean, scale: variance ? standardized(call, variance, scale, epsilon) : scale, shift };
+  const y = n === 1 ? applyPerChannel(call, x, affine, c) : apply(call, x, affine);
   return [call.output(y, inputs.x.shape)];
 });
 
@@ -42,11 +43,10 @@ function standardized(call: Call, variance: Value, scale: Value | undefined, eps
 
 export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((call, { dy, x, mean }, { view }) => {
   const { n, s, c } = view;
-  const layout = columnsOf(view);
   const dy3 = call.reshape(call.input(dy), [n, s, c]);
   const xc = call.sub(call.reshape(call.input(x), [n, s, c]), parameter(call, mean, view));
   const product = call.replace(xc, call.mul(dy3, xc));
-  const sumOf = (values: Value) => call.small(new Float32Array(sums(call, values, layout)), [n, c]);
+  const sumOf = (values: Value) => call.small(new Float32Array(sums(call, values)), [n, c]);
   return [sumOf(product), sumOf(dy3)];
 });
 

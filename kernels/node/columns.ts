@@ -7,7 +7,21 @@ import type { View } from '../view.ts';
 import { apply, applyPerChannel } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import type { Backward, Forward, Gradients, Normalized } from './route.ts';
-import { centre, centreAgain, floorOf, layoutOf, reciprocals, sums, uncentred } from './statistics.ts';
+import {
+  centre,
+  floorOf,
+  type Layout,
+  layoutOf,
+  means,
+  needsCentring,
+  parameter,
+  perChannel,
+  reciprocals,
+  spread,
+  spreadChannels,
+  uncentred,
+} from './statistics.ts';
+import { ROWS, sums } from './sums.ts';
 
 type Numbers = ArrayLike<number>;
 
@@ -18,44 +32,62 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
   const { xc, mean, variance } = center ? centre(call, x3, layout, floorOf(attrs)) : uncentred(call, x3, layout);
   const r = reciprocals(variance, attrs);
   const gammas = gamma && call.read(gamma);
-  const scale = rescale ? perColumn(call, view, (group, i) => (r[group] as number) * (gammas?.[i] ?? 1)) : gamma;
-  const parameters = { scale, shift: beta };
-  const y = view.n === 1 ? applyPerChannel(call, xc, parameters, view.c) : apply(call, xc, parameters);
+  const scale = rescale
+    ? perColumn(call, view, layout, (group, i) => (r[group] as number) * (gammas?.[i] ?? 1))
+    : gamma && parameter(call, gamma, layout);
+  const parameters = { scale, shift: beta && parameter(call, beta, layout) };
+  const y =
+    view.n === 1 ? applyPerChannel(call, xc, parameters, layout.shape[2] as number) : apply(call, xc, parameters);
   return { y, mean, variance };
 }
 
-/** dx = dy gamma r - xc k r^3 mean(D xc) - r mean(D), where xc = x - mean and r = 1 / f. */
+/**
+ * dx = dy gamma r - xc k r^3 mean(D xc) - r mean(D), where xc = x - mean and r = 1 / f. What float32 has lost of a saved mean
+ * shows in long columns, and where the mean is far out: it is found again as the mean of xc.
+ */
 export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view, center, rescale, affine } = attrs;
   const layout = layoutOf(view);
   const x3 = call.reshape(x, layout.shape);
   const dy3 = call.reshape(dy, layout.shape);
-  const xc = center ? centreAgain(call, x3, saved, layout, floorOf(attrs)) : x3;
+  const xc = center ? call.sub(x3, spread(call, saved.mean, layout)) : x3;
+  const lost = center && (view.s > ROWS || needsCentring(saved.mean, saved.variance, floorOf(attrs)));
+  const delta = lost ? means(sums(call, xc), layout) : undefined;
   const gammas = gamma ? call.read(gamma) : new Float32Array(view.c).fill(1);
   const product = call.mul(dy3, xc);
-  const sumDyXc = sums(call, product, layout);
+  const sumDyXc = perChannel(sums(call, product), layout);
   call.free(product);
-  const folded = fold(view, layout.count, gammas, saved.r, sums(call, dy3, layout), sumDyXc);
-  const { dgamma, dbeta, meanD, meanDxc } = folded;
+  const sumDy = perChannel(sums(call, dy3), layout);
+  const { dgamma, dbeta, meanD, meanDxc } = fold(view, layout.count, gammas, { r: saved.r, delta, sumDy, sumDyXc });
 
   const { r, k, rOrZero } = saved;
   const at = (values: Float64Array, group: number) => values[group] as number;
   const scale = (group: number, channel: number) => (gammas[channel] as number) * at(rOrZero, group);
   const slope = (group: number) => at(k, group) * at(r, group) ** 2 * at(meanDxc, group) * at(rOrZero, group);
-  const shift = (group: number) => at(meanD, group) * at(rOrZero, group);
+  const shift = (group: number) => {
+    const alongDelta = delta && rescale ? slope(group) * at(delta, group) : 0;
+    return at(meanD, group) * at(rOrZero, group) - alongDelta;
+  };
   let dx = dy3;
-  if (rescale || gamma) dx = call.replace(dx, call.mul(dx, perColumn(call, view, scale)));
+  if (rescale || gamma) dx = call.replace(dx, call.mul(dx, perColumn(call, view, layout, scale)));
   if (rescale) {
-    const along = call.replace(xc, call.mul(xc, perColumn(call, view, slope)));
+    const along = call.replace(xc, call.mul(xc, perColumn(call, view, layout, slope)));
     dx = call.replace(dx, call.sub(dx, along));
     call.free(along);
   }
-  if (center) dx = call.replace(dx, call.sub(dx, perColumn(call, view, shift)));
+  if (center) dx = call.replace(dx, call.sub(dx, perColumn(call, view, layout, shift)));
   return affine ? { dx, dgamma, dbeta } : { dx };
 }
 
+interface Sums {
+  readonly r: Float64Array;
+  readonly delta: Float64Array | undefined;
+  readonly sumDy: Numbers;
+  readonly sumDyXc: Numbers;
+}
+
 /** From the sums over s of dy and of dy xc: the gradients of the parameters, and per group the means of D and D xc. */
-function fold(view: View, count: number, gammas: Numbers, r: Float64Array, sumDy: Numbers, sumDyXc: Numbers) {
+function fold(view: View, count: number, gammas: Numbers, { r, delta, sumDy, sumDyXc }: Sums) {
   const dgamma = new Float64Array(view.c);
   const dbeta = new Float64Array(view.c);
   const meanD = new Float64Array(r.length);
@@ -65,22 +97,23 @@ function fold(view: View, count: number, gammas: Numbers, r: Float64Array, sumDy
   };
   eachColumn(view, (group, channel, i) => {
     const share = (gammas[channel] as number) / count;
-    add(dbeta, channel, sumDy[i] as number);
-    add(dgamma, channel, (sumDyXc[i] as number) * (r[group] as number));
-    add(meanD, group, share * (sumDy[i] as number));
-    add(meanDxc, group, share * (sumDyXc[i] as number));
+    const dy = sumDy[i] as number;
+    const dyXc = (sumDyXc[i] as number) - (delta ? (delta[group] as number) * dy : 0);
+    add(dbeta, channel, dy);
+    add(dgamma, channel, dyXc * (r[group] as number));
+    add(meanD, group, share * dy);
+    add(meanDxc, group, share * dyXc);
   });
   return { dgamma, dbeta, meanD, meanDxc };
 }
 
-/** A number per example and channel as a tensor that meets x: [n, 1, c], or [c] of one example. */
-function perColumn(call: Call, view: View, f: (group: number, channel: number) => number): Value {
-  const { n, c } = view;
-  const values = new Float32Array(n * c);
+/** A number per example and channel as a tensor that meets x. */
+function perColumn(call: Call, view: View, layout: Layout, f: (group: number, channel: number) => number): Value {
+  const values = new Float32Array(view.n * view.c);
   eachColumn(view, (group, channel, i) => {
     values[i] = f(group, channel);
   });
-  return call.constant(values, n === 1 ? [c] : [n, 1, c]);
+  return spreadChannels(call, values, layout);
 }
 
 function eachColumn({ n, c, groups }: View, f: (group: number, channel: number, i: number) => void): void {

@@ -7,6 +7,7 @@ import { applyPerChannel } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import type { Backward, Forward, Gradients, Normalized } from './route.ts';
 import { centre, centreAgain, floorOf, layoutOf, reciprocals, spread, uncentred } from './statistics.ts';
+import { sumAlongRows, sumOfRows, weightedSumOfRows } from './sums.ts';
 
 export function forward(call: Call, { x, gamma, beta }: Forward, attrs: NormalizeAttrs): Normalized {
   const { view, center, rescale } = attrs;
@@ -29,11 +30,10 @@ export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs
 function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view, center, rescale, affine } = attrs;
   const layout = layoutOf(view);
-  const [rows, d] = layout.shape as [number, number];
+  const d = layout.shape[1] as number;
   const { r, k, rOrZero } = saved;
   const dyRows = call.reshape(dy, layout.shape);
   const xc = centred(call, x, saved, attrs);
-  const sumOf = (weights: Value, values: Value) => call.take(call.matMul(weights, values));
 
   const product = call.mul(dyRows, xc);
   const weights = new Float32Array(d).fill(1 / d);
@@ -41,13 +41,12 @@ function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: Normali
     const gammas = call.read(gamma);
     for (let i = 0; i < d; i++) weights[i] = (gammas[i] as number) / d;
   }
-  const w = call.constant(weights, [d, 1]);
-  const sums = affine && {
-    dgamma: sumOf(call.constant(r, [1, rows]), product),
-    dbeta: sumOf(call.ones([1, rows]), dyRows),
+  const parameters = affine && {
+    dgamma: weightedSumOfRows(call, Float32Array.from(r), product),
+    dbeta: sumOfRows(call, dyRows),
   };
-  const meanDxc = rescale ? sumOf(product, w) : undefined;
-  const meanD = center ? call.matMul(dyRows, w) : undefined;
+  const meanDxc = rescale ? call.take(sumAlongRows(call, product, weights)) : undefined;
+  const meanD = center ? sumAlongRows(call, dyRows, weights) : undefined;
   call.free(product);
 
   let dx = dyRows;
@@ -60,7 +59,7 @@ function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: Normali
   }
   if (meanD) dx = call.replace(dx, call.sub(dx, meanD));
   if (rescale) dx = call.replace(dx, call.mul(dx, spread(call, rOrZero, layout)));
-  return { dx, ...sums };
+  return { dx, ...parameters };
 }
 
 /** Several groups to a row: gamma differs between them, so D comes first, and xHat is made again for dgamma. */
@@ -72,9 +71,8 @@ function partsOfRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: Norma
   const { dx } = wholeRows(call, { dy: D, x, gamma: undefined, saved }, { ...attrs, affine: false });
   if (!attrs.affine) return { dx };
   const xHat = call.mul(centred(call, x, saved, attrs), spread(call, saved.r, layoutOf(view)));
-  const one = call.ones([1, n]);
-  const dgamma = call.take(call.matMul(one, call.mul(dyc, call.reshape(xHat, [n, c]))));
-  return { dx, dgamma, dbeta: call.take(call.matMul(one, dyc)) };
+  const dgamma = sumOfRows(call, call.mul(dyc, call.reshape(xHat, [n, c])));
+  return { dx, dgamma, dbeta: sumOfRows(call, dyc) };
 }
 
 function centred(call: Call, x: Value, saved: Backward['saved'], attrs: NormalizeAttrs): Value {

@@ -6,20 +6,25 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../contract.ts';
+import { reciprocal, unrounded } from '../quotient.ts';
 import type { View } from '../view.ts';
 import type { Call, Value } from './backend.ts';
+import { copiesOf, sumOfCopies, sums, sumsOfSquares } from './sums.ts';
 
 type Numbers = ArrayLike<number>;
 
 /**
  * How TensorFlow sees x, so that the axis to sum over is axis 1: rows [n * groups, d] where a group is contiguous, else
- * columns [n, s, c], whose n * c sums are folded into groups here.
+ * columns [n, s, c], whose n * c sums are folded into groups here. Long columns are seen as several, [n, s / copies,
+ * copies * c]: that is what keeps sums exact, and ops on x with a number per column are faster the more columns there are.
  */
 export interface Layout {
   readonly shape: readonly number[];
   /** The shape of statistics that meet x. */
   readonly statistics: readonly number[];
-  /** Sums per group before folding. */
+  /** As how many columns each one is seen. */
+  readonly copies: number;
+  /** Sums per group before folding, of each copy. */
   readonly fold: number;
   /** Values per group. */
   readonly count: number;
@@ -28,46 +33,72 @@ export interface Layout {
 export function layoutOf(view: View): Layout {
   const { n, s, c, groups } = view;
   const d = c / groups;
-  return s === 1 ? { shape: [n * groups, d], statistics: [n * groups, 1], fold: 1, count: d } : columnsOf(view);
+  return s === 1
+    ? { shape: [n * groups, d], statistics: [n * groups, 1], copies: 1, fold: 1, count: d }
+    : columnsOf(view);
 }
 
-export function columnsOf({ n, s, c, groups }: View): Layout {
+function columnsOf({ n, s, c, groups }: View): Layout {
   const d = c / groups;
-  return { shape: [n, s, c], statistics: [n, 1, c], fold: d, count: s * d };
+  const copies = copiesOf(s);
+  const columns = copies * c;
+  return {
+    shape: [n, s / copies, columns],
+    statistics: n === 1 ? [columns] : [n, 1, columns],
+    copies,
+    fold: d,
+    count: s * d,
+  };
 }
 
-/** Sums over axis 1: a product with ones takes half the time of TensorFlow's Sum. */
-export function sums(call: Call, x: Value, { shape }: Layout): Numbers {
-  const [n, s] = shape as [number, number];
-  const sum = shape.length === 2 ? call.matMul(x, call.ones([s, 1])) : call.matMul(call.ones([n, 1, s]), x);
-  return call.take(sum);
+/** Of the sums over axis 1, those of each channel: n * c. */
+export function perChannel(sums: Numbers, { shape, copies }: Layout): Numbers {
+  return copies === 1 ? sums : sumOfCopies(sums, { n: shape[0] as number, copies, c: (shape[2] as number) / copies });
 }
 
-/** One mean per group, of `fold` sums each. */
-function fold(partial: (i: number) => number, { statistics, fold, count }: Layout): Float64Array {
-  const means = new Float64Array(statistics.reduce((a, b) => a * b, 1) / fold);
+/** Of the sums over axis 1, one mean per group. */
+export function means(sums: Numbers, layout: Layout): Float64Array {
+  const { fold, count } = layout;
+  const each = perChannel(sums, layout);
+  const means = new Float64Array(each.length / fold);
   for (let group = 0, i = 0; group < means.length; group++) {
     let sum = 0;
-    for (let j = 0; j < fold; j++) sum += partial(i++);
+    for (let j = 0; j < fold; j++) sum += each[i++] as number;
     means[group] = sum / count;
   }
   return means;
 }
 
-export const means = (sums: Numbers, layout: Layout) => fold((i) => sums[i] as number, layout);
-
 /** The mean square of each group. */
 export function meanSquares(call: Call, x: Value, layout: Layout): Float64Array {
-  const norms = call.take(call.norm(x, 1));
-  return fold((i) => (norms[i] as number) ** 2, layout);
+  return means(sumsOfSquares(call, x), layout);
 }
 
 /** Numbers per group as a tensor that meets x. */
-export function spread(call: Call, values: Numbers, { statistics, fold }: Layout): Value {
+export function spread(call: Call, values: Numbers, layout: Layout): Value {
+  const { fold } = layout;
   const all = new Float32Array(values.length * fold);
   for (let i = 0; i < values.length; i++) all.fill(values[i] as number, i * fold, (i + 1) * fold);
+  return spreadChannels(call, all, layout);
+}
+
+/** Numbers per example and channel, n * c or c for all examples, as a tensor that meets x. */
+export function spreadChannels(call: Call, values: Float32Array, { statistics, shape, copies }: Layout): Value {
+  if (copies === 1) return call.constant(values, statistics);
+  const columns = shape[2] as number;
+  const c = columns / copies;
+  const all = new Float32Array((shape[0] as number) * columns);
+  for (let at = 0; at < all.length; at += columns) {
+    const from = (at / copies) % values.length;
+    all.set(values.subarray(from, from + c), at);
+    for (let done = c; done < columns; done *= 2) all.copyWithin(at + done, at, at + Math.min(done, columns - done));
+  }
   return call.constant(all, statistics);
 }
+
+/** A parameter [c] as a tensor that meets x. */
+export const parameter = (call: Call, p: Value, layout: Layout) =>
+  layout.copies === 1 ? p : spreadChannels(call, Float32Array.from(call.read(p)), layout);
 
 /** Beyond this many deviations the rounding of a mean shows in what is centred by it. */
 const FAR = 4;
@@ -99,13 +130,15 @@ export interface Standing {
 /** x, of the layout's shape, without its means. `floor` is what the variance is added to before its root is divided by. */
 export function centre(call: Call, x: Value, layout: Layout, floor: number): Standing {
   let xc = x;
-  let mean = means(sums(call, x, layout), layout);
+  let mean = means(sums(call, x), layout);
   const total = new Float64Array(mean.length);
   for (let round = 1; ; round++) {
     xc = subtract(call, xc, mean, total, layout);
     const variance = meanSquares(call, xc, layout);
-    if (round === ROUNDS || !needsCentring(mean, variance, floor)) return { xc, mean: total, variance };
-    mean = means(sums(call, xc, layout), layout);
+    if (round === ROUNDS || !needsCentring(mean, variance, floor)) {
+      return { xc, mean: total, variance: variance.map((v, i) => unrounded(v, total[i] as number)) };
+    }
+    mean = means(sums(call, xc), layout);
   }
 }
 
@@ -126,7 +159,7 @@ export function centreAgain(
   const total = new Float64Array(mean.length);
   const xc = subtract(call, x, mean, total, layout);
   if (!needsCentring(mean, variance, floor)) return xc;
-  return subtract(call, xc, means(sums(call, xc, layout), layout), total, layout);
+  return subtract(call, xc, means(sums(call, xc), layout), total, layout);
 }
 
 /** The kernels' moments: means in row 0, variances in row 1. */
@@ -147,14 +180,14 @@ interface Form {
 export const floorOf = ({ epsilon, epsilonPlacement }: Form) =>
   epsilonPlacement === 'inside' ? epsilon : epsilon ** 2;
 
-/** 1 / f, the divisor of `EpsilonPlacement`. */
+/** 1 / f, with the divisor of `EpsilonPlacement`. */
 export function reciprocals(variance: Float64Array, { epsilon, epsilonPlacement }: Form): Float64Array {
   const divisor = {
     inside: (v: number) => Math.sqrt(v + epsilon),
     outside: (v: number) => Math.sqrt(v) + epsilon,
     floor: (v: number) => Math.max(Math.sqrt(v), epsilon),
   }[epsilonPlacement];
-  return variance.map((v) => 1 / divisor(v));
+  return variance.map((v) => reciprocal(divisor(v)));
 }
 
 /** The factor k of the gradient. Where it is 0 with 'floor', dx is 0. */

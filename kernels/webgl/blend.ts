@@ -6,6 +6,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs } from '../contract.ts';
 import { splitMean } from '../half-values.ts';
 import { type Gpu, isHalfPrecision, kernel, sizeFor, type Texture } from './backend.ts';
+import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
@@ -80,8 +81,8 @@ export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) 
   ${mean ? `value -= ${coefficient('mean')}.xyxy;` : ''}
   ${rest ? `value -= ${coefficient('rest')}.xyxy;` : ''}
   vec2 by = vec2(1.);
-  ${variance ? `by *= inversesqrt(${saturate(coefficient('variance'))} + epsilon);` : ''}
-  ${deviation ? `vec2 root = ${coefficient('deviation')}; by *= inversesqrt(root * root + epsilon);` : ''}
+  ${variance ? `by *= ${reciprocalRoot(`${saturate(coefficient('variance'))} + epsilon`)};` : ''}
+  ${deviation ? `vec2 root = ${coefficient('deviation')}; by *= ${reciprocalRoot('root * root + epsilon')};` : ''}
   ${scale ? `by *= ${coefficient('scale')};` : ''}
   value *= by.xyxy;
   ${shift ? `value += ${coefficient('shift')}.xyxy;` : ''}`,

@@ -3,16 +3,26 @@ import type { NormalizeAttrs } from '../contract.ts';
 
 const IS_SMALL = 'lessThanEqual(deviation, vec2(epsilon))';
 
+/** GLSL: `quotient`, or 0 where the divisor is no more than `least`. mix() takes nothing of what it does not choose. */
+const unless = (quotient: string, divisor: string, least: string) =>
+  `mix(${quotient}, vec2(0.), lessThanEqual(${divisor}, vec2(${least})))`;
+/** The smallest normal float32, and its root: less is no divisor. Smaller numbers count as 0 on many GPUs. */
+const SMALLEST = '1.1754944e-38';
+const SMALLEST_ROOT = '1.0842022e-19';
+/** GLSL: 1 / sqrt(sum), or 0. */
+export const reciprocalRoot = (sum: string): string => unless(`inversesqrt(${sum})`, sum, SMALLEST);
+const reciprocalOf = (divisor: string) => unless(`1. / (${divisor})`, divisor, SMALLEST_ROOT);
+
 const PLACEMENTS = {
-  inside: { reciprocal: 'inversesqrt(deviation * deviation + epsilon)', slope: 'rstd', direct: 'rstd' },
+  inside: { reciprocal: reciprocalRoot('deviation * deviation + epsilon'), slope: 'rstd', direct: 'rstd' },
   outside: {
-    reciprocal: '1. / (deviation + epsilon)',
+    reciprocal: reciprocalOf('deviation + epsilon'),
     slope: 'mix(vec2(0.), 1. / deviation, notEqual(deviation, vec2(0.)))',
     direct: 'rstd',
   },
   // Not max(): it may turn NaN into epsilon.
   floor: {
-    reciprocal: `1. / mix(deviation, vec2(epsilon), ${IS_SMALL})`,
+    reciprocal: reciprocalOf(`mix(deviation, vec2(epsilon), ${IS_SMALL})`),
     slope: `mix(rstd, vec2(0.), ${IS_SMALL})`,
     direct: `mix(rstd, vec2(0.), ${IS_SMALL})`,
   },

@@ -1,5 +1,5 @@
 /**
- * `PowerIteration`. Each half of a step takes a product of the matrix with a vector, the squares of its length, and the vector
+ * `PowerIteration`. Each half of a step takes a product of the matrix with a vector, its length, and the vector
  * that it turns: three draws, or four where the sums of the product are so long that they are taken in parts.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -71,58 +71,103 @@ void main() {
   });
 }
 
-/** Parts of the sum of products of two vectors, `CHUNK` texels each. */
-function dots(gpu: Gpu, a: Vector, b: Vector): { texture: Texture; count: number } {
-  const length = texels(a.size);
-  const count = Math.ceil(length / CHUNK);
-  const texture = gpu.draw({
-    name: 'product of vectors',
-    source: `
-void main() {
-  ${CELL}
-  float sum = 0.;
-  int end = min((cell + 1) * chunk, length);
-  for (int k = cell * chunk; k < end; k++) {
-    vec4 a = aTexel(k), b = bTexel(k);
-    sum += a.x * b.x;
-    if (k < length - 1 || odd == 0) sum += a.y * b.y;
-  }
-  setOutput(${saturate('vec4(sum, 0., 0., 0.)')});
-}`,
-    textures: { a: a.texture, b: b.texture },
-    integers: { chunk: CHUNK, length, odd: isOdd(a.size) },
-    size: sizeFor(count),
-  });
-  return { texture, count };
+/** A number that is computed from parts of a vector, `CHUNK` texels each. */
+interface Parts {
+  readonly texture: Texture;
+  readonly count: number;
 }
 
+/** GLSL: `value` of each part of vectors, from its texels `k` up to `end`. */
+function ofParts(gpu: Gpu, { texture, size }: Vector, name: string, statements: string, b?: Texture): Parts {
+  const length = texels(size);
+  const count = Math.ceil(length / CHUNK);
+  const parts = gpu.draw({
+    name,
+    source: `
+vec2 values(vec4 texel, int k) { return k == length - 1 && odd == 1 ? vec2(texel.x, 0.) : texel.xy; }
+void main() {
+  ${CELL}
+  float value = 0.;
+  int start = cell * chunk, end = min(start + chunk, length);
+  ${statements}
+  setOutput(${saturate('vec4(value, 0., 0., 0.)')});
+}`,
+    textures: { a: texture, b },
+    integers: { chunk: CHUNK, length, odd: isOdd(size) },
+    size: sizeFor(count),
+  });
+  return { texture: parts, count };
+}
+
+/** Sums of products of two vectors. */
+const dots = (gpu: Gpu, a: Vector, b: Vector): Parts =>
+  ofParts(
+    gpu,
+    a,
+    'product of vectors',
+    'for (int k = start; k < end; k++) value += dot(values(aTexel(k), k), values(bTexel(k), k));',
+    b.texture,
+  );
+
+/** Lengths, taken of values near 1 since their squares may be no floats. */
+const lengths = (gpu: Gpu, x: Vector): Parts =>
+  ofParts(
+    gpu,
+    x,
+    'length of a vector',
+    `
+  float largest = 0.;
+  for (int k = start; k < end; k++) {
+    vec2 sizes = abs(values(aTexel(k), k));
+    largest = max(largest, max(sizes.x, sizes.y));
+  }
+  if (largest == 0.) largest = 1.;
+  for (int k = start; k < end; k++) {
+    vec2 near = values(aTexel(k), k) / largest;
+    value += dot(near, near);
+  }
+  value = largest * sqrt(value);`,
+  );
+
 const SUM = `
-float sumOfDots() {
+float sumOfParts() {
   float sum = 0.;
-  for (int i = 0; i < count; i++) sum += dotsTexel(i).x;
+  for (int i = 0; i < count; i++) sum += partsTexel(i).x;
   return sum;
 }`;
 
-/** The direction of x, or `old` where x is no longer than epsilon; and the parts of the square of its length. */
+const LENGTH = `
+float lengthOfParts() {
+  float largest = 0., sum = 0.;
+  for (int i = 0; i < count; i++) largest = max(largest, partsTexel(i).x);
+  if (largest == 0.) largest = 1.;
+  for (int i = 0; i < count; i++) {
+    float near = partsTexel(i).x / largest;
+    sum += near * near;
+  }
+  return largest * sqrt(sum);
+}`;
+
+/** The direction of x, or `old` where x is no longer than epsilon; and the lengths of the parts of x. */
 function turn(gpu: Gpu, x: Vector, old: Vector, epsilon: number) {
-  const squares = dots(gpu, x, x);
+  const parts = lengths(gpu, x);
   const cells = texels(x.size);
   const texture = gpu.draw({
     name: 'direction of a vector',
-    source: `${SUM}
+    source: `${LENGTH}
 void main() {
   ${CELL}
-  float norm = sqrt(sumOfDots());
+  float norm = lengthOfParts();
   int i = min(cell, cells - 1);
   vec2 value = norm <= epsilon ? oldTexel(i).xy : xTexel(i).xy / norm;
   ${write()}
 }`,
-    textures: { x: x.texture, old: old.texture, dots: squares.texture },
-    integers: { cells, count: squares.count, odd: isOdd(x.size) },
+    textures: { x: x.texture, old: old.texture, parts: parts.texture },
+    integers: { cells, count: parts.count, odd: isOdd(x.size) },
     floats: { epsilon },
     size: sizeFor(cells),
   });
-  return { vector: { texture, size: x.size }, squares };
+  return { vector: { texture, size: x.size }, parts };
 }
 
 export const powerIteration = kernel<'PowerIteration'>((gpu, inputs, { iterations, first, epsilon }) => {
@@ -132,12 +177,12 @@ export const powerIteration = kernel<'PowerIteration'>((gpu, inputs, { iteration
   let u: Vector = { texture: gpu.texture(givenU, [1, 1, out]), size: out };
   let v: Vector = { texture: gpu.texture(givenV, [1, 1, rest]), size: rest };
   // The length of the last product is what its vector makes sigma of.
-  let last: ReturnType<typeof dots> | undefined;
+  let last: Parts | undefined;
   const turnU = () => {
-    ({ vector: u, squares: last } = turn(gpu, product(gpu, w, v, out, false), u, epsilon));
+    ({ vector: u, parts: last } = turn(gpu, product(gpu, w, v, out, false), u, epsilon));
   };
   const turnV = () => {
-    ({ vector: v, squares: last } = turn(gpu, product(gpu, w, u, rest, true), v, epsilon));
+    ({ vector: v, parts: last } = turn(gpu, product(gpu, w, u, rest, true), v, epsilon));
   };
   for (let i = 0; i < iterations; i++) {
     if (first === 'u') turnU();
@@ -147,8 +192,12 @@ export const powerIteration = kernel<'PowerIteration'>((gpu, inputs, { iteration
   const { texture, count } = last ?? dots(gpu, product(gpu, w, u, rest, true), v);
   const sigma = gpu.draw({
     name: 'sigma',
-    source: `${SUM} void main() { setOutput(vec4(${last ? 'sqrt(sumOfDots())' : 'sumOfDots()'}, 0., 0., 0.)); }`,
-    textures: { dots: texture },
+    source: `${last ? LENGTH : SUM}
+void main() {
+  float value = ${last ? 'lengthOfParts()' : 'sumOfParts()'};
+  setOutput(${saturate('vec4(value, 0., 0., 0.)')});
+}`,
+    textures: { parts: texture },
     integers: { count },
     size: sizeFor(1),
   });

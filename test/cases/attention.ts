@@ -15,7 +15,8 @@ export const attend = (args: AttentionCase & { readonly penalty?: boolean }) =>
     const value = make(values.value, [...leading, keys, depth]);
     const dy = make(values.dy, [...leading, queries, depth]);
     const g = make(Float32Array.of(values.g), []);
-    const mask = args.mask && make(Float32Array.from(args.mask.values), [...args.mask.shape]);
+    const given = args.mask && make(Float32Array.from(args.mask.values), [...args.mask.shape]);
+    const mask = args.mask?.dtype && given ? tf.cast(given, args.mask.dtype) : given;
     const f = (query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, g: tf.Tensor) =>
       library.qkAttention(query, key, value, g, { causal, mask });
     const ofQuery = (query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, g: tf.Tensor) =>
@@ -24,8 +25,92 @@ export const attend = (args: AttentionCase & { readonly penalty?: boolean }) =>
       ? tf.valueAndGrads(ofQuery)([query, key, value, g])
       : tf.valueAndGrads(f)([query, key, value, g], dy);
     const [dquery, dkey, dvalue, dg] = grads;
+    if (mask !== given) mask?.dispose();
     return takeAll({ y, dquery, dkey, dvalue, dg });
   });
+
+/** What is said of a mask of these numbers for three keys; `results`: those of an operation, which may be on a GPU. */
+export const maskOfNumbers = ({ values, made }: { values: readonly number[]; made: 'a tensor' | 'results' }) =>
+  withTensors(async (make) => {
+    const x = make(new Float32Array(24).fill(1), [2, 3, 4]);
+    const size = made === 'results' ? 300 : 1; // small ones never get to a GPU
+    const given = make(
+      Float32Array.from({ length: 3 * size }, (_, i) => values[i % 3]!),
+      [1, size, 3],
+    );
+    const mask = made === 'results' ? tf.tidy(() => tf.slice(tf.mul(given, 1), [0, 0, 0], [1, 3, 3])) : tf.clone(given);
+    try {
+      tf.tidy(() => void library.qkAttention(x, x, x, tf.scalar(2), { mask }));
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    } finally {
+      mask.dispose();
+    }
+  });
+
+/**
+ * Attention in which tokens of 0 are masked, by all ways in which a mask gets there; and by parts of it.
+ * The graph has two blocks with residuals: expected of the second is what plain functions give for its input.
+ */
+export async function carriedMasks(_: object) {
+  const ids = tf.tensor([
+    [3, 1, 2, 0],
+    [2, 4, 0, 0],
+    [0, 0, 0, 0],
+  ]);
+  const tokens = tf.input({ shape: [4] });
+  const seeded = (seed: number) => ({
+    kernelInitializer: tf.initializers.randomNormal({ seed }),
+  });
+  const embedding = tf.layers.embedding({
+    ...{ inputDim: 5, outputDim: 6, maskZero: true },
+    embeddingsInitializer: tf.initializers.randomNormal({ seed: 3, stddev: 1 }),
+  });
+  const x = embedding.apply(tokens) as tf.SymbolicTensor;
+  const project = (seed: number, x: tf.SymbolicTensor) =>
+    tf.layers.dense({ units: 6, useBias: false, ...seeded(seed) }).apply(x) as tf.SymbolicTensor;
+  const layer = () => library.qkNormAttention({ scaleInitializer: tf.initializers.constant({ value: 4 }) });
+  const first = layer().apply([project(4, x), project(5, x), project(6, x)]) as tf.SymbolicTensor;
+  const block = library.layerNormalization().apply(tf.layers.add().apply([x, first])) as tf.SymbolicTensor;
+  const heads = [7, 8, 9].map((seed) => project(seed, block));
+  const y = layer().apply(heads) as tf.SymbolicTensor;
+  const model = tf.model({ inputs: tokens, outputs: [...heads, y] });
+  const copy = (await tf.models.modelFromJSON(saved(model))) as tf.LayersModel;
+  copy.setWeights(model.getWeights());
+
+  const results = tf.tidy(() => {
+    const [q, k, v, graph] = model.predict(ids) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const loaded = (copy.predict(ids) as tf.Tensor[])[3] as tf.Tensor;
+    const m = tf.notEqual(ids, 0);
+    const pairs = tf.logicalAnd(tf.expandDims(m, 2), tf.expandDims(m, 1));
+    const g = tf.scalar(4);
+    const direct = layer();
+    const apply = (mask?: (tf.Tensor | null)[], more: tf.Tensor[] = []) =>
+      direct.apply([q, k, v, ...more], mask ? { mask } : {}) as tf.Tensor;
+    const carrying = [q, k, v].map((t) => Object.assign(tf.clone(t), { kerasMask: tf.clone(m) }));
+    const all = {
+      expected: library.qkAttention(q, k, v, g, { mask: pairs }),
+      graph,
+      loaded,
+      call: apply([m, m, m]),
+      callOfNumbers: apply([tf.cast(m, 'float32'), tf.cast(m, 'int32'), m]),
+      fourthMask: apply([m, m, null, null] as tf.Tensor[], [tf.expandDims(m, 1)]),
+      queryAndFourth: apply([m, null, null], [tf.expandDims(m, 1)]),
+      tensors: direct.apply(carrying) as tf.Tensor,
+      unmasked: apply(),
+      ofQuery: apply([m, null, null]),
+      ofKey: apply([null, m, null]),
+      ofValue: apply([null, null, m]),
+    };
+    direct.dispose();
+    return all;
+  });
+  copy.dispose();
+  model.dispose();
+  ids.dispose();
+  return takeAll(results);
+}
 
 const saved = (model: tf.LayersModel) =>
   model.toJSON(undefined, false) as unknown as Parameters<typeof tf.models.modelFromJSON>[0];

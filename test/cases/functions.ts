@@ -1,17 +1,8 @@
 /** The public functions on reproducible inputs, with their gradients. */
 import * as tf from '@tensorflow/tfjs';
-import * as library from '../../layers/index.ts';
+import { type FunctionName, functions } from '../support/functions.ts';
 import { normals } from '../support/random.ts';
 import { takeAll, withTensors } from './tensors.ts';
-
-const functions = {
-  layerNorm: library.layerNorm,
-  rmsNorm: library.rmsNorm,
-  groupNorm: library.groupNorm,
-  instanceNorm: library.instanceNorm,
-  batchNorm: (x: tf.Tensor, options: library.BatchNormOptions) => library.batchNorm(x, options).y,
-};
-export type FunctionName = keyof typeof functions;
 
 export interface FunctionCase {
   readonly name: FunctionName;

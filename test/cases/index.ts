@@ -11,6 +11,7 @@ import * as halfFloats from './half-floats.ts';
 import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as layers from './layers.ts';
+import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as release from './release.ts';
 import * as serialization from './serialization.ts';
@@ -27,6 +28,7 @@ const cases = {
   ...keras,
   ...kernels,
   ...layers,
+  ...nothing,
   ...powerIteration,
   ...release,
   ...serialization,

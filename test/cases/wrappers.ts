@@ -1,13 +1,17 @@
 /** The wrappers WeightNormalization and SpectralNormalization around layers, beside the same layers without a wrapper. */
 import * as tf from '@tensorflow/tfjs';
+import { unitNorms } from '../../kernels/weights.ts';
 import {
+  qkNorm,
   removeSpectralNormalization,
   removeWeightNormalization,
   spectralNorm,
+  unitNormalization,
   weightNorm,
 } from '../../layers/index.ts';
 import { fillWeights, type Layer, lastPart, layerClass, readWeights, variableOf } from '../support/layers.ts';
 import { normals } from '../support/random.ts';
+import { type SizedKernel, sizedKernelInputs } from '../support/sized-kernel.ts';
 import type { Wrappable } from '../support/wrapper-table.ts';
 import { type Data, take, takeAll, withTensors } from './tensors.ts';
 
@@ -356,4 +360,105 @@ export const normalizeKernel = ({ shape, axis, units }: KernelCase & { units: nu
     const results = { weight: weightNorm(kernel, { g, axis }), bare: weightNorm(kernel, { axis }), spectral, ...rest };
     const { u: u2, v: v2, sigma: sigma2, kernel: kernel2 } = again;
     return { ...(await takeAll(results)), ...(await takeAll({ u2, v2, sigma2, kernel2 })) };
+  });
+
+/**
+ * What normalizes a kernel whose values have any size, with gradients: weight and spectral normalization, and as vectors along
+ * axis 1 of [1, rest, units] unit and query-key normalization, the latter with the scale 4.
+ */
+export const normalizeSizedKernel = (args: SizedKernel & { steps: number }) =>
+  withTensors(async (tensor) => {
+    const inputs = sizedKernelInputs(args);
+    const shape = [...args.shape];
+    const units = shape.at(-1)!;
+    const [kernel, dy, dyOfUnits] = [inputs.kernel, inputs.dy, inputs.dyOfUnits].map((v) => tensor(v, shape)) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const [g, u, scale] = [tensor(inputs.g), tensor(inputs.u), tensor(Float32Array.of(4))];
+    const norms = unitNorms(kernel, [shape.length - 1]);
+    const weight = tf.valueAndGrads((v: tf.Tensor, g: tf.Tensor) => weightNorm(v, { g }))([kernel, g], dy);
+    const derived = (f: (x: tf.Tensor) => tf.Tensor) => tf.valueAndGrad(f)(kernel, dyOfUnits);
+    const asVectors = (f: (x: tf.Tensor) => tf.Tensor) =>
+      derived((x) => tf.reshape(f(tf.reshape(x, [1, -1, units])), shape));
+    const bare = derived((v) => weightNorm(v));
+    const { kernel: once, sigma, ...vectors } = spectralNorm(kernel, { u, powerIterations: args.steps });
+    const spectral = derived((w) => spectralNorm(w, { ...vectors, powerIterations: 0 }).kernel);
+    const layer = unitNormalization({ axis: 1 });
+    const vector = asVectors((x) => layer.apply(x) as tf.Tensor);
+    const query = asVectors((x) => qkNorm(x, x, scale, { axis: 1 })[0]);
+    return takeAll({
+      norms,
+      ...{ weight: weight.value, dv: weight.grads[0], dg: weight.grads[1] },
+      ...{ bare: bare.value, dBare: bare.grad },
+      ...{ once, sigma, ...vectors, spectral: spectral.value, dSpectral: spectral.grad },
+      ...{ vector: vector.value, dVector: vector.grad, query: query.value, dQuery: query.grad },
+    });
+  });
+
+/** A wrapped dense layer whose kernel has values of any size: its kernel and weights, before and after training calls. */
+export const wrapSizedKernel = (
+  args: SizedKernel & { className: WrapperName; options: Readonly<Record<string, unknown>>; calls: number },
+) =>
+  withTensors(async (tensor) => {
+    const [inputs, units] = args.shape as [number, number];
+    const { kernel } = sizedKernelInputs(args);
+    const wrapper = make({ ...args, layer: { className: 'Dense', config: { units } } });
+    const dense = wrapper.layer as Layer & { initialWeights: tf.Tensor[] | null };
+    dense.initialWeights = [tensor(kernel, [inputs, units]), tensor(new Float32Array(units))];
+    wrapper.build([null, inputs]);
+    const start = await readWeights(wrapper.weights);
+    const first = await values(wrapper.effectiveKernels());
+    // y is about 1 where the kernel is not normalized.
+    const x = tensor(normals(104, 4 * inputs, 0, 0.1 / Math.max(args.std, 1)), [4, inputs]);
+    for (let i = 0; i < args.calls; i++) tf.dispose(wrapper.apply(x, { training: true }) as tf.Tensor);
+    const { y, gradients } = await differentiate(wrapper, x, true);
+    const last = await values(wrapper.effectiveKernels());
+    const optimizer = tf.train.sgd(1e-3);
+    const loss = () => tf.mean(tf.square(wrapper.apply(x, { training: true }) as tf.Tensor)) as tf.Scalar;
+    tf.dispose(optimizer.minimize(loss, true, wrapper.trainableWeights.map(variableOf)) as tf.Scalar);
+    const trained = await readWeights(wrapper.weights);
+    optimizer.dispose();
+    for (const weight of wrapper.weights) weight.dispose();
+    return { start, first, y, gradients, last, trained };
+  });
+
+/** The first batch of `dataInit`, of any mean and deviation, on a kernel of values of any size. */
+export const initializeFromSizedData = (args: SizedKernel & { data: { mean: number; std: number; same?: boolean } }) =>
+  withTensors(async (tensor) => {
+    const [inputs, units] = args.shape as [number, number];
+    const { mean, std, same } = args.data;
+    const wrapper = make({
+      className: 'WeightNormalization',
+      options: { dataInit: true },
+      layer: { className: 'Dense', config: { units } },
+    });
+    const dense = wrapper.layer as Layer & { initialWeights: tf.Tensor[] | null };
+    dense.initialWeights = [tensor(sizedKernelInputs(args).kernel, [inputs, units]), tensor(new Float32Array(units))];
+    wrapper.build([null, inputs]);
+    const batch = normals(105, 64 * inputs, mean, std).map((value, i, all) => (same ? all[i % inputs]! : value));
+    const x = tensor(batch, [64, inputs]);
+    const y = await take(wrapper.apply(x, { training: true }) as tf.Tensor);
+    const weights = await readWeights(wrapper.weights);
+    for (const weight of wrapper.weights) weight.dispose();
+    return { y, weights };
+  });
+
+/** Spectral normalization of a known matrix, from any vector. */
+export const spectralNormOf = ({
+  matrix,
+  size,
+  factor,
+}: {
+  matrix: 'identity' | 'ones';
+  size: number;
+  factor: number;
+}) =>
+  withTensors(async (tensor) => {
+    const values = new Float32Array(size * size).map((_, i) =>
+      matrix === 'ones' || i % (size + 1) === 0 ? factor : 0,
+    );
+    const u = tensor(normals(106, size), [1, size]);
+    return takeAll({ ...spectralNorm(tensor(values, [size, size]), { u, powerIterations: 2 }) });
   });

@@ -39,16 +39,15 @@ function affine(channel: Key, weights: Weights) {
 }
 
 const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
-const project = (rho: Float64Array) => rho.map((value) => clamp(value, 0, 1));
 
-/** Batch and instance normalization, mixed by rho; in training rho itself is projected, and the gradient is taken there. */
+/** Batch and instance normalization, mixed by rho, which lies within [0, 1]. */
 export const batchInstance: Formula = (setting) => {
   const { shape, axes, options, training } = setting;
   const channel = channelOf(setting);
   const instance = indexAlong(shape, [0, ...axes]);
   const epsilon = options.epsilon as number;
   return (x, weights) => {
-    const rho = training ? weights.rho! : project(weights.rho!);
+    const rho = weights.rho!;
     const batch = training ? momentsOver(channel, x) : movingMoments(weights);
     const own = momentsOver(instance, x);
     const scaled = affine(channel, weights);

@@ -295,7 +295,8 @@ export function settingOf({ className, options, shape, training, mask }: LayerCa
 export function shapesOf(subject: Pick<LayerCase, 'className' | 'options' | 'shape'>) {
   const { scale, center, parameters = [], state, shapeOf } = rowOf(subject.className);
   const setting = settingOf({ ...subject, training: true });
-  const sizes = setting.axes.map((axis) => setting.shape[axis]!);
+  // In the order of the option, in which the axes of the setting are not.
+  const sizes = [setting.options.axis as number | number[]].flat().map((axis) => setting.shape.at(axis)!);
   const shapes = (names: readonly (string | false | undefined)[]): Record<string, number[]> => {
     const entries = names.map((name) => {
       if (!name) return [];
@@ -326,7 +327,7 @@ export function startOf(args: LayerCase) {
   const filled: Weights = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, Float64Array.from(weightValues(name, sizeOf(shape)))]),
   );
-  const weights = args.training && project ? project(filled) : filled;
+  const weights = project ? project(filled) : filled;
   const point = { ...weights, x: Float64Array.from(layerInputs(args).x) } as Point;
   return { setting, point, shapes, trainable: Object.keys(trainable), formula: formulaAt(setting, point) };
 }

@@ -68,7 +68,10 @@ export interface Vectors {
 /** Steps of power iteration, PyTorch's (u first) or Keras's (v first), and sigma = v W u^T. */
 export function powerIteration(w: Values, { u, v }: Vectors, steps: number, first: 'u' | 'v', matrix: Matrix) {
   const { rest, units, rowOf, unitOf } = matrix;
-  const unit = (x: Float64Array) => map(x, (value) => value / norm(x));
+  const unit = (x: Float64Array) => {
+    const length = norm(x);
+    return map(x, (value) => value / length);
+  };
   const timesV = (v: Values) => {
     const product = new Float64Array(units);
     for (let i = 0; i < w.length; i++) product[unitOf[i]!]! += v[rowOf[i]!]! * w[i]!;

@@ -75,7 +75,7 @@ export function columnGradCoefficients(form: Form, variance: usize): void {
   const dgamma = form.totals, dbeta = dgamma + padded(c) * 2;
   const ws = form.coefficients + bytes, as = ws + bytes, bs = as + bytes;
   for (let first = 0; first < c; first += width, variance += 4) {
-    const v = <f64>load<f32>(variance), r = 1 / form.divisor(v);
+    const v = <f64>load<f32>(variance), r = form.reciprocal(v);
     let delta: f64 = 0, meanD: f64 = 0, meanDxHat: f64 = 0;
     if (form.center) {
       for (let copy = first; copy < wide; copy += c) {

@@ -6,7 +6,7 @@
  * belongs to channel j % c, and the last row may be shorter. A part of a sample is given by its size in values, and begins
  * with a row. Arrays of one value per column are padded to whole vectors.
  */
-import { BLOCK, Form, clearSums } from './form';
+import { BLOCK, Form, MERGED, ROUNDING, clearSums } from './form';
 import { add, high, laneMask, lanesLeft, low, mad, mul, padded, storeLanes, sub, zero } from './lanes';
 
 /** Replaces the masked ones of two float64 in memory. */
@@ -18,7 +18,9 @@ import { add, high, laneMask, lanesLeft, low, mad, mul, padded, storeLanes, sub,
 /** Merges two columns' sums of d and d^2 over n rows, d = x - pivot, into mean and M2 of n0 rows (Chan et al.). */
 // @ts-ignore: decorator
 @inline function mergePair(mean: usize, m2: usize, pivot: v128, s: v128, q: v128, n0: f64, n: f64, mask: v128): void {
-  const delta = f64x2.div(s, f64x2.splat(n)), within = f64x2.sub(q, f64x2.mul(s, delta));
+  const delta = f64x2.div(s, f64x2.splat(n)), square = f64x2.mul(s, delta), all = f64x2.sub(q, square);
+  // Of equal values rounding would leave something.
+  const within = v128.andnot(all, f64x2.le(all, f64x2.mul(square, f64x2.splat(ROUNDING))));
   const old = v128.load(mean), d = f64x2.sub(f64x2.add(pivot, delta), old);
   const between = f64x2.mul(f64x2.mul(d, d), f64x2.splat(n0 * n / (n0 + n)));
   storePair(mean, f64x2.add(old, f64x2.mul(d, f64x2.splat(n / (n0 + n)))), mask);
@@ -109,10 +111,11 @@ export function columnCoefficients(form: Form, mean: usize, variance: usize): vo
         v += load<f64>(m2s + (<usize>j << 3)) + <f64>(rows + i32(j < tail)) * d * d;
       }
     }
-    v = max<f64>(v / count, 0); // rounding may leave a little less than nothing, of which there is no root
+    v /= count;
+    if (v <= mu * mu * MERGED) v = 0; // also where rounding leaves less than nothing
     store<f32>(mean, <f32>mu);
     store<f32>(variance, <f32>v);
-    const pivot = <f32>mu, delta = mu - <f64>pivot, r = 1 / form.divisor(v);
+    const pivot = <f32>mu, delta = mu - <f64>pivot, r = form.reciprocal(v);
     for (let copy = first; copy < wide; copy += c) {
       for (let e = 0; e < width; ++e) {
         const channel = <usize>(first + e) << 2, j = <usize>(copy + e) << 2;

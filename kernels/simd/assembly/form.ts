@@ -21,6 +21,13 @@ export function rowsTogether(bytes: usize): i32 {
 /** Rows of a column that are summed in float32, twice while they are in the cache, before float64 takes over. */
 export const BLOCK = 128;
 
+/** The root of the smallest normal float32: less is no divisor. */
+const SMALLEST: f64 = 1.0842021724855044e-19;
+/** Equal values leave no more than this share of the square of what was subtracted from them to be a variance. */
+export const ROUNDING: f64 = 6.103515625e-5; // 2^-14
+/** The same, of the square of their mean, where that is merged from exact means of parts. */
+export const MERGED: f64 = 1.3552527156068805e-20; // 2^-66
+
 const HEADER: usize = 128;
 const INSIDE = 0, OUTSIDE = 1, FLOOR = 2; // and 3: no division; see PLACEMENTS in kernels/simd/kernels.ts
 
@@ -53,6 +60,12 @@ export class Form {
     if (this.placement == INSIDE) return Math.sqrt(v + this.epsilon);
     if (this.placement == OUTSIDE) return Math.sqrt(v) + this.epsilon;
     return this.placement == FLOOR ? max<f64>(Math.sqrt(v), this.epsilon) : 1;
+  }
+
+  /** 1 / f; 0 where f is next to nothing. */
+  reciprocal(v: f64): f64 {
+    const f = this.divisor(v);
+    return f < SMALLEST ? 0 : 1 / f;
   }
 
   /** The factor k of the term of xHat in dx. */

@@ -44,7 +44,7 @@ function gradCoefficients(
     x = stop;
     sumD += sumLanes(add(s0, s1)); sumDd += sumLanes(add(p0, p1)); sumd += sumLanes(add(e0, e1));
   }
-  const size = <f64>(bytes >> 2), r = 1 / form.divisor(v);
+  const size = <f64>(bytes >> 2), r = form.reciprocal(v);
   const delta = form.center ? sumd / size : 0, meanD = form.center ? sumD / size : 0;
   const meanDxHat = (sumDd - delta * sumD) * r / size;
   const w = form.flat(v) ? 0 : r;

@@ -5,7 +5,7 @@
  * their squares, so that mean = pivot + delta and variance = sum(d^2) / n - delta^2 with delta = sum(d) / n. Each pass runs
  * over a few rows before the next begins: so the long scalar arithmetic in between is done for many rows at once.
  */
-import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
+import { CHUNK, Form, ROUNDING, ROW_COEFFICIENTS, rowsTogether } from './form';
 import { add, firstLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
 
 /** The sum of a row. */
@@ -99,8 +99,9 @@ export function rowsForward(form: Form, x: usize, y: usize, mean: usize, varianc
     for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS, mean += 4, variance += 4) {
       const pivot: f32 = center ? load<f32>(k) : 0, d = deviations(p, bytes, pivot);
       const delta = center ? f64x2.extract_lane(d, 0) / size : 0;
-      // Rounding may leave a little less than nothing, of which there is no root.
-      const v = max<f64>(f64x2.extract_lane(d, 1) / size - delta * delta, 0), r = 1 / form.divisor(v);
+      let v = f64x2.extract_lane(d, 1) / size - delta * delta;
+      if (v <= delta * delta * ROUNDING) v = 0; // also where rounding leaves less than nothing
+      const r = form.reciprocal(v);
       store<f32>(mean, <f32>(<f64>pivot + delta));
       store<f32>(variance, <f32>v);
       store<f32>(k, pivot); store<f32>(k, <f32>r, 4); store<f32>(k, <f32>(-delta * r), 8);

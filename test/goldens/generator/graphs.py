@@ -202,6 +202,32 @@ def options():
     return Model(x, L.Dense(2, activation=keras.activations.elu)(y))
 
 
+@graph((2, 3, 4, 2))
+def rms_scaling():
+    x = Input((3, 4, 2))
+    y = L.LayerNormalization(rms_scaling=True)(x)
+    y = L.LayerNormalization(axis=[1, 2], epsilon=0.1, center=False, scale=False, rms_scaling=True)(L.Dense(2)(y))
+    return Model(x, L.Dense(2)(L.Flatten()(y)))
+
+
+@graph((3, 4, 2))
+def stacked_cells():
+    x = Input((4, 2))
+    # No LSTM: TensorFlow.js leaves tensors of its forget bias behind.
+    y = L.RNN([L.GRUCell(3, reset_after=False), L.SimpleRNNCell(2)], return_sequences=True)(x)
+    return Model(x, L.Dense(2)(L.LayerNormalization()(y)))
+
+
+@graph((2, 3, 4, 3))
+def statistics():
+    x = Input((3, 4, 3))
+    y = L.Normalization(axis=(3, 1), mean=[0.5, -1.0, 0.25], variance=[2.0, 0.5, 4.0])(x)
+    y = L.Normalization(axis=(1, 2, 3), mean=[[0.5], [1.0], [2.0], [-1.0]], variance=[[2.0], [1.0], [0.25], [0.5]])(y)
+    y = L.Normalization(axis=(1, 3), mean=[[0.5, 1.0, 0.0]], variance=[[2.0, 4.0, 0.5]])(y)
+    y = L.Normalization(axis=None, mean=0.5, variance=2.0, invert=True)(y)
+    return Model(x, L.Dense(2)(L.LayerNormalization()(L.Flatten()(y))))
+
+
 def drawn(spec, rng):
     """An input; where it masks, one step more in each example."""
     shape, masks = spec if isinstance(spec[1], str) else (spec, None)
