@@ -45,7 +45,8 @@ function scaleOf(name: string, right: Results, { subject, std, upstream }: HalfC
   if (name.endsWith('_mean')) return Math.max(own, std);
   const mixing = /^d(rho|mean_weights|variance_weights)/.exec(name);
   if (mixing) return Math.max(own, largest(right[name.replace(mixing[1]!, 'gamma')]!));
-  if (/^dg\b/.test(name)) return Math.max(own, upstream);
+  // A sum over all queries of what is about as large as what arrived.
+  if (/^dg\b/.test(name)) return Math.max(own, 3 * upstream);
   // Of queries and keys that all point the same way, differences are left.
   if (/^d[qkx]/.test(name) && isAttention(subject)) return Math.max(own, (0.1 * upstream) / std);
   const isRounding = name.startsWith('d') && own < 1e-3 * upstream;
