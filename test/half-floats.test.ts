@@ -26,7 +26,11 @@ async function expected(args: HalfCase) {
 /** What 16-bit floats resolve of the largest value; and of gradients of parameters, sums whose terms cancel. */
 const CLOSE = 2e-3;
 const CLOSE_SUMS = 5e-3;
-const isSum = (name: string) => /^d(gamma|beta|scale|rho|variance|mean|mean_weights|variance_weights|g)\b/.test(name);
+const PARAMETERS = /^d(gamma|beta|scale|rho|variance|mean|mean_weights|variance_weights|g)\b/;
+/** So are all gradients of attention, through products and a softmax. */
+const isSum = (name: string, subject: string) =>
+  PARAMETERS.test(name) || (name.startsWith('d') && isAttention(subject));
+const isAttention = (subject: string) => /attention/i.test(subject);
 const largest = (values: ArrayLike<number>) => Math.max(...Array.from(values, Math.abs));
 
 /** Moving averages are float32 on the host; what else a weight or a result is, is a 16-bit float. */
@@ -36,12 +40,15 @@ const isExact = (name: string) => /^(moving|renorm)_/.test(name);
  * What errors are compared with: the largest value. Where that is nothing but rounding, the gradient that arrived counts. A mean
  * is as exact as the values are, and gradients of what mixes statistics are differences of sums as large as that of gamma.
  */
-function scaleOf(name: string, right: Results, { std, upstream }: HalfCase): number {
+function scaleOf(name: string, right: Results, { subject, std, upstream }: HalfCase): number {
   const own = largest(right[name]!);
   if (name.endsWith('_mean')) return Math.max(own, std);
   const mixing = /^d(rho|mean_weights|variance_weights)/.exec(name);
   if (mixing) return Math.max(own, largest(right[name.replace(mixing[1]!, 'gamma')]!));
-  if (name === 'dg') return Math.max(own, upstream);
+  // A sum over all queries of what is about as large as what arrived.
+  if (/^dg\b/.test(name)) return Math.max(own, 3 * upstream);
+  // Of queries and keys that all point the same way, differences are left.
+  if (/^d[qkx]/.test(name) && isAttention(subject)) return Math.max(own, (0.1 * upstream) / std);
   const isRounding = name.startsWith('d') && own < 1e-3 * upstream;
   return isRounding ? 3e-2 * upstream : isExact(name) ? own : Math.min(own, LARGEST);
 }
@@ -63,7 +70,7 @@ function wrongOf(value: Results, right: Results, args: HalfCase): string[] {
         : Math.abs(actual - expected) / (scale || 1);
       if (!(error <= worst)) worst = error;
     }
-    if (!(worst <= (isSum(name) ? CLOSE_SUMS : CLOSE)))
+    if (!(worst <= (isSum(name, args.subject) ? CLOSE_SUMS : CLOSE)))
       wrong.push(`${name}: ${worst.toExponential(1)} of ${scale.toPrecision(3)}`);
   }
   return wrong;

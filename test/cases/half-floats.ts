@@ -54,7 +54,7 @@ const ofLayer = (subject: LayerSubject, args: HalfCase) =>
     const ofInputs = subject.kernels ? { ...args, std: 1, mean: 0, dead: false, single: false } : args;
     const shape = batchOf('activations', subject.shape, ofInputs);
     const xs = Array.from({ length: subject.inputs ?? 1 }, (_, i) =>
-      make(halfValues('activations', shape, i + 1, ofInputs), shape),
+      make(halfValues(i === 2 ? 'values' : 'activations', shape, i + 1, ofInputs), shape),
     );
     const layer = subject.layer();
     layer.build(xs.length > 1 ? xs.map((x) => x.shape) : shape);
