@@ -32,9 +32,10 @@ export function renamedWeights(specs: Specs, model: Saved): Specs {
     const parts = name.split('/');
     const isModelName = (part: string) => [...models].some((model) => isNumbered(part, model));
     const isAround = (part = '') => isModelName(part) && !chains.has(part);
-    while (parts.length > 2 && isAround(parts[0])) parts.shift();
+    while (parts.length > 2 && isAround(parts[0]) && !scopeOf(parts.join('/'), (path) => chains.has(path)))
+      parts.shift();
     const chain = chains.get(parts[0] as string);
-    if (!chain) return name;
+    if (!chain) return parts.join('/');
     const last = parts.length - 1;
     if (chain.className === 'DepthwiseConv2D' && parts[last] === 'kernel') parts[last] = 'depthwise_kernel';
     const own = parts.filter((part, i) => i === 0 || i === last || !chain.inner.has(part));
@@ -57,9 +58,9 @@ export function renamedWeights(specs: Specs, model: Saved): Specs {
 /** Whether some weights have names of no layer of the model, or of one that differs by a number from a layer that has none. */
 export function hasStrangers(specs: Specs, model: Saved): boolean {
   const { chains } = namesIn(model);
-  const scopes = [...new Set(specs.map(firstPart))];
+  const scopes = [...new Set(specs.map(({ name }) => scopeOf(name, (path) => chains.has(path))))];
   const without = [...chains.keys()].filter((layer) => !scopes.includes(layer));
-  return scopes.some((scope) => !chains.has(scope) || without.some((layer) => isNumbered(scope, layer)));
+  return scopes.some((scope) => scope === undefined || without.some((layer) => isNumbered(scope, layer)));
 }
 
 /** A weight of the model that was built, and the name of its layer. */
@@ -78,9 +79,10 @@ export interface Wanted {
 export function fittedWeights(specs: Specs, wanted: readonly Wanted[]): Specs {
   const layers = grouped(wanted, ({ layer }) => layer);
   const open = new Map<string, Map<string, Renaming>>();
-  for (const [scope, group] of grouped(specs, firstPart)) {
+  const isLayer = (path: string) => [...layers.keys()].some((layer) => isNumberedPath(path, layer));
+  for (const [scope, group] of grouped(specs, ({ name }) => scopeOf(name, isLayer) ?? name)) {
     const fits = [...layers].flatMap(([layer, weights]): [string, Renaming][] => {
-      const renaming = renamingOf(group, weights);
+      const renaming = isNumberedPath(scope, layer) && renamingOf(group, weights);
       return renaming ? [[layer, renaming]] : [];
     });
     if (fits.length > 0) open.set(scope, new Map(fits));
@@ -103,13 +105,6 @@ export function fittedWeights(specs: Specs, wanted: readonly Wanted[]): Specs {
       }
     }
   }
-  for (const [scope, fits] of open) {
-    const candidates = [...fits.keys()].map((layer) => `'${layer}'`).join(' or ');
-    fail(
-      'loadModel',
-      `the weights called '${scope}' may be of the layer ${candidates}; save the model again in a session of its own`,
-    );
-  }
   return specs.map((spec) => ({ ...spec, name: names.get(spec.name) ?? spec.name }));
 }
 
@@ -120,7 +115,7 @@ type Renaming = ReadonlyMap<string, string>;
 function renamingOf(group: Specs, wanted: readonly Wanted[]): Renaming | undefined {
   const renaming = new Map<string, string>();
   for (const { name, shape } of group) {
-    const fits = wanted.filter((weight) => String(weight.shape) === String(shape) && isNumberedPath(name, weight.name));
+    const fits = wanted.filter((weight) => String(weight.shape) === String(shape) && isNumberedName(name, weight.name));
     const [fit] = fits;
     if (fits.length !== 1 || !fit || [...renaming.values()].includes(fit.name)) return undefined;
     renaming.set(name, fit.name);
@@ -129,19 +124,33 @@ function renamingOf(group: Specs, wanted: readonly Wanted[]): Renaming | undefin
 }
 
 /** Whether `given` is `name`, but for numbers after its parts, and for parts of wrapped layers and cells between them. */
-function isNumberedPath(given: string, name: string): boolean {
+function isNumberedName(given: string, name: string): boolean {
   const parts = given.split('/');
   const own = name.split('/');
-  if (parts.pop() !== own.pop() || !isNumbered(parts[0] as string, own[0] as string)) return false;
+  if (parts.pop() !== own.pop()) return false;
   for (const part of parts) if (own[0] !== undefined && isNumbered(part, own[0])) own.shift();
   return own.length === 0;
+}
+
+/** Whether each part of the path is that of the other, or that and a number; names of layers may be paths. */
+function isNumberedPath(path: string, other: string): boolean {
+  const [parts, others] = [path.split('/'), other.split('/')];
+  return parts.length === others.length && parts.every((part, i) => isNumbered(part, others[i] as string));
+}
+
+/** The longest beginning of a weight's name that `isLayer` holds for. */
+function scopeOf(name: string, isLayer: (path: string) => boolean): string | undefined {
+  const parts = name.split('/');
+  for (let end = parts.length - 1; end > 0; end--) {
+    const path = parts.slice(0, end).join('/');
+    if (isLayer(path)) return path;
+  }
+  return undefined;
 }
 
 /** Whether `part` is `name`, or `name` and a number. */
 const isNumbered = (part: string, name: string): boolean =>
   part.startsWith(name) && /^(_\d+)?$/.test(part.slice(name.length));
-
-const firstPart = ({ name }: { readonly name: string }) => name.split('/')[0] as string;
 
 function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();

@@ -173,6 +173,127 @@ describe('Keras 3', () => {
   });
 });
 
+describe('weights of a second session', () => {
+  const dense = (name: string, inputs: string[], units = 3) =>
+    called2('Dense', { name, units, use_bias: false, activation: 'linear' }, inputs);
+  /** Layers one after the other, of [3, 3] kernels. */
+  const chain = (...names: string[]) =>
+    graph2(
+      [null, 3],
+      names.map((name, i) => dense(name, [names[i - 1] ?? 'x'])),
+    );
+  const kernels = (...names: string[]): Values =>
+    Object.fromEntries(names.map((name, i) => [`${name}/kernel`, values([3, 3], i + 1)]));
+  const x = () => tensorOf(values([2, 3], 9));
+  const product = (count: number) =>
+    Array.from({ length: count }, (_, i) => tensorOf(values([3, 3], i + 1))).reduce(
+      (y, kernel) => tf.matMul(y, kernel),
+      x() as tf.Tensor,
+    );
+
+  test.each([
+    ['each has a number', ['a', 'b'], ['a_1', 'b_17']],
+    ['a layer is called as the weights of another', ['a', 'a_1'], ['a_1', 'a_1_1']],
+    ['three in a row', ['a', 'a_1', 'a_1_1'], ['a_1', 'a_1_1', 'a_1_1_1']],
+    ['numbers that pass each other', ['a', 'a_1', 'a_2'], ['a_3', 'a_1_1', 'a_2_1']],
+    ['only the first', ['a', 'a_1', 'a_2'], ['a_1', 'a_1_1', 'a_2']],
+    ['names that end in a number of two digits', ['a_10', 'a_1'], ['a_10_2', 'a_1_2']],
+    ['names with paths', ['block/a', 'block/b'], ['block/a_1', 'block/b_1']],
+  ])('%s', async (_, names, scopes) => {
+    const before = tf.memory().numTensors;
+    const model = await load2(chain(...names), kernels(...scopes));
+    expect(tf.memory().numTensors).toBe(before + names.length);
+    expectClose(predict(model, x()), product(names.length));
+    expect(model.weights.map(({ originalName }) => originalName)).toEqual(names.map((name) => `${name}/kernel`));
+  });
+
+  test('exact names stay, whatever else would fit', async () => {
+    const model = await load2(chain('a', 'a_1', 'a_2'), kernels('a', 'a_1', 'a_2'));
+    expectClose(predict(model, x()), product(3));
+    // Not all of the weights: those of a_1 are not taken for those of a.
+    const partial = tf.io.fromMemory(await file('2.2.4', chain('a', 'a_1'), kernels('a_1')));
+    const loaded = await ours.loadModel(partial, { strict: false });
+    expect(numbers(loaded.getLayer('a_1').getWeights()[0]!)).toEqual(values([3, 3], 1).data);
+    expect(numbers(loaded.getLayer('a').getWeights()[0]!)).not.toEqual(values([3, 3], 1).data);
+  });
+
+  test('a layer without weights is called as those of another', async () => {
+    const layers = [dense('a', ['x']), called2('Dropout', { name: 'a_1', rate: 0.5 }, ['a']), dense('b', ['a_1'])];
+    for (const strict of [true, false]) {
+      const artifacts = await file('2.2.4', graph2([null, 3], layers), kernels('a_1', 'b'));
+      const model = await ours.loadModel(tf.io.fromMemory(artifacts), { strict });
+      expectClose(predict(model, x()), product(2));
+    }
+  });
+
+  test('in wrappers, ours and others, within each other and within models', async () => {
+    const inner = (name: string) => ({ class_name: 'Dense', config: { name, units: 3, use_bias: false } });
+    const wrap = (class_name: string, name: string, layer: object, more = {}) => ({
+      class_name,
+      config: { name, layer, ...more },
+    });
+    const spectral = wrap('SpectralNormalization', 'sn', inner('d1'), { power_iterations: 1 });
+    const weight = wrap('Addons>WeightNormalization', 'wn', inner('d2'), { data_init: false });
+    const distributed = wrap('TimeDistributed', 'td', wrap('SpectralNormalization', 'sn_1', inner('d3')));
+    const stack = (...layers: object[]) => ({
+      class_name: 'Sequential',
+      config: {
+        name: 'stack',
+        layers: [{ class_name: 'InputLayer', config: { name: 'i', batch_input_shape: [null, 2, 3] } }, ...layers],
+      },
+    });
+    const model = graph2(
+      [null, 2, 3],
+      [{ ...stack(spectral, weight, distributed), name: 'stack', inbound_nodes: [[['x', 0, 0, {}]]] }],
+    );
+    Object.assign(model.config, { output_layers: [['stack', 1, 0]] });
+    const [k1, k2, k3] = [values([3, 3], 1), values([3, 3], 2), values([3, 3], 3)];
+    const weights = (n: string): Values => ({
+      [`stack${n}/sn${n}/d1${n}/kernel`]: k1,
+      [`stack${n}/sn${n}/vector_u`]: values([1, 3]),
+      [`wn${n}/kernel`]: k2,
+      [`wn${n}/g`]: { shape: [3], data: [1, 2, 3] },
+      [`wn${n}/initialized`]: { shape: [], data: [1], dtype: 'bool' },
+      [`td${n}/sn_1${n}/d3${n}/kernel`]: k3,
+      [`td${n}/sn_1${n}/vector_u`]: values([1, 3]),
+    });
+    const input = tensorOf(values([2, 2, 3], 8));
+    const first = predict(await load2(model, weights('')), input);
+    const numbered = await load2(model, weights('_1'));
+    expect(numbers(predict(numbered, input))).toEqual(numbers(first));
+    expectClose(
+      first,
+      tf.matMul(
+        tf.matMul(
+          tf.matMul(input, tf.reshape(tensorOf(k1), [1, 3, 3]).tile([2, 1, 1])),
+          tf
+            .reshape(tf.mul(tf.div(tensorOf(k2), tf.norm(tensorOf(k2), 'euclidean', 0)), [1, 2, 3]), [1, 3, 3])
+            .tile([2, 1, 1]),
+        ),
+        tf.reshape(tensorOf(k3), [1, 3, 3]).tile([2, 1, 1]),
+      ),
+    );
+  });
+
+  test('what fits no layer, or the same one twice, is refused by name', async () => {
+    const refused = async (names: string[], weights: Values, message: RegExp) => {
+      const before = tf.memory().numTensors;
+      await expect(load2(chain(...names), weights)).rejects.toThrow(message);
+      return tf.memory().numTensors - before;
+    };
+    const twice = await refused(
+      ['a', 'b'],
+      kernels('a_1', 'a_2'),
+      /^loadModel: the weights called 'a_1' and those called 'a_2' both may be of the layer 'a'; save the model again/,
+    );
+    expect(twice).toBe(0);
+    await refused(['a'], { 'a_1/kernel': values([3, 2]) }, /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+    await refused(['a'], { 'a_1/bias': values([3, 3]) }, /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+    await refused(['a'], kernels('b_1'), /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+    await refused(['a'], kernels('ab'), /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+  });
+});
+
 describe('masks', () => {
   const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: true, scale: false };
   const statistics = {
@@ -617,9 +738,47 @@ describe('other classes', () => {
     expectClose(tf.mul(y, tf.sqrt(tf.sum(tf.square(x), [1, 2], true))), x);
   });
 
+  test('LayerNormalization with rms_scaling: not centred, with gamma and without beta', async () => {
+    const options = { name: 'norm', axis: [1, 2], epsilon: 0.5, center: true, scale: false, rms_scaling: true };
+    const model = graph3('m', [input3('x', null, 2, 3), called('LayerNormalization', options, [output('x')])], 'norm');
+    const gamma = values([2, 3]);
+    const artifacts = await file('3.15.1', model, { 'norm/gamma': gamma });
+    const x = tf.add(tensorOf(values([4, 2, 3], 9)), 5);
+    const plain = (x: tf.Tensor) =>
+      tf.mul(tf.div(x, tf.sqrt(tf.add(tf.moments(x, [1, 2], true).variance, 0.5))), tensorOf(gamma));
+    const loaded = await ours.loadModel(tf.io.fromMemory(artifacts));
+    expectClose(predict(loaded, x), plain(x));
+    const layer = loaded.getLayer('norm');
+    const dy = tensorOf(values([4, 2, 3], 3));
+    const gradient = (f: (x: tf.Tensor) => tf.Tensor) => tf.grad(f)(x, dy);
+    expectClose(
+      gradient((x) => layer.apply(x) as tf.Tensor),
+      gradient(plain),
+    );
+    const config = JSON.parse(JSON.stringify(layer.getConfig()));
+    expect(config).toMatchObject({ rmsScaling: true, scale: true, center: false });
+    const again = ours.LayerNormalization.fromConfig<Layer>(ours.LayerNormalization, config);
+    expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
+    expect(ours.layerNormalization().getConfig()).not.toHaveProperty('rmsScaling');
+    // Also where there is no variance, large values, and hardly an epsilon.
+    for (const epsilon of [1e-30, 1e-3]) {
+      const extreme = ours.layerNormalization({ rmsScaling: true, epsilon });
+      const rows = tf.tensor([
+        [5, 5, 5],
+        [0, 0, 0],
+        [3e30, -3e30, 1e30],
+      ]);
+      const y = extreme.apply(rows) as tf.Tensor;
+      const dx = tf.grad((x) => extreme.apply(x) as tf.Tensor)(rows);
+      for (const result of [y, dx]) expect(numbers(result).every(Number.isFinite)).toBe(true);
+      expect(numbers(y).slice(6)).toBeClose([1.2027, -1.2027, 0.4009], { rtol: 1e-3 });
+    }
+  });
+
   test.each([
     ['an axis', { axis: [2], mean: null, variance: null, invert: false }, [3]],
     ['no axis', { axis: null, mean: null, variance: null, invert: false }, []],
+    ['no axis, in a list', { axis: [], mean: null, variance: null, invert: false }, []],
     ['an axis, back', { axis: -1, mean: null, variance: null, invert: true }, [3]],
   ])('the preprocessing layer Normalization with %s', async (_, options, shape) => {
     const model = graph2([null, 2, 3], [called2('Normalization', { name: 'norm', ...options }, ['x'])]);
@@ -642,6 +801,57 @@ describe('other classes', () => {
       const again = ours.FeatureNormalization.fromConfig<Layer>(ours.FeatureNormalization, config);
       expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
     }
+  });
+
+  test.each<[string, ours.FeatureNormalizationArgs, number[]]>([
+    ['one axis of two', { axis: [1, 2], mean: [1, 2, 3], variance: [1, 4, 9] }, [1, 1, 3]],
+    ['the axes in another order', { axis: [2, -2], mean: [1, 2, 3], variance: [1, 4, 9] }, [1, 1, 3]],
+    ['ones', { axis: [1, 2], mean: [[1], [2]], variance: [[1], [4]] }, [1, 2, 1]],
+    [
+      'both',
+      {
+        axis: [1, 2],
+        mean: [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        variance: [
+          [1, 4, 9],
+          [16, 25, 36],
+        ],
+      },
+      [1, 2, 3],
+    ],
+    ['more ones than axes', { axis: 2, mean: [[[1]]], variance: [[[4]]] }, [1, 1, 1]],
+  ])('Normalization with statistics of %s', (_, options, shape) => {
+    const x = tensorOf(values([4, 2, 3], 5));
+    const data = (statistic: unknown) => [statistic].flat(3) as number[];
+    const expected = tf.div(
+      tf.sub(x, tf.tensor(data(options.mean), shape)),
+      tf.sqrt(tf.tensor(data(options.variance), shape)),
+    );
+    expectClose(ours.featureNormalization(options).apply(x) as tf.Tensor, expected);
+  });
+
+  test.each<[string, ours.FeatureNormalizationArgs, RegExp]>([
+    ['of the first axis', { axis: [1, 2], mean: [1, 2], variance: [1, 2] }, /mean .*\[2,3\].*received the shape \[2\]/],
+    ['in one list', { axis: [1, 2], mean: [1, 2, 3, 4, 5, 6], variance: 1 }, /received the shape \[6\]/],
+    [
+      'turned',
+      {
+        axis: [1, 2],
+        mean: [
+          [1, 2],
+          [3, 4],
+          [5, 6],
+        ],
+        variance: 1,
+      },
+      /received the shape \[3,2\]/,
+    ],
+    ['ragged', { axis: [1, 2], mean: [[1, 2], [3]], variance: 1 }, /nested lists of one length/],
+  ])('Normalization refuses statistics %s', (_, options, message) => {
+    expect(() => ours.featureNormalization(options).apply(tf.ones([4, 2, 3]))).toThrow(message);
   });
 
   test('Normalization with statistics as options, and a variance of 0', async () => {
@@ -783,6 +993,21 @@ describe('refused', () => {
       one('InstanceNormalization', { axis: -1 }),
       /'it' \(InstanceNormalization\) is neither TensorFlow Addons' nor keras_contrib's/,
     ],
+    [
+      'dilations of depthwise convolutions',
+      one('DepthwiseConv2D', { dilation_rate: [2, 2] }),
+      /'it' \(DepthwiseConv2D\) has dilation_rate \[2,2\]/,
+    ],
+    ['groups of others', one('SeparableConv2D', { groups: 2 }), /'it' \(SeparableConv2D\) has groups 2/],
+    ['causal padding', one('Conv1D', { padding: 'causal' }), /'it' \(Conv1D\) has the padding 'causal'/],
+    [
+      'a Sequential without an input shape',
+      {
+        class_name: 'Sequential',
+        config: { name: 's', layers: [called2('Dense', { name: 'd', units: 2 }, [])] },
+      },
+      /the layer 's' \(Sequential\) has no input shape/,
+    ],
     ['virtual batches', one('BatchNormalization', { virtual_batch_size: 2 }), /virtual_batch_size 2/],
   ])('%s', async (_, model, message) => {
     await expect(load2(model, {})).rejects.toThrow(message);
@@ -897,6 +1122,43 @@ describe('refused', () => {
     // An error of the graph is no layer's alone.
     const pooled = three('MaxPooling2D', {}, [output('x')]);
     await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);
+  });
+
+  test.each<[string, object, string]>([
+    ['a graph model', { modelTopology: { node: [], versions: {} } }, 'a graph model (of operations, not of layers)'],
+    [
+      'a graph model, by its format',
+      { format: 'graph-model', modelTopology: {}, weightSpecs: [] },
+      'tf.loadGraphModel',
+    ],
+    ['a graph model in binary', { modelTopology: new ArrayBuffer(8) }, 'tf.loadGraphModel'],
+    ['weights alone', { weightSpecs: [], weightData: new ArrayBuffer(0) }, 'holds weights alone; load the model.json'],
+    ['nothing', {}, 'holds no modelTopology, but nothing'],
+    ['something else', { dependencies: {}, name: 'package' }, 'holds no modelTopology, but dependencies, name'],
+    ['no model', { modelTopology: { words: {}, index: 1 } }, 'class_name and config; received words, index'],
+    ['a text', { modelTopology: '<!DOCTYPE html>' }, 'modelTopology must be an object; received "<!DOCTYPE html>"'],
+  ])('%s', async (_, artifacts, message) => {
+    const loading = ours.loadModel({ load: async () => artifacts as tf.io.ModelArtifacts });
+    await expect(loading).rejects.toThrow(/^loadModel: /);
+    await expect(ours.loadModel({ load: async () => artifacts as tf.io.ModelArtifacts })).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['https://example.com/a.keras?raw=1', '', 'The name is that of a file of Keras 3; save the model as an .h5 file'],
+    ['https://example.com/A.H5', '', 'The name is that of a file of Keras; convert it with tensorflowjs_converter'],
+    ['https://example.com/saved_model.pb', '', 'tf.loadGraphModel'],
+    ['https://example.com/a.onnx', '', 'onnxruntime-web'],
+    ['https://example.com/a.tflite#x', '', 'tfjs-tflite'],
+    ['https://example.com/group1-shard1of1.bin', '', 'load the model.json that lies beside it'],
+    ['https://example.com/model.json', '<!DOCTYPE html><html></html>', 'HTML page of a server that does not have it'],
+    ['https://example.com/package.json', '{"name": "package"}', 'may be another file'],
+  ])('what is at %s', async (url, body, message) => {
+    const fetchFunc = (async () => new Response(body)) as never;
+    const loading = () => ours.loadModel(url, { fetchFunc });
+    await expect(loading()).rejects.toThrow(/^loadModel: /);
+    await expect(loading()).rejects.toThrow(message);
+    const missing = ours.loadModel(url, { fetchFunc: (async () => new Response('', { status: 404 })) as never });
+    await expect(missing).rejects.toThrow(/^loadModel: Request to .* failed with status code 404/);
   });
 
   test('what is no place to load from', async () => {
