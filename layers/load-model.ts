@@ -44,14 +44,17 @@ const OPTIONS = optionNames(
  * - Keras 3, Functional and Sequential models, nested or not, from an .h5 file or by its `save_keras_model`;
  * - TensorFlow Addons' InstanceNormalization, GroupNormalization, WeightNormalization and SpectralNormalization;
  * - keras_contrib's InstanceNormalization, Keras's BatchNormalization with `renorm`, BatchNormalizationV1 and V2,
- *   SyncBatchNormalization, UnitNormalization and the preprocessing layer Normalization.
+ *   SyncBatchNormalization, UnitNormalization and the preprocessing layer Normalization;
+ * - tf.keras 2, separable convolutions among it, also where a second session numbered the names of the weights, as in
+ *   conv2d_1_1/kernel of the layer conv2d_1.
  *
  * Where the saved graph calls a layer with `training=True` (batch statistics or dropout at inference), so does the model.
  *
  * @param urlOrHandler a URL of a model.json, a place such as `indexeddb://name`, or an `io.IOHandler`
  * @param options those of `tf.loadLayersModel`
  * @returns a model, not compiled
- * @throws if a layer is of an unknown class, an option is unknown, or anything in the file would be lost; the message names the layer
+ * @throws if the file holds no model of layers, a layer is of an unknown class, an option is unknown, or anything in the file would
+ *   be lost; the message names the layer
  * @example
  * ```js
  * const model = await loadModel('https://example.com/model/model.json');

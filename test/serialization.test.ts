@@ -182,6 +182,7 @@ describe('model folders of others', () => {
     const reasons = Object.fromEntries(folders.map((name) => [name, leftOut(name)]).filter(([, reason]) => reason));
     expect(reasons).toEqual({
       'keras3-gan-critic-spectralnorm': 'SpectralNormalization',
+      'graph-statistics': 'Normalization',
       'keras3-mlp-batchrenorm': 'batch renormalization',
       'tf_keras-gan-critic-spectralnorm': 'SpectralNormalization',
       'tf_keras-mlp-batchrenorm': 'batch renormalization',
