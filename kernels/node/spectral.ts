@@ -1,7 +1,8 @@
 /** `PowerIteration`: one matrix product for each vector of a step. The vectors are short: their lengths are taken here. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { PowerIterationAttrs } from '../contract.ts';
-import { type Call, kernel, type Value } from './backend.ts';
+import { kernel } from './backend.ts';
+import { sumAlongRows, weightedSumOfRows } from './sums.ts';
 
 interface PowerIterationInputs {
   readonly w: TensorInfo;
@@ -14,17 +15,19 @@ type Numbers = ArrayLike<number>;
 export const powerIteration = kernel<PowerIterationInputs, PowerIterationAttrs>((call, inputs, attrs) => {
   const { iterations, first, epsilon } = attrs;
   const w = call.input(inputs.w);
-  let u: Numbers = call.read(call.input(inputs.u));
-  let v: Numbers = call.read(call.input(inputs.v));
+  let u: Float32Array = Float32Array.from(call.read(call.input(inputs.u)));
+  let v: Float32Array = Float32Array.from(call.read(call.input(inputs.v)));
+  const vw = () => weightedSumOfRows(call, v, w);
+  const uwT = () => call.take(sumAlongRows(call, w, u));
   let sigma = 0;
   // The product that turns a vector is also what that vector makes sigma of.
   const turnU = () => {
-    const product = times(call, v, w, false);
+    const product = vw();
     u = direction(product, u, epsilon);
     sigma = dot(product, u);
   };
   const turnV = () => {
-    const product = times(call, u, w, true);
+    const product = uwT();
     v = direction(product, v, epsilon);
     sigma = dot(product, v);
   };
@@ -33,22 +36,13 @@ export const powerIteration = kernel<PowerIterationInputs, PowerIterationAttrs>(
     turnV();
     if (first === 'v') turnU();
   }
-  if (iterations === 0) sigma = dot(times(call, u, w, true), v);
+  if (iterations === 0) sigma = dot(uwT(), v);
   const vectors = [
     { values: u, shape: inputs.u.shape },
     { values: v, shape: inputs.v.shape },
   ];
-  return [
-    ...vectors.map(({ values, shape }) => call.small(Float32Array.from(values), shape)),
-    call.small(Float32Array.of(sigma), []),
-  ];
+  return [...vectors.map(({ values, shape }) => call.small(values, shape)), call.small(Float32Array.of(sigma), [])];
 });
-
-/** vector w, or vector w^T. */
-function times(call: Call, vector: Numbers, w: Value, transposed: boolean): Numbers {
-  const row = call.constant(vector, [1, vector.length]);
-  return call.take(call.run('MatMul', [row, w], { transpose_b: transposed })[0] as Value);
-}
 
 function dot(a: Numbers, b: Numbers): number {
   let sum = 0;
@@ -57,7 +51,7 @@ function dot(a: Numbers, b: Numbers): number {
 }
 
 /** x / ||x||, or `old` where x is no longer than epsilon. A NaN is a length, too. */
-function direction(x: Numbers, old: Numbers, epsilon: number): Numbers {
+function direction(x: Numbers, old: Float32Array, epsilon: number): Float32Array {
   const norm = Math.sqrt(dot(x, x));
   return norm <= epsilon ? old : Float32Array.from(x, (value) => value / norm);
 }

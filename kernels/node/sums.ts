@@ -7,10 +7,10 @@ import type { Call, Value } from './backend.ts';
 
 type Numbers = ArrayLike<number>;
 
-/** Rows that any op may add up in float32: the error is below 1e-5 whatever the values are. */
-export const ROWS = 512;
+/** Rows that an op may add up in float32: the error is below 1e-5 whatever the values are. */
+export const ROWS = 1024;
 /** Rows of what a longer column is read as. */
-const PART = 256;
+export const PART = 256;
 /** Values of a row that may be added up likewise, eight or more at a time. Of longer ones TensorFlow's `Sum` is exact enough. */
 export const LONG = 4096;
 
