@@ -12,15 +12,16 @@ import type { Backward, Forward, Gradients, Normalized } from './route.ts';
 import {
   centre,
   centreAgain,
+  type Layout,
   layoutOf,
-  means,
+  meansOf,
   needsCentring,
   parameter,
   ROUNDS,
   spread,
   subtract,
 } from './statistics.ts';
-import { PART, ROWS, sumOfRows, sums } from './sums.ts';
+import { PART, ROWS, sumOfRows } from './sums.ts';
 
 /** On a GPU the reserved outputs are not mean and variance, which rules these ops out. */
 export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlacement }: NormalizeAttrs): boolean =>
@@ -38,12 +39,15 @@ export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlac
  */
 const isShort = ({ s, c }: View) => s <= ROWS || (s <= 8 * ROWS && c >= 32);
 
+/** A channel as the one column that the ops take it for. */
+const asOneColumn = ({ s, c }: View): Layout => ({ shape: [1, s, c], statistics: [c], copies: 1, fold: 1, count: s });
+
 /** The op centres by a float32 mean: where that is not enough, it runs again on the centred values. */
 export function forward(call: Call, inputs: Forward, attrs: NormalizeAttrs): Normalized {
   const { view, epsilon } = attrs;
   if (!isShort(view)) return forwardLong(call, inputs, attrs);
   const { x, gamma, beta } = inputs;
-  const layout = layoutOf(view);
+  const layout = asOneColumn(view);
   const scale = gamma ?? call.ones([view.c]);
   const shift = beta ?? call.constant(new Float32Array(view.c));
   const none = call.constant(new Float32Array(0));
@@ -68,10 +72,10 @@ function forwardLong(call: Call, { x, gamma, beta }: Forward, { view, epsilon }:
   const layout = layoutOf(view);
   const width = layout.shape[2] as number;
   const whole = call.reshape(x, layout.shape);
-  const mean = means(sums(call, whole), layout);
+  const mean = meansOf(call, whole, layout);
   const meanTensor = spread(call, mean, layout);
   const squares = call.squaredDifference(whole, meanTensor);
-  const variance = means(sums(call, squares), layout);
+  const variance = meansOf(call, squares, layout);
   call.free(squares);
   const far = needsCentring(mean, variance, epsilon);
   const standing = far ? centre(call, whole, layout, epsilon) : { xc: whole, mean, variance };
@@ -90,7 +94,7 @@ export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs
   if (!isShort(view)) return columns.backward(call, inputs, attrs);
   const { dy, x, gamma, saved } = inputs;
   const { c } = view;
-  const layout = layoutOf(view);
+  const layout = asOneColumn(view);
   const far = needsCentring(saved.mean, saved.variance, epsilon);
   const centred = far ? centreAgain(call, call.reshape(x, layout.shape), saved, layout, epsilon) : x;
   const xc = fourAxes(call, centred, c);

@@ -13,6 +13,7 @@ import {
   type Layout,
   layoutOf,
   means,
+  meansOf,
   needsCentring,
   parameter,
   perChannel,
@@ -42,22 +43,30 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
 }
 
 /**
- * dx = dy gamma r - xc k r^3 mean(D xc) - r mean(D), where xc = x - mean and r = 1 / f. What float32 has lost of a saved mean
- * shows in long columns, and where the mean is far out: it is found again as the mean of xc.
+ * dx = dy gamma r - xc k r^3 mean(D xc) - r mean(D), where xc = x - mean and r = 1 / f.
+ *
+ * What float32 has lost of a saved mean shows where the mean is far out, and in sums over long columns. It is found again as
+ * the mean of xc. But in long columns of one channel to a group dy goes without its own mean, of which dx and dgamma are the
+ * same: then it does not matter, nor do the roundings of a sum of many values that are nearly equal.
  */
 export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view, center, rescale, affine } = attrs;
   const layout = layoutOf(view);
   const x3 = call.reshape(x, layout.shape);
-  const dy3 = call.reshape(dy, layout.shape);
+  let dy3 = call.reshape(dy, layout.shape);
   const xc = center ? call.sub(x3, spread(call, saved.mean, layout)) : x3;
-  const lost = center && (view.s > ROWS || needsCentring(saved.mean, saved.variance, floorOf(attrs)));
-  const delta = lost ? means(sums(call, xc), layout) : undefined;
+  const far = center && needsCentring(saved.mean, saved.variance, floorOf(attrs));
+  const long = center && view.s > ROWS;
+  const without = long && !far && view.groups === view.c;
+  const delta = (far || long) && !without ? meansOf(call, xc, layout) : undefined;
+  const sumOfDy = () => perChannel(sums(call, dy3), layout);
+  const sumDyFirst = without ? sumOfDy() : undefined;
+  if (sumDyFirst) dy3 = call.sub(dy3, spread(call, means(sumDyFirst, layout), layout));
   const gammas = gamma ? call.read(gamma) : new Float32Array(view.c).fill(1);
   const product = call.mul(dy3, xc);
   const sumDyXc = perChannel(sums(call, product), layout);
   call.free(product);
-  const sumDy = perChannel(sums(call, dy3), layout);
+  const sumDy = sumDyFirst ?? sumOfDy();
   const { dgamma, dbeta, meanD, meanDxc } = fold(view, layout.count, gammas, { r: saved.r, delta, sumDy, sumDyXc });
 
   const { r, k, rOrZero } = saved;
@@ -75,7 +84,7 @@ export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: N
     dx = call.replace(dx, call.sub(dx, along));
     call.free(along);
   }
-  if (center) dx = call.replace(dx, call.sub(dx, perColumn(call, view, layout, shift)));
+  if (center && !without) dx = call.replace(dx, call.sub(dx, perColumn(call, view, layout, shift)));
   return affine ? { dx, dgamma, dbeta } : { dx };
 }
 

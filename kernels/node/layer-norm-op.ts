@@ -7,8 +7,8 @@ import type { NormalizeAttrs } from '../contract.ts';
 import { isDivisor } from '../quotient.ts';
 import { type Binding, Call, type NodePort, type Value } from './backend.ts';
 import type { Forward, Normalized } from './route.ts';
-import { centre, type Layout, layoutOf, meanSquares, means, needsCentring, ROUNDS, subtract } from './statistics.ts';
-import { LONG, sums } from './sums.ts';
+import { centre, type Layout, layoutOf, meanSquares, meansOf, needsCentring, ROUNDS, subtract } from './statistics.ts';
+import { LONG } from './sums.ts';
 
 /** The op adds up a row in float32, one value after the other. */
 export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlacement }: NormalizeAttrs): boolean =>
@@ -39,7 +39,7 @@ function nearZero(call: Call, x: Value, layout: Layout, epsilon: number) {
   const total = new Float64Array(x.shape[0] as number);
   let xc = x;
   for (let round = 1; ; round++) {
-    const mean = means(sums(call, xc), layout);
+    const mean = meansOf(call, xc, layout);
     const variance = meanSquares(call, xc, layout).map((square, i) => square - (mean[i] as number) ** 2);
     if (round === ROUNDS || !needsCentring(mean, variance, epsilon)) return { xc, mean, variance };
     xc = subtract(call, xc, mean, total, layout);

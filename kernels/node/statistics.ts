@@ -56,10 +56,8 @@ export function perChannel(sums: Numbers, { shape, copies }: Layout): Numbers {
   return copies === 1 ? sums : sumOfCopies(sums, { n: shape[0] as number, copies, c: (shape[2] as number) / copies });
 }
 
-/** Of the sums over axis 1, one mean per group. */
-export function means(sums: Numbers, layout: Layout): Float64Array {
-  const { fold, count } = layout;
-  const each = perChannel(sums, layout);
+/** Of the sums per channel, one mean per group. */
+export function means(each: Numbers, { fold, count }: Layout): Float64Array {
   const means = new Float64Array(each.length / fold);
   for (let group = 0, i = 0; group < means.length; group++) {
     let sum = 0;
@@ -69,10 +67,12 @@ export function means(sums: Numbers, layout: Layout): Float64Array {
   return means;
 }
 
-/** The mean square of each group. */
-export function meanSquares(call: Call, x: Value, layout: Layout): Float64Array {
-  return means(sumsOfSquares(call, x), layout);
-}
+/** The mean of each group of x. */
+export const meansOf = (call: Call, x: Value, layout: Layout) => means(perChannel(sums(call, x), layout), layout);
+
+/** The mean square of each group of x. */
+export const meanSquares = (call: Call, x: Value, layout: Layout) =>
+  means(perChannel(sumsOfSquares(call, x), layout), layout);
 
 /** Numbers per group as a tensor that meets x. */
 export function spread(call: Call, values: Numbers, layout: Layout): Value {
@@ -130,7 +130,7 @@ export interface Standing {
 /** x, of the layout's shape, without its means. `floor` is what the variance is added to before its root is divided by. */
 export function centre(call: Call, x: Value, layout: Layout, floor: number): Standing {
   let xc = x;
-  let mean = means(sums(call, x), layout);
+  let mean = meansOf(call, x, layout);
   const total = new Float64Array(mean.length);
   for (let round = 1; ; round++) {
     xc = subtract(call, xc, mean, total, layout);
@@ -138,7 +138,7 @@ export function centre(call: Call, x: Value, layout: Layout, floor: number): Sta
     if (round === ROUNDS || !needsCentring(mean, variance, floor)) {
       return { xc, mean: total, variance: variance.map((v, i) => unrounded(v, total[i] as number)) };
     }
-    mean = means(sums(call, xc), layout);
+    mean = meansOf(call, xc, layout);
   }
 }
 
@@ -159,7 +159,7 @@ export function centreAgain(
   const total = new Float64Array(mean.length);
   const xc = subtract(call, x, mean, total, layout);
   if (!needsCentring(mean, variance, floor)) return xc;
-  return subtract(call, xc, means(sums(call, xc), layout), total, layout);
+  return subtract(call, xc, meansOf(call, xc, layout), total, layout);
 }
 
 /** The kernels' moments: means in row 0, variances in row 1. */
