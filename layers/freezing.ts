@@ -42,7 +42,7 @@ export function obey(weight: LayerVariable, ...owners: readonly Owner[]): void {
     told = false;
     return value;
   };
-  Object.defineProperty(weight, 'read', { configurable: true, value: read });
+  Object.defineProperty(weight, 'read', { configurable: true, writable: true, value: read });
 }
 
 /**

@@ -11,6 +11,10 @@ import { normals } from './support/random.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
+/** With a momentum outside [0, 1], which TensorFlow.js accepts in a saved layer, a moving variance may fall below 0. */
+const diverges = (layer: object): boolean =>
+  'momentum' in layer && typeof layer.momentum === 'number' && (layer.momentum < 0 || layer.momentum > 1);
+
 type LayerClass = tf.serialization.SerializableConstructor<Layer> & (new (options?: unknown) => Layer);
 
 interface Fuzzed {
@@ -174,7 +178,7 @@ describe.each(table)('%s', (who, fuzzed) => {
         const few =
           typeof options.powerIterations === 'number' && options.powerIterations > 3 ? { powerIterations: 3 } : {};
         const layer = madeOrRefused(who, () => new (classOf(fuzzed))({ ...fuzzed.required?.(), ...options, ...few }));
-        if (layer) checkLayer(who, fuzzed, layer, shape, make(sizeOf(shape)));
+        if (layer && !diverges(layer)) checkLayer(who, fuzzed, layer, shape, make(sizeOf(shape)));
       }),
       { numRuns: 150, seed: 5 },
     );
@@ -190,7 +194,7 @@ describe.each(table)('%s', (who, fuzzed) => {
         else owner[key] = key === 'powerIterations' && typeof value === 'number' ? Math.min(value, 3) : value;
         const cls = classOf(fuzzed);
         const layer = madeOrRefused(who, () => cls.fromConfig(cls, changed) as Layer);
-        if (layer) checkLayer(who, fuzzed, layer, shape, make(sizeOf(shape)));
+        if (layer && !diverges(layer)) checkLayer(who, fuzzed, layer, shape, make(sizeOf(shape)));
       }),
       { numRuns: 150, seed: 6 },
     );
