@@ -10,6 +10,7 @@ import * as goldens from './goldens.ts';
 import * as halfFloats from './half-floats.ts';
 import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
+import * as large from './large.ts';
 import * as layers from './layers.ts';
 import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
@@ -27,6 +28,7 @@ const cases = {
   ...halfFloats,
   ...keras,
   ...kernels,
+  ...large,
   ...layers,
   ...nothing,
   ...powerIteration,
