@@ -116,3 +116,9 @@ test('what needs more memory than there is, is refused by name before it starts'
     /^tfjs-normalizations: a kernel of the cpu backend needs \d+ bytes of WebAssembly memory, of which there are 2147483648 at most; split the tensor/,
   );
 });
+
+test('the memory of very many columns is told in full, so that it is refused', () => {
+  const size = host()!.kernels.formSize(2 ** 26, 2 ** 26, true);
+  expect(size).toBe(128 + 64 * 2 ** 26); // for each the coefficients, its sums and the gradients of its parameters
+  expect(() => host()!.take(size / 4)).toThrow('of WebAssembly memory, of which there are 2147483648 at most');
+});

@@ -192,6 +192,58 @@ function tests(backend: Backend): void {
     );
   });
 
+  // Longer than what an op adds up by itself, where something divides them and where nothing does: parts, and what is left.
+  test.each([
+    ['Batch, many channels', [2048, 33], batchView([2048, 33]), USUAL],
+    ['Batch', [2, 1025, 3], batchView([2050, 3]), USUAL],
+    ['Batch, a prime number', [2053, 3], batchView([2053, 3]), USUAL],
+    ['Batch, one channel', [4096, 1], batchView([4096, 1]), USUAL],
+    ['Instance', [2, 1280, 3], groupView([2, 1280, 3], 3), USUAL],
+    ['Instance, one channel, a prime number', [2, 4099, 1], groupView([2, 4099, 1], 1), USUAL],
+    ['Group', [2, 2053, 6], groupView([2, 2053, 6], 2), USUAL],
+    ['Mean-Only', [4096, 2], batchView([4096, 2]), MEAN_ONLY],
+    ['Layer, long rows', [3, 5003], rowView([3, 5003], 1), USUAL],
+    ['Layer, many rows', [2053, 6], rowView([2053, 6], 1), USUAL],
+    ['RMS, long rows', [3, 5003], rowView([3, 5003], 1), RMS],
+    ['Group of dense features, many rows', [1280, 6], groupView([1280, 6], 2), USUAL],
+  ] as const)('long axes of %s', (_, shape, view, form) => {
+    for (const mean of [0, 3, 1e4]) {
+      const kernels = kernelsOn([...shape], view, form, mean);
+      const [y, moments] = kernels.forward() as [Tensor, Tensor];
+      const [dx, dgamma, dbeta] = kernels.backward(moments) as [Tensor, Tensor, Tensor];
+      const [x, dy, gamma] = [numbers(shape, 1, mean), numbers(shape, 2), normals(3, view.c, 1)];
+      const options = { ...form, view };
+      const right = oracle.normalize(x, gamma, normals(4, view.c), options);
+      const gradients = oracle.normalizeGrad(dy, x, gamma, options);
+      const close = { ofMax: view.c === 33 ? 5e-6 : 1e-6 }; // with 33 channels the op takes the sums
+      expect(y.dataSync()).toBeClose(right.y, close);
+      expect(kernels.inference()[0]?.dataSync()).toBeClose(right.y, close);
+      expect(dx.dataSync()).toBeClose(gradients.dx, close);
+      expect(dgamma.dataSync()).toBeClose(gradients.dgamma, close);
+      expect(dbeta.dataSync()).toBeClose(gradients.dbeta, close);
+      const variances = moments.dataSync().slice(moments.size / 2);
+      if (form.rescale) expect(variances).toBeClose(right.moments.slice(moments.size / 2), close);
+    }
+  });
+
+  test.each([
+    [4096, 33],
+    [65536, 1],
+    [65537, 3],
+  ] as const)('[%d, %d]: a value that comes again and again does not round a sum away', (rows, c) => {
+    const view = batchView([rows, c]);
+    // Half zeros, as after a ReLU; and the gradient of a mean, the same everywhere.
+    const x = numbers([rows, c], 1).map((value) => Math.max(value, 0));
+    const dy = new Float32Array(rows * c).fill(0.1 / 7);
+    const inputs = { x: tensor(x, [rows, c]), gamma: undefined };
+    const attrs = { ...USUAL, view };
+    const [, moments] = run('Normalize', { ...inputs, beta: undefined }, attrs) as [Tensor, Tensor];
+    const given = { ...inputs, dy: tensor(dy, [rows, c]), moments };
+    const [, , dbeta] = run('NormalizeGrad', given, { ...attrs, affine: true }) as [Tensor, Tensor, Tensor];
+    expect(dbeta.dataSync()).toBeClose(new Float32Array(c).fill(dy[0]! * rows), { ofMax: 1e-6 });
+    expect(moments.dataSync()).toBeClose(oracle.moments(x, view), { ofMax: 1e-5 });
+  });
+
   /** The ops of Layer: forward, inference and backward, whose results must be right. */
   function layerOps(mean = 0) {
     const shape = [6, 33];

@@ -70,7 +70,7 @@ export function columnMeans(form: Form, mean: usize): void {
  * @param variance [groups]
  */
 export function columnGradCoefficients(form: Form, variance: usize): void {
-  const wide = form.wide, c = form.c, width = c / form.groups, count = <f64>(form.s * width), bytes = padded(wide);
+  const wide = form.wide, c = form.c, width = c / form.groups, count = <f64>form.s * <f64>width, bytes = padded(wide);
   const sumsDy = form.sums, sumsDyd = sumsDy + bytes * 2, sumsd = sumsDyd + bytes * 2;
   const dgamma = form.totals, dbeta = dgamma + padded(c) * 2;
   const ws = form.coefficients + bytes, as = ws + bytes, bs = as + bytes;

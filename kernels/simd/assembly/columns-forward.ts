@@ -93,7 +93,7 @@ export function columnMoments(form: Form, x: usize, size: i32, rows: i32): void 
  * @param mean variance [groups] each, written
  */
 export function columnCoefficients(form: Form, mean: usize, variance: usize): void {
-  const wide = form.wide, c = form.c, width = c / form.groups, count = <f64>(form.s * width);
+  const wide = form.wide, c = form.c, width = c / form.groups, count = <f64>form.s * <f64>width;
   const rows = form.s * c / wide, tail = form.s * c % wide;
   const bytes = padded(wide), means = form.sums, m2s = means + bytes * 2;
   const pivots = form.coefficients, scales = pivots + bytes, shifts = scales + bytes;

@@ -85,9 +85,11 @@ function coefficientsSize(wide: i32): usize {
   return wide ? padded(wide) * 4 : ROW_COEFFICIENTS * MOST_ROWS;
 }
 
-/** The bytes of a form and its memory. */
-export function formSize(c: i32, wide: i32, affine: bool): usize {
-  return HEADER + coefficientsSize(wide) + padded(wide) * 6 + (affine ? padded(c) * 6 : 0);
+/** The bytes of a form and its memory: those of very many columns may be more than an address can tell. */
+export function formSize(c: i32, wide: i32, affine: bool): f64 {
+  const columns = <f64>padded(wide), channels = <f64>padded(c);
+  const coefficients = wide ? columns * 4 : <f64>coefficientsSize(0);
+  return <f64>HEADER + coefficients + columns * 6 + (affine ? channels * 6 : 0);
 }
 
 export function describe(
