@@ -20,6 +20,9 @@ export const item = ({ alongRows }: Lines, name: string, k: string): string =>
 /** The components by which a vec2 of lanes is laid over a texel of the activations. */
 export const spread = ({ alongRows }: Lines): string => (alongRows ? 'xxyy' : 'xyxy');
 
+/** The lane of a channel. */
+export const PICK = 'float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }';
+
 /** First value of each lane: what means are taken relative to, or a mean of 1e4 would cost four digits. */
 export const pivots = ({ alongRows }: Lines): string => `
 vec2 pivots(int line, int column) {

@@ -7,7 +7,7 @@ import { SMALLEST_DIVISOR } from '../contract.ts';
 import { type Gpu, kernel, sizeFor, type Texture } from './backend.ts';
 import { COEFFICIENTS, coefficient, coefficients, columnLayout } from './blend.ts';
 import { elementwise } from './elementwise.ts';
-import { CELL, item, pivots, saturate } from './glsl.ts';
+import { CELL, item, PICK, pivots, saturate } from './glsl.ts';
 import type { Layout } from './layout.ts';
 import { LONGEST } from './parts.ts';
 import { statistics } from './statistics.ts';
@@ -22,7 +22,7 @@ export const spread = kernel<'Spread'>((gpu, { x: info }, { view, epsilon }) => 
   const result = gpu.draw({
     name: 'spread',
     source: `${pivots(layout)}
-float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }
+${PICK}
 vec3 spreadOf(int unit) {
   int line = unit / channels, channel = unit - line * channels, column = channel / 2;
   vec4 found = statisticsTexel(line * across + column);

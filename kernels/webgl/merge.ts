@@ -2,7 +2,7 @@
 import type { NormalizeAttrs } from '../contract.ts';
 import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
 import { reciprocal } from './divisor.ts';
-import { CELL, pivots, saturate } from './glsl.ts';
+import { CELL, PICK, pivots, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { JOIN, type Partials, writeMain } from './partials.ts';
 
@@ -55,7 +55,7 @@ export function merge(
   const texture = gpu.draw({
     name: 'merge of statistics',
     source: `${JOIN} ${pivots(layout)} ${affine ? reciprocal(affine.attrs) : ''}
-float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }
+${PICK}
 vec2 firsts(ivec2 line, ivec2 channel) { return ${center ? `vec2(${pivot('x')}, ${pivot('y')})` : 'vec2(0.)'}; }
 vec2 ofPart(int line, int part, int channel) {
   vec4 both = partialsTexel((line * parts + part) * across + channel / 2);

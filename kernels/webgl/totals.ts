@@ -1,6 +1,6 @@
 /** The last draws of the sums: over groups of channels, as tensors, and finished into what the gradient of x needs. */
 import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
-import { CELL, saturate } from './glsl.ts';
+import { CELL, PICK, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { divisorOf, MERGED } from './parts.ts';
 import { type Last, reduced, type Sums, writeFinished } from './sums.ts';
@@ -32,7 +32,7 @@ export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture 
     const texture = gpu.draw({
       name: 'means over groups',
       source: `${last?.functions ?? ''}
-float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }
+${PICK}
 vec2 ofPart(int index, int channel) {
   vec4 both = partialsTexel(index * columns + channel / 2);
   return vec2(pick(both.xy, channel), pick(both.zw, channel));
