@@ -9,6 +9,7 @@ import {
   mul,
   onesLike,
   rsqrt,
+  sqrt,
   square,
   type Tensor,
   reciprocal as tfReciprocal,
@@ -33,6 +34,16 @@ export const divide = (x: Tensor, f: Tensor, epsilon: number): Tensor =>
 /** 1 / sqrt(sum) of variances with `epsilon` added, or 0. */
 export const reciprocalRoot = (sum: Tensor, epsilon: number): Tensor =>
   isDivisor(epsilon) ? rsqrt(sum) : careful(sum, SMALLEST ** 2, rsqrt);
+
+/** Division by sqrt(sum) of variances with `epsilon` added; the quotient may be 0, as above. */
+export function byRoot(sum: Tensor, epsilon: number): (x: Tensor) => Tensor {
+  if (!isDivisor(epsilon)) {
+    const r = reciprocalRoot(sum, epsilon);
+    return (x) => mul(x, r);
+  }
+  const f = sqrt(sum);
+  return (x) => div(x, f);
+}
 
 /** `f` of what is more than `least`, which has a finite gradient also where the result is not used. NaN stays NaN. */
 function careful(x: Tensor, least: number, f: (x: Tensor) => Tensor): Tensor {

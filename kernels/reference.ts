@@ -32,7 +32,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { constant } from './constant.ts';
 import type { AverageAttrs, MomentsAttrs, NormalizeAttrs, PowerIterationAttrs, ScaleShiftAttrs } from './contract.ts';
-import { divide, isDivisor, reciprocalRoot, unroundedOf } from './quotient.ts';
+import { byRoot, divide, isDivisor, unroundedOf } from './quotient.ts';
 import type { View } from './view.ts';
 
 type Optional = Tensor | undefined;
@@ -66,9 +66,7 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
   const variance = mu && !isDivisor(epsilon) ? unroundedOf(squares, mu) : squares;
   const quotient = (f: Tensor) => (t: Tensor) => divide(t, f, epsilon);
   if (epsilonPlacement === 'inside') {
-    const sum = add(variance, epsilon);
-    const r = isDivisor(epsilon) ? undefined : reciprocalRoot(sum, epsilon);
-    const by = r ? (t: Tensor) => mul(t, r) : quotient(sqrt(sum));
+    const by = byRoot(add(variance, epsilon), epsilon);
     return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive: undefined };
   }
   // The gradient of sqrt at 0 is infinite, and 0 times infinity is NaN: take the root of 1 there, and discard it.
@@ -149,10 +147,7 @@ export function scaleShift(
 ): Tensor {
   let y = asView(x, view);
   if (mean) y = sub(y, perChannel(mean, view));
-  if (variance) {
-    const v = perChannel(variance, view);
-    y = isDivisor(epsilon) ? div(y, sqrt(add(v, epsilon))) : mul(y, reciprocalRoot(add(v, epsilon), epsilon));
-  }
+  if (variance) y = byRoot(add(perChannel(variance, view), epsilon), epsilon)(y);
   if (scale) y = mul(y, perChannel(scale, view));
   if (shift) y = add(y, perChannel(shift, view));
   return reshape(y, x.shape);
