@@ -12,56 +12,36 @@ import { pieceOf, samplesTogether, Window } from './window.ts';
 type Values = Float32Array;
 type Optional<T> = T | undefined;
 
-export const normalize = kernel<'Normalize'>(({ inputs: { x, gamma, beta }, backend, attrs }) => {
+export const normalize = kernel<'Normalize'>(({ inputs, backend, attrs }) => {
   const { n, groups } = attrs.view;
-  const values = valuesOf(backend, x);
-  const y = new Float32Array(values.length);
+  const [x, gamma, beta] = [
+    valuesOf(backend, inputs.x),
+    inputs.gamma && valuesOf(backend, inputs.gamma),
+    inputs.beta && valuesOf(backend, inputs.beta),
+  ];
+  const y = new Float32Array(x.length);
   const host = freshHost();
-  if (isLong(attrs.view)) {
-    const moments = forwardLong(
-      host,
-      attrs,
-      values,
-      gamma && valuesOf(backend, gamma),
-      beta && valuesOf(backend, beta),
-      y,
-    );
-    const out = tensor(backend, x.shape, y);
-    return attrs.yOnly ? [out] : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
-  }
-  const form = describe(host, attrs, gamma && valuesOf(backend, gamma), beta && valuesOf(backend, beta), false);
-  const moments = forward(host, form, attrs.view, values, y);
-  const out = tensor(backend, x.shape, y);
+  const moments = isLong(attrs.view)
+    ? forwardLong(host, attrs, x, gamma, beta, y)
+    : forward(host, describe(host, attrs, gamma, beta, false), attrs.view, x, y);
+  const out = tensor(backend, inputs.x.shape, y);
   return attrs.yOnly ? [out] : [out, tensor(backend, [2, n * groups], host.read(moments, 2 * n * groups))];
 });
 
-export const normalizeGrad = kernel<'NormalizeGrad'>(({ inputs: { dy, x, moments, gamma }, backend, attrs }) => {
-  const { view, affine } = attrs;
-  const values = valuesOf(backend, x);
-  const dx = new Float32Array(values.length);
-  const host = freshHost();
-  if (isLong(view)) {
-    const given = {
-      dy: valuesOf(backend, dy),
-      moments: valuesOf(backend, moments),
-      gamma: gamma && valuesOf(backend, gamma),
-    };
-    const [dgamma, dbeta] = backwardLong(host, attrs, values, given, dx);
-    const out = tensor(backend, x.shape, dx);
-    return dgamma && dbeta ? [out, tensor(backend, [view.c], dgamma), tensor(backend, [view.c], dbeta)] : [out];
-  }
-  const form = describe(host, attrs, gamma && valuesOf(backend, gamma), undefined, affine);
-  backward(host, form, view, values, valuesOf(backend, dy), dx, valuesOf(backend, moments));
-  const out = tensor(backend, x.shape, dx);
-  if (!affine) return [out];
-  const dgamma = host.take(view.c);
-  const dbeta = host.take(view.c);
-  host.kernels.parameterGradients(form, dgamma, dbeta);
-  return [
-    out,
-    tensor(backend, [view.c], host.read(dgamma, view.c)),
-    tensor(backend, [view.c], host.read(dbeta, view.c)),
+export const normalizeGrad = kernel<'NormalizeGrad'>(({ inputs, backend, attrs }) => {
+  const [x, dy, moments, gamma] = [
+    valuesOf(backend, inputs.x),
+    valuesOf(backend, inputs.dy),
+    valuesOf(backend, inputs.moments),
+    inputs.gamma && valuesOf(backend, inputs.gamma),
   ];
+  const dx = new Float32Array(x.length);
+  const host = freshHost();
+  const gradients = isLong(attrs.view) ? backwardLong : backwardWhole;
+  const [dgamma, dbeta] = gradients(host, attrs, x, { dy, moments, gamma }, dx);
+  const out = tensor(backend, inputs.x.shape, dx);
+  const { c } = attrs.view;
+  return dgamma && dbeta ? [out, tensor(backend, [c], dgamma), tensor(backend, [c], dbeta)] : [out];
 });
 
 /** Describes a normalization to the kernels; the address of the form. */
@@ -141,6 +121,30 @@ function backward(host: Host, form: number, view: View, x: Values, dy: Values, d
   }
 }
 
+interface Given {
+  readonly dy: Values;
+  readonly moments: Values;
+  readonly gamma: Optional<Values>;
+}
+
+/** Fills dx; dgamma and dbeta if they are wanted. */
+function backwardWhole(
+  host: Host,
+  attrs: NormalizeGradAttrs,
+  x: Values,
+  { dy, moments, gamma }: Given,
+  dx: Values,
+): Values[] {
+  const { view, affine } = attrs;
+  const form = describe(host, attrs, gamma, undefined, affine);
+  backward(host, form, view, x, dy, dx, moments);
+  if (!affine) return [];
+  const dgamma = host.take(view.c);
+  const dbeta = host.take(view.c);
+  host.kernels.parameterGradients(form, dgamma, dbeta);
+  return [host.read(dgamma, view.c), host.read(dbeta, view.c)];
+}
+
 /** Rows of more values would take too much memory if they were worked on whole, with their parameters and sums. */
 const LONG = 2 ** 20;
 const isLong = ({ s, c }: View) => s === 1 && c > LONG;
@@ -176,13 +180,7 @@ function forwardLong(
   return moments;
 }
 
-interface Given {
-  readonly dy: Values;
-  readonly moments: Values;
-  readonly gamma: Optional<Values>;
-}
-
-/** Fills dx; dgamma and dbeta if they are wanted. */
+/** As `backwardWhole`, for long rows: dx from gamma dy, and the sums of the parameters from xHat. */
 function backwardLong(
   host: Host,
   attrs: NormalizeGradAttrs,
@@ -191,14 +189,12 @@ function backwardLong(
   dx: Values,
 ): Values[] {
   const { c } = attrs.view;
-  const groups = describeGroups(host, attrs);
+  const { form, view } = describeGroups(host, attrs);
   const weighted = gamma ? dy.map((value, i) => value * (gamma[i % c] as number)) : dy;
-  backward(host, groups.form, groups.view, x, weighted, dx, moments);
+  backward(host, form, view, x, weighted, dx, moments);
   if (!attrs.affine) return [];
-  host.clear();
   const xHat = new Float32Array(x.length);
-  const again = describeGroups(host, attrs);
-  forward(host, again.form, again.view, x, xHat);
+  forward(host, form, view, x, xHat);
   const [dgamma, dbeta] = [new Float32Array(c), new Float32Array(c)];
   for (let i = 0; i < c; i++) {
     let [sumDyXHat, sumDy] = [0, 0];
