@@ -1,22 +1,19 @@
 /** Attention where tensors hold half floats, of at most 65504 and eleven bits: on GPUs that cannot draw float32. */
 import {
-  abs,
   add,
   customGrad,
   div,
-  floor,
   type GradSaveFunc,
-  log,
-  max,
-  maximum,
   mean,
   mul,
   pow,
+  reshape,
   scalar,
   sub,
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import { constant, recording } from './constant.ts';
+import { largestExponent } from './range.ts';
 
 /** What is less is 0. */
 export const SMALLEST_HALF = 2 ** -24;
@@ -56,9 +53,7 @@ export function attendWithinHalf(
 }
 
 /** The power of two below the largest value. */
-const magnitude = (x: Tensor): Tensor => pow(2, floor(div(log(maximum(max(abs(x)), SMALLEST)), Math.LN2)));
-/** Stands for the largest value of zeros. */
-const SMALLEST = 1e-4;
+const magnitude = (x: Tensor): Tensor => reshape(pow(2, largestExponent(x)), []);
 
 /**
  * x times `by`, with a gradient of dy times `back`: that of several such steps together is right. If an outer gradient records

@@ -158,6 +158,7 @@ export function attend(
 ): Tensor {
   const { dropout: rate = 0, epsilon = 1e-12 } = options;
   checkRate(who, 'dropout', rate);
+  checkEpsilon(who, epsilon);
   return tidy(() => {
     const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
     checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
@@ -168,7 +169,10 @@ export function attend(
     const allowed = allowedPairs(who, shape, options);
     const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
     const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
-      const [qHat, kHat] = normalizeQk(who, q, k, g, { epsilon });
+      const [qHat, kHat] = [
+        normalizeRowLength(q, [q.rank - 1], epsilon, g),
+        normalizeRowLength(k, [k.rank - 1], epsilon),
+      ];
       const logits = matMul(qHat, kHat, false, true);
       const weights = softmax(pairs ? where(pairs, logits, below(g, logits.rank)) : logits);
       return matMul(rate > 0 ? dropout(weights, rate) : weights, v);

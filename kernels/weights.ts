@@ -177,8 +177,7 @@ export function spectralNorm(
       // In 16-bit floats the kernel is brought near 1, on which the quotient does not depend.
       const matrix = reshape(kernel, [rest, units]);
       const exponent = isHalf() ? largestExponent(matrix) : undefined;
-      const near = exponent ? shifted(matrix, opposite(exponent)) : matrix;
-      const [u, v, sigma] = powerIteration(near, vector('u', units), vector('v', rest), {
+      const [u, v, sigma] = powerIteration(brought(matrix, exponent), vector('u', units), vector('v', rest), {
         iterations,
         first: options.v ? 'u' : 'v',
         epsilon: 0,
@@ -189,12 +188,14 @@ export function spectralNorm(
     return { kernel: normalized, ...(vectors as Omit<SpectralNormResult, 'kernel'>) };
   });
 }
+/** x 2^-exponent, where there is an exponent. */
+const brought = (x: Tensor, exponent?: Tensor) => (exponent ? shifted(x, opposite(exponent)) : x);
+
 /**
  * W 2^-exponent / sigma, where sigma = v W u^T 2^-exponent, with the gradient above. The one that TensorFlow.js has of a
  * quotient divides by sigma^2, which may be no float.
  */
 function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, exponent?: Tensor): Tensor {
-  const brought = (x: Tensor, exponent?: Tensor) => (exponent ? shifted(x, opposite(exponent)) : x);
   const op = customGrad((...args) => {
     const [matrix, save] = args as unknown as [Tensor, GradSaveFunc];
     const { u, v, sigma } = vectors;
