@@ -1,4 +1,16 @@
-import { add, div, maximum, mul, type serialization, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import {
+  add,
+  div,
+  maximum,
+  mul,
+  reshape,
+  type serialization,
+  sqrt,
+  sub,
+  type Tensor,
+  tensor1d,
+  tidy,
+} from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import {
   ascending,
@@ -11,6 +23,7 @@ import {
   fail,
   show,
 } from '../kernels/checks.ts';
+import { lent, mapped } from '../kernels/half.ts';
 import { checkUnbuilt } from './checked-weight.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
 import { registerLayer } from './register.ts';
@@ -136,17 +149,18 @@ export class FeatureNormalization extends layers.Layer {
       this.invokeCallHook(inputs, kwargs);
       const x = checkOneInput(this.getClassName(), inputs);
       const axes = this.#axes(x.rank);
-      // On the host, where both are as they were given: as 16-bit floats a mean would be coarse, and a variance too large.
-      const along = (weight: LayerVariable | undefined, given: Statistic | undefined, f = (value: number) => value) => {
-        const values = weight ? weight.read().dataSync() : valuesOf(given as Statistic);
+      const along = (weight: LayerVariable | undefined, given: Statistic | undefined, f: (value: Tensor) => Tensor) => {
+        const value = weight ? weight.read() : tensor1d(valuesOf(given as Statistic));
         const own = weight ? weight.shape : shapeOf(given as Statistic);
         // Aligned from the right: of fewer axes than the layer has, they are those of its last.
         const broadcast = x.shape.map(() => 1);
         for (let i = 1; i <= axes.length; i++) broadcast[axes.at(-i) as number] = own.at(-i) ?? 1;
-        return tensor(Float32Array.from(values, f), values.length === 1 ? [] : broadcast);
+        return reshape(f(value), value.size === 1 ? [] : broadcast);
       };
-      const mean = along(this.#weightMean, this.#given?.mean);
-      const deviation = maximum(along(this.#weightVariance, this.#given?.variance, Math.sqrt), SMALLEST_DEVIATION);
+      // As 16-bit floats a mean would be coarse, and a variance too large: there both go by the host.
+      const root = (variance: Tensor) => mapped(variance, sqrt, Math.sqrt);
+      const mean = along(this.#weightMean, this.#given?.mean, lent);
+      const deviation = maximum(along(this.#weightVariance, this.#given?.variance, root), SMALLEST_DEVIATION);
       return this.invert ? add(mul(x, deviation), mean) : div(sub(x, mean), deviation);
     });
   }

@@ -9,16 +9,15 @@ import type { Kwargs } from './options.ts';
 /** The mask of the shape of x without `axis`, or undefined. */
 export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs: Kwargs): Tensor | undefined {
   const given = kwargs?.mask as Tensor | Tensor[] | undefined;
-  let mask = Array.isArray(given) ? given[0] : given;
+  const mask = Array.isArray(given) ? given[0] : given;
   // Channels at the axis of the batch have no positions to leave out.
   if (!mask || axis === 0) return undefined;
   const inModel = layer.inboundNodes.length > 0;
   if (inModel && !carriesMask(layer)) return undefined;
   const expected = x.shape.filter((_, i) => i !== axis);
-  if (inModel) mask = ofShape(mask, expected) ?? mask;
   // Another shape is a mask of what is around the layer, as in timeDistributed, or of what it was before it was pooled.
-  const fits = mask.rank === expected.length && expected.every((size, i) => mask?.shape[i] === size);
-  return fits ? mask : undefined;
+  if (inModel) return ofShape(mask, expected);
+  return String(mask.shape) === String(expected) ? mask : undefined;
 }
 
 /** A mask that TensorFlow.js brings, if it is of this shape; layers that merge tensors put axes of size 1 before it. */
