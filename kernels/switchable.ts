@@ -166,8 +166,8 @@ const shares = (weights: Tensor, k: number) => ({
  *
  *   w' mean(perMean) + w mean(perDivisor fj / F) (xHat qj + ej)     qj = f / fj     ej = (mean of the example - its mean) / fj
  *
- * where the means are over what is pooled; u has taken perMean away already. Of the weights the gradients, through the softmax: w' sum(D (mean - mean j) / F), and
- * w / 2 sum(D (x - mean) / F (1 - fj^2 / F^2)).
+ * where the means are over what is pooled; u has taken perMean away already. The gradients of the weights, through the softmax:
+ * w' sum(D (mean - mean j) / F), and w / 2 sum(D (x - mean) / F (1 - fj^2 / F^2)).
  */
 function halfGradient(
   sources: readonly Source[],

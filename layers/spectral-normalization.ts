@@ -41,9 +41,12 @@ const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
  * Each training call takes `powerIterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; inference uses the
  * vectors that are stored. u and v are constants to the gradient, sigma is differentiated. Where they start depends on the kernel
  * alone: 15 steps for a new one, 100 for one that was trained before. `wrapper.layer.setWeights` starts them anew;
- * `wrapper.setWeights`, `model.setWeights` and loading write what they are given. With `reparameterize: false` it is Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes W / sigma before the layer runs and its
- * gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays, and so do its vectors.
- * A frozen wrapper, layer or model means inference mode, also in a training call. With `reparameterize: false` the saved config loads in
+ * `wrapper.setWeights`, `model.setWeights` and loading write what they are given.
+ *
+ * With `reparameterize: false` it is Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes
+ * W / sigma before the layer runs and its gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays,
+ * and so do its vectors. A frozen wrapper, layer or model means inference mode, also in a training call. The saved config of
+ * Keras's form loads in
  * Keras; a config without that key is Keras's.
  *
  * Advantages: bounds the Lipschitz constant; stabilizes the training of GANs; keeps gradients from exploding.
