@@ -45,9 +45,8 @@ const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
  *
  * With `reparameterize: false` it is Keras's layer: training steps are v = n(u W^T), u = n(v W), the kernel itself becomes
  * W / sigma before the layer runs and its gradients are taken, and inference uses the kernel as it is. A kernel of zeros stays,
- * and so do its vectors. A frozen wrapper, layer or model means inference mode, also in a training call. The saved config of
- * Keras's form loads in
- * Keras; a config without that key is Keras's.
+ * and so do its vectors. A frozen wrapper, layer or model means inference mode, also in a training call. The
+ * saved config of Keras's form loads in Keras; a config without that key is Keras's.
  *
  * Advantages: bounds the Lipschitz constant; stabilizes the training of GANs; keeps gradients from exploding.
  * Disadvantages: adds computation; made for GANs and less general. Best for generative adversarial networks, above
