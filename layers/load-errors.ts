@@ -87,8 +87,10 @@ function weightDifference(model: LayersModel, specs: io.WeightsManifestEntry[]):
 
 type Weight = layers.Layer['weights'][number];
 
+/** The weights of a model, each with its layer, in models within and in models that a layer wraps, too. */
 function weightsOf(model: LayersModel): { layer: layers.Layer; weight: Weight }[] {
-  return model.layers.flatMap((layer) =>
-    'layers' in layer ? weightsOf(layer as LayersModel) : layer.weights.map((weight) => ({ layer, weight })),
-  );
+  return model.layers.flatMap((layer) => {
+    const { layer: inner = layer } = layer as layers.Layer & { readonly layer?: layers.Layer };
+    return 'layers' in inner ? weightsOf(inner as LayersModel) : layer.weights.map((weight) => ({ layer, weight }));
+  });
 }

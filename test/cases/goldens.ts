@@ -66,8 +66,10 @@ async function runStep(layer: Layer, run: GoldenRun, step: GoldenRun['steps'][nu
   const mask = step.mask && tf.tensor(step.mask.data, step.mask.shape, 'bool');
   const call = (...x: tf.Tensor[]): tf.Tensor => {
     // An attention mask is an input, everyone else's a keyword.
-    const given = layer.getClassName() === 'QKNormAttention' && mask ? [...x, mask] : x;
-    const out = layer.apply(given.length === 1 ? given[0]! : given, { training: step.training, mask });
+    const isInput = layer.getClassName() === 'QKNormAttention' && mask !== undefined;
+    const given = isInput ? [...x, mask] : x;
+    const kwargs = isInput ? { training: step.training } : { training: step.training, mask };
+    const out = layer.apply(given.length === 1 ? given[0]! : given, kwargs);
     return run.scores ? tf.matMul((out as tf.Tensor[])[0]!, (out as tf.Tensor[])[1]!, false, true) : (out as tf.Tensor);
   };
   const gradients: Record<string, Data> = {};
