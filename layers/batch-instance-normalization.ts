@@ -1,10 +1,10 @@
 import { clipByValue, mul, type serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { batchInstance } from '../kernels/batch-instance.ts';
-import { affinePerChannel, blendPerChannel, centred, normalizePerChannel } from '../kernels/functions.ts';
-import { type Constraint, describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
-import { type AffineArgs, type Context, Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
+import { affinePerChannel, blendPerChannel, centred, normalizePerChannel } from '../kernels/functions/normalization.ts';
+import { batchInstance } from '../kernels/ops/batch-instance.ts';
+import { type Constraint, describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
+import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link BatchInstanceNormalization}. */
 export interface BatchInstanceNormalizationArgs extends AffineArgs {

@@ -10,20 +10,20 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys, fail } from '../kernels/checks.ts';
+import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys, fail } from '../kernels/functions/checks.ts';
 import {
   affinePerChannel,
   type BatchStatistics,
   centred,
   normalizePerChannel,
   renormalizePerChannel,
-} from '../kernels/functions.ts';
-import { lent, mapped, varianceFrom } from '../kernels/half.ts';
-import { divide } from '../kernels/quotient.ts';
-import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
-import { usableMask } from './mask.ts';
-import { type AffineArgs, type Context, Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
+} from '../kernels/functions/normalization.ts';
+import { lent, mapped, varianceFrom } from '../kernels/ops/half.ts';
+import { divide } from '../kernels/ops/quotient.ts';
+import { describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
+import { usableMask } from './base/mask.ts';
+import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link BatchNormalization}. */
 export interface BatchNormalizationArgs extends AffineArgs {

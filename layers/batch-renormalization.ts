@@ -16,14 +16,14 @@ import {
   unstack,
 } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAtLeast, checkKeys, fail, show } from '../kernels/checks.ts';
-import { affinePerChannel, renormalizePerChannel } from '../kernels/functions.ts';
-import { lent, mapped } from '../kernels/half.ts';
-import { divide } from '../kernels/quotient.ts';
-import type { Initializer } from './identifiers.ts';
-import { type AffineArgs, type Context, Normalization } from './normalization.ts';
-import { savedOptions } from './options.ts';
-import { registerLayer } from './register.ts';
+import { checkAtLeast, checkKeys, fail, show } from '../kernels/functions/checks.ts';
+import { affinePerChannel, renormalizePerChannel } from '../kernels/functions/normalization.ts';
+import { lent, mapped } from '../kernels/ops/half.ts';
+import { divide } from '../kernels/ops/quotient.ts';
+import type { Initializer } from './base/identifiers.ts';
+import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
+import { savedOptions } from './base/options.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Bounds of the correction. */
 export interface RenormClipping {

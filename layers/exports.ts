@@ -5,8 +5,10 @@
  *
  * @module
  */
-export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/attention.ts';
-export type { EpsilonPlacement, KernelName, KernelSet, OptionalKernelName } from '../kernels/contract.ts';
+
+export type { EpsilonPlacement, KernelName, KernelSet, OptionalKernelName } from '../kernels/core/contract.ts';
+export { registerKernels } from '../kernels/core/registry.ts';
+export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/functions/attention.ts';
 export {
   type AffineOptions,
   type BatchNormOptions,
@@ -20,16 +22,19 @@ export {
   layerNorm,
   type RmsNormOptions,
   rmsNorm,
-} from '../kernels/functions.ts';
-export { registerKernels } from '../kernels/registry.ts';
-export type { Source } from '../kernels/switchable.ts';
+} from '../kernels/functions/normalization.ts';
 export {
   type SpectralNormOptions,
   type SpectralNormResult,
   spectralNorm,
   type WeightNormOptions,
   weightNorm,
-} from '../kernels/weights.ts';
+} from '../kernels/functions/weights.ts';
+export type { Source } from '../kernels/ops/switchable.ts';
+export type { Constraint, Identifier, Initializer, Regularizer } from './base/identifiers.ts';
+export type { WrappedLayer } from './base/inner-layer.ts';
+export type { LayerArgs, Shape } from './base/options.ts';
+export { restoreBuiltIns } from './base/register.ts';
 export {
   BatchInstanceNormalization,
   type BatchInstanceNormalizationArgs,
@@ -55,20 +60,25 @@ export {
   type Statistic,
 } from './feature-normalization.ts';
 export { GroupNormalization, type GroupNormalizationArgs, groupNormalization } from './group-normalization.ts';
-export type { Constraint, Identifier, Initializer, Regularizer } from './identifiers.ts';
 export {
   InstanceNormalization,
   type InstanceNormalizationArgs,
   instanceNormalization,
 } from './instance-normalization.ts';
 export { LayerNormalization, type LayerNormalizationArgs, layerNormalization } from './layer-normalization.ts';
-export { loadModel } from './load-model.ts';
 export {
   MeanOnlyBatchNormalization,
   type MeanOnlyBatchNormalizationArgs,
   meanOnlyBatchNormalization,
 } from './mean-only-batch-normalization.ts';
-export type { LayerArgs, Shape } from './options.ts';
+export { loadModel } from './models/load-model.ts';
+export { removeSpectralNormalization, removeWeightNormalization } from './models/remove-wrappers.ts';
+export {
+  AddonsSpectralNormalization,
+  type AddonsSpectralNormalizationArgs,
+  AddonsWeightNormalization,
+  type AddonsWeightNormalizationArgs,
+} from './models/tensorflow-addons.ts';
 export {
   QKNormAttention,
   type QKNormAttentionArgs,
@@ -77,8 +87,6 @@ export {
   qkNormAttention,
   qkNormalization,
 } from './query-key-normalization.ts';
-export { restoreBuiltIns } from './register.ts';
-export { removeSpectralNormalization, removeWeightNormalization } from './remove.ts';
 export { RMSNormalization, type RMSNormalizationArgs, rmsNormalization } from './rms-normalization.ts';
 export {
   SpectralNormalization,
@@ -91,12 +99,5 @@ export {
   type SwitchableNormalizationArgs,
   switchableNormalization,
 } from './switchable-normalization.ts';
-export {
-  AddonsSpectralNormalization,
-  type AddonsSpectralNormalizationArgs,
-  AddonsWeightNormalization,
-  type AddonsWeightNormalizationArgs,
-} from './tensorflow-addons.ts';
 export { UnitNormalization, type UnitNormalizationArgs, unitNormalization } from './unit-normalization.ts';
 export { WeightNormalization, type WeightNormalizationArgs, weightNormalization } from './weight-normalization.ts';
-export type { WrappedLayer } from './wrapped.ts';

@@ -22,11 +22,11 @@ import {
   checkSize,
   fail,
   show,
-} from '../kernels/checks.ts';
-import { lent, mapped } from '../kernels/half.ts';
-import { checkUnbuilt } from './checked-weight.ts';
-import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
-import { registerLayer } from './register.ts';
+} from '../kernels/functions/checks.ts';
+import { lent, mapped } from '../kernels/ops/half.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './base/options.ts';
+import { registerLayer } from './base/register.ts';
+import { checkUnbuilt } from './base/weights.ts';
 
 /** Options of {@link FeatureNormalization}. */
 export interface FeatureNormalizationArgs extends LayerArgs {

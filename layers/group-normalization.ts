@@ -1,8 +1,8 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { checkGroups, fail, show } from '../kernels/checks.ts';
-import { groupNorm } from '../kernels/functions.ts';
-import { type AffineArgs, Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
+import { checkGroups, fail, show } from '../kernels/functions/checks.ts';
+import { groupNorm } from '../kernels/functions/normalization.ts';
+import { type AffineArgs, Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link GroupNormalization}. */
 export interface GroupNormalizationArgs extends AffineArgs {

@@ -1,10 +1,10 @@
 import { mul, ones, type serialization, type Tensor } from '@tensorflow/tfjs-core';
-import { checkOneOf } from '../kernels/checks.ts';
-import type { EpsilonPlacement } from '../kernels/contract.ts';
-import { EPSILON_PLACEMENTS, normalizeGroups } from '../kernels/functions.ts';
-import { type AffineArgs, Normalization } from './normalization.ts';
-import { checkArgs, savedOptions } from './options.ts';
-import { registerLayer } from './register.ts';
+import type { EpsilonPlacement } from '../kernels/core/contract.ts';
+import { checkOneOf } from '../kernels/functions/checks.ts';
+import { EPSILON_PLACEMENTS, normalizeGroups } from '../kernels/functions/normalization.ts';
+import { type AffineArgs, Normalization } from './base/normalization.ts';
+import { checkArgs, savedOptions } from './base/options.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link InstanceNormalization}. */
 export interface InstanceNormalizationArgs extends Omit<AffineArgs, 'axis'> {

@@ -1,9 +1,9 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { checkAxes, checkBoolean } from '../kernels/checks.ts';
-import { divideByDeviation } from '../kernels/deviation.ts';
-import { layerNorm } from '../kernels/functions.ts';
-import { type AffineArgs, Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
+import { checkAxes, checkBoolean } from '../kernels/functions/checks.ts';
+import { layerNorm } from '../kernels/functions/normalization.ts';
+import { divideByDeviation } from '../kernels/ops/deviation.ts';
+import { type AffineArgs, Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link LayerNormalization}. */
 export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {

@@ -1,9 +1,9 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { initializers } from '@tensorflow/tfjs-layers';
-import { affinePerChannel, type Form, normalizePerChannel } from '../kernels/functions.ts';
-import { type BetaArgs, type Context, Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
+import { affinePerChannel, type Form, normalizePerChannel } from '../kernels/functions/normalization.ts';
+import { type BetaArgs, type Context, Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link MeanOnlyBatchNormalization}. */
 export interface MeanOnlyBatchNormalizationArgs extends BetaArgs {

@@ -1,7 +1,7 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, initializers, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { attend, checkAttention, checkWidths, normalizeQk } from '../kernels/attention.ts';
-import type { PaddingMasks } from '../kernels/attention-mask.ts';
+import { attend, checkAttention, checkWidths, normalizeQk } from '../kernels/functions/attention.ts';
+import type { PaddingMasks } from '../kernels/functions/attention-mask.ts';
 import {
   checkAxis,
   checkAxisOption,
@@ -12,12 +12,12 @@ import {
   checkSize,
   fail,
   show,
-} from '../kernels/checks.ts';
-import { checkedWeight, checkUnbuilt } from './checked-weight.ts';
-import { describe, type Identifier, type Initializer, resolve } from './identifiers.ts';
-import { lostMask, maskOf, ofShape } from './mask.ts';
-import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
-import { registerLayer } from './register.ts';
+} from '../kernels/functions/checks.ts';
+import { describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
+import { lostMask, maskOf, ofShape } from './base/mask.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './base/options.ts';
+import { registerLayer } from './base/register.ts';
+import { checkedWeight, checkUnbuilt } from './base/weights.ts';
 
 interface ScaleArgs extends LayerArgs {
   /** The usual length L of the training sequences (the paper: the 97.5th percentile). Required without scaleInitializer. */

@@ -1,10 +1,10 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { checkOneOf } from '../kernels/checks.ts';
-import type { EpsilonPlacement } from '../kernels/contract.ts';
-import { EPSILON_PLACEMENTS, rmsNorm } from '../kernels/functions.ts';
+import type { EpsilonPlacement } from '../kernels/core/contract.ts';
+import { checkOneOf } from '../kernels/functions/checks.ts';
+import { EPSILON_PLACEMENTS, rmsNorm } from '../kernels/functions/normalization.ts';
+import { Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 import type { LayerNormalizationArgs } from './layer-normalization.ts';
-import { Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
 
 /** Options of {@link RMSNormalization}. */
 export interface RMSNormalizationArgs extends LayerNormalizationArgs {

@@ -1,11 +1,11 @@
 import { div, norm, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { checkBoolean, checkPositiveInteger, fail } from '../kernels/checks.ts';
-import { constant } from '../kernels/constant.ts';
-import { spectralNorm } from '../kernels/weights.ts';
-import { registerLayer } from './register.ts';
-import { type Kernel, sizeAlong } from './wrapped.ts';
-import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
+import { constant } from '../kernels/core/tape.ts';
+import { checkBoolean, checkPositiveInteger, fail } from '../kernels/functions/checks.ts';
+import { spectralNorm } from '../kernels/functions/weights.ts';
+import { type Kernel, sizeAlong } from './base/inner-layer.ts';
+import { KernelWrapper, type WrapperArgs, wrapperArgs } from './base/kernel-wrapper.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link SpectralNormalization}. */
 export interface SpectralNormalizationArgs extends WrapperArgs {

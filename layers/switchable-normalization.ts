@@ -1,11 +1,11 @@
 import { type serialization, softmax, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkBoolean } from '../kernels/checks.ts';
-import { blendPerChannel } from '../kernels/functions.ts';
-import { type Source, switchable } from '../kernels/switchable.ts';
-import type { Initializer } from './identifiers.ts';
-import { type AffineArgs, type Context, Normalization } from './normalization.ts';
-import { registerLayer } from './register.ts';
+import { checkBoolean } from '../kernels/functions/checks.ts';
+import { blendPerChannel } from '../kernels/functions/normalization.ts';
+import { type Source, switchable } from '../kernels/ops/switchable.ts';
+import type { Initializer } from './base/identifiers.ts';
+import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link SwitchableNormalization}. */
 export interface SwitchableNormalizationArgs extends AffineArgs {

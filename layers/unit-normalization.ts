@@ -1,9 +1,9 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
-import { ascending, checkAxes, checkAxisList, checkOneInput, checkRank } from '../kernels/checks.ts';
-import { normalizeRowLength } from '../kernels/length.ts';
-import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
-import { registerLayer } from './register.ts';
+import { ascending, checkAxes, checkAxisList, checkOneInput, checkRank } from '../kernels/functions/checks.ts';
+import { normalizeRowLength } from '../kernels/ops/length.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './base/options.ts';
+import { registerLayer } from './base/register.ts';
 
 /** Options of {@link UnitNormalization}. */
 export interface UnitNormalizationArgs extends LayerArgs {

@@ -1,13 +1,13 @@
 import { ones, type serialization, type Tensor, tidy, where, zerosLike } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { checkBoolean, fail } from '../kernels/checks.ts';
-import { weightNorm } from '../kernels/weights.ts';
-import { isTraining } from './graph-training.ts';
-import type { Kwargs } from './options.ts';
-import { registerLayer } from './register.ts';
-import { biasOf, firstBatch, kernelNorms } from './weight-start.ts';
-import { type Kernel, sizeAlong } from './wrapped.ts';
-import { KernelWrapper, type WrapperArgs, wrapperArgs } from './wrapper.ts';
+import { checkBoolean, fail } from '../kernels/functions/checks.ts';
+import { weightNorm } from '../kernels/functions/weights.ts';
+import { biasOf, firstBatch, kernelNorms } from './base/data-initialization.ts';
+import { type Kernel, sizeAlong } from './base/inner-layer.ts';
+import { KernelWrapper, type WrapperArgs, wrapperArgs } from './base/kernel-wrapper.ts';
+import type { Kwargs } from './base/options.ts';
+import { registerLayer } from './base/register.ts';
+import { isTraining } from './base/training.ts';
 
 /** Options of {@link WeightNormalization}. */
 export interface WeightNormalizationArgs extends WrapperArgs {

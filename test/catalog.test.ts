@@ -27,7 +27,9 @@ function paragraph({ advantages, disadvantages, use }: CatalogEntry): string {
 }
 
 const docstrings = readdirSync(new URL('layers/', root))
+  .filter((file) => file.endsWith('.ts'))
   .map((file) => read(`layers/${file}`))
+
   .join('\n')
   .replace(/\s*\n \* ?/g, ' ');
 

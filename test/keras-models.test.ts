@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { loadModel, removeSpectralNormalization, removeWeightNormalization } from '../layers/index.ts';
-import { fromKeras } from '../layers/keras-format.ts';
+import { fromKeras } from '../layers/models/keras/format.ts';
 import type { GoldenRun } from './cases/goldens.ts';
 import { describeBackends } from './support/backends.ts';
 import { folder } from './support/folder.ts';

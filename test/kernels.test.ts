@@ -1,6 +1,6 @@
 /** The normalize kernels against the float64 oracle, on every backend: its own and composed from ordinary ops. */
 import { describe, expect, test } from '@jest/globals';
-import type { EpsilonPlacement } from '../kernels/contract.ts';
+import type { EpsilonPlacement } from '../kernels/core/contract.ts';
 import type { Route } from './cases/kernels.ts';
 import { type Backend, describeBackends } from './support/backends.ts';
 import { inFirstGroup, type NormalizeInputs, normalizeInputs } from './support/inputs.ts';

@@ -4,11 +4,11 @@
  */
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { engine, findBackend, getKernel, memory, type Tensor, tensor } from '@tensorflow/tfjs';
-import type { NormalizeAttrs } from '../kernels/contract.ts';
+import type { NormalizeAttrs } from '../kernels/core/contract.ts';
 import type { Binding, NodePort } from '../kernels/node/backend.ts';
 import '../kernels/node/index.ts';
-import { run } from '../kernels/registry.ts';
-import { batchView, groupView, rowView, type View } from '../kernels/view.ts';
+import { run } from '../kernels/core/registry.ts';
+import { batchView, groupView, rowView, type View } from '../kernels/core/view.ts';
 import { type Backend, describeBackends } from './support/backends.ts';
 import * as oracle from './support/oracle.ts';
 import { normals } from './support/random.ts';

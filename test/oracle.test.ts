@@ -1,7 +1,7 @@
 /** The oracle's gradients against central differences of its own forwards, in float64. */
 import { describe, expect, test } from '@jest/globals';
-import type { EpsilonPlacement } from '../kernels/contract.ts';
-import type { View } from '../kernels/view.ts';
+import type { EpsilonPlacement } from '../kernels/core/contract.ts';
+import type { View } from '../kernels/core/view.ts';
 import * as oracle from './support/oracle.ts';
 import { normals } from './support/random.ts';
 

@@ -1,6 +1,6 @@
 /** The part of TensorFlow.js's cpu backend that the kernels use: float32 data in, new tensors out. */
 import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Kernel, Name } from '../contract.ts';
+import type { Kernel, Name } from '../core/contract.ts';
 import { giveBack } from './host.ts';
 
 /** The part of `MathBackendCPU` that is used. */

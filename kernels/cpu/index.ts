@@ -3,8 +3,8 @@
  *
  * @module tfjs-normalizations/kernels/cpu
  */
-import type { KernelSet } from '../contract.ts';
-import { register } from '../registry.ts';
+import type { KernelSet } from '../core/contract.ts';
+import { register } from '../core/registry.ts';
 import type { CpuPort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { host } from './host.ts';

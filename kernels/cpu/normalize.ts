@@ -2,9 +2,9 @@
  * `Normalize` and `NormalizeGrad`: the way of a tensor through the WebAssembly kernels. Rows, and samples that fit, go as
  * many at a time as fill a block. The columns of a larger sample go twice, in pieces: to be summed, and to be transformed.
  */
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
+import type { View } from '../core/view.ts';
 import { PLACEMENTS, wideOf } from '../simd/kernels.ts';
-import type { View } from '../view.ts';
 import { kernel, tensor, valuesOf } from './backend.ts';
 import { freshHost, type Host } from './host.ts';
 import { pieceOf, samplesTogether, Window } from './window.ts';

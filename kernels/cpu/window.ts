@@ -2,7 +2,7 @@
  * The part of the tensors that is in the kernels' memory: a block of x, of dy where there is one, and of the output, which
  * takes the place of the last input.
  */
-import type { View } from '../view.ts';
+import type { View } from '../core/view.ts';
 import type { Host } from './host.ts';
 
 /** Values that are worked on at a time, of all inputs together: 128 KB. */

@@ -4,7 +4,7 @@
  * Only ops and attributes are used that libtensorflow 2.9 and 2.15 both have; attributes left out follow from the inputs.
  */
 import { engine, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Attrs, Inputs, Kernel, Name, Outputs } from '../contract.ts';
+import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
 
 type Shape = readonly number[];
 type Numbers = ArrayLike<number>;

@@ -2,9 +2,9 @@
  * Normalize in TensorFlow's batch normalization ops, one each way. They add up a column in float32, one value after the other:
  * so the statistics of long columns are taken elsewhere, and the op only applies them.
  */
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
-import { isDivisor } from '../quotient.ts';
-import type { View } from '../view.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
+import type { View } from '../core/view.ts';
+import { isDivisor } from '../ops/quotient.ts';
 import { batchNormalize, fourAxes } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import * as columns from './columns.ts';

@@ -2,8 +2,8 @@
  * Normalize where a group is no row: Group, Instance, and what batch.ts leaves. TensorFlow sees x as [n, s, c] and takes
  * sums over s; they are folded into groups here, so that a NaN cannot leave its group.
  */
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
-import type { View } from '../view.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
+import type { View } from '../core/view.ts';
 import { apply, applyPerChannel } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import type { Backward, Forward, Gradients, Normalized } from './route.ts';

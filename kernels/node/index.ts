@@ -4,8 +4,8 @@
  *
  * @module tfjs-normalizations/kernels/node
  */
-import type { KernelSet } from '../contract.ts';
-import { register } from '../registry.ts';
+import type { KernelSet } from '../core/contract.ts';
+import { register } from '../core/registry.ts';
 import type { NodePort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalize, normalizeGrad } from './normalize.ts';

@@ -3,8 +3,8 @@
  * the statistics in one pass, and gives none out. Builds of TensorFlow need not have it, and nobody promises that it
  * stays: it is tried once.
  */
-import type { NormalizeAttrs } from '../contract.ts';
-import { isDivisor } from '../quotient.ts';
+import type { NormalizeAttrs } from '../core/contract.ts';
+import { isDivisor } from '../ops/quotient.ts';
 import { type Binding, Call, type NodePort, type Value } from './backend.ts';
 import type { Forward, Normalized } from './route.ts';
 import { centre, type Layout, layoutOf, meanSquares, meansOf, needsCentring, ROUNDS, subtract } from './statistics.ts';

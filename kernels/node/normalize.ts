@@ -2,7 +2,7 @@
  * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
  * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
-import type { NormalizeAttrs } from '../contract.ts';
+import type { NormalizeAttrs } from '../core/contract.ts';
 import { type Call, kernel } from './backend.ts';
 import * as batch from './batch.ts';
 import * as columns from './columns.ts';

@@ -1,5 +1,5 @@
 /** What the routes of Normalize and NormalizeGrad have in common: rows.ts, columns.ts, batch.ts. */
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import type { Call, Value } from './backend.ts';
 
 type Optional<T> = T | undefined;

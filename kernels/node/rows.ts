@@ -2,7 +2,7 @@
  * Normalize where s = 1, so that each group is a row of d contiguous values: Layer, RMS, Query-Key; Group of dense
  * features. TensorFlow sees x as [n * groups, d] where statistics meet it, and as [n, c] where gamma and beta do.
  */
-import type { NormalizeAttrs, NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import { applyPerChannel } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import type { Backward, Forward, Gradients, Normalized } from './route.ts';

@@ -5,9 +5,9 @@
  * mean, and the centred values are centred once more: a data-dependent pass, so that ordinary data need not pay for it.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { EpsilonPlacement } from '../contract.ts';
-import { reciprocal, unrounded } from '../quotient.ts';
-import type { View } from '../view.ts';
+import type { EpsilonPlacement } from '../core/contract.ts';
+import type { View } from '../core/view.ts';
+import { reciprocal, unrounded } from '../ops/quotient.ts';
 import type { Call, Value } from './backend.ts';
 import { copiesOf, sumOfCopies, sums, sumsOfSquares } from './sums.ts';
 

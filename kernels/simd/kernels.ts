@@ -2,7 +2,7 @@
  * The WebAssembly module: its exports, typed, and its instantiation on a host's memory. All arithmetic of the backends
  * that use it is there; a host places values in memory. What each kernel computes is said in assembly/.
  */
-import type { View } from '../view.ts';
+import type { View } from '../core/view.ts';
 import { binary } from './module.ts';
 
 /** In bytes; also of an array of float64 where the kernel says so. Sizes are in values. */

@@ -4,7 +4,7 @@
  * to the backend as a scalar (which it never reorders) with a texture of stated size, so that a program serves all shapes.
  */
 import { type DataId, engine, env, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Attrs, Inputs, Kernel, Name, Outputs } from '../contract.ts';
+import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
 import { fetches, fetchUniforms } from './fetches.ts';
 import { samePacking } from './layout.ts';
 

@@ -3,8 +3,8 @@
  * example and channel, in which statistics play no part: `ScaleShift`, `ScaleShiftGrad`, `BlendGrad`; and `Average`.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AverageAttrs } from '../contract.ts';
-import { splitMean } from '../half-values.ts';
+import type { AverageAttrs } from '../core/contract.ts';
+import { splitMean } from '../ops/half-values.ts';
 import { type Gpu, isHalfPrecision, kernel, sizeFor, type Texture } from './backend.ts';
 import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';

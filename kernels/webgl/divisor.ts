@@ -1,5 +1,5 @@
 /** GLSL of the divisor f of `NormalizeAttrs`, and of its part in the gradient, from the standard deviation. */
-import type { NormalizeAttrs } from '../contract.ts';
+import type { NormalizeAttrs } from '../core/contract.ts';
 
 const IS_SMALL = 'lessThanEqual(deviation, vec2(epsilon))';
 

@@ -3,7 +3,7 @@
  * and the others follow from the statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None is
  * as small as the square of 1 / f, which 16-bit floats may not hold.
  */
-import type { NormalizeGradAttrs } from '../contract.ts';
+import type { NormalizeGradAttrs } from '../core/contract.ts';
 import { type Gpu, kernel, type Texture } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, vector } from './elementwise.ts';

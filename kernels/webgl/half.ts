@@ -3,7 +3,7 @@
  * is stored between draws has to be small: deviations instead of variances, means relative to a value of x.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { SMALLEST_DIVISOR } from '../contract.ts';
+import { SMALLEST_DIVISOR } from '../core/contract.ts';
 import { type Gpu, kernel, sizeFor, type Texture } from './backend.ts';
 import { COEFFICIENTS, coefficient, coefficients, columnLayout } from './blend.ts';
 import { elementwise } from './elementwise.ts';

@@ -4,8 +4,8 @@
  * @module tfjs-normalizations/kernels/webgl
  */
 import { env } from '@tensorflow/tfjs-core';
-import type { KernelSet } from '../contract.ts';
-import { register } from '../registry.ts';
+import type { KernelSet } from '../core/contract.ts';
+import { register } from '../core/registry.ts';
 import { isHalfPrecision, type WebGLPort } from './backend.ts';
 import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { normalizeGrad } from './gradient.ts';

@@ -4,7 +4,7 @@
  * *lines* of texels: along a texel row where a group is a row (Layer), down a texel column where it is a channel. Either
  * way a line carries two groups side by side, its two lanes.
  */
-import type { View } from '../view.ts';
+import type { View } from '../core/view.ts';
 
 type Shape = readonly number[];
 

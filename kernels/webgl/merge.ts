@@ -1,5 +1,5 @@
 /** The later draws of the statistics: they merge parts of lines, and channels into groups. */
-import type { NormalizeAttrs } from '../contract.ts';
+import type { NormalizeAttrs } from '../core/contract.ts';
 import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
 import { reciprocal } from './divisor.ts';
 import { CELL, PICK, pivots, saturate } from './glsl.ts';

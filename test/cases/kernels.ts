@@ -3,9 +3,9 @@
  * ordinary ops, 'ops' the differentiable operation that chooses between them, with its gradients through the tape.
  */
 import { type Tensor, tidy, valueAndGrads } from '@tensorflow/tfjs';
-import * as ops from '../../kernels/ops.ts';
-import * as reference from '../../kernels/reference.ts';
-import { fused, run } from '../../kernels/registry.ts';
+import { fused, run } from '../../kernels/core/registry.ts';
+import * as ops from '../../kernels/ops/ops.ts';
+import * as reference from '../../kernels/ops/reference.ts';
 import {
   type AffineInputs,
   type AverageInputs,

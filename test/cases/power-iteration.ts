@@ -1,7 +1,7 @@
 /** The kernel `PowerIteration`, and the same composed. */
 import { exp, tidy } from '@tensorflow/tfjs';
-import * as reference from '../../kernels/reference.ts';
-import { run } from '../../kernels/registry.ts';
+import { run } from '../../kernels/core/registry.ts';
+import * as reference from '../../kernels/ops/reference.ts';
 import { type PowerIterationInputs, powerIterationInputs } from '../support/power-iteration-inputs.ts';
 import { takeAll, withTensors } from './tensors.ts';
 

@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { countDraws } from '../../examples/benchmark/gpu.ts';
-import type { NormalizeAttrs } from '../../kernels/contract.ts';
-import * as ops from '../../kernels/ops.ts';
-import * as reference from '../../kernels/reference.ts';
-import type { View } from '../../kernels/view.ts';
+import type { NormalizeAttrs } from '../../kernels/core/contract.ts';
+import type { View } from '../../kernels/core/view.ts';
+import * as ops from '../../kernels/ops/ops.ts';
+import * as reference from '../../kernels/ops/reference.ts';
 import { batchNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
 import type { SourceName } from '../support/webgl-sources.ts';

@@ -1,6 +1,6 @@
 /** The wrappers WeightNormalization and SpectralNormalization around layers, beside the same layers without a wrapper. */
 import * as tf from '@tensorflow/tfjs';
-import { unitNorms } from '../../kernels/weights.ts';
+import { unitNorms } from '../../kernels/functions/weights.ts';
 import {
   qkNorm,
   removeSpectralNormalization,

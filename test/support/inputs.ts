@@ -1,6 +1,6 @@
 /** The inputs of kernel cases, made from a short description in the same way for the case and for the oracle. */
-import type { EpsilonPlacement } from '../../kernels/contract.ts';
-import type { View } from '../../kernels/view.ts';
+import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
+import type { View } from '../../kernels/core/view.ts';
 import { normals } from './random.ts';
 
 export interface Inputs {

@@ -2,8 +2,8 @@
  * An independent float64 oracle of every kernel of the contract: plain loops over (n, s, c), written from the definitions.
  * It shares nothing with the library but the types of the contract; `oracle.test.ts` proves its gradients numerically.
  */
-import type { EpsilonPlacement } from '../../kernels/contract.ts';
-import type { View } from '../../kernels/view.ts';
+import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
+import type { View } from '../../kernels/core/view.ts';
 
 export type Values = ArrayLike<number>;
 type Optional = Values | undefined;

@@ -1,5 +1,5 @@
 /** The inputs of power iteration, the same for the case and for the oracle. */
-import type { PowerIterationAttrs } from '../../kernels/contract.ts';
+import type { PowerIterationAttrs } from '../../kernels/core/contract.ts';
 import { normals } from './random.ts';
 
 export interface PowerIterationInputs extends PowerIterationAttrs {

@@ -1,0 +1,99 @@
+/**
+ * Registers kernel sets under backend names, and runs their kernels. A backend without a set, or whose set cannot run
+ * here, is no error: the public functions then compose ordinary ops.
+ */
+import {
+  engine,
+  getKernel,
+  type KernelBackend,
+  type KernelFunc,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  registerKernel,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import { fail, show } from '../functions/checks.ts';
+import type { Attrs, Inputs, KernelSet, Name, OptionalKernelName, Outputs } from './contract.ts';
+
+/** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
+const registered = new Map<string, string>();
+/**
+ * The version of the contract is part of the names under which kernels are registered with TensorFlow.js: two copies of the
+ * package in one process, of different versions, then run their own kernels each. 0.1.0 had no version in its names.
+ */
+const PREFIX = 'tfjs-normalizations/2/';
+const sets = new Map<string, KernelSet>();
+let supported = new WeakMap<KernelBackend, boolean>();
+
+/** Registers `set` for the backend `backendName`, which may appear later. Registering a set twice does nothing. */
+export function register<Backend>(set: KernelSet<Backend>, backendName: string): void {
+  if (sets.get(backendName) === set) return;
+  sets.set(backendName, set);
+  supported = new WeakMap();
+  for (const [name, kernel] of Object.entries(set.kernels)) {
+    const kernelName = PREFIX + name;
+    registered.set(name, kernelName);
+    if (getKernel(kernelName, backendName) !== undefined) continue;
+    // TensorFlow.js calls a kernel with what `run` gives, and with the backend of that name: its type knows neither.
+    registerKernel({ kernelName, backendName, kernelFunc: kernel as unknown as KernelFunc });
+  }
+}
+
+/**
+ * Registers kernels for a backend of another name, such as 'rn-webgl' or one of your own made from TensorFlow.js's classes.
+ *
+ * @param backendName the name under which the backend is or will be registered with TensorFlow.js
+ * @param like the backend whose kernels run on it. Default: the one of the same name
+ * @throws if there are no kernels of that name, or what is given is no name
+ * @example
+ * ```js
+ * registerKernels('rn-webgl', 'webgl');
+ * tf.getKernelsForBackend('rn-webgl').length > 0; // true
+ * ```
+ */
+export function registerKernels(backendName: string, like?: string): void;
+export function registerKernels(backendName: string, like: string = backendName, ...more: unknown[]): void {
+  const given: unknown[] = [backendName, like, ...more];
+  const wrong = given.findIndex((name, i) => i > 1 || typeof name !== 'string');
+  if (wrong !== -1) {
+    const received = show(given[wrong]);
+    fail(
+      'registerKernels',
+      `it takes the names of two backends; received ${received}; write registerKernels(name, like)`,
+    );
+  }
+  const set = sets.get(like);
+  if (!set) {
+    const names = [...sets.keys()].join(', ');
+    fail('registerKernels', `there are kernels for ${names}; received '${like}'; name one of them as like`);
+  }
+  register(set, backendName);
+}
+
+/** Whether the current backend has fused kernels that run here. */
+export function fused(): boolean {
+  const { backend, backendName } = engine();
+  let answer = supported.get(backend);
+  if (answer === undefined) {
+    answer = sets.get(backendName)?.supported() ?? false;
+    supported.set(backend, answer);
+  }
+  return answer;
+}
+
+/** Whether the current backend has a fused kernel that not all have. */
+export const has = (name: OptionalKernelName): boolean =>
+  fused() && sets.get(engine().backendName)?.kernels[name] !== undefined;
+
+/** Whether the current backend has fused kernels, and tensors of 16-bit floats. */
+export const isHalf = (): boolean => fused() && (sets.get(engine().backendName)?.isHalf?.() ?? false);
+
+/** Runs one kernel of the current backend. */
+export function run<K extends Name>(name: K, inputs: Inputs<K, Tensor>, attrs: Attrs<K>): Outputs<K, Tensor> {
+  // The engine's types know tensors and attributes by any name, and one output or several.
+  return engine().runKernel(
+    registered.get(name) as string,
+    inputs as unknown as NamedTensorMap,
+    attrs as unknown as NamedAttrMap,
+  ) as unknown as Outputs<K, Tensor>;
+}

@@ -1,0 +1,167 @@
+/** The masks of attention: which there may be, how they fit the logits, and all of them as one. Errors name what to write. */
+import {
+  cast,
+  type DataId,
+  engine,
+  equal,
+  greaterEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  max,
+  ones,
+  range,
+  reshape,
+  Tensor,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { constant } from '../core/tape.ts';
+import { fail, show } from './checks.ts';
+
+type Shape = readonly number[];
+
+/** The masks of queries, keys and values, [batch, queries] or [batch, keys] each, or of the input's shape without its width. */
+export type PaddingMasks = readonly (Tensor | null | undefined)[];
+
+/** What restricts which query attends to which key. */
+export interface Restrictions {
+  readonly mask?: Tensor | undefined;
+  readonly causal?: boolean;
+  readonly padding?: PaddingMasks;
+  /** Whether a mask of two axes is [batch, keys] for certain, as in a model, where the first axis is the batch. */
+  readonly batchFirst?: boolean;
+}
+
+/**
+ * True where a query may attend to a key, in the rank of the logits [batch, ..., queries, keys], sizes of 1 standing for all;
+ * undefined where nothing is restricted. A constant to every gradient.
+ */
+export function allowedPairs(
+  who: string,
+  logits: Shape,
+  { mask, causal = false, padding = [], batchFirst = false }: Restrictions,
+): Tensor | undefined {
+  const masks = padding.map((mask, i) => mask && fitPadding(who, NAMES[i] as string, mask, logits, i === 0));
+  if (mask) masks.push(fitMask(who, mask, logits, batchFirst));
+  const given = masks.filter((mask) => mask instanceof Tensor);
+  if (given.length === 0 && !causal) return undefined;
+  return constant(() => {
+    // Numbers are compared: where nobody could look at them, none but 1 allows.
+    const all = given.map((mask) => (mask.dtype === 'bool' ? mask : equal(mask, 1)));
+    if (causal) all.push(causalPairs(logits));
+    return all.reduce((a, b) => logicalAnd(a, b));
+  });
+}
+
+const NAMES = ['query', 'key', 'value'] as const;
+
+/** Key j is not later than query i, the last of both being at the same time. */
+function causalPairs(logits: Shape): Tensor {
+  const [queries, keys] = logits.slice(-2) as [number, number];
+  const i = reshape(range(keys - queries, keys), [queries, 1]);
+  return reshape(greaterEqual(i, range(0, keys)), [...logits.slice(0, -2).map(() => 1), queries, keys]);
+}
+
+/** An attention mask in the rank of the logits: its first axis is the batch, its others are the last ones. */
+function fitMask(who: string, mask: unknown, logits: Shape, batchFirst: boolean): Tensor {
+  if (!(mask instanceof Tensor)) fail(who, `the mask must be a tensor; received ${show(mask)}`);
+  const { shape, rank } = mask;
+  const [batch, queries, keys] = [logits[0] as number, ...(logits.slice(-2) as [number, number])];
+  const missing = new Array(Math.max(0, logits.length - rank)).fill(1);
+  const full = [shape[0] as number, ...missing, ...shape.slice(1)];
+  if (rank < 2 || !broadcasts(full, logits)) {
+    // Counted from the last axis, as other libraries do.
+    const aligned = [...missing, ...shape];
+    const hint = broadcasts(aligned, logits)
+      ? `the first axis is the batch: write mask.reshape([${[1, ...shape]}]) for the same mask in each example`
+      : 'give [batch, keys], [batch, queries, keys] or all axes of the logits, of which any size may be 1';
+    fail(who, `the mask must broadcast to the logits [${logits}]; received the shape [${shape}]; ${hint}`);
+  }
+  if (rank === 2 && !batchFirst && batch > 1 && shape[0] === batch && batch === queries) {
+    const either = `[batch, keys] or [queries, keys], since there are ${batch} of both`;
+    const out = `reshape it to [${batch},1,${shape[1]}] for keys of each example, or to [1,${shape}] for pairs`;
+    fail(who, `the mask of shape [${shape}] may be ${either}, with ${keys} keys; ${out}`);
+  }
+  checkValues(who, 'the mask', mask);
+  return reshape(mask, full);
+}
+
+const broadcasts = (shape: Shape, logits: Shape) =>
+  shape.length === logits.length && shape.every((size, i) => size === 1 || size === logits[i]);
+
+/** A mask of queries, or of keys or values, in the rank of the logits. */
+function fitPadding(who: string, name: string, mask: unknown, logits: Shape, ofQueries: boolean): Tensor {
+  if (!(mask instanceof Tensor)) fail(who, `the mask of the ${name} must be a tensor; received ${show(mask)}`);
+  const [before, size] = [logits.slice(0, -2), logits.at(ofQueries ? -2 : -1) as number];
+  const whole = [...before, size];
+  const short = [before[0] as number, size];
+  const isOf = (shape: Shape) => shape.length === mask.rank && shape.every((size, i) => size === mask.shape[i]);
+  if (!isOf(whole) && !isOf(short)) {
+    const shapes = before.length > 1 ? `[${short}] or [${whole}]` : `[${short}]`;
+    fail(who, `the mask of the ${name} must have the shape ${shapes}; received [${mask.shape}]`);
+  }
+  checkValues(who, `the mask of the ${name}`, mask);
+  const leading = isOf(whole) ? before : [short[0] as number, ...before.slice(1).map(() => 1)];
+  return reshape(mask, ofQueries ? [...leading, size, 1] : [...leading, 1, size]);
+}
+
+/** Masks whose values were looked at: those of one model are the same tensor in each layer. */
+const checked = new WeakSet<DataId>();
+
+/**
+ * Refuses numbers other than 0 and 1: of a mask that is added to logits, 0 and -1e9, neither would mean what it says. Masks of
+ * bools need no look. Where values are on a GPU that cannot be waited for (WebGPU), 1 is what allows, and nothing else.
+ */
+function checkValues(who: string, name: string, mask: Tensor): void {
+  if (mask.dtype === 'bool' || checked.has(mask.dataId)) return;
+  if (mask.dtype !== 'float32' && mask.dtype !== 'int32') fail(who, `${name} must be of bools; received ${mask.dtype}`);
+  if (isOnGpu(mask) && hasOnlyBits(mask) !== false) {
+    checked.add(mask.dataId);
+    return;
+  }
+  const wrong = mask.dataSync().find((value) => value !== 0 && value !== 1);
+  if (wrong !== undefined) {
+    const rule = 'must be true (or 1) where a query may attend to a key, and false (or 0) elsewhere';
+    const out = 'a mask that is added to logits becomes mask.equal(0), token numbers tokens.notEqual(0)';
+    fail(who, `${name} ${rule}; received ${wrong}; ${out}`);
+  }
+  checked.add(mask.dataId);
+}
+
+/** Whether all values are 0 or 1, from one number that is read back; undefined where the GPU gives none at once. */
+function hasOnlyBits(mask: Tensor): boolean | undefined {
+  const wrong = tidy(() => max(cast(logicalNot(logicalOr(equal(mask, 0), equal(mask, 1))), 'int32')));
+  try {
+    return wrong.dataSync()[0] === 0;
+  } catch {
+    return undefined;
+  } finally {
+    wrong.dispose();
+  }
+}
+
+interface GpuData {
+  has(id: DataId): boolean;
+  get(id: DataId): { values?: unknown };
+}
+
+/** Whether the values are in textures of WebGL or buffers of WebGPU alone. */
+function isOnGpu({ dataId }: Tensor): boolean {
+  const { texData, device, tensorMap } = engine().backend as {
+    texData?: GpuData;
+    device?: object;
+    tensorMap?: GpuData;
+  };
+  const data = texData ?? (device && tensorMap);
+  return data?.has(dataId) === true && data.get(dataId).values == null;
+}
+
+/** A mask of the rank of the logits with all axes between batch and queries as one, as far as they are of size 1 or whole. */
+export function mergeHeads(allowed: Tensor, logits: Shape): Tensor {
+  const heads = logits.slice(1, -2);
+  const own = allowed.shape.slice(1, -2);
+  const isOne = own.every((size) => size === 1);
+  const isWhole = own.every((size, i) => size === heads[i]);
+  const even = isOne || isWhole ? allowed : constant(() => logicalAnd(allowed, ones([1, ...heads, 1, 1], 'bool')));
+  return reshape(even, [allowed.shape[0] as number, -1, ...allowed.shape.slice(-2)]);
+}

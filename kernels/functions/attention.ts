@@ -1,0 +1,216 @@
+/**
+ * Query-key normalization and the attention built on it. The normalization is the direct form on rows; masking, dropout
+ * and the two matrix products are TensorFlow.js's own ops.
+ */
+import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { isHalf } from '../core/registry.ts';
+import { constant } from '../core/tape.ts';
+import { attendWithinHalf, SMALLEST_HALF } from '../ops/attention-half.ts';
+import { normalizeRowLength } from '../ops/length.ts';
+import { ofNothing } from '../ops/ops.ts';
+import { softmax } from '../ops/softmax.ts';
+import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
+import {
+  checkAxis,
+  checkCall,
+  checkEpsilon,
+  checkInput,
+  checkParameter,
+  checkRate,
+  fail,
+  optionNames,
+} from './checks.ts';
+
+/** Options of {@link qkNorm}. */
+export interface QkNormOptions {
+  /** The axis of the head's width. Default: -1. */
+  readonly axis?: number;
+  /** The smallest norm that is divided by. Default: 1e-12. */
+  readonly epsilon?: number;
+}
+
+const QK_OPTIONS = optionNames('axis', 'epsilon');
+const ATTENTION_OPTIONS = optionNames('mask', 'causal', 'dropout', 'epsilon');
+
+/**
+ * Query-key normalization: queries and keys of unit length, so that their product is a cosine, times a learned scale.
+ *
+ *     qHat = g q / max(|q|, epsilon)     kHat = k / max(|k|, epsilon)     logits = qHat kHat^T
+ *
+ * @param query [batch, ..., width], rank 2 to 6
+ * @param key the same width, any other sizes
+ * @param g the scale of the logits, a scalar
+ * @param options `axis` of the width (default -1), `epsilon` (1e-12): vectors that are not longer than it have gradient 0
+ * @returns [qHat, kHat], of the shapes of query and key
+ * @throws if the widths differ, g is not one value, the axis is out of range, or an option is unknown
+ * @example
+ * ```js
+ * const [q, k] = qkNorm(tf.tensor([[3, 4]]), tf.tensor([[4, 3]]), tf.scalar(10));
+ * q; // [[6, 8]]
+ * tf.matMul(q, k, false, true); // [[9.6]]
+ * ```
+ * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ */
+export function qkNorm(query: Tensor, key: Tensor, g: Tensor, options?: QkNormOptions): [qHat: Tensor, kHat: Tensor];
+export function qkNorm(
+  query: Tensor,
+  key: Tensor,
+  g: Tensor,
+  options: QkNormOptions = {},
+  ...more: unknown[]
+): [qHat: Tensor, kHat: Tensor] {
+  checkCall('qkNorm', options, QK_OPTIONS, more);
+  return normalizeQk('qkNorm', query, key, g, options);
+}
+
+/** For layers: `qkNorm`, with the name for errors. */
+export function normalizeQk(
+  who: string,
+  query: Tensor,
+  key: Tensor,
+  g: Tensor,
+  { axis = -1, epsilon = 1e-12 }: QkNormOptions,
+): [qHat: Tensor, kHat: Tensor] {
+  checkEpsilon(who, epsilon);
+  return tidy(() => {
+    const gain = checkScale(who, g);
+    const [q, k] = [checkInput(who, query), checkInput(who, key)];
+    checkWidths(who, q.shape, k.shape, axis);
+    const axesOf = (x: Tensor) => [checkAxis(who, axis, x.rank)];
+    return [normalizeRowLength(q, axesOf(q), epsilon, gain), normalizeRowLength(k, axesOf(k), epsilon)];
+  });
+}
+
+/** The scale of the logits as float32. */
+const checkScale = (who: string, g: Tensor): Tensor =>
+  checkParameter(who, 'g', g, 1) ?? fail(who, 'g, the scale of the logits, is missing; give a tensor of one value');
+
+type Shape = readonly (number | null)[];
+
+/** Queries and keys must be equally wide for their product. */
+export function checkWidths(who: string, query: Shape, key: Shape, axis: number): void {
+  const [a, b] = [query, key].map((shape) => shape[checkAxis(who, axis, shape.length)]);
+  if (a === b) return;
+  fail(
+    who,
+    `query and key must have the same width at axis ${axis}; received ${a} and ${b}; project them to one width`,
+  );
+}
+
+/** Options of {@link qkAttention}. */
+export interface AttentionOptions extends Omit<QkNormOptions, 'axis'> {
+  /**
+   * True (or 1) where a query may attend to a key: [batch, keys], [batch, queries, keys], or as many axes as the logits
+   * [batch, ..., queries, keys]; any size may be 1. A query that may attend to no key attends to all alike. Two axes are
+   * refused where batch and queries are as many, since the first may be either: write [batch, 1, keys] or [1, queries, keys].
+   * Numbers are looked at, which waits for a GPU that has made them; bools are not. Default: all.
+   */
+  readonly mask?: Tensor | undefined;
+  /** Query i attends to the keys up to i, counted from the last query and the last key. Default: false. */
+  readonly causal?: boolean;
+  /** The share of attention weights that are dropped, those left being scaled up. Default: 0. */
+  readonly dropout?: number;
+}
+
+/**
+ * Attention on normalized queries and keys.
+ *
+ *     y = softmax(g qHat kHat^T) value
+ *
+ * @param query [batch, ..., queries, width], for instance [batch, heads, queries, width]
+ * @param key [batch, ..., keys, width]
+ * @param value [batch, ..., keys, any]
+ * @param g the scale of the logits, a scalar
+ * @param options see {@link AttentionOptions}
+ * @returns [batch, ..., queries, any]
+ * @throws if widths, numbers of keys and values, sizes before them, or the mask do not fit, the mask holds other numbers than 0
+ *   and 1, `dropout` is not in [0, 1), or `causal` has fewer keys than queries
+ * @example
+ * ```js
+ * const keys = tf.tensor([[[1, 0], [0, 1]]]);
+ * const values = tf.tensor([[[10], [20]]]);
+ * qkAttention(tf.tensor([[[5, 0]]]), keys, values, tf.scalar(20)); // [[[10]]]
+ * qkAttention(tf.tensor([[[5, 5]]]), keys, values, tf.scalar(20)); // [[[15]]]
+ * ```
+ * @see Henry, Dachapally, Pawar, Chen: Query-Key Normalization for Transformers. 2020, https://arxiv.org/abs/2010.04245
+ */
+export function qkAttention(query: Tensor, key: Tensor, value: Tensor, g: Tensor, options?: AttentionOptions): Tensor;
+export function qkAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  g: Tensor,
+  options: AttentionOptions = {},
+  ...more: unknown[]
+): Tensor {
+  checkCall('qkAttention', options, ATTENTION_OPTIONS, more);
+  return attend('qkAttention', query, key, value, g, options);
+}
+
+/** For layers: `qkAttention`, with the name for errors, and with what a model knows of masks. */
+export function attend(
+  who: string,
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  g: Tensor,
+  options: AttentionOptions & Restrictions,
+): Tensor {
+  const { dropout: rate = 0, epsilon = 1e-12 } = options;
+  checkRate(who, 'dropout', rate);
+  checkEpsilon(who, epsilon);
+  return tidy(() => {
+    const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
+    checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
+    const gain = checkScale(who, g);
+    const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
+    const result = [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number];
+    if (shape.includes(0) || result.includes(0)) return ofNothing(result, q, k, v, g);
+    const allowed = allowedPairs(who, shape, options);
+    const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
+    const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
+      const [qHat, kHat] = [
+        normalizeRowLength(q, [q.rank - 1], epsilon, g),
+        normalizeRowLength(k, [k.rank - 1], epsilon),
+      ];
+      const logits = matMul(qHat, kHat, false, true);
+      const weights = softmax(pairs ? where(pairs, logits, below(g, logits.rank)) : logits);
+      return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
+    };
+    // Three or four axes, those between batch and length being one: for more, webgl has no `where`.
+    const [q4, k4, v4] = [q, k, v].map((x) =>
+      x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
+    ) as [Tensor, Tensor, Tensor];
+    const half = { isScaleFree: epsilon < SMALLEST_HALF, sumsToOne: rate === 0 };
+    const y = isHalf() ? attendWithinHalf(apply, [q4, k4, gain, v4], half) : apply(q4, k4, gain, v4);
+    return reshape(y, result);
+  });
+}
+
+/**
+ * A logit that is less than any, [1, ..., 1]. Logits lie between -|g| and |g|, but for rounding; 110 below the largest the
+ * weight is 0 exactly. Unlike a fixed -1e9 it is a half float, too, so that a row of nothing else has even weights.
+ */
+const below = (g: Tensor, rank: number): Tensor =>
+  constant(() => reshape(sub(-110, mul(abs(g), 1.001)), new Array(rank).fill(1)));
+
+/** The sizes that must agree for attention. */
+export function checkAttention(who: string, query: Shape, key: Shape, value: Shape, causal: boolean): void {
+  if (query.length < 3 || key.length !== query.length || value.length !== query.length) {
+    const received = [query, key, value].map((shape) => shape.length).join(', ');
+    fail(who, `query, key and value must have the same rank, 3 or more; received ${received}; split the heads first`);
+  }
+  checkWidths(who, query, key, -1);
+  const at = query.length - 2;
+  const [queries, keys, values] = [query[at], key[at], value[at]];
+  for (let axis = 0; axis < at; axis++) {
+    const sizes = [query, key, value].map((shape) => shape[axis]);
+    if (new Set(sizes.filter((size) => size != null)).size <= 1) continue;
+    const rule = 'query, key and value must have the same sizes before the last two axes';
+    fail(who, `${rule}; received ${sizes.join(', ')} at axis ${axis}; repeat what is to be shared with tf.tile`);
+  }
+  if (keys !== values) fail(who, `there must be one value per key; received ${keys} keys and ${values} values`);
+  if (causal && queries != null && keys != null && keys < queries) {
+    fail(who, `causal attention needs at least as many keys as queries; received ${keys} keys and ${queries} queries`);
+  }
+}

@@ -1,0 +1,400 @@
+/**
+ * The public functions, for people who write models without layers, and the two forms in which layers call the ops.
+ * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
+ * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
+ */
+import { add, mul, ones, reshape, sqrt, stack, sub, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
+import type { EpsilonPlacement, NormalizeAttrs } from '../core/contract.ts';
+import { constant } from '../core/tape.ts';
+import { batchView, groupView, rowView, sampleView, type View, withLast } from '../core/view.ts';
+import { type Blend, type BlendValues, blend, type Tensors } from '../ops/blend.ts';
+import { inHalf } from '../ops/half.ts';
+import { normalizeMasked, renormalizeHalf } from '../ops/half-batch.ts';
+import {
+  type Affine,
+  moments,
+  normalize,
+  normalizeWith,
+  normalizeWithMoments,
+  ofNothing,
+  row,
+  scaleShift,
+} from '../ops/ops.ts';
+import { maskedMoments } from '../ops/reference.ts';
+import {
+  ascending,
+  checkAxes,
+  checkAxis,
+  checkCall,
+  checkEpsilon,
+  checkGroups,
+  checkInput,
+  checkOneOf,
+  checkParameter,
+  fail,
+  optionNames,
+} from './checks.ts';
+
+export const EPSILON_PLACEMENTS = ['inside', 'outside', 'floor'] as const satisfies readonly EpsilonPlacement[];
+
+/** How a group is normalized: everything of `NormalizeAttrs` but the view. */
+export type Form = Omit<NormalizeAttrs, 'view'>;
+/** The usual form. */
+export const centred = (epsilon: number): Form => ({
+  epsilon,
+  epsilonPlacement: 'inside',
+  center: true,
+  rescale: true,
+});
+
+/** Spelled out: on small tensors a spread is noticed. */
+const onView = (view: View, { epsilon, epsilonPlacement, center, rescale }: Form): NormalizeAttrs => ({
+  view,
+  epsilon,
+  epsilonPlacement,
+  center,
+  rescale,
+});
+
+/** Parameters that every function takes; gamma defaults to ones and beta to zeros. */
+export interface AffineOptions {
+  /** Scale, one value per channel. Default: none. */
+  readonly gamma?: Tensor | undefined;
+  /** Shift, one value per channel. Default: none. */
+  readonly beta?: Tensor | undefined;
+}
+
+const LAYER_OPTIONS = optionNames('gamma', 'beta', 'axis', 'epsilon');
+const RMS_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'epsilonPlacement');
+const GROUP_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'groups');
+const BATCH_OPTIONS = optionNames('mean', 'variance', ...Object.keys(LAYER_OPTIONS));
+
+/** gamma and beta as kernels take them: c values in one axis. */
+function parameters(who: string, { gamma, beta }: AffineOptions, c: number): [Tensor | undefined, Tensor | undefined] {
+  const flat = (t: Tensor | undefined) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
+  return [flat(checkParameter(who, 'gamma', gamma, c)), flat(checkParameter(who, 'beta', beta, c))];
+}
+
+function normalizeRows(
+  who: string,
+  x: Tensor,
+  axis: number | readonly number[],
+  options: AffineOptions,
+  form: Form,
+): Tensor {
+  const axes = ascending(checkAxes(who, axis, x.rank, 'with batch'));
+  return withLast(x, axes, (x) => {
+    const view = rowView(x.shape, axes.length);
+    const [gamma, beta] = parameters(who, options, view.c);
+    return normalize(x, gamma, beta, onView(view, form));
+  });
+}
+
+/**
+ * Layer normalization: each example by itself, over the axes `axis`.
+ *
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
+ * @param options `axis` (default -1; one axis or several), `epsilon` (1e-3), `gamma` and `beta`, both with a value for each
+ *   index of these axes, in the order of the input
+ * @returns a tensor of the shape of x; a group without variance gives beta, also where epsilon is 0
+ * @throws if an axis is out of range or named twice, epsilon is negative, a parameter has another size, or an option is unknown
+ * @example
+ * ```js
+ * layerNorm(tf.tensor([[1, 2, 3]]), {gamma: tf.tensor([1, 1, 2])}); // [[-1.224, 0, 2.448]]
+ * ```
+ * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
+ */
+export function layerNorm(x: Tensor, options?: LayerNormOptions): Tensor;
+export function layerNorm(x: Tensor, options: LayerNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('layerNorm', options, LAYER_OPTIONS, more);
+  const { axis = -1, epsilon = 1e-3 } = options;
+  return tidy(() => {
+    const form = centred(checkEpsilon('layerNorm', epsilon));
+    return normalizeRows('layerNorm', checkInput('layerNorm', x), axis, options, form);
+  });
+}
+/** Options of {@link layerNorm}. */
+export interface LayerNormOptions extends AffineOptions {
+  /** The axis or axes that are normalized together. Default: -1. */
+  readonly axis?: number | readonly number[];
+  /** Keeps the divisor from 0. Default: 1e-3; of {@link rmsNorm} 1e-6. */
+  readonly epsilon?: number;
+}
+
+/**
+ * Root mean square normalization: layer normalization without a mean.
+ *
+ *     y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
+ * @param options `axis` (default -1; one axis or several), `epsilon` (1e-6), `epsilonPlacement` ('outside' as above;
+ *   'inside': sqrt(mean(x^2) + epsilon), as PyTorch and Keras; 'floor': max(sqrt(mean(x^2)), epsilon)), `gamma` and `beta` of
+ *   the shape of the listed axes
+ * @returns a tensor of the shape of x
+ * @throws as {@link layerNorm}
+ * @example
+ * ```js
+ * rmsNorm(tf.tensor([[1, 7], [3, 3]])); // [[0.2, 1.4], [1, 1]]
+ * ```
+ * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
+ */
+export function rmsNorm(x: Tensor, options?: RmsNormOptions): Tensor;
+export function rmsNorm(x: Tensor, options: RmsNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('rmsNorm', options, RMS_OPTIONS, more);
+  const { axis = -1, epsilon = 1e-6, epsilonPlacement = 'outside' } = options;
+  return tidy(() => {
+    checkOneOf('rmsNorm', 'epsilonPlacement', epsilonPlacement, EPSILON_PLACEMENTS);
+    const form: Form = { epsilon: checkEpsilon('rmsNorm', epsilon), epsilonPlacement, center: false, rescale: true };
+    return normalizeRows('rmsNorm', checkInput('rmsNorm', x), axis, options, form);
+  });
+}
+/** Options of {@link rmsNorm}. */
+export interface RmsNormOptions extends LayerNormOptions {
+  /** Where epsilon stands in the divisor. Default: 'outside'. */
+  readonly epsilonPlacement?: EpsilonPlacement;
+}
+
+/**
+ * Group normalization: each example by itself, over its positions and groups of consecutive channels.
+ *
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
+ * @param options `groups` (default 32; -1: one per channel), `axis` of the channels (-1), `epsilon` (1e-3), `gamma` and
+ *   `beta` [channels]
+ * @returns a tensor of the shape of x
+ * @throws if groups does not divide the channels, the axis is out of range or 0, epsilon is negative, a parameter has another
+ *   size, or an option is unknown
+ * @example
+ * ```js
+ * groupNorm(tf.tensor([[1, 3, 10, 30]]), {groups: 2, epsilon: 1e-5}); // [[-1, 1, -1, 1]]
+ * ```
+ * @see Wu, He: Group Normalization. 2018, https://arxiv.org/abs/1803.08494
+ */
+export function groupNorm(x: Tensor, options?: GroupNormOptions): Tensor;
+export function groupNorm(x: Tensor, options: GroupNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('groupNorm', options, GROUP_OPTIONS, more);
+  return normalizeGroups('groupNorm', x, options.groups ?? 32, options);
+}
+/** Options of {@link groupNorm}. */
+export interface GroupNormOptions extends InstanceNormOptions {
+  /** The number of groups of consecutive channels; -1: one per channel. Default: 32. */
+  readonly groups?: number;
+}
+
+/**
+ * Instance normalization: each channel of each example by itself, over its positions.
+ *
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32. Without positions (rank 2)
+ *   the variance is 0 and y is beta
+ * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `gamma` and `beta` [channels]
+ * @returns a tensor of the shape of x
+ * @throws if the axis is out of range or 0, epsilon is negative, a parameter has another size, or an option is unknown
+ * @example
+ * ```js
+ * const sequence = tf.tensor([[[1, 10], [3, 30]]]); // one example, two positions, two channels
+ * instanceNorm(sequence); // [[[-1, -1], [1, 1]]]
+ * ```
+ * @see Ulyanov, Vedaldi, Lempitsky: Instance Normalization. 2016, https://arxiv.org/abs/1607.08022
+ */
+export function instanceNorm(x: Tensor, options?: InstanceNormOptions): Tensor;
+export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}, ...more: unknown[]): Tensor {
+  checkCall('instanceNorm', options, LAYER_OPTIONS, more);
+  return normalizeGroups('instanceNorm', x, -1, options);
+}
+/** Options of {@link instanceNorm}. */
+export interface InstanceNormOptions extends AffineOptions {
+  /** The axis of the channels. Default: -1. */
+  readonly axis?: number;
+  /** Added to the variance. Default: 1e-3. */
+  readonly epsilon?: number;
+}
+
+/** For layers: `groupNorm`, with the place of epsilon as an option. */
+export function normalizeGroups(
+  who: string,
+  x: Tensor,
+  groups: number,
+  options: InstanceNormOptions & { readonly epsilonPlacement?: EpsilonPlacement },
+): Tensor {
+  const { axis = -1, epsilon = 1e-3, epsilonPlacement = 'inside' } = options;
+  return tidy(() => {
+    const input = checkInput(who, x);
+    const form = { ...centred(checkEpsilon(who, epsilon)), epsilonPlacement };
+    return withLast(input, [checkAxis(who, axis, input.rank)], (x) => {
+      const c = x.shape[x.rank - 1] as number;
+      const view = groupView(x.shape, checkGroups(who, groups, c));
+      return normalize(x, ...parameters(who, options, c), onView(view, form));
+    });
+  });
+}
+
+/**
+ * Batch normalization: each channel over the batch and all positions, or with given statistics.
+ *
+ *     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta
+ *
+ * Without `mean` and `variance` this is training: they are the (biased) moments of x, the gradient flows through them, and
+ * they are returned for moving averages. With both it is inference.
+ *
+ * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
+ * @param options `axis` of the channels (default -1), `epsilon` (1e-3), and [channels] each: `gamma`, `beta`, `mean`,
+ *   `variance`
+ * @returns `y`, of the shape of x, and the `mean` and `variance` that were used, [channels]; batch moments are constants to
+ *   every gradient, and 0 where x is empty. On a GPU of 16-bit floats the batch's variance is at most 65504, whatever y was made with
+ * @throws if only one of mean and variance is given, the axis is out of range, epsilon is negative, a parameter has another
+ *   size, or an option is unknown
+ * @example
+ * ```js
+ * const {y, mean, variance} = batchNorm(tf.tensor([[1, 10], [3, 30]]));
+ * y; // [[-1, -1], [1, 1]]
+ * variance; // [1, 100]
+ * batchNorm(tf.tensor([[2, 40]]), {mean, variance}).y; // [[0, 2]]
+ * ```
+ * @see Ioffe, Szegedy: Batch Normalization. 2015, https://arxiv.org/abs/1502.03167
+ */
+export function batchNorm(x: Tensor, options?: BatchNormOptions): BatchNormResult;
+export function batchNorm(x: Tensor, options: BatchNormOptions = {}, ...more: unknown[]): BatchNormResult {
+  const who = 'batchNorm';
+  checkCall(who, options, BATCH_OPTIONS, more);
+  const { axis = -1, epsilon = 1e-3, mean, variance } = options;
+  return tidy(() => {
+    const input = checkInput(who, x);
+    const channels = checkAxis(who, axis, input.rank, 'with batch');
+    const c = input.shape[channels] as number;
+    checkEpsilon(who, epsilon);
+    const [gamma, beta] = parameters(who, options, c);
+    if ((mean === undefined) !== (variance === undefined)) {
+      fail(who, `mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`);
+    }
+    if (mean && variance) {
+      // Shaped anew: what is returned is the caller's, like y, and not what was given.
+      const [at, by] = [
+        reshape(checkParameter(who, 'mean', mean, c) as Tensor, [c]),
+        reshape(checkParameter(who, 'variance', variance, c) as Tensor, [c]),
+      ];
+      const y = affinePerChannel(input, channels, { mean: at, variance: by, scale: gamma, shift: beta }, epsilon);
+      return { y, mean: at, variance: by };
+    }
+    let moments: Tensor | undefined;
+    const y = withLast(input, [channels], (x) => {
+      const [y, m] = normalizeWithMoments(x, gamma, beta, onView(batchView(x.shape), centred(epsilon)));
+      moments = m;
+      return y;
+    });
+    return { y, mean: row(moments as Tensor, 0), variance: row(moments as Tensor, 1) };
+  });
+}
+/** Options of {@link batchNorm}. */
+export interface BatchNormOptions extends InstanceNormOptions {
+  /** The mean [channels] to normalize with, together with `variance`. Default: that of x. */
+  readonly mean?: Tensor;
+  /** The variance [channels] to normalize with, together with `mean`. Default: that of x, biased. */
+  readonly variance?: Tensor;
+}
+/** What {@link batchNorm} returns. */
+export interface BatchNormResult {
+  /** The normalized tensor, of the shape of x. */
+  y: Tensor;
+  /** The mean that was used, [channels]. */
+  mean: Tensor;
+  /** The (biased) variance that was used, [channels]. */
+  variance: Tensor;
+}
+
+/**
+ * For layers: normalizes each channel over everything else, and hands on its moments [2, channels], which are a constant to
+ * every gradient. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
+ */
+export function normalizePerChannel(
+  x: Tensor,
+  axis: number,
+  { gamma, beta, mask }: AffineOptions & { readonly mask?: Tensor | undefined },
+  form: Form,
+  useMoments: (moments: Tensor) => void,
+): Tensor {
+  return withLast(x, [axis], (x) => {
+    const view = batchView(x.shape);
+    if (!mask || x.size === 0) return normalize(x, gamma, beta, onView(view, form), useMoments);
+    if (inHalf()) return normalizeMasked(x, mask, view, affineOf(gamma, beta, view.c), form.epsilon, useMoments);
+    const moments = maskedMoments(x, mask, view);
+    useMoments(moments);
+    const statistics = { mean: row(moments, 0), variance: row(moments, 1) };
+    return scaleShift(x, { ...statistics, scale: gamma, shift: beta }, view, form.epsilon);
+  });
+}
+
+/** Both parameters, which default to ones and zeros. */
+const affineOf = (gamma: Tensor | undefined, beta: Tensor | undefined, c: number) => ({
+  gamma: gamma ?? ones([c]),
+  beta: beta ?? zeros([c]),
+});
+
+/** For layers: y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
+export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
+  return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
+}
+
+/** What renormalization is told of a batch, [channels] each. */
+export interface BatchStatistics {
+  /** sqrt(variance + epsilon). */
+  readonly stddev: Tensor;
+  /** The batch's mean less a moving one. */
+  apartFrom(movingMean: Tensor): Tensor;
+  /** Mean and stddev, [2, channels], for moving averages. */
+  readonly both: Tensor;
+}
+
+/**
+ * For layers: as `normalizePerChannel`, with xHat r + d in place of xHat. `correct` gives r and d, the rows of a tensor
+ * [2, channels], from the statistics of x; it runs off the tape, so that both are constants to every gradient.
+ */
+export function renormalizePerChannel(
+  x: Tensor,
+  axis: number,
+  { gamma, beta }: AffineOptions,
+  epsilon: number,
+  correct: (batch: BatchStatistics) => Tensor,
+): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
+  return withLast(x, [axis], (x) => {
+    const view = batchView(x.shape);
+    if (inHalf()) return renormalizeHalf(x, view, affineOf(gamma, beta, view.c), epsilon, correct);
+    const statistics = constant(() => moments(x, view));
+    const corrected = constant(() => {
+      const [mean, variance] = unstack(statistics) as [Tensor, Tensor];
+      const stddev = sqrt(add(variance, epsilon));
+      return correct({ stddev, apartFrom: (movingMean) => sub(mean, movingMean), both: stack([mean, stddev]) });
+    });
+    const [r, d] = unstack(corrected) as [Tensor, Tensor];
+    const scale = gamma ? mul(gamma, r) : r;
+    const shift = gamma ? mul(gamma, d) : d;
+    return normalizeWith(x, statistics, scale, beta ? add(shift, beta) : shift, onView(view, centred(epsilon)));
+  });
+}
+
+/**
+ * For layers: a blend of statistics per example and channel; gamma and beta default to ones and zeros.
+ *
+ * @param moving mean and variance [channels] that stand for the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, channels], if they take part; off the tape
+ */
+export function blendPerChannel<P extends string, Values extends BlendValues>(
+  x: Tensor,
+  axis: number,
+  { gamma, beta, ...others }: AffineOptions & Tensors<P>,
+  moving: readonly Tensor[] | undefined,
+  form: Blend<P | 'gamma' | 'beta', Values>,
+  useBatch?: (moments: Tensor) => void,
+): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, ...(Object.values(others) as Tensor[]));
+  const c = x.shape[axis] as number;
+  const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
+  // Channels right after the batch stay there: each of each example is a sample of its own.
+  if (axis === 1) return blend(x, c, sampleView(x.shape), all, moving, form, useBatch);
+  return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, moving, form, useBatch));
+}

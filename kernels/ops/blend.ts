@@ -1,0 +1,128 @@
+/**
+ * The blended form: y = (x - mean) * scale + shift, where mean, scale and shift of each example and channel come from the
+ * moments of x and from parameters, by arithmetic on small tensors. x is read once for its moments and once to apply them;
+ * the gradient sums over it once and writes dx once. What is blended, and the gradient of the small part, a `Blend` says.
+ */
+import { customGrad, type GradSaveFunc, reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
+import { fused, run } from '../core/registry.ts';
+import { constant, recording } from '../core/tape.ts';
+import type { View } from '../core/view.ts';
+import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf } from './half.ts';
+import { moments, scaleShift, scaleShiftGrad } from './ops.ts';
+import { scaled } from './pool.ts';
+import * as reference from './reference.ts';
+
+export type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
+
+/** What x is centred by, its scale and shift, [n, c] each; and the batch's moments [2, 1, c], where they take part. */
+export type BlendValues = Tensors<'mean' | 'scale' | 'shift'> & Partial<Tensors<'batch'>>;
+
+/** The small part of a layer with the parameters `P`; everything in it is made of differentiable ops. */
+export interface Blend<P extends string, Values extends BlendValues> {
+  /**
+   * @param moments [2, n, c]: mean and variance of each example and channel
+   * @param moving [2, 1, c]: the moments that stand for the batch's; absent: the batch's own
+   * @returns mean, that of the moments, scale and shift; and whatever the gradient needs
+   */
+  forward(moments: Tensor, parameters: Tensors<P>, moving: Tensor | undefined): Values;
+  /**
+   * @param dscale [n, c], the sums of dy (x - mean)
+   * @param dshift [n, c], the sums of dy
+   * @param values what `forward` gave
+   * @param isMoving whether `forward` had moving moments, which are constants
+   * @returns the gradients of the parameters, and `dmoments` [2, n, c]: all that comes through the moments, also by way of
+   *   the mean that x is centred by
+   */
+  gradient(
+    dscale: Tensor,
+    dshift: Tensor,
+    values: Values,
+    parameters: Tensors<P>,
+    isMoving: boolean,
+  ): Tensors<P | 'dmoments'>;
+  /** The same where tensors hold 16-bit floats, from the spread of each example and channel, [n, c]. */
+  readonly half: HalfOf<P>;
+  readonly epsilon: number;
+}
+
+/**
+ * @param epsilon that of the blend, and of the spread
+ * @param s the number of positions
+ * @param moving mean and variance, c values each, that stand for the batch's
+ * @param useBatch called with the batch's own moments [2, c], if they take part
+ */
+export type HalfOf<P extends string, V extends string = string> = (
+  epsilon: number,
+  spread: Spread,
+  parameters: Tensors<P>,
+  s: number,
+  moving: readonly Tensor[] | undefined,
+  useBatch: ((moments: Tensor) => void) | undefined,
+) => HalfBlend<P, V>;
+
+/**
+ * y = (x - mean) * scale + shift, differentiable to any order in x and the parameters:
+ *
+ *   dx = dy scale + 2 dvariance / s (x - mean) + dmean / s
+ *
+ * @param x the activations, of any shape that `view` describes
+ * @param c the number of channels: the view may see each channel of each example as a sample of its own
+ * @param given mean and variance, c values each, that stand for the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, c], if they take part; off the tape
+ */
+export function blend<P extends string, Values extends BlendValues>(
+  x: Tensor,
+  c: number,
+  view: View,
+  parameters: Tensors<P>,
+  given: readonly Tensor[] | undefined,
+  { forward, gradient, half, epsilon }: Blend<P, Values>,
+  useBatch?: (moments: Tensor) => void,
+): Tensor {
+  const small = [(view.n * view.c) / c, c] as const;
+  if (inHalf()) {
+    return tidy(() => {
+      const spread = constant(() => spreadOf(x, view, epsilon));
+      const of = (parameters: Tensors<P>) => half(epsilon, rowsOf(spread, small), parameters, view.s, given, useBatch);
+      return applied(x, spread, view, parameters, of);
+    });
+  }
+  const moving = given && constant(() => reshape(stack([...given]), [2, 1, c]));
+  const valuesOf = (x: Tensor, parameters: Tensors<P>, moving: Tensor | undefined) =>
+    forward(reshape(moments(x, view), [2, ...small]), parameters, moving);
+  const apply = (): [Tensor, Values] => {
+    const values = valuesOf(x, parameters, moving);
+    if (values.batch && !moving) useBatch?.(reshape(values.batch, [2, c]));
+    const { mean, scale, shift } = values;
+    return [scaleShift(x, { mean, scale, shift }, view), values];
+  };
+  if (!recording()) return tidy(() => apply()[0]);
+
+  const names = Object.keys(parameters) as P[];
+  const inputs = names.map((name) => parameters[name]);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const [value, values] = apply();
+    // The moving moments are saved with the rest: tensors that only a closure holds are gone when the gradient is taken.
+    const kept = { ...parameters, ...values, ...(moving ? { moving } : {}) };
+    save([x, ...(Object.values(kept) as Tensor[])]);
+    const gradFunc = (dy: Tensor, [x, ...saved]: Tensor[]) => {
+      const all = Object.fromEntries(Object.keys(kept).map((name, i) => [name, saved[i]])) as typeof kept;
+      // What was kept is off the tape: an outer gradient must see how it comes from x.
+      const values = recording() ? valuesOf(x as Tensor, all, all.moving) : all;
+      const sums = scaleShiftGrad(dy, x as Tensor, values.mean, view);
+      const [dscale, dshift] = sums.map((sum) => reshape(sum, [...small])) as [Tensor, Tensor];
+      const grads = gradient(dscale, dshift, values, all, moving !== undefined);
+      const [b, a] = unstack(scaled(grads.dmoments, 1 / view.s, 2 / view.s)) as [Tensor, Tensor];
+      const dx = blendGrad(dy, x as Tensor, { mean: values.mean, scale: values.scale, a, b }, view);
+      return [dx, ...names.map((name) => reshape(grads[name], parameters[name].shape))];
+    };
+    return { value, gradFunc };
+  });
+  return op(x, ...inputs);
+}
+
+function blendGrad(dy: Tensor, x: Tensor, coefficients: Tensors<'mean' | 'scale' | 'a' | 'b'>, view: View): Tensor {
+  if (fused() && !recording()) return run('BlendGrad', { dy, x, ...coefficients }, { view })[0];
+  return reference.blendGrad(dy, x, coefficients, view);
+}

@@ -1,0 +1,35 @@
+/** Division by the standard deviation without centring, as ordinary operations. */
+import {
+  abs,
+  add,
+  div,
+  max,
+  maximum,
+  mean,
+  mul,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { constant } from '../core/tape.ts';
+
+/**
+ * x / sqrt(variance + epsilon) * gamma, with the variance about the mean over `axes`, which count from the front, ascending.
+ * The deviations are divided by the largest before they are squared, so that half floats hold the squares.
+ */
+export function divideByDeviation(x: Tensor, gamma: Tensor, axes: readonly number[], epsilon: number): Tensor {
+  return tidy(() => {
+    const over = [...axes];
+    const centred = sub(x, mean(x, over, true));
+    const largest = constant(() => maximum(max(abs(centred), over, true), Math.max(Math.sqrt(epsilon), 1e-3)));
+    const variance = mean(square(div(centred, largest)), over, true);
+    const relative = add(variance, square(div(Math.sqrt(epsilon), largest)));
+    // Above 0, where the root has a gradient.
+    const deviation = mul(largest, sqrt(maximum(relative, 1e-7)));
+    const shape = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
+    return mul(div(x, deviation), reshape(gamma, shape));
+  });
+}

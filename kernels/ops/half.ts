@@ -1,0 +1,239 @@
+/**
+ * The blended form where tensors hold 16-bit floats, from -65504 to 65504 in steps of 1 / 2048 of a value. Variances, sums and
+ * products of two gradients do not fit: small tensors here are ratios of deviations, means relative to a value of x, and means
+ * instead of sums, which all are about as large as x, y or their gradients. See the kernel `Spread` in contract.ts.
+ */
+import {
+  add,
+  clipByValue,
+  concat,
+  customGrad,
+  div,
+  engine,
+  type GradSaveFunc,
+  mean,
+  mul,
+  reshape,
+  slice,
+  sub,
+  type Tensor,
+  tensor,
+  tidy,
+  unstack,
+  where,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
+import { SMALLEST_DIVISOR } from '../core/contract.ts';
+import { isHalf, run } from '../core/registry.ts';
+import { constant, recording } from '../core/tape.ts';
+import type { View } from '../core/view.ts';
+import { LARGEST, splitMean } from './half-values.ts';
+
+/**
+ * Whether the blended form goes this way. Gradients of gradients do not: their tapes need ordinary ops, and hold what 16 bits
+ * can, as everywhere in TensorFlow.js.
+ */
+export const inHalf = (): boolean => isHalf() && engine().state.gradientDepth < 2;
+
+type Optional = Tensor | undefined;
+type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
+
+/** y = xHat * scale + shift, as a function of parameters and of the spread of x. */
+export interface HalfBlend<P extends string, V extends string = string> {
+  /** scale and shift, and whatever the gradient needs: what else it knew of tensors is gone by then. */
+  readonly values: Tensors<V | 'scale' | 'shift'>;
+  /**
+   * With the means over the positions of dy xHat and dy, [n, c]: the gradients of the parameters, and the coefficients of that
+   * of x, named as `StandardizeGrad` does; those that are absent are 0.
+   */
+  gradient(
+    dyXHat: Tensor,
+    dy: Tensor,
+    values: Tensors<V | 'scale' | 'shift'>,
+    parameters: Tensors<P>,
+  ): { readonly ofX: Tensors<'scale'> & Partial<Tensors<'u' | 'a' | 'b'>>; readonly parameters: Tensors<P> };
+}
+
+/** Applies a blend to x, whose spread is given, off the tape. `mask`: the positions that the spread was taken of, [s, 1]. */
+export function applied<P extends string>(
+  x: Tensor,
+  spread: Tensor,
+  view: View,
+  parameters: Tensors<P>,
+  blendOf: (parameters: Tensors<P>) => HalfBlend<P>,
+  mask?: Tensor,
+): Tensor {
+  if (!recording()) {
+    const { scale, shift } = blendOf(parameters).values as Tensors<'scale' | 'shift'>;
+    return standardize(x, spread, scale, shift, view);
+  }
+  const names = Object.keys(parameters) as P[];
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const { values, gradient } = blendOf(parameters) as HalfBlend<P, 'scale' | 'shift'>;
+    const kept = { ...parameters, ...values };
+    save([x, spread, ...(mask ? [mask] : []), ...Object.values<Tensor>(kept)]);
+    const gradFunc = (dy: Tensor, [x, spread, ...saved]: Tensor[]) => {
+      const positions = mask && saved.shift();
+      const all = Object.fromEntries(Object.keys(kept).map((name, i) => [name, saved[i]])) as Tensors<
+        P | 'scale' | 'shift'
+      >;
+      const { scale } = all as Tensors<'scale'>;
+      const [h, u] = standardizeSums(dy, x as Tensor, spread as Tensor, view).map((t) => reshape(t, scale.shape));
+      const { ofX, parameters: grads } = gradient(h as Tensor, u as Tensor, all, all);
+      const none = zerosLike(scale);
+      const dxOf = (coefficients: Partial<Tensors<'u' | 'a' | 'b'>>) => {
+        const all = { u: none, a: none, b: none, ...coefficients, scale: ofX.scale };
+        return run('StandardizeGrad', { dy, x: x as Tensor, spread: spread as Tensor, ...all }, { view })[0];
+      };
+      const of2 = (t: Tensor) => reshape(t, [view.s, view.c]);
+      const dx = positions ? reshape(where(positions, of2(dxOf(ofX)), of2(dxOf({}))), dy.shape) : dxOf(ofX);
+      return [dx, ...names.map((name) => reshape(grads[name], parameters[name].shape))];
+    };
+    return { value: standardize(x, spread, values.scale, values.shift, view), gradFunc };
+  });
+  return op(x, ...names.map((name) => parameters[name]));
+}
+
+/** The rows of a spread: first value, mean less it, and divisor. */
+export type Spread = Readonly<Record<'first' | 'apart' | 'divisor', Tensor>>;
+
+/** The spread [3, n * c] of x. */
+export const spreadOf = (x: Tensor, view: View, epsilon: number): Tensor => run('Spread', { x }, { view, epsilon })[0];
+
+export const standardize = (x: Tensor, spread: Tensor, scale: Tensor, shift: Tensor, view: View): Tensor =>
+  run('Standardize', { x, spread, scale, shift }, { view })[0];
+
+/** The means over the positions of dy xHat and of dy, [n, c]. */
+export const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: View) =>
+  run('StandardizeSums', { dy, x, spread }, { view });
+
+/** A spread as rows of the given shape. */
+export function rowsOf(spread: Tensor, shape: readonly number[]): Spread {
+  const [first, apart, divisor] = unstack(reshape(spread, [3, ...shape])) as [Tensor, Tensor, Tensor];
+  return { first, apart, divisor };
+}
+
+/** How far the means of examples and channels are from a pooled one, [n, c], and the divisor of what is pooled. */
+export interface Pooled {
+  readonly deviation: Tensor;
+  readonly divisor: Tensor;
+}
+
+/**
+ * Pools a spread of [n, c] over channels. Of values with mean m and divisor f the two numbers m - f and m + f have the same
+ * mean, and f as their deviation: so the statistics of all these pairs are the pooled ones.
+ */
+export function pooledOverChannels({ first, apart, divisor }: Spread): Pooled {
+  const [n, c] = first.shape as [number, number];
+  const base = slice(first, [0, 0], [n, 1]);
+  const means = add(sub(first, base), apart);
+  const pairs = concat([add(means, divisor), sub(means, divisor)], 1);
+  const pooled = rowsOf(spreadOf(pairs, { n, s: 2 * c, c: 1, groups: 1 }, 0), [n, 1]);
+  return { deviation: sub(sub(means, pooled.first), pooled.apart), divisor: pooled.divisor };
+}
+
+/** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
+export function batchMoments({ first, apart, divisor }: Spread, epsilon: number): Tensor {
+  const [n, c] = first.shape as [number, number];
+  const [firsts, aparts, divisors] = [first, apart, divisor].map((t) => t.dataSync() as Numbers) as [
+    Numbers,
+    Numbers,
+    Numbers,
+  ];
+  const moments = new Float32Array(2 * c);
+  for (let channel = 0; channel < c; channel++) {
+    let [mean, m2] = [0, 0]; // of the examples up to this one, by Chan's formula
+    for (let i = 0; i < n; i++) {
+      const at = i * c + channel;
+      const distance = (firsts[at] as number) + (aparts[at] as number) - mean;
+      mean += distance / (i + 1);
+      m2 += (distance * distance * i) / (i + 1) + varianceFrom(epsilon)(divisors[at] as number);
+    }
+    moments[channel] = mean;
+    moments[c + channel] = m2 / n;
+  }
+  return tensor(moments, [2, c]);
+}
+type Numbers = ArrayLike<number>;
+
+/** The moments of the batch, which are handed on, or the moving ones. */
+export function batchOf(
+  spread: Spread,
+  epsilon: number,
+  moving: readonly Tensor[] | undefined,
+  useBatch: ((moments: Tensor) => void) | undefined,
+): Tensor {
+  if (moving) return onHost(moving[0], moving[1]);
+  const moments = batchMoments(spread, epsilon);
+  useBatch?.(moments);
+  return moments;
+}
+
+/** How a spread of [n, c] stands to the moments [2, c] of the batch or those in their place, which are on the host. */
+export function pooledFrom(
+  { first, apart }: Pick<Spread, 'first' | 'apart'>,
+  moments: Tensor,
+  epsilon: number,
+): Pooled {
+  const c = first.shape.at(-1) as number;
+  const given = rowsOf(
+    constant(() => spreadFrom(moments.dataSync() as Numbers, c, epsilon)),
+    [1, c],
+  );
+  return { deviation: add(sub(first, given.first), sub(apart, given.apart)), divisor: given.divisor };
+}
+
+/** Means and variances, c values each, as a spread [3, c]: the mean in two parts. */
+export function spreadFrom(moments: Numbers, c: number, epsilon: number): Tensor {
+  const values = Float32Array.from(moments);
+  const spread = new Float32Array(3 * c);
+  for (const [row, part] of splitMean(values.subarray(0, c)).entries()) spread.set(part, row * c);
+  spread.set(
+    values.subarray(c).map((variance) => Math.max(Math.sqrt(variance + epsilon), SMALLEST_DIVISOR)),
+    2 * c,
+  );
+  return tensor(spread, [3, c]);
+}
+
+/** Means and variances, c values each, [2, c] on the host, where moving averages are; those that are absent are 0 and `absent`. */
+export function onHost(mean: Optional, variance: Optional, absent = 1): Tensor {
+  const c = ((mean ?? variance) as Tensor).size;
+  const moments = new Float32Array(2 * c).fill(absent, c);
+  if (mean) moments.set(mean.dataSync());
+  if (variance) moments.set(variance.dataSync(), c);
+  return tensor(moments, [2, c]);
+}
+
+/** The variance that made a divisor. */
+export const varianceFrom = (epsilon: number) => (divisor: number) => Math.max(divisor * divisor - epsilon, 0);
+
+/** a / b; what is too large becomes +-65504. */
+export const ratio = (a: Tensor, b: Tensor): Tensor => bounded(div(a, b));
+export const bounded = (t: Tensor): Tensor => clipByValue(t, -LARGEST, LARGEST);
+
+/** The means over the positions of dy (xHat q + e), of which each part stays far enough from 65504 for their sum. */
+export const meanOfBoth = (h: Tensor, q: Tensor, u: Tensor, e: Tensor): Tensor => {
+  const part = (a: Tensor, b: Tensor) => clipByValue(mul(a, b), -LARGEST / 2, LARGEST / 2);
+  return add(part(h, q), part(u, e));
+};
+
+/** A weight for ordinary ops, of which TensorFlow.js would keep 16 bits only once it is on the GPU: its copy goes there. */
+export const lent = (weight: Tensor): Tensor =>
+  isHalf() ? tensor(Float32Array.from(weight.dataSync()), weight.shape) : weight;
+
+/** `f` of each value of a weight by ordinary ops, or where tensors hold 16-bit floats by `ofNumber` on the host. */
+export const mapped = (weight: Tensor, f: (t: Tensor) => Tensor, ofNumber: (value: number) => number): Tensor =>
+  isHalf() ? tensor((weight.dataSync() as Float32Array).map(ofNumber), weight.shape) : f(weight);
+
+/** The mean over axes that stay. */
+export const meanAlong = (t: Tensor, axis: number | number[]): Tensor => mean(t, axis, true);
+
+/** Sums of so many values from their means, by powers of two, which cost no digits, and a factor below 4. */
+export function sumOf(means: Tensor, count: number): Tensor {
+  return tidy(() => {
+    const half = 2 ** Math.floor(Math.log2(count) / 2);
+    const most = (LARGEST - 32) / count;
+    return mul(mul(mul(clipByValue(means, -most, most), count / half ** 2), half), half);
+  });
+}

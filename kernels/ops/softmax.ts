@@ -1,0 +1,19 @@
+/** A softmax that can be differentiated again: the gradient of TensorFlow.js's own ends at the output that it saved. */
+import { customGrad, type GradSaveFunc, mul, sub, sum, type Tensor, softmax as tfSoftmax } from '@tensorflow/tfjs-core';
+import { recording } from '../core/tape.ts';
+
+/** softmax over the last axis: dx = y (dy - sum(dy y)). */
+export function softmax(x: Tensor): Tensor {
+  if (!recording()) return tfSoftmax(x);
+  const op = customGrad((...args) => {
+    const save = args.pop() as GradSaveFunc;
+    const value = tfSoftmax(x);
+    save([x, value]);
+    const gradFunc = (dy: Tensor, [x, saved]: Tensor[]) => {
+      const y = recording() ? softmax(x as Tensor) : (saved as Tensor);
+      return mul(y, sub(dy, sum(mul(dy, y), -1, true)));
+    };
+    return { value, gradFunc };
+  });
+  return op(x);
+}

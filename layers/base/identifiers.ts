@@ -1,0 +1,81 @@
+/**
+ * Initializers, regularizers and constraints from what options and saved configs may hold, and back: a name, an instance,
+ * or `{className, config}`, also in Keras 3's spelling with `module` and `registeredName`.
+ * TensorFlow.js keeps its own versions of these functions private.
+ */
+import { serialization } from '@tensorflow/tfjs-core';
+import { constraints, initializers, layers, regularizers } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../../kernels/functions/checks.ts';
+
+/** A `tf.initializers` instance. */
+export type Initializer = ReturnType<typeof initializers.zeros>;
+/** A `tf.regularizers` instance. */
+export type Regularizer = ReturnType<typeof regularizers.l2>;
+/** A `tf.constraints` instance. */
+export type Constraint = ReturnType<typeof constraints.nonNeg>;
+
+/** A name such as 'zeros', an instance such as `tf.initializers.zeros()`, or a saved config. */
+export type Identifier<T> = string | T | serialization.ConfigDict;
+
+/** Options of initializers that are numbers. */
+const NUMBERS = ['gain', 'maxval', 'mean', 'minval', 'scale', 'stddev', 'value'];
+
+const KINDS = { Initializer: initializers, Regularizer: regularizers, Constraint: constraints };
+type Kind = keyof typeof KINDS;
+
+/** An object that TensorFlow.js has for each kind: its class is derived from that of the kind. */
+const EXAMPLES = { Initializer: initializers.zeros, Regularizer: regularizers.l2, Constraint: constraints.nonNeg };
+
+/** Whether an object, whose class may be anybody's, is a layer or of another kind: they have an `apply`, too. */
+function isOther(instance: object, kind: Kind): boolean {
+  const others = (Object.keys(EXAMPLES) as Kind[]).filter((other) => other !== kind);
+  const isA = (other: Kind) => instance instanceof Object.getPrototypeOf(EXAMPLES[other]().constructor);
+  return instance instanceof layers.Layer || others.some(isA);
+}
+
+/** The instance that `identifier` stands for. `option` is its name, such as `betaInitializer`, whose end tells the kind. */
+export function resolve<T extends serialization.Serializable>(
+  who: string,
+  option: string,
+  identifier: Identifier<T>,
+): T {
+  const kind = Object.keys(KINDS).find((k) => option.endsWith(k)) as Kind;
+  const named = KINDS[kind] as unknown as Record<string, (config: object) => T>;
+  const usable = (instance: T) =>
+    typeof (instance as { apply?: unknown }).apply === 'function' && !isOther(instance, kind);
+  if (identifier instanceof serialization.Serializable && usable(identifier)) return identifier;
+  const config = (
+    typeof identifier === 'string' ? { className: identifier, config: {} } : identifier
+  ) as serialization.ConfigDict;
+  const name = config?.className;
+  if (typeof name === 'string') {
+    // A factory's name, or the class that Keras names so: L2 is l2 here, and LecunNormal leCunNormal.
+    const key = Object.keys(named).find((key) => key.toLowerCase() === name.toLowerCase());
+    const factory = key === undefined ? undefined : named[key];
+    const { classNameMap } = serialization.SerializationMap.getMap();
+    const registered = Object.hasOwn(classNameMap, name) ? classNameMap[name] : undefined;
+    const own = (config.config ?? {}) as serialization.ConfigDict;
+    for (const [key, value] of Object.entries(own)) {
+      // TensorFlow.js's truncated normal distribution looks for a number within NaN forever.
+      const isWrong = NUMBERS.includes(key) && value !== null && value !== undefined && !Number.isFinite(value);
+      if (isWrong) fail(who, `${option} '${name}': ${key} must be a finite number; received ${show(value)}; give one`);
+    }
+    let made: T | undefined;
+    try {
+      made = factory ? factory(own) : (registered?.[1](registered[0], own) as T | undefined);
+    } catch (error) {
+      fail(who, `${option} '${name}' could not be made: ${(error as Error).message}`);
+    }
+    if (made && usable(made)) return made;
+  }
+  return fail(
+    who,
+    `${option} must be ${kind === 'Initializer' ? 'an' : 'a'} ${kind.toLowerCase()}, its name or its saved config; received ${show(identifier)}; ` +
+      `names are ${Object.keys(named).join(', ')}`,
+  );
+}
+
+/** What `getConfig` writes. */
+export function describe(instance: serialization.Serializable | undefined): serialization.ConfigDict | null {
+  return instance ? { className: instance.getClassName(), config: instance.getConfig() } : null;
+}

@@ -1,0 +1,206 @@
+/**
+ * What wrappers need to know of the layers they wrap: which layers can be wrapped, where the kernels are and which of their
+ * axes number the output units, and how to lend a layer other values for the length of one call.
+ */
+import { serialization, type Tensor } from '@tensorflow/tfjs-core';
+import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../../kernels/functions/checks.ts';
+import { type Constraint, describe } from './identifiers.ts';
+import { savedOptions } from './options.ts';
+
+/** A layer, or what `getConfig` and Keras save of one. */
+export type WrappedLayer = layers.Layer | serialization.ConfigDict;
+
+type Properties = Record<string, unknown>;
+
+const { classNameMap } = serialization.SerializationMap.getMap();
+
+/** Of any realm: each has an Object of its own. */
+function isPlain(value: unknown): value is Properties {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** A copy of the objects and arrays of a config: TensorFlow.js's classes write into the configs that they are given. */
+export function copied<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copied) as T;
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, copied(own)])) as T;
+}
+
+/** The layer that an option stands for; `customObjects` are classes beside those that are registered. */
+export function resolveLayer(who: string, layer: unknown, customObjects: serialization.ConfigDict = {}): layers.Layer {
+  if (layer instanceof layers.Layer) return layer;
+  const { className, config } = (isPlain(layer) ? layer : {}) as serialization.ConfigDict;
+  if (typeof className !== 'string') {
+    const rule = 'layer must be a layer, such as tf.layers.dense({units: 8}), or its saved config';
+    fail(who, `${rule}; received ${show(layer)}`);
+  }
+  const known = { ...classNameMap, ...customObjects } as typeof classNameMap;
+  if (!Object.hasOwn(known, className)) fail(who, `there is no layer class '${className}'; register it first`);
+  const [cls, fromConfig] = known[className] as (typeof classNameMap)[string];
+  let made: unknown;
+  try {
+    made = fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict)));
+  } catch (error) {
+    fail(who, `layer could not be made of its config, ${show(layer)}: ${(error as Error).message}`);
+  }
+  if (made instanceof layers.Layer) return made;
+  return fail(who, `layer must be a layer; received the config of a ${className}; wrap tf.layers.dense, for example`);
+}
+
+/** What `getConfig` writes of a wrapped layer. */
+export function described(layer: layers.Layer): serialization.ConfigDict {
+  const config = layer.getConfig();
+  const { depthMultiplier, depthwiseConstraint } = layer as unknown as Described;
+  // TensorFlow.js forgets the one of separable, and saves the regularizer for the other of depthwise convolutions.
+  if (depthMultiplier !== undefined) config.depthMultiplier = depthMultiplier;
+  if ('depthwiseConstraint' in config) config.depthwiseConstraint = describe(depthwiseConstraint ?? undefined);
+  return { className: layer.getClassName(), config };
+}
+interface Described {
+  readonly depthMultiplier?: number;
+  readonly depthwiseConstraint?: Constraint | null;
+}
+
+/** Refuses what has no kernel of its own to normalize, or none that can be trained. */
+export function checkWrappable(who: string, layer: layers.Layer): void {
+  const name = `${layer.getClassName()} '${layer.name}'`;
+  const { cell, stateSize } = layer as unknown as { cell?: Properties; stateSize?: unknown };
+  if ('layers' in layer) fail(who, `layer must be one layer; received the model ${name}; wrap its layers`);
+  if ('effectiveKernels' in layer) fail(who, `layer is wrapped already, in ${name}; one normalization is enough`);
+  if ('layer' in layer) {
+    const received = layer.getClassName();
+    fail(who, `layer is itself a wrapper, ${name}; wrap the layer inside: ${received} around ${who} around the layer`);
+  }
+  if (stateSize !== undefined && !cell) {
+    fail(who, `layer is a cell, ${name}, which is called once for each time step; wrap the recurrent layer around it`);
+  }
+  if (cell && 'cells' in cell) {
+    fail(who, `the recurrent layer ${name} has several cells; use a recurrent layer for each, and wrap those`);
+  }
+  if (isA(layer, 'Conv3DTranspose')) fail(who, `${name} has no gradient in TensorFlow.js and cannot be trained`);
+}
+
+function isA(layer: layers.Layer, className: string): boolean {
+  const builtIn = classNameMap[className]?.[0];
+  return builtIn !== undefined && layer instanceof builtIn;
+}
+
+/** What TensorFlow.js keeps to itself of a layer. */
+interface Internals {
+  readonly built: boolean;
+  readonly cell?: Internals;
+  readonly _trainableWeights: readonly LayerVariable[];
+  readonly _addedWeightNames: readonly string[];
+  _refCount: number | null;
+}
+const internalsOf = (layer: layers.Layer) => layer as unknown as Internals;
+
+/** Whether the layer has its weights; a recurrent layer whose `build` was called directly does not say so itself. */
+export const isBuilt = (layer: layers.Layer): boolean => layer.built || internalsOf(layer).cell?.built === true;
+
+/** The weights of a built layer that are to be trained, frozen or not, and those that are state. */
+export function weightsOf(layer: layers.Layer): { trainable: LayerVariable[]; state: LayerVariable[] } {
+  const { _trainableWeights, cell } = internalsOf(layer);
+  const trained = new Set([..._trainableWeights, ...(cell?._trainableWeights ?? []), ...layer.trainableWeights]);
+  return { trainable: [...trained], state: layer.weights.filter((weight) => !trained.has(weight)) };
+}
+
+/** The name that `layer` gave to its weight, without the names of the layers that it was built in. */
+export function givenName(layer: layers.Layer, { originalName }: LayerVariable): string {
+  const { _addedWeightNames, cell } = internalsOf(layer);
+  const names = [..._addedWeightNames, ...(cell?._addedWeightNames ?? [])];
+  const fitting = names.filter((name) => originalName === name || originalName.endsWith(`/${name}`));
+  const longest = (a: string, b: string) => (b.length > a.length ? b : a);
+  return fitting.reduce(longest, originalName.slice(originalName.lastIndexOf('/') + 1));
+}
+
+/** The weight `variable` under another name; it is one weight, in two layers. */
+export const renamed = (variable: LayerVariable, originalName: string): LayerVariable =>
+  Object.create(variable, {
+    originalName: { value: originalName, enumerable: true },
+    trainable: {
+      get: () => variable.trainable,
+      set(trainable: boolean) {
+        variable.trainable = trainable;
+      },
+    },
+  });
+
+/** Counts one more that uses the layer, if there is another: TensorFlow.js disposes of weights with their last user. */
+export function share(layer: layers.Layer): boolean {
+  const internals = internalsOf(layer);
+  if (layer.inboundNodes.length === 0 || !internals._refCount) return false;
+  internals._refCount++;
+  return true;
+}
+
+/** A kernel of a layer. */
+export interface Kernel {
+  /** Whose property `key` holds it: the layer, or the cell of a recurrent layer. */
+  readonly owner: Properties;
+  readonly key: string;
+  readonly variable: LayerVariable;
+  /** Begins the names of the weights that a wrapper adds for it. */
+  readonly prefix: string;
+  /** The axes that number the output units. */
+  readonly axes: readonly number[];
+}
+
+const PREFIXES = {
+  kernel: '',
+  recurrentKernel: 'recurrent_',
+  depthwiseKernel: 'depthwise_',
+  pointwiseKernel: 'pointwise_',
+  embeddings: '',
+};
+
+/** The kernels of a built layer. */
+export function kernelsOf(who: string, layer: layers.Layer): Kernel[] {
+  const owner = ((layer as unknown as Properties).cell ?? layer) as Properties;
+  const kernels: Kernel[] = [];
+  for (const [key, prefix] of Object.entries(PREFIXES)) {
+    const variable = owner[key] as LayerVariable | null | undefined;
+    if (typeof variable?.read !== 'function') continue;
+    kernels.push({ owner, key, variable, prefix, axes: unitAxes(layer, key, variable.shape.length) });
+  }
+  if (kernels.length === 0) {
+    const looked = Object.keys(PREFIXES).join(', ');
+    fail(who, `the layer ${layer.getClassName()} '${layer.name}' has no kernel (none of ${looked}); do not wrap it`);
+  }
+  return kernels;
+}
+
+function unitAxes(layer: layers.Layer, key: string, rank: number): number[] {
+  if (key === 'depthwiseKernel') return [rank - 2, rank - 1]; // [height, width, inputs, multiplier]
+  if (isA(layer, 'Conv2DTranspose')) return [rank - 2]; // [height, width, outputs, inputs]
+  return [rank - 1];
+}
+
+/** The number of values along `axes`. */
+export const sizeAlong = ({ shape }: LayerVariable, axes: readonly number[]): number =>
+  axes.reduce((size, axis) => size * (shape[axis] as number), 1);
+
+/** The name that a layer gave its weight. */
+export const nameOf = ({ originalName }: LayerVariable): string =>
+  originalName.slice(originalName.lastIndexOf('/') + 1);
+
+/** A property of an object, and the value it shall have for a while. */
+export type Loan = readonly [owner: Properties, key: string, value: unknown];
+
+/** Runs `f` while properties have other values, and puts their own back, whatever `f` throws. */
+export function lending<T>(loans: readonly Loan[], f: () => T): T {
+  const own = loans.map(([owner, key]) => owner[key]);
+  try {
+    for (const [owner, key, value] of loans) owner[key] = value;
+    return f();
+  } finally {
+    for (const [i, [owner, key]] of loans.entries()) owner[key] = own[i];
+  }
+}
+
+/** The weight `variable` as one that reads `value`. */
+export const reading = (variable: LayerVariable, value: Tensor): LayerVariable =>
+  Object.create(variable, { read: { value: () => value } });

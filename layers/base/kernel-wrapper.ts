@@ -1,0 +1,292 @@
+/**
+ * What the wrappers WeightNormalization and SpectralNormalization share: they own a layer, hand it normalized kernels for the
+ * length of each call, and otherwise pass on everything that TensorFlow.js asks of a layer. Which kernel is handed over is
+ * the subclass's part; nothing here normalizes.
+ */
+import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../../kernels/functions/checks.ts';
+import { obey } from './freezing.ts';
+import {
+  checkWrappable,
+  described,
+  givenName,
+  isBuilt,
+  type Kernel,
+  kernelsOf,
+  lending,
+  nameOf,
+  reading,
+  renamed,
+  resolveLayer,
+  share,
+  type WrappedLayer,
+  weightsOf,
+} from './inner-layer.ts';
+import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { isTraining } from './training.ts';
+import { checkUnbuilt, keepConstrained } from './weights.ts';
+
+/** Options of every wrapper, beside those of `tf.layers.Layer`. */
+export interface WrapperArgs extends LayerArgs {
+  /** The layer whose kernel is normalized. Required. Weights that it has already are kept. */
+  layer: WrappedLayer;
+}
+
+type Layer = layers.Layer;
+
+/** The options of a wrapper that was given as in Keras and PyTorch: the layer itself first. */
+export function wrapperArgs<Args extends WrapperArgs>(
+  target: unknown,
+  given: Args | Layer,
+  options: Omit<Args, 'layer'> | undefined,
+): Args {
+  if (given instanceof layers.Layer) return { ...checkArgs(target, options ?? {}), layer: given } as Args;
+  if (options === undefined) return given;
+  const { className } = target as { className: string };
+  return fail(
+    className,
+    `the options are one object, such as {layer, name: 'norm'}; received ${show(options)} beside it`,
+  );
+}
+
+export abstract class KernelWrapper extends layers.Layer {
+  /** The wrapped layer. */
+  readonly layer: Layer;
+  protected kernels: readonly Kernel[] = [];
+  #initializing = true;
+  /** The layer's weights that are not trained, under the names that they have here. */
+  #layerState: readonly LayerVariable[] = [];
+  /** Whether other models use the wrapped layer, too. */
+  #shared = false;
+  #isDisposed = false;
+
+  protected constructor(args: WrapperArgs, own: readonly string[]) {
+    super(checkArgs(new.target, args));
+    const who = this.getClassName();
+    checkOptions(who, args, ['layer', ...own]);
+    const layer = resolveLayer(who, args.layer);
+    checkWrappable(who, layer);
+    this.layer = layer;
+    if (!this.batchInputShape && layer.batchInputShape) {
+      this.batchInputShape = layer.batchInputShape;
+      this.dtype = layer.dtype;
+    }
+  }
+
+  /** Adds the wrapper's own weights, for `kernels`. */
+  protected abstract buildState(): void;
+
+  /** Gives the wrapper's own weights the values that go with the kernels; `given`: these are not fresh from an initializer. */
+  protected abstract start(given: boolean): void;
+
+  /** The kernel that a call uses; `index` is that in `kernels`. */
+  protected abstract normalizeKernel(kernel: Kernel, index: number, training: boolean): Tensor;
+
+  override build(inputShape: Shape | Shape[]): void {
+    checkUnbuilt(this);
+    const who = this.getClassName();
+    const { layer } = this;
+    const given = isBuilt(layer);
+    if (!given) {
+      try {
+        layer.build(inputShape);
+      } catch (error) {
+        fail(who, `the layer '${layer.name}' could not be built: ${(error as Error).message}; change its options`);
+      }
+      if (layer.initialWeights) layer.setWeights(layer.initialWeights);
+    }
+    layer.built = true;
+    for (const weight of layer.weights) keepConstrained(weight);
+    this.kernels = kernelsOf(who, layer);
+    this.buildState();
+    this.#takeWeights();
+    if (this.#initializing) this.start(given);
+    this.#shared = share(layer);
+    const { setWeights } = layer;
+    // Weights given to the layer itself are a kernel to start from; what is given to the wrapper is complete.
+    layer.setWeights = (weights) => {
+      setWeights.call(layer, weights);
+      if (!this.#isDisposed) this.start(true);
+    };
+    this.built = true;
+  }
+
+  /** Lists the layer's weights after the wrapper's own, under names as if they had been made here: saved models find them so. */
+  #takeWeights(): void {
+    const { layer } = this;
+    const [first] = [...this._trainableWeights, ...super.nonTrainableWeights] as [LayerVariable];
+    const scope = first.originalName.slice(0, -givenName(this, first).length);
+    const underName = (weight: LayerVariable) => {
+      const name = scope + givenName(layer, weight);
+      return weight.originalName === name ? weight : renamed(weight, name);
+    };
+    const { trainable, state } = weightsOf(layer);
+    for (const weight of [...this._trainableWeights, ...trainable]) obey(weight, this, layer);
+    this._trainableWeights.push(...trainable.map(underName));
+    this.#layerState = state.map(underName);
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+    return tidy(() => {
+      this.invokeCallHook(inputs, kwargs);
+      const training = isTraining(this, kwargs) && !this.frozen;
+      const loans = this.kernels.map((kernel, i) => {
+        const value = this.normalizeKernel(kernel, i, training);
+        return [kernel.owner, kernel.key, reading(kernel.variable, value)] as const;
+      });
+      return lending(loans, () => this.layer.call(inputs, kwargs ?? {}));
+    });
+  }
+
+  /**
+   * The kernels that the wrapped layer uses in inference, by the names of its weights, such as `kernel`; the caller disposes
+   * of them.
+   *
+   * @throws if the layer is not built
+   */
+  effectiveKernels(): Record<string, Tensor> {
+    if (!this.built) fail(this.getClassName(), 'the layer is not built, so it has no kernels yet; call it first');
+    return tidy(() => {
+      const entries = this.kernels.map((kernel, i) => [
+        nameOf(kernel.variable),
+        this.normalizeKernel(kernel, i, false).clone(),
+      ]);
+      return Object.fromEntries(entries) as Record<string, Tensor>;
+    });
+  }
+
+  /** A recurrent layer takes initial states in `apply`, which rewrites the input specification: its own does it for us. */
+  override apply(...args: Parameters<Layer['apply']>): ReturnType<Layer['apply']> {
+    return 'cell' in this.layer ? this.layer.apply.call(this, ...args) : super.apply(...args);
+  }
+
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    return this.layer.computeOutputShape(inputShape);
+  }
+
+  override computeMask(inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor | Tensor[] {
+    return this.layer.computeMask(inputs, mask);
+  }
+
+  protected override warnOnIncompatibleInputShape(inputShape: Shape): void {
+    // An embedding takes every shape without a warning: the layer's own answer, for the wrapper's shape.
+    const { warnOnIncompatibleInputShape: warn } = this.layer as unknown as { warnOnIncompatibleInputShape: Warn };
+    warn.call(this, inputShape);
+  }
+
+  /** Whether training changes the weights; a frozen wrapper is in inference mode. */
+  override get trainable(): boolean {
+    return super.trainable;
+  }
+
+  /** Freezes or thaws the wrapped layer, too. */
+  override set trainable(trainable: boolean) {
+    super.trainable = trainable;
+    this.layer.trainable = trainable;
+  }
+
+  /** Whether no weight may change: the wrapper, the layer or a model that holds the wrapper is frozen. */
+  protected get frozen(): boolean {
+    const isTrainable = this.trainable && this.layer.trainable;
+    return !isTrainable || this._trainableWeights.every((weight) => !weight.trainable);
+  }
+
+  /** The wrapper's own, then the wrapped layer's; none when one of the two is frozen. */
+  override get trainableWeights(): LayerVariable[] {
+    return this.layer.trainable ? super.trainableWeights : [];
+  }
+
+  /** Trainable weights that are frozen, and what is never trained: the order is the same, frozen or not. */
+  override get nonTrainableWeights(): LayerVariable[] {
+    const trained = this.trainableWeights;
+    const frozen = this._trainableWeights.filter((weight) => !trained.includes(weight));
+    const own = super.nonTrainableWeights.filter((weight) => !this._trainableWeights.includes(weight));
+    return [...frozen, ...(this.built ? this.#layerState : this.layer.weights), ...own];
+  }
+
+  /** Those of a layer that other models use stay. */
+  protected override disposeWeights(): number {
+    this.#isDisposed = true;
+    if (!this.#shared) return super.disposeWeights();
+    const { trainable, state } = weightsOf(this.layer);
+    const variables = new Set([...trainable, ...state].map((weight) => weight.read()));
+    const own = this.weights.filter((weight) => !variables.has(weight.read()));
+    for (const weight of own) weight.dispose();
+    return own.length + this.layer.dispose().numDisposedVariables;
+  }
+
+  /** The penalties of the wrapped layer's regularizers. */
+  override get losses(): Layer['losses'] {
+    return this.layer.losses;
+  }
+
+  /** Whether the wrapped layer keeps its states from batch to batch. */
+  override get stateful(): boolean {
+    return this.layer?.stateful ?? false;
+  }
+
+  override resetStates(...states: Parameters<Layer['resetStates']>): void {
+    this.layer.resetStates(...states);
+  }
+
+  override setFastWeightInitDuringBuild(value: boolean): void {
+    super.setFastWeightInitDuringBuild(value);
+    this.layer.setFastWeightInitDuringBuild(value);
+    this.#initializing = !value;
+  }
+
+  override getConfig(): serialization.ConfigDict {
+    return { layer: described(this.layer), ...super.getConfig() };
+  }
+
+  /** Rewrites a saved config, which Keras may have written, to options of the constructor. */
+  static fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
+    return config;
+  }
+
+  /**
+   * Makes a wrapper from what `getConfig` gave, here or in Keras. `bidirectional` gives its two layers one config, which has
+   * to stay as it is, and asks for the other direction by a key `goBackwards` of the wrapper.
+   */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    saved: serialization.ConfigDict,
+  ): T {
+    const { goBackwards, layer, ...config } = savedOptions(saved);
+    let inner = layer as { config?: serialization.ConfigDict } | undefined;
+    if (goBackwards) inner = { ...inner, config: { ...inner?.config, goBackwards: !inner?.config?.goBackwards } };
+    const options = (cls as unknown as typeof KernelWrapper).fromSaved(config);
+    const customObjects = saved.customObjects as serialization.ConfigDict | undefined;
+    return new cls({ ...options, layer: resolveLayer(cls.className, inner, customObjects) });
+  }
+}
+
+type Warn = (inputShape: Shape) => void;
+
+/**
+ * Properties that are the wrapped layer's. TensorFlow.js reads and writes them on the layer it sees: the input
+ * specification, the mask of embeddings, and what `bidirectional` and initial states ask of a recurrent layer.
+ */
+const PASSED_ON = [
+  'inputSpec',
+  'supportsMasking',
+  'maskZero',
+  'activityRegularizer',
+  'returnSequences',
+  'returnState',
+  'states',
+  'stateSpec',
+  'numConstants',
+];
+for (const name of PASSED_ON) {
+  Object.defineProperty(KernelWrapper.prototype, name, {
+    get(this: { layer?: Record<string, unknown> }) {
+      return this.layer?.[name];
+    },
+    set(this: { layer?: Record<string, unknown> }, value: unknown) {
+      // The constructor of Layer writes before there is a wrapped layer.
+      if (this.layer) this.layer[name] = value;
+    },
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Options of layers: which there are, and what saved configs make of them. Nothing here knows a particular layer.
+ */
+import type { serialization } from '@tensorflow/tfjs-core';
+import type { layers } from '@tensorflow/tfjs-layers';
+import { fail, show, unknownOption } from '../../kernels/functions/checks.ts';
+
+/** Options of `tf.layers.Layer`. */
+export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
+export type Kwargs = Parameters<layers.Layer['call']>[1];
+/** A shape; null is a size that is not known yet. */
+export type Shape = (number | null)[];
+
+const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
+  'inputShape',
+  'batchInputShape',
+  'batchSize',
+  'dtype',
+  'name',
+  'trainable',
+  'weights',
+  'inputDType',
+];
+
+const DTYPES = ['float32', 'int32', 'bool'];
+
+/** What a constructor was given, to be looked at before TensorFlow.js's reads it. */
+export function checkArgs<Args>(target: unknown, args: Args): Args {
+  if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args;
+  const { className } = target as { className: string };
+  return fail(className, `the options must be one object, such as {name: 'norm'}; received ${show(args)}`);
+}
+
+/** Refuses options that are neither `own` nor of `tf.layers.Layer`. */
+export function checkOptions(who: string, args: object, own: readonly string[]): void {
+  const known = [...own, ...LAYER_OPTIONS];
+  const unknown = Object.entries(args).find(([key, value]) => value !== undefined && !known.includes(key))?.[0];
+  if (unknown) fail(who, unknownOption(unknown, known));
+}
+
+/** Constructor options from a saved config: without TensorFlow.js's own key, what is null, and Keras's dtype policies. */
+export function savedOptions(saved: serialization.ConfigDict): serialization.ConfigDict {
+  const { customObjects: _, dtype, ...config } = saved;
+  for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
+  // That of a first layer's input. In Keras it may be a policy or a precision that TensorFlow.js does not have.
+  if (typeof dtype === 'string' && DTYPES.includes(dtype)) config.dtype = dtype;
+  return config;
+}

@@ -1,0 +1,66 @@
+/** How layers add weights: so that errors name the layer and the weight, and kernels find the values that they expect. */
+import { type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../../kernels/functions/checks.ts';
+import { obey } from './freezing.ts';
+
+type AddWeight = layers.Layer['addWeight'];
+
+/** TensorFlow.js builds a layer once. A second time, its weights would be made anew under other names. */
+export function checkUnbuilt(layer: layers.Layer): void {
+  if (!layer.built) return;
+  fail(layer.getClassName(), `'${layer.name}' is built already; give it values with setWeights, or make another layer`);
+}
+
+/** Calls `add`, TensorFlow.js's `addWeight`, and tries regularizer and constraint once; a frozen layer's weights stay still. */
+export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Parameters<AddWeight>): LayerVariable {
+  const [name, shape, , , regularizer, trainable = true, constraint] = args;
+  const checkShape = (values: Tensor | LayerVariable, of: string) => {
+    if (String(values.shape) === String(shape)) return;
+    throw new Error(`the ${of} made the shape [${values.shape}] of [${shape}]`);
+  };
+  try {
+    const weight = add.call(layer, ...args);
+    checkShape(weight, 'initializer');
+    tidy(() => {
+      regularizer?.apply(weight.read());
+      if (constraint) checkShape(constraint.apply(weight.read()), 'constraint');
+    });
+    keepConstrained(weight);
+    if (trainable) obey(weight, layer);
+    return weight;
+  } catch (error) {
+    const why = `the weight ${name} of '${layer.name}' could not be made: ${(error as Error).message}`;
+    return fail(layer.getClassName(), `${why}; give another initializer, regularizer or constraint`);
+  }
+}
+
+/**
+ * Makes every value that `weight` reads satisfy its constraint. Optimizers write to the variable itself, and `fit` applies no
+ * constraints, so the value is projected when it is next read: by a call, by `getWeights`, by `save`. A value is projected once,
+ * because a constraint such as maxNorm changes the last digits of what satisfies it already.
+ */
+export function keepConstrained(weight: LayerVariable): void {
+  const { constraint, read, write } = weight;
+  if (!constraint || Object.hasOwn(weight, 'read')) return;
+  /** The data of the last value that was projected; a new value has other data. */
+  let projected: object | undefined;
+  weight.read = () => {
+    const variable = read.call(weight) as Variable;
+    if (variable.dataId === projected) return variable;
+    tidy(() => {
+      const value = constraint.apply(variable);
+      if (value !== variable) variable.assign(value);
+    });
+    projected = variable.dataId;
+    return variable;
+  };
+  weight.write = (value) => {
+    // TensorFlow.js's `write` applies the constraint.
+    tidy(() => {
+      write.call(weight, value);
+    });
+    projected = read.call(weight).dataId;
+    return weight;
+  };
+}

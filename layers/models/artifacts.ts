@@ -1,0 +1,80 @@
+/** Files that are no models of layers: what they look like, and what to do with them. */
+import type { io } from '@tensorflow/tfjs-core';
+import { fail, show } from '../../kernels/functions/checks.ts';
+import { isRecord } from './keras/saved.ts';
+
+const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';
+
+/** What the end of a name says of a file. */
+const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
+  [/\.keras$/, 'a file of Keras 3; save the model as an .h5 file, convert that, and load the model.json'],
+  [/\.(h5|hdf5)$/, `a file of Keras; ${CONVERT} (--input_format keras)`],
+  [/\.pb$/, `a SavedModel of TensorFlow; ${CONVERT} by tf.loadGraphModel`],
+  [/\.tflite$/, 'a model of TensorFlow Lite; load it with tfjs-tflite'],
+  [/\.onnx$/, 'a model of ONNX; run it with onnxruntime-web'],
+  [
+    /\.(pt|pth|safetensors|ckpt)$/,
+    'a file of weights; build the model of layers, and give it the weights with setWeights',
+  ],
+  [/\.bin$/, 'a file of weights; load the model.json that lies beside it'],
+];
+
+/** What a handler gives; its errors with what the name of the place says of the file. */
+export async function read(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {
+  if (typeof handler?.load !== 'function') {
+    fail(who, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
+  }
+  try {
+    return await handler.load();
+  } catch (error) {
+    const { message = String(error) } = error as Partial<Error>;
+    throw new Error(`${who}: ${message}${hint(message, place)}`, { cause: error });
+  }
+}
+
+function hint(message: string, place = ''): string {
+  const [path = ''] = place.toLowerCase().split(/[?#]/);
+  const kind = KINDS.find(([end]) => end.test(path))?.[1];
+  if (kind) return ` The name is that of ${kind}.`;
+  if (/JSON|Unexpected token/.test(message)) {
+    return (
+      ' loadModel reads the model.json that TensorFlow.js or its converter wrote; what is there may be another file, or the ' +
+      'HTML page of a server that does not have it: open the URL to see.'
+    );
+  }
+  return '';
+}
+
+/** Refuses artifacts that hold no model of layers. */
+export function checkArtifacts(who: string, artifacts: unknown): asserts artifacts is io.ModelArtifacts {
+  if (!isRecord(artifacts))
+    fail(who, `the handler must give an object with modelTopology; received ${show(artifacts)}`);
+  const { modelTopology: topology, format, weightSpecs, weightsManifest } = artifacts;
+  const isGraph = format === 'graph-model' || (isRecord(topology) && Array.isArray(topology.node));
+  if (isGraph || topology instanceof ArrayBuffer) {
+    fail(
+      who,
+      'the file is a graph model (of operations, not of layers); load it with tf.loadGraphModel, or convert the Keras model ' +
+        'with --output_format tfjs_layers_model',
+    );
+  }
+  if (topology === undefined || topology === null) {
+    const isWeights = Boolean(weightSpecs ?? weightsManifest);
+    const held = isWeights ? 'weights alone' : `no modelTopology, but ${listed(artifacts)}`;
+    fail(who, `the file holds ${held}; load the model.json with the model itself, and its weights beside it`);
+  }
+  if (!isRecord(topology))
+    fail(who, `modelTopology must be an object; received ${show(topology)}; convert the model again`);
+  const model = topology.model_config ?? topology;
+  if (isRecord(model) && 'class_name' in model) return;
+  fail(
+    who,
+    `modelTopology must describe a model by its class_name and config; received ${listed(topology)}; save or convert the ` +
+      'model again',
+  );
+}
+
+const listed = (record: object) => {
+  const keys = Object.keys(record);
+  return keys.length === 0 ? 'nothing' : `${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', ...' : ''}`;
+};

@@ -1,0 +1,48 @@
+/**
+ * Refuses a graph of which TensorFlow.js would wait for a part forever: a layer that is called on the result of a call which
+ * the file does not have, or which itself waits for this one. For topologies in TensorFlow.js's form.
+ */
+import { show } from '../../kernels/functions/checks.ts';
+import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse, type Saved } from './keras/saved.ts';
+
+/** A call that has not been made yet: its layer, and the results that it takes. */
+interface Waiting {
+  readonly layer: Saved;
+  readonly inputs: readonly Reference[];
+}
+
+export function checkCalls(topology: unknown): void {
+  const model = isRecord(topology) && 'model_config' in topology ? topology.model_config : topology;
+  if (!isSaved(model) || !isRecord(model.config) || !Array.isArray(model.config.layers)) return;
+  const layers = model.config.layers.filter(isSaved);
+  for (const layer of layers) {
+    checkCalls(layer);
+    const isNamed = !('output_layers' in model.config) || layer.name === layer.config?.name;
+    if (!isNamed) refuse(layer, `is called '${layer.name}' by the graph; save the model again`);
+  }
+  // The first call of a model is its own graph, and an input is there.
+  const isThere = (layer: Saved) => isModel(layer) || layer.class_name === 'InputLayer';
+  const calls = new Map(layers.map((layer) => [nameOf(layer), isThere(layer) ? 1 : 0]));
+  let waiting = layers.flatMap((layer) => [layer.inbound_nodes ?? []].flat().map((node) => waitingCall(layer, node)));
+  for (;;) {
+    const next: Waiting[] = [];
+    for (const call of waiting) {
+      const isReady = call.inputs.every(([from, index]) => (calls.get(from) ?? 0) > index);
+      const name = nameOf(call.layer);
+      if (isReady) calls.set(name, (calls.get(name) ?? 0) + Math.min(1, call.inputs.length));
+      else next.push(call);
+    }
+    if (next.length === 0) return;
+    if (next.length === waiting.length) {
+      const { layer, inputs } = next[0] as Waiting;
+      const [from, index] = inputs.find(([from, index]) => (calls.get(from) ?? 0) <= index) as Reference;
+      refuse(layer, `takes its input from call ${index} of '${from}', which never comes; save the model again`);
+    }
+    waiting = next;
+  }
+}
+
+function waitingCall(layer: Saved, node: unknown): Waiting {
+  if (Array.isArray(node) && node.every(isReference)) return { layer, inputs: node };
+  return refuse(layer, `is called on ${show(node)}, which names no results of layers; save the model again`);
+}

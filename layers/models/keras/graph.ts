@@ -1,0 +1,163 @@
+/** The graph of a model of Keras, 3 or 2, as TensorFlow.js reads it: which layer is called on what, and with what. */
+import { fail } from '../../../kernels/functions/checks.ts';
+import {
+  type Config,
+  historyOf,
+  isModel,
+  isRecord,
+  isReference,
+  isSaved,
+  nameOf,
+  type Reference,
+  refuse,
+  type Saved,
+} from './saved.ts';
+
+/** Layers of several inputs, which Keras also makes of operations such as x + y. */
+const MERGES = ['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'];
+/** Layers that take a mask, in Keras and in TensorFlow.js. */
+export const MASKED = ['BatchNormalization', 'Bidirectional', 'GRU', 'LSTM', 'RNN', 'SimpleRNN'];
+
+/** What calls are rewritten with. */
+interface Calls {
+  readonly isKeras3: boolean;
+  /** The layers that are models. */
+  readonly models: readonly string[];
+  /** The operations that make masks; see `maskOperations`. */
+  readonly masks: ReadonlySet<string>;
+  /** Names of layers that take a mask, and whether they are called with one: added to. */
+  readonly masked: Map<string, boolean>;
+}
+
+/** The calls of all layers, and the inputs and outputs of the graph; `layers` are as they were saved. */
+export function rewrittenGraph(config: Config, layers: readonly Saved[], context: Omit<Calls, 'models'>) {
+  // The first node of a model is its own graph, which TensorFlow.js and Keras 2 count, and Keras 3 in part.
+  const calls = { ...context, models: layers.filter(isModel).map(nameOf) };
+  const sequentials = layers.filter(({ class_name }) => class_name === 'Sequential').map(nameOf);
+  const isKeras3 = layers.some(({ inbound_nodes }) => inbound_nodes?.some(isRecord));
+  const made = layers.map((layer) => (layer.inbound_nodes ?? []).map((node) => rewrittenCall(layer, node, calls)));
+  const ends = references(config.output_layers).map((one) => (isKeras3 ? shifted(one, sequentials) : one));
+  // Nobody takes what the own node of a model gives: where node 0 is taken, as tf.keras 1 has it, the own one is not counted.
+  const uncounted = calls.models.filter((model) =>
+    [...made.flat(2), ...ends].some(([name, node]) => name === model && node === 0),
+  );
+  const nodes = made.map((node) => node.map((call) => call.map((one) => shifted(one, uncounted))));
+  // A name that no layer has would keep TensorFlow.js waiting for it.
+  const names = new Set(layers.map(nameOf));
+  for (const [i, layer] of layers.entries()) {
+    const missing = nodes[i]?.flat().find(([from]) => !names.has(from));
+    if (missing) refuse(layer, `takes its input from '${missing[0]}', which is no layer of the model`);
+  }
+  return {
+    nodes,
+    input_layers: references(config.input_layers),
+    output_layers: ends.map((one) => shifted(one, uncounted)),
+  };
+}
+
+/** One call of a layer: [[layer, node, tensor, keyword arguments], one for each input]. */
+function rewrittenCall(layer: Saved, node: unknown, calls: Calls): Reference[] {
+  if (Array.isArray(node)) {
+    return node.map((input) => {
+      if (!isReference(input)) refuse(layer, 'is called in a way that TensorFlow.js does not have');
+      const [name, index, tensor, kwargs = {}] = input;
+      return [name, index, tensor, rewrittenKwargs(layer, kwargs as Config, calls)];
+    });
+  }
+  const { args: given = [], kwargs: named = {} } = node as { args?: unknown[]; kwargs?: Config };
+  // TensorFlow.js takes the states that a recurrent layer starts from as inputs after the first.
+  const { inputs: first, initial_state, ...kwargs } = named;
+  const args = first ? [first, ...given] : given;
+  const passed = rewrittenKwargs(layer, kwargs, calls);
+  const inputs = [...(args.length === 1 ? listOf(args[0]) : args), ...listOf(initial_state ?? [])];
+  const isMerge = MERGES.includes(layer.class_name);
+  const histories = inputs.map(historyOf);
+  if ((args.length > 1 && !isMerge) || inputs.length < (isMerge ? 2 : 1) || !histories.every(isReference)) {
+    refuse(
+      layer,
+      'is called with other arguments than one tensor or a list of tensors, which TensorFlow.js does not have',
+    );
+  }
+  return histories.map(([name, node, tensor]) => [...shifted([name, node, tensor], calls.models), passed]);
+}
+
+/** Keras 3 also writes the default `training: false` of some layers, and fit goes over it; in Keras 2 someone said so. */
+function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked }: Calls): Config {
+  if (isKeras3 && takesMask(layer) && !masked.has(nameOf(layer))) masked.set(nameOf(layer), false);
+  for (const [key, value] of Object.entries(kwargs)) {
+    if (isNothing(value) || key === 'training') continue;
+    if (key === 'mask' && masks.has(historyOf(value)?.[0] ?? '')) {
+      if (takesMask(layer)) masked.set(nameOf(layer), true);
+      const isAround = layer.class_name === 'TimeDistributed' || isModel(layer);
+      if (takesMask(layer) || (isAround && !holdsMasked(layer))) continue;
+    }
+    refuse(
+      layer,
+      `is called with the argument ${key}, which TensorFlow.js does not hand over; save the model without it`,
+    );
+  }
+  const { training } = kwargs;
+  if (training) return { training: true };
+  return training === false && !isKeras3 ? { training } : {};
+}
+
+const takesMask = ({ class_name }: Saved) => MASKED.includes(class_name);
+
+/** Whether what a layer holds uses masks; GlobalAveragePooling1D does so in Keras alone. */
+function holdsMasked({ config: { layer, layers } }: Saved): boolean {
+  const held = [layers ?? layer].flat().filter(isSaved);
+  return held.some((one) => takesMask(one) || one.class_name === 'GlobalAveragePooling1D' || holdsMasked(one));
+}
+
+/**
+ * Names of the operations by which Keras 3 computes masks within the graph: any(x != value) and x != 0 of what also goes into
+ * a Masking or Embedding, which in TensorFlow.js do that themselves.
+ */
+export function maskOperations(layers: readonly Saved[]): Set<string> {
+  const argumentsOf = ({ inbound_nodes = [] }: Saved): unknown[][] =>
+    inbound_nodes.map((node) => (isRecord(node) && Array.isArray(node.args) ? node.args : []));
+  const key = (tensor: unknown) => JSON.stringify(historyOf(tensor));
+  const maskedValues = new Map<string, unknown>();
+  for (const layer of layers) {
+    const { class_name, config } = layer;
+    const isMasking = class_name === 'Masking';
+    if (!isMasking && !(class_name === 'Embedding' && config.mask_zero === true)) continue;
+    for (const [tensor] of argumentsOf(layer)) maskedValues.set(key(tensor), isMasking ? (config.mask_value ?? 0) : 0);
+  }
+  const names = new Set<string>();
+  for (const layer of layers) {
+    const calls = argumentsOf(layer);
+    const isMask = ([tensor, value]: unknown[]) =>
+      (layer.class_name === 'NotEqual' && maskedValues.get(key(tensor)) === value) ||
+      (layer.class_name === 'Any' && names.has(historyOf(tensor)?.[0] ?? ''));
+    if (calls.length > 0 && calls.every(isMask)) names.add(nameOf(layer));
+  }
+  return names;
+}
+
+/** Counts the own node of the models among the layers. */
+const shifted = ([name, node, ...rest]: Reference, models: readonly string[]): Reference => [
+  name,
+  models.includes(name) ? node + 1 : node,
+  ...rest,
+];
+
+/** What a list holds, or a dictionary, in the order in which Keras counts it: by its keys. */
+function listOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value;
+  if (!isRecord(value) || isSaved(value)) return [value];
+  return Object.keys(value)
+    .sort()
+    .map((key) => value[key]);
+}
+
+/** None, also for each of several inputs. */
+const isNothing = (value: unknown): boolean =>
+  value === null || ((Array.isArray(value) || isRecord(value)) && Object.values(value).every(isNothing));
+
+/** Inputs or outputs of a graph: one, a list, or by names. */
+function references(value: unknown): Reference[] {
+  if (isReference(value)) return [value];
+  if (Array.isArray(value) || isRecord(value)) return listOf(value).flatMap(references);
+  return fail('loadModel', `an input or output of a model is ${JSON.stringify(value)}, which names no tensor`);
+}

@@ -1,0 +1,38 @@
+/** Whether the layers of a loaded model get the masks that they have in Keras. */
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../../../kernels/functions/checks.ts';
+import { carriesMask, maskOf } from '../../base/mask.ts';
+import { MASKED } from './graph.ts';
+
+type Layer = layers.Layer;
+
+/** Refuses a layer whose mask would be lost, or that would get one; `masked` is what the file says, if it does. */
+export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): void {
+  const className = layer.getClassName();
+  const refuse = (message: string) =>
+    fail('loadModel', `the layer '${layer.name}' (${className}) ${message}; save the model without masks`);
+  const carries = carriesMask(layer);
+  const expected = masked.get(layer.name);
+  if (expected && !carries) refuse('has a mask in the file, which TensorFlow.js does not bring so far');
+  if (expected === false && carries) refuse('has no mask in the file, and would get one in TensorFlow.js');
+  if (className !== AVERAGING && !TAKING.includes(className)) return;
+  if (losesMask(layer)) refuse('has a mask of the model before it, which TensorFlow.js does not bring so far');
+  if (className === AVERAGING && carries) refuse('has a mask, which it ignores in TensorFlow.js');
+}
+
+const AVERAGING = 'GlobalAveragePooling1D';
+const TAKING = [...MASKED, 'KerasBidirectional'];
+
+/** Whether a model before `layer` would hand on a mask in Keras; those of TensorFlow.js do not. */
+function losesMask(layer: Layer, seen = new Set<Layer>()): boolean {
+  if (seen.has(layer)) return false;
+  seen.add(layer);
+  return inboundLayers(layer).some((before) =>
+    'layers' in before ? givesMask(before as LayersModel) : before.supportsMasking && losesMask(before, seen),
+  );
+}
+
+const inboundLayers = ({ inboundNodes }: Layer) => inboundNodes.flatMap(({ inboundLayers }) => inboundLayers);
+
+/** Whether a mask gets into the model, or to one of its outputs. */
+const givesMask = (model: LayersModel): boolean => carriesMask(model) || model.outputs.some((output) => maskOf(output));

@@ -1,0 +1,154 @@
+/**
+ * Classes and options that have other names in TensorFlow.js, or other meanings: what can be said otherwise is rewritten, and
+ * what its layers would leave out without a word is refused.
+ */
+import { serialization } from '@tensorflow/tfjs-core';
+import { fail } from '../../../kernels/functions/checks.ts';
+import { InstanceNormalization } from '../../instance-normalization.ts';
+import { type Config, isRecord, isSaved, refuse, type Saved } from './saved.ts';
+
+/** Keras's classes, and TensorFlow.js's names for them. */
+const CLASSES: Readonly<Record<string, string>> = {
+  IdentityInitializer: 'Identity',
+  L1: 'L1L2',
+  L2: 'L1L2',
+  LecunNormal: 'LeCunNormal',
+  LecunUniform: 'LeCunUniform',
+  OrthogonalInitializer: 'Orthogonal',
+};
+const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  LeakyReLU: { negative_slope: 'alpha' },
+};
+/** Options that Keras saves and does not use, where TensorFlow.js refuses them. */
+const kernel = ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint'];
+const UNUSED: Readonly<Record<string, readonly string[]>> = { SeparableConv2D: kernel };
+const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
+
+/** Options that TensorFlow.js's layers ignore, with the value for which that is right. */
+const convolution = { groups: 1 };
+const depthwise = { groups: 1, dilation_rate: 1 };
+const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
+const pooling = { keepdims: false };
+const recurrent = { time_major: false };
+const IGNORED: Readonly<Record<string, Config>> = {
+  Conv1D: convolution,
+  Conv2D: convolution,
+  Conv3D: convolution,
+  Conv2DTranspose: transposed,
+  Conv3DTranspose: transposed,
+  DepthwiseConv2D: depthwise,
+  GlobalAveragePooling1D: pooling,
+  GlobalAveragePooling2D: pooling,
+  GlobalMaxPooling1D: pooling,
+  GlobalMaxPooling2D: pooling,
+  GRU: recurrent,
+  InputLayer: { optional: false, ragged: false },
+  LSTM: recurrent,
+  SimpleRNN: recurrent,
+  ReLU: { negative_slope: 0, threshold: 0 },
+  // That of the operation, which counts the batch.
+  Reshape: { newshape: null },
+  Resizing: { crop_to_aspect_ratio: false, pad_to_aspect_ratio: false },
+  SeparableConv2D: convolution,
+  UpSampling2D: { interpolation: 'nearest' },
+};
+
+/** The options of an object of Keras; those within are rewritten already. */
+export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean): Config {
+  const { class_name } = saved;
+  for (const [option, right] of Object.entries(IGNORED[class_name] ?? {})) {
+    const value = config[option] ?? null;
+    if (value === null || [value].flat().every((one) => one === right)) continue;
+    refuse(
+      saved,
+      `has ${option} ${JSON.stringify(value)}, which TensorFlow.js does not have; only ${right} can be loaded`,
+    );
+  }
+  if (class_name === 'Conv1D' && config.padding === 'causal') {
+    refuse(saved, "has the padding 'causal', which TensorFlow.js does not have; pad in a layer before it");
+  }
+  if (class_name === 'L1' || class_name === 'L2') return { l1: 0, l2: 0, ...config };
+  if (class_name === 'Bidirectional') return bothWays(saved, config);
+  if (isIdentity(saved)) return { ...config, activation: 'linear' };
+  const names = OPTIONS[class_name] ?? {};
+  const unused = UNUSED[class_name] ?? [];
+  const used = Object.entries(config).filter(([key]) => !unused.includes(key));
+  return Object.fromEntries(
+    used.map(([key, value]) => {
+      const isActivation = /(^|_)activation$/.test(key) && typeof value === 'string';
+      if (isActivation && value === 'hard_sigmoid' && isKeras3) {
+        refuse(
+          saved,
+          `has the ${key} hard_sigmoid, in Keras 3 another function than in TensorFlow.js; save the model without`,
+        );
+      }
+      return [names[key] ?? key, isActivation ? (ACTIVATIONS[value] ?? value) : value];
+    }),
+  );
+}
+
+/** The class in TensorFlow.js. */
+export function classOf(saved: Saved): string {
+  const { class_name, config } = saved;
+  // An initializer has that name, too.
+  if (isIdentity(saved)) return 'Activation';
+  const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
+  return isZeroed ? 'KerasBidirectional' : (CLASSES[class_name] ?? class_name);
+}
+
+const isIdentity = ({ class_name, config }: Saved) => class_name === 'Identity' && 'name' in (config ?? {});
+
+/** `Bidirectional` of TensorFlow.js makes its two layers of one, and their names of its. */
+function bothWays(saved: Saved, { backward_layer, ...config }: Config): Config {
+  const { layer } = config;
+  if (!isSaved(layer)) return config;
+  const shared = ({ config: { name: _, go_backwards: __, ...options } }: Saved) => JSON.stringify(options);
+  if (isSaved(backward_layer) && shared(backward_layer) !== shared(layer)) {
+    refuse(saved, 'has a backward layer of other options, which TensorFlow.js does not have');
+  }
+  const { zero_output_for_mask: _, ...options } = layer.config;
+  const name = String(options.name).replace(/^forward_/, '');
+  return { ...config, layer: { ...layer, config: { ...options, name } } };
+}
+
+/** TensorFlow.js computes in float32 and knows no other sizes of integers than 32 bits. */
+export function dtypeOf(dtype: unknown): unknown {
+  const name = isRecord(dtype) && isRecord(dtype.config) ? dtype.config.name : dtype;
+  if (typeof name !== 'string') return name ?? null;
+  if (name.includes('_from_')) {
+    fail('loadModel', `a layer is quantized (${name}), which TensorFlow.js does not have; save the model without`);
+  }
+  if (name.includes('float')) return 'float32';
+  return name.includes('int') ? 'int32' : name;
+}
+
+/** Refuses a layer, or one that it wraps, of a class that nobody has, and what it would lose. */
+export function checkKnown(layer: Saved, around?: Saved): void {
+  const { classNameMap } = serialization.SerializationMap.getMap();
+  const { class_name: className, config } = layer;
+  if (!Object.hasOwn(classNameMap, className)) {
+    refuse(
+      layer,
+      'is of a class that neither TensorFlow.js nor this package has; make it known with ' +
+        `tf.serialization.registerClass under the name '${className}', or save the model without it`,
+    );
+  }
+  if (isSaved(config?.layer)) checkKnown(config.layer, layer);
+  if (config?.zero_output_for_mask && around?.class_name !== 'Bidirectional') {
+    refuse(
+      layer,
+      'gives zeros where masked, which TensorFlow.js does not have; save it with zero_output_for_mask=False',
+    );
+  }
+  if (config?.activity_regularizer) {
+    refuse(layer, 'has an activity_regularizer, which TensorFlow.js does not have; save the model without it');
+  }
+  const isOurs = className === 'InstanceNormalization' && classNameMap[className]?.[0] === InstanceNormalization;
+  if (isOurs && !('groups' in config) && !('gamma_constraint' in config)) {
+    refuse(
+      layer,
+      "is neither TensorFlow Addons' nor keras_contrib's, by its options; write the class it is and make it known with " +
+        'tf.serialization.registerClass',
+    );
+  }
+}

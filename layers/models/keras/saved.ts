@@ -1,0 +1,43 @@
+/** What Keras saves, in JSON: objects of a class, and the calls between them. Nothing here rewrites. */
+import { fail } from '../../../kernels/functions/checks.ts';
+
+export type Config = Record<string, unknown>;
+
+/** A layer, model, initializer and so on. */
+export interface Saved {
+  readonly class_name: string;
+  readonly config: Config;
+  readonly name?: string;
+  readonly inbound_nodes?: readonly unknown[];
+}
+
+/** Which output of which call of which layer. */
+export type Reference = readonly [layer: string, node: number, tensor: number, ...rest: unknown[]];
+
+const MODELS = ['Functional', 'Model', 'Sequential'];
+
+export const isModel = ({ class_name }: Saved) => MODELS.includes(class_name);
+export const nameOf = ({ name, config }: Saved) => String(name ?? config.name);
+
+/** Fails with the layer's name and class. */
+export function refuse(layer: Saved, message: string): never {
+  const { class_name, config, name } = layer;
+  return fail('loadModel', `the layer '${config?.name ?? name}' (${class_name}) ${message}`);
+}
+
+export function isRecord(value: unknown): value is Config {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isSaved(value: unknown): value is Saved {
+  return isRecord(value) && typeof value.class_name === 'string' && 'config' in value;
+}
+
+export const isReference = (value: unknown): value is Reference =>
+  Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number' && typeof value[2] === 'number';
+
+/** Where a tensor of Keras 3 comes from. */
+export function historyOf(tensor: unknown): Reference | undefined {
+  const history = isSaved(tensor) ? tensor.config.keras_history : undefined;
+  return isReference(history) ? history : undefined;
+}

@@ -1,0 +1,192 @@
+/**
+ * The wrappers of TensorFlow Addons, so that its models load, go on training and save as they were: what sets them apart
+ * from ours are weights of other names and, in WeightNormalization, when and how g starts. For new models ours are meant.
+ */
+import { mul, onesLike, type serialization, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
+import { checkBoolean, fail } from '../../kernels/functions/checks.ts';
+import { unitNorms, weightNorm } from '../../kernels/functions/weights.ts';
+import { biasOf, firstBatch, kernelNorms } from '../base/data-initialization.ts';
+import { type Kernel, sizeAlong } from '../base/inner-layer.ts';
+import { KernelWrapper, type WrapperArgs, wrapperArgs } from '../base/kernel-wrapper.ts';
+import { checkArgs, type Kwargs } from '../base/options.ts';
+import { registerLayer } from '../base/register.ts';
+import { SpectralNormalization, type SpectralNormalizationArgs } from '../spectral-normalization.ts';
+
+/** TensorFlow.js makes a layer's name from the class's, whose '>' no weight may have. */
+const withoutSign = (name: string): string => name.replaceAll('>', '');
+
+/** Options of {@link AddonsSpectralNormalization}. */
+export type AddonsSpectralNormalizationArgs = Omit<SpectralNormalizationArgs, 'reparameterize'>;
+
+/**
+ * Spectral normalization of TensorFlow Addons: {@link SpectralNormalization} with `reparameterize: false`, whose vector u is
+ * called sn_u. It is here so that models of Addons load, go on training and save as they were; for new ones take the other.
+ *
+ *     kernel = kernel / sigma     sigma = v kernel u^T
+ *
+ * Input and output: those of the wrapped layer. Weights: those of the layer, and sn_u [1, units].
+ *
+ * @example
+ * ```js
+ * const layer = new AddonsSpectralNormalization({layer: tf.layers.dense({units: 3})});
+ * layer.apply(tf.ones([2, 4])).shape; // [2, 3]
+ * layer.getConfig().powerIterations; // 1
+ * ```
+ * @throws as {@link SpectralNormalization}
+ * @see Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial Networks. 2018,
+ *   https://arxiv.org/abs/1802.05957
+ */
+export class AddonsSpectralNormalization extends SpectralNormalization {
+  /** In saved models, here and in TensorFlow Addons. */
+  static override readonly className: string = 'Addons>SpectralNormalization';
+
+  constructor(
+    given: AddonsSpectralNormalizationArgs | layers.Layer,
+    options?: Omit<AddonsSpectralNormalizationArgs, 'layer'>,
+  ) {
+    const args = wrapperArgs(new.target, given, options);
+    super({ ...checkArgs(new.target, args), reparameterize: false });
+    if (!args.name) this.name = withoutSign(this.name);
+  }
+
+  protected override get vectorName(): string {
+    return 'sn_u';
+  }
+}
+
+/** Options of {@link AddonsWeightNormalization}. */
+export interface AddonsWeightNormalizationArgs extends WrapperArgs {
+  /** Whether the first call sets g and the bias by its inputs, or g alone by the kernel. Default: true. */
+  dataInit?: boolean;
+}
+
+/**
+ * Weight normalization of TensorFlow Addons, so that its models load, go on training and save as they were; for new ones take
+ * {@link WeightNormalization}.
+ *
+ *     w = g v / ||v||
+ *
+ * with the norm over all axes of the kernel but the last.
+ *
+ * The first call of all, training or not, sets g to ||v||; with `dataInit`, to g / sqrt(variance(t) + 1e-10), and the bias to
+ * -mean(t) / sqrt(variance(t) + 1e-10), where t are the outputs before the activation of a copy of the layer with v itself
+ * for a kernel (the paper's v / ||v|| is in {@link WeightNormalization}). Units whose t is the same for all of the batch get
+ * ||v|| and keep the bias; if all are such, the next call is tried. Frozen, it waits.
+ *
+ * Input and output: those of the wrapped layer. Weights: g [units], kernel (v), bias, initialized [] (bool), and with `dataInit`
+ * the copy: data_dep_init/kernel and data_dep_init/bias.
+ *
+ * @example
+ * ```js
+ * const layer = new AddonsWeightNormalization({layer: tf.layers.dense({units: 3}), dataInit: false});
+ * layer.apply(tf.ones([2, 4])).shape; // [2, 3]
+ * layer.getWeights().map(({shape}) => shape); // [[3], [4, 3], [3], []]
+ * ```
+ * @throws if an option is unknown or invalid; when built, if the layer has other kernels than one weight `kernel`
+ * @see Salimans, Kingma: Weight Normalization. 2016, https://arxiv.org/abs/1602.07868
+ */
+export class AddonsWeightNormalization extends KernelWrapper {
+  /** In saved models, here and in TensorFlow Addons. */
+  static readonly className = 'Addons>WeightNormalization';
+  /** Whether the first call sets g and the bias by its inputs. */
+  readonly dataInit: boolean;
+  #g!: LayerVariable;
+  #initialized!: LayerVariable;
+  #copies: readonly LayerVariable[] = [];
+  /** The data that `initialized` had when it was last seen to be true. */
+  #seen: object | undefined = undefined;
+
+  constructor(
+    given: AddonsWeightNormalizationArgs | layers.Layer,
+    options?: Omit<AddonsWeightNormalizationArgs, 'layer'>,
+  ) {
+    const args = wrapperArgs(new.target, given, options);
+    super(args, ['dataInit']);
+    if (!args.name) this.name = withoutSign(this.name);
+    this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? true);
+  }
+
+  protected override buildState(): void {
+    const { kernels, layer } = this;
+    const [kernel] = kernels;
+    if (!(kernel && kernels.length === 1 && kernel.owner === (layer as object) && kernel.key === 'kernel')) {
+      fail(
+        this.getClassName(),
+        `of the layer '${this.name}': ${layer.getClassName()} has other kernels than one weight 'kernel'; ` +
+          'only such layers are supported, use WeightNormalization for others',
+      );
+    }
+    const { variable } = kernel;
+    const state = (name: string, shape: number[], dtype: 'float32' | 'bool' = 'float32') =>
+      this.addWeight(name, shape, dtype, initializers.zeros(), undefined, false);
+    this.#g = this.addWeight('g', [sizeAlong(variable, lastAxis(variable))], 'float32', initializers.ones());
+    this.#initialized = state('initialized', [], 'bool');
+    if (!this.dataInit) return;
+    this.#copies = this.#originals.map((one, i) =>
+      state(`data_dep_init/${i === 0 ? 'kernel' : 'bias'}`, [...one.shape] as number[]),
+    );
+  }
+
+  /** Without data g is the norm of the kernel; with data it waits for the first call. */
+  protected override start(): void {
+    const { variable } = this.kernels[0] as Kernel;
+    tidy(() => {
+      const norms = kernelNorms(this, variable, lastAxis(variable));
+      if (!this.dataInit || this.#isInitialized) this.#g.write(norms);
+      for (const [i, copy] of this.#copies.entries()) copy.write((this.#originals[i] as LayerVariable).read());
+    });
+  }
+
+  /** The weights that the copy is of. */
+  get #originals(): LayerVariable[] {
+    const { variable } = this.kernels[0] as Kernel;
+    const bias = biasOf(this.layer);
+    return bias ? [variable, bias] : [variable];
+  }
+
+  get #isInitialized(): boolean {
+    return this.#initialized.read().dataSync()[0] !== 0;
+  }
+
+  protected override normalizeKernel({ variable }: Kernel): Tensor {
+    return weightNorm(variable.read(), { g: this.#g.read(), axis: lastAxis(variable) });
+  }
+
+  /** The wrapped layer's outputs, with the normalized kernel. */
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+    // The value is read where it may be new: loaded, or set.
+    if (this.#seen !== this.#initialized.read().dataId && !this.frozen) {
+      if (!this.#isInitialized) tidy(() => this.#startCalls(inputs, kwargs));
+      if (this.#isInitialized) this.#seen = this.#initialized.read().dataId;
+    }
+    return super.call(inputs, kwargs);
+  }
+
+  /** Sets g and the bias, as the first call does. */
+  #startCalls(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+    const kernel = this.kernels[0] as Kernel;
+    const norms = unitNorms(kernel.variable.read(), lastAxis(kernel.variable));
+    if (this.dataInit) {
+      const [value, copiedBias] = this.#copies.map((copy) => copy.read()) as [Tensor, Tensor | undefined];
+      const start = firstBatch(this, kernel, { kernel: value, bias: copiedBias }, inputs, kwargs);
+      if (start.count === 0) return;
+      this.#g.write(where(start.varies, mul(this.#g.read(), start.g), norms));
+      const bias = biasOf(this.layer);
+      bias?.write(where(start.varies, start.bias, bias.read()));
+    } else {
+      this.#g.write(norms);
+    }
+    this.#initialized.write(onesLike(this.#initialized.read()));
+  }
+
+  /** All options that the constructor takes, the wrapped layer's config among them. */
+  override getConfig(): serialization.ConfigDict {
+    return { dataInit: this.dataInit, ...super.getConfig() };
+  }
+}
+
+const lastAxis = ({ shape }: LayerVariable): number[] => [shape.length - 1];
+
+registerLayer(AddonsSpectralNormalization);
+registerLayer(AddonsWeightNormalization);
