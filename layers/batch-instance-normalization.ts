@@ -1,7 +1,8 @@
 import { clipByValue, mul, type serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { affinePerChannel, blendPerChannel, centred, normalizePerChannel } from '../kernels/functions/normalization.ts';
 import { batchInstance } from '../kernels/ops/batch-instance.ts';
+import { centred } from '../kernels/ops/form.ts';
+import { affinePerChannel, blendPerChannel, normalizePerChannel } from '../kernels/ops/per-channel.ts';
 import { type Constraint, describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';

@@ -10,15 +10,12 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys, fail } from '../kernels/functions/checks.ts';
-import {
-  affinePerChannel,
-  type BatchStatistics,
-  centred,
-  normalizePerChannel,
-  renormalizePerChannel,
-} from '../kernels/functions/normalization.ts';
+import { fail } from '../kernels/core/errors.ts';
+import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys } from '../kernels/functions/checks.ts';
+import type { BatchStatistics } from '../kernels/ops/batch-statistics.ts';
+import { centred } from '../kernels/ops/form.ts';
 import { lent, mapped, varianceFrom } from '../kernels/ops/half.ts';
+import { affinePerChannel, normalizePerChannel, renormalizePerChannel } from '../kernels/ops/per-channel.ts';
 import { divide } from '../kernels/ops/quotient.ts';
 import { describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
 import { usableMask } from './base/mask.ts';

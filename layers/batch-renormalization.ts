@@ -16,9 +16,10 @@ import {
   unstack,
 } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkAtLeast, checkKeys, fail, show } from '../kernels/functions/checks.ts';
-import { affinePerChannel, renormalizePerChannel } from '../kernels/functions/normalization.ts';
+import { fail, show } from '../kernels/core/errors.ts';
+import { checkAtLeast, checkKeys } from '../kernels/functions/checks.ts';
 import { lent, mapped } from '../kernels/ops/half.ts';
+import { affinePerChannel, renormalizePerChannel } from '../kernels/ops/per-channel.ts';
 import { divide } from '../kernels/ops/quotient.ts';
 import type { Initializer } from './base/identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';

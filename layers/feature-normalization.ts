@@ -12,6 +12,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../kernels/core/errors.ts';
 import {
   ascending,
   checkAxes,
@@ -20,8 +21,6 @@ import {
   checkOneInput,
   checkRank,
   checkSize,
-  fail,
-  show,
 } from '../kernels/functions/checks.ts';
 import { lent, mapped } from '../kernels/ops/half.ts';
 import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './base/options.ts';

@@ -1,7 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { initializers } from '@tensorflow/tfjs-layers';
-import { affinePerChannel, type Form, normalizePerChannel } from '../kernels/functions/normalization.ts';
+import type { Form } from '../kernels/ops/form.ts';
+import { affinePerChannel, normalizePerChannel } from '../kernels/ops/per-channel.ts';
 import { type BetaArgs, type Context, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
 

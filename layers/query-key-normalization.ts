@@ -1,5 +1,6 @@
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, initializers, type LayerVariable, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../kernels/core/errors.ts';
 import { attend, checkAttention, checkWidths, normalizeQk } from '../kernels/functions/attention.ts';
 import type { PaddingMasks } from '../kernels/functions/attention-mask.ts';
 import {
@@ -10,8 +11,6 @@ import {
   checkRank,
   checkRate,
   checkSize,
-  fail,
-  show,
 } from '../kernels/functions/checks.ts';
 import { describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
 import { lostMask, maskOf, ofShape } from './base/mask.ts';

@@ -1,7 +1,8 @@
 import type { serialization, Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../kernels/core/contract.ts';
 import { checkOneOf } from '../kernels/functions/checks.ts';
-import { EPSILON_PLACEMENTS, rmsNorm } from '../kernels/functions/normalization.ts';
+import { rmsNorm } from '../kernels/functions/normalization.ts';
+import { EPSILON_PLACEMENTS } from '../kernels/ops/form.ts';
 import { Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
 import type { LayerNormalizationArgs } from './layer-normalization.ts';

@@ -1,7 +1,7 @@
 import { type serialization, softmax, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkBoolean } from '../kernels/functions/checks.ts';
-import { blendPerChannel } from '../kernels/functions/normalization.ts';
+import { blendPerChannel } from '../kernels/ops/per-channel.ts';
 import { type Source, switchable } from '../kernels/ops/switchable.ts';
 import type { Initializer } from './base/identifiers.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';

@@ -42,7 +42,7 @@ function kernelsOn(shape: number[], view: View, form: Omit<NormalizeAttrs, 'view
   return {
     forward: () => run('Normalize', { x, gamma, beta }, attrs),
     inference: () => run('Normalize', { x, gamma, beta }, { ...attrs, yOnly: true }),
-    backward: (moments: Tensor) => run('NormalizeGrad', { dy, x, moments, gamma }, { ...attrs, affine: true }),
+    backward: (statistics: Tensor) => run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true }),
     moments: () => run('Moments', { x }, { view }),
     scaleShift: () => run('ScaleShift', { x, mean: average, variance, scale, shift }, { view, epsilon: 1e-3 }),
     scale: () => run('ScaleShift', { x, scale }, { view, epsilon: 0 }),
@@ -238,7 +238,7 @@ function tests(backend: Backend): void {
     const inputs = { x: tensor(x, [rows, c]), gamma: undefined };
     const attrs = { ...USUAL, view };
     const [, moments] = run('Normalize', { ...inputs, beta: undefined }, attrs) as [Tensor, Tensor];
-    const given = { ...inputs, dy: tensor(dy, [rows, c]), moments };
+    const given = { ...inputs, dy: tensor(dy, [rows, c]), statistics: moments };
     const [, , dbeta] = run('NormalizeGrad', given, { ...attrs, affine: true }) as [Tensor, Tensor, Tensor];
     expect(dbeta.dataSync()).toBeClose(new Float32Array(c).fill(dy[0]! * rows), { ofMax: 1e-6 });
     expect(moments.dataSync()).toBeClose(oracle.moments(x, view), { ofMax: 1e-5 });

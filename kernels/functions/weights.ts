@@ -29,13 +29,15 @@ import {
   where,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { fail, show } from '../core/errors.ts';
 import { isHalf } from '../core/registry.ts';
 import { constant, recording } from '../core/tape.ts';
-import { unitView, withLast } from '../core/view.ts';
+import { unitView } from '../core/view.ts';
+import { withLast } from '../ops/axes.ts';
 import { normalizeLength } from '../ops/length.ts';
-import { powerIteration } from '../ops/ops.ts';
+import { powerIteration } from '../ops/power-iteration.ts';
 import { largestExponent, near, opposite, shifted, shiftedFar } from '../ops/range.ts';
-import { checkCall, checkKernel, checkParameter, checkUnitAxes, fail, optionNames, show } from './checks.ts';
+import { checkCall, checkKernel, checkParameter, checkUnitAxes, optionNames } from './checks.ts';
 
 /** The norm below which a column of a kernel counts as zero; TensorFlow Addons has its square, 1e-12. */
 const SMALLEST_NORM = 1e-6;

@@ -1,7 +1,7 @@
 /** The kernels around Normalize: statistics alone, given statistics applied, their gradients, moving averages. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isDivisor } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
-import { isDivisor } from '../ops/quotient.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
 import { centre, layoutOf, momentsOf, reciprocals } from './statistics.ts';

@@ -4,7 +4,7 @@
  * stays: it is tried once.
  */
 import type { NormalizeAttrs } from '../core/contract.ts';
-import { isDivisor } from '../ops/quotient.ts';
+import { isDivisor } from '../core/numbers.ts';
 import { type Binding, Call, type NodePort, type Value } from './backend.ts';
 import type { Forward, Normalized } from './route.ts';
 import { centre, type Layout, layoutOf, meanSquares, meansOf, needsCentring, ROUNDS, subtract } from './statistics.ts';

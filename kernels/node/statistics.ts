@@ -6,8 +6,8 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../core/contract.ts';
+import { reciprocal, unrounded } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
-import { reciprocal, unrounded } from '../ops/quotient.ts';
 import type { Call, Value } from './backend.ts';
 import { copiesOf, sumOfCopies, sums, sumsOfSquares } from './sums.ts';
 

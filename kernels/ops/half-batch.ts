@@ -18,10 +18,11 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import { SMALLEST_DIVISOR } from '../core/contract.ts';
+import { type Inputs, SMALLEST_DIVISOR } from '../core/contract.ts';
+import { splitMean } from '../core/half-values.ts';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import type { BatchStatistics } from '../functions/normalization.ts';
+import type { BatchStatistics } from './batch-statistics.ts';
 import {
   applied,
   bounded,
@@ -34,8 +35,6 @@ import {
   spreadOf,
   sumOf,
 } from './half.ts';
-import { splitMean } from './half-values.ts';
-import type { Affine } from './ops.ts';
 
 type Parameters = Readonly<Record<'gamma' | 'beta', Tensor>>;
 
@@ -146,7 +145,12 @@ function maskedMoments(x: Tensor, positions: Tensor, first: number, share: numbe
  * y = (x - mean) / sqrt(variance + epsilon) * scale + shift, with the gradients of all that are there, from the means over the
  * positions of dy xHat and dy.
  */
-export const affineOfGiven = (x: Tensor, affine: Affine, view: View, epsilon: number): Tensor => {
+export const affineOfGiven = (
+  x: Tensor,
+  affine: Omit<Inputs<'ScaleShift', Tensor>, 'x'>,
+  view: View,
+  epsilon: number,
+): Tensor => {
   const { mean, variance, scale, shift } = affine;
   const spread = constant(() => spreadFrom(onHost(mean, variance, 1 - epsilon).dataSync(), view.c, epsilon));
   const given = Object.entries({ mean, variance, scale, shift }).filter(([, t]) => t !== undefined);

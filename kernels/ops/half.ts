@@ -24,10 +24,10 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { SMALLEST_DIVISOR } from '../core/contract.ts';
+import { LARGEST, splitMean } from '../core/half-values.ts';
 import { isHalf, run } from '../core/registry.ts';
 import { constant, recording } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import { LARGEST, splitMean } from './half-values.ts';
 
 /**
  * Whether the blended form goes this way. Gradients of gradients do not: their tapes need ordinary ops, and hold what 16 bits

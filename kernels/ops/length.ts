@@ -18,8 +18,9 @@ import {
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { isHalf } from '../core/registry.ts';
 import { constant } from '../core/tape.ts';
-import { rowView, type View, withLast } from '../core/view.ts';
-import { normalize, normalizeGradient } from './ops.ts';
+import { rowView, type View } from '../core/view.ts';
+import { withLast } from './axes.ts';
+import { normalize, normalizeGradient } from './normalize.ts';
 import { exponentOf, largestExponent, opposite, shifted, shiftedFar } from './range.ts';
 
 /**

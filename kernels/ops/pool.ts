@@ -5,7 +5,8 @@
  */
 import { matMul, reshape, slice, sub, type Tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import type { View } from '../core/view.ts';
-import { moments as momentsOf, scaleShift } from './ops.ts';
+import { moments as momentsOf } from './moments.ts';
+import { scaleShift } from './scale-shift.ts';
 
 /** What is pooled: 1 the examples, as in batch statistics; 2 the channels, as in layer statistics. */
 export type PooledAxis = 1 | 2;

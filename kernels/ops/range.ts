@@ -19,7 +19,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { isHalf } from '../core/registry.ts';
 import { constant } from '../core/tape.ts';
-import { scaleShift } from './ops.ts';
+import { scaleShift } from './scale-shift.ts';
 
 /** Exponents are within -limit and limit, so that 2^limit and 2^-limit are floats with all their digits. */
 const limit = () => (isHalf() ? 14 : 126);

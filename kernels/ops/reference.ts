@@ -26,20 +26,27 @@ import {
   sub,
   sum,
   type Tensor,
+  transpose,
+  unstack,
   where,
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {
+  Attrs,
   AverageAttrs,
+  Inputs,
+  KernelName,
   MomentsAttrs,
   NormalizeAttrs,
+  Outputs,
   PowerIterationAttrs,
   ScaleShiftAttrs,
 } from '../core/contract.ts';
+import { isDivisor } from '../core/numbers.ts';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import { byRoot, divide, isDivisor, unroundedOf } from './quotient.ts';
+import { byRoot, divide, unroundedOf } from './quotient.ts';
 
 type Optional = Tensor | undefined;
 
@@ -178,10 +185,19 @@ export function blendGrad(
   return reshape(add(mul(asView(dy, view), perChannel(scale, view)), throughMoments), x.shape);
 }
 
+/** The first `size` values of one row of moments: 0 the means, 1 the variances. */
+export const row = (moments: Tensor, index: 0 | 1, size: number): Tensor =>
+  reshape(slice(moments, [index, 0], [1, size]), [size]);
+
+/** Both rows of statistics [2, k] of so many groups. */
+export const rows = (statistics: Tensor, groups: number): [mean: Tensor, variance: Tensor] =>
+  statistics.shape[1] === groups
+    ? (unstack(statistics) as [Tensor, Tensor])
+    : [row(statistics, 0, groups), row(statistics, 1, groups)];
+
 /** See `AverageAttrs`. */
-export function average(old: Tensor, moments: Tensor, { row, momentum }: AverageAttrs): Tensor {
-  const current = reshape(slice(moments, [row, 0], [1, -1]), old.shape);
-  return add(mul(old, momentum), mul(current, 1 - momentum));
+export function average(old: Tensor, moments: Tensor, { row: index, momentum }: AverageAttrs): Tensor {
+  return add(mul(old, momentum), mul(row(moments, index, old.size), 1 - momentum));
 }
 
 /** See `PowerIterationAttrs`. Not for the tape: u and v are constants to every gradient. */
@@ -208,3 +224,20 @@ export function powerIteration(
   // Clones, so that without iterations, too, the outputs are not the inputs.
   return [clone(u), clone(v), reshape(matMul(matMul(v, w), u, false, true), [])];
 }
+
+/** The compositions by the names of their kernels. */
+export const composed: {
+  readonly [K in ComposedName]: (inputs: Inputs<K, Tensor>, attrs: Attrs<K>) => Outputs<K, Tensor>;
+} = {
+  Normalize: ({ x, gamma, beta }, attrs) => normalize(x, gamma, beta, attrs),
+  NormalizeGrad: ({ dy, x, gamma }, attrs) => normalizeGrad(dy, x, gamma, attrs),
+  Moments: ({ x }, attrs) => [moments(x, attrs)],
+  ScaleShift: ({ x, ...affine }, attrs) => [scaleShift(x, affine, attrs)],
+  ScaleShiftGrad: ({ dy, x, mean }, { view }) => scaleShiftGrad(dy, x, mean, view),
+  BlendGrad: ({ dy, x, ...coefficients }, { view }) => [blendGrad(dy, x, coefficients, view)],
+  Average: ({ old, moments }, attrs) => [average(old, moments, attrs)],
+  PowerIteration: ({ w, u, v }, attrs) => powerIteration(w, u, v, attrs),
+  SwapAxes: ({ x }, { n, a, b }) => [transpose(reshape(x, [n, a, b]), [0, 2, 1])],
+};
+/** The kernels that can be composed: all but those of 16-bit floats, which only backends that have such tensors run. */
+export type ComposedName = KernelName | 'SwapAxes';

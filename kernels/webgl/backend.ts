@@ -99,11 +99,6 @@ export class Gpu {
     return texture && isPacked ? shape : info.shape;
   }
 
-  /** What the backend holds of a tensor on the GPU now. */
-  held(info: TensorInfo): unknown {
-    return this.#backend.texData.get(info.dataId).texture;
-  }
-
   /** The values of a tensor that the host has: as float32, also where textures hold 16-bit floats. */
   onHost({ dataId }: TensorInfo): Float32Array | undefined {
     const { values } = this.#backend.texData.get(dataId);
@@ -113,11 +108,6 @@ export class Gpu {
   /** Those of any tensor, for which the host waits for the GPU if need be. */
   read({ dataId }: TensorInfo): Float32Array {
     return this.#backend.readSync(dataId) as Float32Array;
-  }
-
-  /** Lets the host have the values of a tensor from now on, as if they had been read. */
-  remember({ dataId }: TensorInfo, values: Float32Array): void {
-    this.#backend.texData.get(dataId).values = values;
   }
 
   /** Values as a tensor, which stays on the host until a kernel needs it on the GPU. */
@@ -130,13 +120,6 @@ export class Gpu {
     const info = this.fromHost(values, [values.length]);
     this.#scratch.push(info);
     return info;
-  }
-
-  /** The values of a texture that holds a tensor of `shape`. */
-  values(texture: Texture, shape: number[]): Float32Array {
-    const info = this.give(texture, shape);
-    this.#scratch.push(info);
-    return this.read(info);
   }
 
   /** The texture of a tensor packed as `shape`, brought about if need be. */

@@ -10,7 +10,7 @@ import { elementwise, vector } from './elementwise.ts';
 import { item, pivots, spread } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, wholeColumns } from './layout.ts';
 import { cut } from './parts.ts';
-import { isOurs, type Statistics, statistics } from './statistics.ts';
+import { type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
@@ -119,7 +119,7 @@ function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, s
 
 export const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { center, affine } = attrs;
-  const { x, moments } = inputs;
+  const { x } = inputs;
   const gamma = vector(gpu, inputs.gamma);
   const view = gamma || affine ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
@@ -131,9 +131,9 @@ export const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     x: activations,
     dy: gpu.texture(inputs.dy, layout.shape),
     gamma,
-    statistics: isOurs(gpu, moments, layout)
-      ? { texture: gpu.texture(moments, moments.shape), mains: layout.mains }
-      : statistics(gpu, activations, layout, center, { moments: false }),
+    statistics:
+      savedStatistics(gpu, inputs.statistics, layout) ??
+      statistics(gpu, activations, layout, center, { moments: false }),
   };
   const { sums, isFinished } = sumsOfGroups(gpu, operands);
   const parameter = (of: Sums, which: 'd' | 'dh', last?: Last) =>

@@ -3,7 +3,7 @@ import { kernel } from './backend.ts';
 import { reciprocal } from './divisor.ts';
 import { elementwise, firstValues, vector } from './elementwise.ts';
 import { layoutOf, oneChannelAsRows } from './layout.ts';
-import { statistics } from './statistics.ts';
+import { giveStatistics, statistics } from './statistics.ts';
 
 export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
@@ -14,10 +14,11 @@ export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const activations = gpu.texture(x, layout.shape);
-  const { texture, mains } = statistics(gpu, activations, layout, center, {
+  const ofX = statistics(gpu, activations, layout, center, {
     moments: !yOnly,
     ...(alongRows ? {} : { affine: { attrs, gamma, beta } }),
   });
+  const { texture, mains } = ofX;
 
   const first = center ? ` - ${firstValues(layout)}.${alongRows ? 'xxyy' : 'xyxy'}` : '';
   const y = elementwise(gpu, activations, {
@@ -44,5 +45,5 @@ export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
         }),
   });
   const result = gpu.give(y, x.shape, layout.shape);
-  return yOnly ? [result] : [result, gpu.give(texture, [2, layout.units])];
+  return yOnly ? [result] : [result, giveStatistics(gpu, ofX)];
 });

@@ -5,6 +5,7 @@
  */
 import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../../kernels/core/errors.ts';
 import {
   type BatchAxis,
   checkAxes,
@@ -16,9 +17,8 @@ import {
   checkOneInput,
   checkRank,
   checkSize,
-  fail,
 } from '../../kernels/functions/checks.ts';
-import { average } from '../../kernels/ops/ops.ts';
+import { average } from '../../kernels/ops/average.ts';
 import { listener } from './freezing.ts';
 import {
   type Constraint,

@@ -1,7 +1,7 @@
 /** How layers add weights: so that errors name the layer and the weight, and kernels find the values that they expect. */
 import { type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
 import { obey } from './freezing.ts';
 
 type AddWeight = layers.Layer['addWeight'];

@@ -1,6 +1,6 @@
 /** Files that are no models of layers: what they look like, and what to do with them. */
 import type { io } from '@tensorflow/tfjs-core';
-import { fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 import { isRecord } from './keras/saved.ts';
 
 const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';

@@ -2,7 +2,7 @@
  * Refuses a graph of which TensorFlow.js would wait for a part forever: a layer that is called on the result of a call which
  * the file does not have, or which itself waits for this one. For topologies in TensorFlow.js's form.
  */
-import { show } from '../../kernels/functions/checks.ts';
+import { show } from '../../kernels/core/errors.ts';
 import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse, type Saved } from './keras/saved.ts';
 
 /** A call that has not been made yet: its layer, and the results that it takes. */

@@ -3,7 +3,7 @@
  * what its layers would leave out without a word is refused.
  */
 import { serialization } from '@tensorflow/tfjs-core';
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 import { InstanceNormalization } from '../../instance-normalization.ts';
 import { type Config, isRecord, isSaved, refuse, type Saved } from './saved.ts';
 

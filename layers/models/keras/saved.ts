@@ -1,5 +1,5 @@
 /** What Keras saves, in JSON: objects of a class, and the calls between them. Nothing here rewrites. */
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 
 export type Config = Record<string, unknown>;
 
