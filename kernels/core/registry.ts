@@ -75,7 +75,8 @@ export function fused(): boolean {
   const { backend, backendName } = engine();
   let answer = supported.get(backend);
   if (answer === undefined) {
-    answer = sets.get(backendName)?.supported() ?? false;
+    // The set was registered for backends of this name: the type of the map knows no backend.
+    answer = sets.get(backendName)?.supported(backend as never) ?? false;
     supported.set(backend, answer);
   }
   return answer;

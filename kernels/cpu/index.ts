@@ -5,11 +5,12 @@
  */
 import type { KernelSet } from '../core/contract.ts';
 import { register } from '../core/registry.ts';
-import type { CpuPort } from './backend.ts';
-import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
+import { average, blendGrad, scaleShift, scaleShiftGrad } from '../simd/blend.ts';
+import { moments } from '../simd/normalize.ts';
+import { powerIteration } from '../simd/spectral.ts';
+import { type CpuPort, kernel } from './backend.ts';
 import { host } from './host.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
-import { powerIteration } from './spectral.ts';
 import { swapAxes } from './swap.ts';
 
 /** The kernels of the `cpu` backend; importing this registers them. */
@@ -17,12 +18,12 @@ export const cpu: KernelSet<CpuPort> = {
   kernels: {
     Normalize: normalize,
     NormalizeGrad: normalizeGrad,
-    Moments: moments,
-    ScaleShift: scaleShift,
-    ScaleShiftGrad: scaleShiftGrad,
-    BlendGrad: blendGrad,
-    Average: average,
-    PowerIteration: powerIteration,
+    Moments: kernel(moments),
+    ScaleShift: kernel(scaleShift),
+    ScaleShiftGrad: kernel(scaleShiftGrad),
+    BlendGrad: kernel(blendGrad),
+    Average: kernel(average),
+    PowerIteration: kernel(powerIteration),
     SwapAxes: swapAxes,
   },
   supported: () => host() !== undefined,

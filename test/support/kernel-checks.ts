@@ -11,7 +11,7 @@ import { kernelTolerance, type Offset, type OutputKind } from './tolerances.ts';
  */
 export const ROUTES: Record<BackendName, readonly Route[]> = {
   cpu: ['kernel', 'ops', 'reference'],
-  wasm: ['ops'],
+  wasm: ['kernel', 'ops', 'reference'],
   tensorflow: ['kernel', 'ops', 'reference'],
   'browser-cpu': ['kernel', 'ops'],
   webgl: ['kernel', 'ops', 'reference'],
