@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { loadModel, removeSpectralNormalization, removeWeightNormalization } from '../layers/index.ts';
 import { fromKeras } from '../layers/models/keras/format.ts';
 import type { GoldenRun } from './cases/goldens.ts';
-import { describeBackends } from './support/backends.ts';
+import { describeBackends, isWasm } from './support/backends.ts';
 import { folder } from './support/folder.ts';
 import { type Golden, goldens, type Kind } from './support/goldens.ts';
 
@@ -44,7 +44,7 @@ describeBackends('loaded as they are', ({ name: backend, run }) => {
     const artifacts = artifactsOf(name);
     // It has no gradient of a convolution or an embedding.
     const isHard = artifacts.weightSpecs.some(({ name, shape }) => shape.length > 2 || name.endsWith('embeddings'));
-    const train = !(backend === 'wasm' && isHard);
+    const train = !(isWasm(backend) && isHard);
     const { value, leaked } = await run('loadTrainSave', { ...artifacts, inputs, train });
     expect(value.outputs).toHaveLength(outputs.length);
     value.outputs.forEach((y, i) => {

@@ -6,6 +6,7 @@ import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Name } from '../core/contract.ts';
 import type { Address, Kernels } from '../simd/kernels.ts';
 import type { Memory, Output, SimdKernel, Window } from '../simd/memory.ts';
+import { BLOCK } from '../simd/pieces.ts';
 import { freshHost, giveBack, type Host } from './host.ts';
 
 /** The part of `MathBackendCPU` that is used. */
@@ -44,6 +45,7 @@ const sizeOf = (shape: readonly number[]) => shape.reduce((size, axis) => size *
 /** The host's memory, in which there are copies of the tensors. */
 class CopyMemory implements Memory {
   readonly kernels: Kernels;
+  readonly block = BLOCK;
   readonly #backend: CpuPort;
   readonly #host: Host;
 

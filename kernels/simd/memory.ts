@@ -9,6 +9,8 @@ import type { Address, Kernels } from './kernels.ts';
 
 export interface Memory {
   readonly kernels: Kernels;
+  /** The values of all inputs together that should be in a window at a time, where a sample is not larger. */
+  readonly block: number;
   /** Room for `size` float32 values, in which anything may stand, until the call ends. */
   scratch(size: number): Address;
   /** Sets `size` values. */

@@ -80,7 +80,7 @@ function forward(
   const size = s * c;
   if (size === 0) return memory.window(0, x, undefined, shape);
   const wide = wideOf(view);
-  const together = samplesTogether(view, 1);
+  const together = samplesTogether(view, 1, memory.block);
   const window = memory.window(together * size || pieceOf(size, wide, 1), x, undefined, shape);
   for (let i = 0; i < n; i += together || 1) {
     const mean = moments + 4 * i * groups;
@@ -117,7 +117,7 @@ function backward(
   const { n, s, c, groups } = view;
   const size = s * c;
   if (size === 0) return memory.window(0, x, dy, x.shape);
-  const together = samplesTogether(view, 2);
+  const together = samplesTogether(view, 2, memory.block);
   const window = memory.window(together * size || pieceOf(size, wideOf(view), 2), x, dy, x.shape);
   for (let i = 0; i < n; i += together || 1) {
     const mean = means + 4 * i * groups;

@@ -6,17 +6,21 @@ import type { View } from '../core/view.ts';
 import type { Window } from './memory.ts';
 
 /** Values that are worked on at a time, of all inputs together: 128 KB. */
-const BLOCK = 32768;
+export const BLOCK = 32768;
 /** Values of the largest sample that is worked on whole, though it is read twice, of all inputs together: 512 KB. */
 const WHOLE = 131072;
 /** Rows from which sums per column are worth their overhead, however long the rows are. */
 const ROWS = 32;
 
-/** How many samples go through a window at a time; 0 if one is too large to be worked on whole. */
-export function samplesTogether({ n, s, c }: View, inputs: 1 | 2): number {
+/**
+ * How many samples go through a window at a time; 0 if one is too large to be worked on whole.
+ *
+ * @param block the values that there should be in the window, of all inputs together
+ */
+export function samplesTogether({ n, s, c }: View, inputs: 1 | 2, block: number): number {
   const size = s * c;
   if (s > 1 && size * inputs > WHOLE) return 0;
-  return Math.min(n, Math.max(1, Math.floor(BLOCK / inputs / size)));
+  return Math.min(n, Math.max(1, Math.floor(block / inputs / size)));
 }
 
 /** The size of the pieces in which a sample goes through: rows of `wide` values, at most the sample itself. */

@@ -1,9 +1,12 @@
 /** Tensors of the wasm backend as kernels take them: by their addresses on its heap. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Name } from '../core/contract.ts';
+import { fail } from '../core/errors.ts';
 import type { Address, Kernels } from '../simd/kernels.ts';
 import type { Memory, Output, SimdKernel, Window } from '../simd/memory.ts';
 import { type Heap, heapOf, type WasmPort } from './heap.ts';
+
+const NAME = 'tfjs-normalizations';
 
 export type WasmKernel<K extends Name> = Kernel<K, WasmPort>;
 
@@ -11,7 +14,7 @@ export type WasmKernel<K extends Name> = Kernel<K, WasmPort>;
 export function kernel<K extends Name>(body: SimdKernel<K>): WasmKernel<K> {
   return ({ inputs, attrs, backend }) => {
     const heap = heapOf(backend);
-    if (heap === undefined) throw new Error('tfjs-normalizations: the kernels of the wasm backend cannot run here');
+    if (heap === undefined) fail(NAME, 'the kernels of the wasm backend cannot run here');
     const memory = new HeapMemory(backend, heap);
     try {
       return body(memory, inputs, attrs);
@@ -27,6 +30,7 @@ export function kernel<K extends Name>(body: SimdKernel<K>): WasmKernel<K> {
 /** The heap, for the time of one call. Views of it are made when they are used: each allocation may move it. */
 class HeapMemory implements Memory {
   readonly kernels: Kernels;
+  readonly block = Number.POSITIVE_INFINITY; // nothing is copied
   readonly #backend: WasmPort;
   readonly #memory: WebAssembly.Memory;
   readonly #scratch: Address[] = [];
@@ -67,9 +71,15 @@ class HeapMemory implements Memory {
 
   /** Brings the tensor to this backend, if it is on another one. */
   address({ dataId, dtype }: TensorInfo): Address {
-    if (dtype !== 'float32')
-      throw new Error(`tfjs-normalizations: kernels take float32 tensors; received ${dtype}; cast it`);
-    return this.#backend.dataIdMap.get(dataId).memoryOffset;
+    if (dtype !== 'float32') fail(NAME, `kernels take float32 tensors; received one of ${dtype}; cast it`);
+    let data: { readonly memoryOffset: number } | undefined;
+    try {
+      data = this.#backend.dataIdMap.get(dataId);
+    } catch (cause) {
+      // TensorFlow.js looks for the backend of a tensor that it no longer knows.
+      throw new Error(`${NAME}: a tensor has no values any more; it was disposed of too early`, { cause });
+    }
+    return data.memoryOffset;
   }
 
   /** A copy: what kernels prepare from values is small. */
@@ -105,8 +115,9 @@ class HeapMemory implements Memory {
 const sizeOf = (shape: readonly number[]) => shape.reduce((size, axis) => size * axis, 1);
 
 function refuse(bytes: number): never {
-  throw new Error(
-    `tfjs-normalizations: a kernel of the wasm backend needs ${bytes} bytes more of its memory, which is full; ` +
+  fail(
+    NAME,
+    `a kernel of the wasm backend needs ${bytes} bytes more of its memory, which is full; ` +
       'dispose of tensors, split this one, or use another backend',
   );
 }

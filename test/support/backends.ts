@@ -7,16 +7,22 @@ import { ready, setBackend } from '@tensorflow/tfjs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type CaseArguments, type CaseName, type CaseResult, runCase } from '../cases/index.ts';
 
-export type BackendName = 'cpu' | 'wasm' | 'tensorflow' | 'browser-cpu' | 'webgl';
+export type BackendName = 'cpu' | 'wasm' | 'tensorflow' | 'browser-cpu' | 'browser-wasm' | 'threaded-wasm' | 'webgl';
+
+/** Whether it is TensorFlow.js's wasm backend, wherever it runs. */
+export const isWasm = (name: BackendName): boolean => BACKENDS[name].tfjs === 'wasm';
 
 interface Description {
   /** TensorFlow.js's name of it. */
   readonly tfjs: string;
-  readonly where: 'process' | 'page';
+  /** 'isolated page': one whose threads may share memory. */
+  readonly where: 'process' | 'page' | 'isolated page';
   /** Makes the backend known to TensorFlow.js in this process. */
   readonly load?: () => void;
   /** Why it cannot be tested here. */
   readonly absent?: string | undefined;
+  /** Only for tests that name it. */
+  readonly onRequest?: boolean;
 }
 
 const noBrowser = process.env.TEST_NO_BROWSER;
@@ -31,6 +37,8 @@ const BACKENDS: Record<BackendName, Description> = {
     absent: process.env.TEST_NO_TENSORFLOW,
   },
   'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser },
+  'browser-wasm': { tfjs: 'wasm', where: 'page', absent: noBrowser },
+  'threaded-wasm': { tfjs: 'wasm', where: 'isolated page', absent: noBrowser, onRequest: true },
   webgl: { tfjs: 'webgl', where: 'page', absent: noBrowser },
 };
 
@@ -52,12 +60,13 @@ export function describeBackends(
   body: (backend: Backend) => void,
   { only, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
 ): void {
-  for (const name of only ?? (Object.keys(BACKENDS) as BackendName[])) {
+  const usual = (Object.keys(BACKENDS) as BackendName[]).filter((name) => !BACKENDS[name].onRequest);
+  for (const name of only ?? usual) {
     const { where, absent } = BACKENDS[name];
     if (absent) {
       describe.skip(`${title} on ${name} (absent: ${absent})`, () => body({ name, run: () => Promise.reject(absent) }));
     } else {
-      describe(`${title} on ${name}`, () => body(where === 'page' ? inPage(name, flags) : inProcess(name)));
+      describe(`${title} on ${name}`, () => body(where === 'process' ? inProcess(name) : inPage(name, flags)));
     }
   }
 }
@@ -83,7 +92,7 @@ function inPage(name: BackendName, flags: Record<string, number | boolean>): Bac
     const browser = await chromium.connect(process.env.TEST_BROWSER!);
     const page = await browser.newPage();
     page.on('pageerror', (error) => errors.push(error));
-    await page.goto(process.env.TEST_PAGE!);
+    await page.goto(BACKENDS[name].where === 'page' ? process.env.TEST_PAGE! : process.env.TEST_ISOLATED_PAGE!);
     await page.evaluate(([backend, flags]) => globalThis.testPage.useBackend(backend, flags), [
       BACKENDS[name].tfjs,
       flags,

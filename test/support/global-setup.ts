@@ -2,22 +2,30 @@
  * Runs once before all tests: finds out which backends are here, starts the one browser and serves it the cases.
  * Workers learn the results through environment variables, the teardown through a global.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bundle } from './bundle.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './server.ts';
 
+/** A page that is served with these may share memory between threads. */
+const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
 async function startBrowser(): Promise<() => Promise<void>> {
   const browser = await launchChromium();
-  const { url, server } = await serve({
+  const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
     '/cases.js': await bundle(join(__dirname, 'page.ts'), { sourcemap: 'inline' }),
-  });
+  };
+  const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
+  const usual = await serve(files, folders);
+  const isolated = await serve(files, folders, ISOLATION);
   process.env.TEST_BROWSER = browser.wsEndpoint();
-  process.env.TEST_PAGE = url;
+  process.env.TEST_PAGE = usual.url;
+  process.env.TEST_ISOLATED_PAGE = isolated.url;
   return async () => {
     await browser.close();
-    server.close();
+    usual.server.close();
+    isolated.server.close();
   };
 }
 

@@ -14,6 +14,8 @@ export const ROUTES: Record<BackendName, readonly Route[]> = {
   wasm: ['kernel', 'ops', 'reference'],
   tensorflow: ['kernel', 'ops', 'reference'],
   'browser-cpu': ['kernel', 'ops'],
+  'browser-wasm': ['kernel', 'ops'],
+  'threaded-wasm': ['kernel', 'ops'],
   webgl: ['kernel', 'ops', 'reference'],
 };
 
