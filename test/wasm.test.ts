@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { type BackendWasm, setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { instantiate, PLACEMENTS } from '../kernels/simd/kernels.ts';
-import type { WasmPort } from '../kernels/wasm/heap.ts';
+import type { WasmPort } from '../kernels/wasm/backend.ts';
 import { wasm } from '../kernels/wasm/index.ts';
 import { layerNorm, registerKernels, spectralNorm } from '../layers/index.ts';
 import { type BackendName, describeBackends } from './support/backends.ts';
@@ -165,6 +165,18 @@ describe('the heap', () => {
     tf.dispose([x, gamma, beta]);
   });
 
+  test('more than there can be is refused before it is asked for, in as many bits as there are', () => {
+    const view = { n: 0, s: 1, c: 2 ** 30 + 16, groups: 1 };
+    const attrs = { view, epsilon: 0, epsilonPlacement: 'inside', center: true, rescale: true } as const;
+    const x = tf.zeros([0, view.c]);
+    const before = held();
+    expect(() => wasm.kernels.Normalize({ inputs: { x }, attrs, backend: backend as never })).toThrow(
+      'needs 4294967360 bytes more of its memory, which is full',
+    );
+    expect(held()).toEqual(before);
+    x.dispose();
+  });
+
   test('a tensor that was disposed of is named as that', () => {
     const x = tf.ones([2, 3]);
     x.dispose();
@@ -200,6 +212,12 @@ describe('where the kernels cannot run', () => {
     jest.restoreAllMocks();
   });
   const supported = (backend: object) => wasm.supported(backend as WasmPort);
+
+  test('the backend of TensorFlow.js has the members of the port', () => {
+    // Compiled, not run. The types of the module itself are in another package.
+    const asPort = (backend: BackendWasm): Omit<WasmPort, 'wasm'> => backend;
+    expect(asPort).toBeDefined();
+  });
 
   test('a backend with all members has them', () => {
     expect(supported(whole())).toBe(true);

@@ -8,8 +8,9 @@ import { register } from '../core/registry.ts';
 import { average, blendGrad, scaleShift, scaleShiftGrad } from '../simd/blend.ts';
 import { moments } from '../simd/normalize.ts';
 import { powerIteration } from '../simd/spectral.ts';
-import { type CpuPort, kernel } from './backend.ts';
+import type { CpuPort } from './backend.ts';
 import { host } from './host.ts';
+import { kernel } from './memory.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
 import { swapAxes } from './swap.ts';
 

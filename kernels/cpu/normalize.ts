@@ -5,7 +5,8 @@
 import type { NormalizeAttrs } from '../core/contract.ts';
 import type { View } from '../core/view.ts';
 import * as simd from '../simd/normalize.ts';
-import { type CpuKernel, kernel, tensor, valuesOf } from './backend.ts';
+import { type CpuKernel, tensor, valuesOf } from './backend.ts';
+import { kernel } from './memory.ts';
 
 const LONG = 2 ** 20;
 const isLong = ({ s, c }: View) => s === 1 && c > LONG;

@@ -1,157 +1,64 @@
-/** Tensors of the wasm backend as kernels take them: by their addresses on its heap. */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+/**
+ * The part of TensorFlow.js's wasm backend that the kernels use, and its memory, the *heap*, in which its tensors lie. What is taken of
+ * it comes from the backend's own `_malloc`, and nothing here makes it grow in another way.
+ */
+import { backend_util, type DataId, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Name } from '../core/contract.ts';
-import { fail } from '../core/errors.ts';
-import type { Address, Kernels } from '../simd/kernels.ts';
-import type { Memory, Output, SimdKernel, Window } from '../simd/memory.ts';
-import { type Heap, heapOf, type WasmPort } from './heap.ts';
+import { instantiate, type Kernels } from '../simd/kernels.ts';
 
-const NAME = 'tfjs-normalizations';
+/** The part of `BackendWasm` that is used. */
+export interface WasmPort {
+  readonly wasm: {
+    /** The memory: of the build with threads, and of the others. */
+    readonly wasmMemory?: WebAssembly.Memory;
+    readonly asm?: { readonly memory?: WebAssembly.Memory };
+    readonly HEAPU8: Uint8Array;
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+  };
+  readonly dataIdMap: { get(dataId: DataId): { readonly memoryOffset: number } };
+  makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
+  disposeData(dataId: DataId, force?: boolean): boolean;
+}
 
 export type WasmKernel<K extends Name> = Kernel<K, WasmPort>;
 
-/** The kernel on this backend. Whatever happens, nothing but its outputs stays on the heap; if it fails, not even these. */
-export function kernel<K extends Name>(body: SimdKernel<K>): WasmKernel<K> {
-  return ({ inputs, attrs, backend }) => {
-    const heap = heapOf(backend);
-    if (heap === undefined) fail(NAME, 'the kernels of the wasm backend cannot run here');
-    const memory = new HeapMemory(backend, heap);
-    try {
-      return body(memory, inputs, attrs);
-    } catch (error) {
-      memory.disposeOutputs();
-      throw error;
-    } finally {
-      memory.free();
-    }
-  };
-}
-
-/** The heap, for the time of one call. Views of it are made when they are used: each allocation may move it. */
-class HeapMemory implements Memory {
+/** The kernels, and the memory on which they are. */
+export interface Heap {
+  readonly memory: WebAssembly.Memory;
   readonly kernels: Kernels;
-  readonly block = Number.POSITIVE_INFINITY; // nothing is copied
-  readonly #backend: WasmPort;
-  readonly #memory: WebAssembly.Memory;
-  readonly #scratch: Address[] = [];
-  readonly #outputs: TensorInfo[] = [];
-
-  constructor(backend: WasmPort, { kernels, memory }: Heap) {
-    this.kernels = kernels;
-    this.#backend = backend;
-    this.#memory = memory;
-  }
-
-  scratch(size: number): Address {
-    const address = this.#backend.wasm._malloc(4 * size) >>> 0;
-    if (address === 0) refuse(4 * size);
-    this.#scratch.push(address);
-    return address;
-  }
-
-  free(): void {
-    for (const address of this.#scratch) this.#backend.wasm._free(address);
-  }
-
-  disposeOutputs(): void {
-    for (const { dataId } of this.#outputs) this.#backend.disposeData(dataId, true);
-  }
-
-  fill(address: Address, size: number, value: number): void {
-    new Float32Array(this.#memory.buffer, address, size).fill(value);
-  }
-
-  write(address: Address, values: Float32Array, from: number, size: number): void {
-    new Float32Array(this.#memory.buffer, address, size).set(values.subarray(from, from + size));
-  }
-
-  doubles(address: Address, size: number): Float64Array {
-    return new Float64Array(this.#memory.buffer, address, size);
-  }
-
-  /** Brings the tensor to this backend, if it is on another one. */
-  address({ dataId, dtype }: TensorInfo): Address {
-    if (dtype !== 'float32') fail(NAME, `kernels take float32 tensors; received one of ${dtype}; cast it`);
-    let data: { readonly memoryOffset: number } | undefined;
-    try {
-      data = this.#backend.dataIdMap.get(dataId);
-    } catch (cause) {
-      // TensorFlow.js looks for the backend of a tensor that it no longer knows.
-      throw new Error(`${NAME}: a tensor has no values any more; it was disposed of too early`, { cause });
-    }
-    return data.memoryOffset;
-  }
-
-  /** A copy: what kernels prepare from values is small. */
-  values(info: TensorInfo): Float32Array {
-    const address = this.address(info);
-    return new Float32Array(this.#memory.buffer, address, sizeOf(info.shape)).slice();
-  }
-
-  tensor(shape: number[], values: Float32Array): TensorInfo {
-    const output = this.#make(shape);
-    this.write(output.address, values, 0, values.length);
-    return output.tensor();
-  }
-
-  output(shape: number[]): Output {
-    return this.#make(shape);
-  }
-
-  window(length: number, x: TensorInfo, dy: TensorInfo | undefined, shape: number[] | undefined): Window {
-    return new HeapWindow(length, this.address(x), dy ? this.address(dy) : 0, shape && this.#make(shape));
-  }
-
-  #make(shape: number[]): Output {
-    const info = this.#backend.makeOutput(shape, 'float32');
-    this.#outputs.push(info);
-    const address = this.address(info);
-    // Where its memory is full the backend gives null, and would write there.
-    if (address === 0 && !shape.includes(0)) refuse(4 * sizeOf(shape));
-    return { address, tensor: () => info };
-  }
 }
 
-const sizeOf = (shape: readonly number[]) => shape.reduce((size, axis) => size * axis, 1);
+/** Of each backend object, what was found out; undefined where the kernels cannot run. */
+const heaps = new WeakMap<WasmPort, Heap | undefined>();
 
-function refuse(bytes: number): never {
-  fail(
-    NAME,
-    `a kernel of the wasm backend needs ${bytes} bytes more of its memory, which is full; ` +
-      'dispose of tensors, split this one, or use another backend',
-  );
+/** The heap of a backend; undefined where the kernels cannot run, which is said once. */
+export function heapOf(backend: WasmPort): Heap | undefined {
+  const known = heaps.get(backend);
+  if (known !== undefined || heaps.has(backend)) return known;
+  let heap: Heap | undefined;
+  try {
+    const memory = memoryOf(backend);
+    heap = { memory, kernels: instantiate(memory) };
+  } catch (error) {
+    backend_util.warn(
+      `tfjs-normalizations: the kernels of the wasm backend cannot run here (${error}); ordinary TensorFlow.js ops take their ` +
+        'place, more slowly.',
+    );
+  }
+  heaps.set(backend, heap);
+  return heap;
 }
 
-/** A part of tensors where they lie. */
-class HeapWindow implements Window {
-  readonly length: number;
-  x: Address;
-  dy: Address;
-  out: Address;
-  readonly #x: Address;
-  readonly #dy: Address;
-  readonly #output: Output | undefined;
-
-  constructor(length: number, x: Address, dy: Address, output: Output | undefined) {
-    this.length = length;
-    this.#x = x;
-    this.#dy = dy;
-    this.#output = output;
-    this.x = x;
-    this.dy = dy;
-    this.out = output?.address ?? 0;
-  }
-
-  load(from: number): void {
-    const bytes = 4 * from;
-    this.x = this.#x + bytes;
-    this.dy = this.#dy + bytes;
-    if (this.#output) this.out = this.#output.address + bytes;
-  }
-
-  store(): void {} // the kernels have written to the output itself
-
-  tensor(): TensorInfo {
-    return (this.#output as Output).tensor();
-  }
+/** The memory of a backend. Throws if this is not the backend that is known here, such as one of another version. */
+function memoryOf(backend: WasmPort): WebAssembly.Memory {
+  const { wasm, dataIdMap } = backend;
+  const isKnown =
+    [wasm?._malloc, wasm?._free, dataIdMap?.get, backend.makeOutput, backend.disposeData].every(
+      (member) => typeof member === 'function',
+    ) && wasm.HEAPU8 !== undefined;
+  if (!isKnown) throw new Error('it has not the members of the backend of TensorFlow.js 4.22');
+  const memory = wasm.wasmMemory ?? wasm.asm?.memory;
+  if (memory?.buffer !== wasm.HEAPU8.buffer) throw new Error('its memory is not to be had');
+  return memory as WebAssembly.Memory;
 }

@@ -9,8 +9,8 @@ import { register } from '../core/registry.ts';
 import { average, blendGrad, scaleShift, scaleShiftGrad } from '../simd/blend.ts';
 import { moments, normalize, normalizeGrad } from '../simd/normalize.ts';
 import { powerIteration } from '../simd/spectral.ts';
-import { kernel } from './backend.ts';
-import { heapOf, type WasmPort } from './heap.ts';
+import { heapOf, type WasmPort } from './backend.ts';
+import { kernel } from './memory.ts';
 
 /** The kernels of the `wasm` backend; importing this registers them. */
 export const wasm: KernelSet<WasmPort> = {
