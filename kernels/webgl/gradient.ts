@@ -40,7 +40,7 @@ function coefficients({ layout, attrs, x, gamma, statistics }: Operands, isWeigh
     regions: layout.alongRows ? 3 : 2,
     functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
 vec4 finish(int region, int line, int column, vec4 means) {
-  vec4 found = statisticsTexel(mains + line * across + column);
+  vec4 found = statisticsTexel(momentTexels + line * across + column);
   vec2 rstd = reciprocal(found.zw);
   if (region == 2) return vec4(found.xy * rstd, rstd);
   if (region == 1) return vec4(${attrs.center ? 'pivots(line, column)' : 'vec2(0.)'}, direct(found.zw, rstd)${weight});
@@ -48,7 +48,7 @@ vec4 finish(int region, int line, int column, vec4 means) {
   return vec4(b, -found.xy * b${attrs.center ? ' - means.xy' : ''});
 }`,
     textures: { x, statistics: statistics.texture, ...(isWeighted ? {} : { gamma }) },
-    integers: { mains: statistics.mains },
+    integers: { momentTexels: statistics.momentTexels },
     floats: { epsilon: attrs.epsilon },
   };
 }
@@ -64,13 +64,13 @@ function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: b
   const sums = sumsOfParts(gpu, layout, layout.columns, alongRows ? view.c : view.s, {
     functions: isFinished ? '' : `${reciprocal(attrs)} ${pivots(layout)}`,
     before: `
-  vec4 found = statisticsTexel(mains + line * across + column);
+  vec4 found = statisticsTexel(momentTexels + line * across + column);
   vec4 pivot = ${center ? 'pivots(line, column).xxyy' : 'vec4(0.)'};`,
     d: (k) => item(layout, 'dy', k) + weight(k),
     h: (k) => item(layout, 'x', k) + (center ? ' - pivot - found.xxyy' : ''),
     factor: 'reciprocal(found.zw)',
     textures: { x, dy, statistics: statistics.texture, gamma: alongRows ? gamma : undefined },
-    integers: { mains: statistics.mains },
+    integers: { momentTexels: statistics.momentTexels },
     floats: { epsilon: attrs.epsilon },
     ...(isFinished ? { last } : {}),
   });

@@ -18,7 +18,7 @@ export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
     moments: !yOnly,
     ...(alongRows ? {} : { affine: { attrs, gamma, beta } }),
   });
-  const { texture, mains } = ofX;
+  const { texture, momentTexels } = ofX;
 
   const first = center ? ` - ${firstValues(layout)}.${alongRows ? 'xxyy' : 'xyxy'}` : '';
   const y = elementwise(gpu, activations, {
@@ -28,12 +28,12 @@ export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
       ? {
           functions: reciprocal(attrs),
           statements: `
-  vec4 found = statisticsTexel(mains + row);
+  vec4 found = statisticsTexel(momentTexels + row);
   value = (xHere(row, column)${first}${center ? ' - found.xxyy' : ''}) * reciprocal(found.zw).xxyy;
   ${gamma ? 'value *= gammaInFirstRow(column).xyxy;' : ''}
   ${beta ? 'value += betaInFirstRow(column).xyxy;' : ''}`,
           textures: { statistics: texture, gamma, beta },
-          integers: { mains },
+          integers: { momentTexels },
           floats: { epsilon },
         }
       : {
@@ -41,7 +41,7 @@ export const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   vec4 affine = statisticsInColumn(affines + line, column);
   value = (xHere(row, column)${first}) * affine.xyxy + affine.zwzw;`,
           textures: { statistics: texture },
-          integers: { affines: mains / layout.columns + layout.count },
+          integers: { affines: momentTexels / layout.columns + layout.count },
         }),
   });
   const result = gpu.give(y, x.shape, layout.shape);
