@@ -2,7 +2,7 @@
  * How shaders fetch texels. Software renderers sample by coordinates faster than they fetch by `texelFetch`, and divide
  * integers slowly: hence several ways, and textures of our own that are a power of two wide.
  */
-import type { Size, Texture } from './backend.ts';
+import type { Size, Texture } from './texture.ts';
 
 /**
  * GLSL: the functions by which a program fetches from texture `name`. A row of the tensor takes `columns` texels.

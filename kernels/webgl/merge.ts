@@ -1,10 +1,11 @@
 /** The later draws of the statistics: they merge parts of lines, and channels into groups. */
 import type { NormalizeAttrs } from '../core/contract.ts';
-import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
+import type { Gpu } from './backend.ts';
 import { reciprocal } from './divisor.ts';
 import { CELL, PICK, pivots, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { JOIN, type Partials, writeMoments } from './partials.ts';
+import { sizeFor, sizeOfRows, type Texture } from './texture.ts';
 
 interface Merge {
   readonly center: boolean;

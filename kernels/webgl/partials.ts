@@ -2,10 +2,11 @@
  * The first draw of the statistics: each part of each line in one pass that is as accurate as two. Values are taken relative
  * to the first one of their lane, blocks of eight texels are centred before they are squared, and joined by Chan's formula.
  */
-import { type Gpu, sizeFor, type Texture } from './backend.ts';
+import type { Gpu } from './backend.ts';
 import { CELL, item, LINE, pivots, saturate, walk } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { cut } from './parts.ts';
+import { sizeFor, type Texture } from './texture.ts';
 
 /** Statistics of parts: of each lane of each part the mean, relative to the first value of the line, and the deviation. */
 export interface Partials {

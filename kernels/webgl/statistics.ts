@@ -6,11 +6,12 @@
  * and with 16-bit floats the first values, from which moving averages are made.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Gpu, isHalfPrecision, type Texture } from './backend.ts';
+import { type Gpu, isHalfPrecision } from './backend.ts';
 import type { Layout } from './layout.ts';
 import { type Affine, merge } from './merge.ts';
 import { partials } from './partials.ts';
 import { atOnce, cut, divisorOf, MERGED } from './parts.ts';
+import type { Texture } from './texture.ts';
 
 export interface Statistics {
   readonly texture: Texture;
