@@ -19,7 +19,7 @@ function routeOf(call: Call, attrs: NormalizeAttrs): Route {
   return attrs.view.s === 1 ? rows : columns;
 }
 
-export const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
+export const Normalize = kernel<'Normalize'>((call, inputs, attrs) => {
   const { x, gamma, beta } = inputs;
   const values = { x: call.input(x), gamma: call.optional(gamma), beta: call.optional(beta) };
   const { forward } = layerNormOp.serves(call, attrs) ? layerNormOp : routeOf(call, attrs);
@@ -28,7 +28,7 @@ export const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
   return attrs.yOnly ? [output] : [output, momentsOf(call, mean, variance)];
 });
 
-export const normalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
+export const NormalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
   const { dy, x, statistics, gamma } = inputs;
   const { n, c, groups } = attrs.view;
   const route = routeOf(call, attrs);

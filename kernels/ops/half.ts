@@ -96,7 +96,7 @@ export function applied<P extends string>(
 }
 
 /** The rows of a spread: first value, mean less it, and divisor. */
-export type Spread = Readonly<Record<'first' | 'apart' | 'divisor', Tensor>>;
+export type Spread = Readonly<Record<'first' | 'offset' | 'divisor', Tensor>>;
 
 /** The spread [3, n * c] of x. */
 export const spreadOf = (x: Tensor, view: View, epsilon: number): Tensor => run('Spread', { x }, { view, epsilon })[0];
@@ -110,8 +110,8 @@ export const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: Vie
 
 /** A spread as rows of the given shape. */
 export function rowsOf(spread: Tensor, shape: readonly number[]): Spread {
-  const [first, apart, divisor] = unstack(reshape(spread, [3, ...shape])) as [Tensor, Tensor, Tensor];
-  return { first, apart, divisor };
+  const [first, offset, divisor] = unstack(reshape(spread, [3, ...shape])) as [Tensor, Tensor, Tensor];
+  return { first, offset, divisor };
 }
 
 /** How far the means of examples and channels are from a pooled one, [n, c], and the divisor of what is pooled. */
@@ -124,19 +124,19 @@ export interface Pooled {
  * Pools a spread of [n, c] over channels. Of values with mean m and divisor f the two numbers m - f and m + f have the same
  * mean, and f as their deviation: so the statistics of all these pairs are the pooled ones.
  */
-export function pooledOverChannels({ first, apart, divisor }: Spread): Pooled {
+export function pooledOverChannels({ first, offset, divisor }: Spread): Pooled {
   const [n, c] = first.shape as [number, number];
   const base = slice(first, [0, 0], [n, 1]);
-  const means = add(sub(first, base), apart);
+  const means = add(sub(first, base), offset);
   const pairs = concat([add(means, divisor), sub(means, divisor)], 1);
   const pooled = rowsOf(spreadOf(pairs, { n, s: 2 * c, c: 1, groups: 1 }, 0), [n, 1]);
-  return { deviation: sub(sub(means, pooled.first), pooled.apart), divisor: pooled.divisor };
+  return { deviation: sub(sub(means, pooled.first), pooled.offset), divisor: pooled.divisor };
 }
 
 /** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
-export function batchMoments({ first, apart, divisor }: Spread, epsilon: number): Tensor {
+export function batchMoments({ first, offset, divisor }: Spread, epsilon: number): Tensor {
   const [n, c] = first.shape as [number, number];
-  const [firsts, aparts, divisors] = [first, apart, divisor].map((t) => t.dataSync() as Numbers) as [
+  const [firsts, offsets, divisors] = [first, offset, divisor].map((t) => t.dataSync() as Numbers) as [
     Numbers,
     Numbers,
     Numbers,
@@ -146,7 +146,7 @@ export function batchMoments({ first, apart, divisor }: Spread, epsilon: number)
     let [mean, m2] = [0, 0]; // of the examples up to this one, by Chan's formula
     for (let i = 0; i < n; i++) {
       const at = i * c + channel;
-      const distance = (firsts[at] as number) + (aparts[at] as number) - mean;
+      const distance = (firsts[at] as number) + (offsets[at] as number) - mean;
       mean += distance / (i + 1);
       m2 += (distance * distance * i) / (i + 1) + varianceFrom(epsilon)(divisors[at] as number);
     }
@@ -172,7 +172,7 @@ export function batchOf(
 
 /** How a spread of [n, c] stands to the moments [2, c] of the batch or those in their place, which are on the host. */
 export function pooledFrom(
-  { first, apart }: Pick<Spread, 'first' | 'apart'>,
+  { first, offset }: Pick<Spread, 'first' | 'offset'>,
   moments: Tensor,
   epsilon: number,
 ): Pooled {
@@ -181,7 +181,7 @@ export function pooledFrom(
     constant(() => spreadFrom(moments.dataSync() as Numbers, c, epsilon)),
     [1, c],
   );
-  return { deviation: add(sub(first, given.first), sub(apart, given.apart)), divisor: given.divisor };
+  return { deviation: add(sub(first, given.first), sub(offset, given.offset)), divisor: given.divisor };
 }
 
 /** Means and variances, c values each, as a spread [3, c]: the mean in two parts. */

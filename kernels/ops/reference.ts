@@ -80,7 +80,7 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
   const quotient = (f: Tensor) => (t: Tensor) => divide(t, f, epsilon);
   if (epsilonPlacement === 'inside') {
     const by = byRoot(add(variance, epsilon), epsilon);
-    return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive: undefined };
+    return { xHat: by(centred), mu, variance, axes, by, k: undefined, isAboveFloor: undefined };
   }
   // The gradient of sqrt at 0 is infinite, and 0 times infinity is NaN: take the root of 1 there, and discard it.
   // Comparisons have no gradient function, so they stay off the tape; these let a NaN pass.
@@ -91,11 +91,11 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
     const f = add(root, epsilon);
     const k = where(positive, div(f, safe), zerosLike(f));
     const by = quotient(f);
-    return { xHat: by(centred), mu, variance, axes, by, k, alive: undefined };
+    return { xHat: by(centred), mu, variance, axes, by, k, isAboveFloor: undefined };
   }
-  const alive = constant(() => logicalNot(lessEqual(root, epsilon)));
-  const by = quotient(where(alive, root, fill(root.shape, epsilon)));
-  return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive };
+  const isAboveFloor = constant(() => logicalNot(lessEqual(root, epsilon)));
+  const by = quotient(where(isAboveFloor, root, fill(root.shape, epsilon)));
+  return { xHat: by(centred), mu, variance, axes, by, k: undefined, isAboveFloor };
 }
 
 /** Means and variances as rows of one tensor [2, n * groups]; what is absent is 0. */
@@ -117,14 +117,14 @@ export function normalize(x: Tensor, gamma: Optional, beta: Optional, attrs: Nor
 /** See `NormalizeGradAttrs`; takes its moments from x anew, so as to be differentiable itself. */
 export function normalizeGrad(dy: Tensor, x: Tensor, gamma: Optional, attrs: NormalizeAttrs): [Tensor, Tensor, Tensor] {
   const { view } = attrs;
-  const { xHat, by, k, alive, axes } = standardize(x, attrs);
+  const { xHat, by, k, isAboveFloor, axes } = standardize(x, attrs);
   const dy3 = asView(dy, view);
   const dgamma = sum(mul(dy3, asView(xHat, view)), [0, 1]);
   const dbeta = sum(dy3, [0, 1]);
   const d = reshape(gamma ? mul(dy3, perChannel(gamma, view)) : dy3, xHat.shape);
   let dx = attrs.center ? sub(d, mean(d, axes, true)) : d;
   if (by) dx = by(sub(dx, mul(k ? mul(xHat, k) : xHat, mean(mul(d, xHat), axes, true))));
-  if (alive) dx = where(alive, dx, zerosLike(dx));
+  if (isAboveFloor) dx = where(isAboveFloor, dx, zerosLike(dx));
   return [reshape(dx, x.shape), dgamma, dbeta];
 }
 

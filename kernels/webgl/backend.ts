@@ -7,6 +7,7 @@ import { type DataId, engine, env, getKernel, type KernelBackend, type TensorInf
 import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
 import { fetches, fetchUniforms } from './fetches.ts';
 import { samePacking } from './layout.ts';
+import type { Size, Texture } from './texture.ts';
 
 /** The part of `MathBackendWebGL` that is used. */
 export interface WebGLPort {
@@ -50,29 +51,6 @@ interface Program {
 
 /** Of `PackingScheme`: the one under which `runWebGLProgram` takes the size of the output's texture as it is given. */
 const DENSE = 0;
-
-/** A packed tensor, and the size of its texture in texels. */
-export interface Texture {
-  readonly info: TensorInfo;
-  readonly height: number;
-  readonly width: number;
-  /** Of textures that were made 2^shift wide. */
-  readonly shift?: number | undefined;
-}
-export type Size = Omit<Texture, 'info'>;
-
-/** A texture for so many texels: nearly square, since fragments are shaded in blocks of 2 x 2, and 2^k wide. */
-export function sizeFor(texels: number): Size {
-  const shift = Math.max(1, Math.ceil(Math.log2(texels) / 2));
-  return { width: 2 ** shift, height: Math.ceil(texels / 2 ** shift), shift };
-}
-
-/** Texels that every WebGL 2 allows in a row or column. */
-const LIMIT = 2048;
-
-/** The same for `rows` x `columns` texels, in rows if that surely fits: they are read fastest by a column's own fragments. */
-export const sizeOfRows = (rows: number, columns: number): Size =>
-  rows <= LIMIT && columns <= LIMIT ? { width: columns, height: rows } : sizeFor(rows * columns);
 
 export interface Draw {
   /** For messages. */

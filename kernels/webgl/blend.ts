@@ -5,7 +5,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs } from '../core/contract.ts';
 import { splitMean } from '../core/half-values.ts';
-import { type Gpu, isHalfPrecision, kernel, type Texture } from './backend.ts';
+import { type Gpu, isHalfPrecision, kernel } from './backend.ts';
 import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
@@ -13,9 +13,10 @@ import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.t
 import { LONGEST } from './parts.ts';
 import { giveStatistics, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
+import type { Texture } from './texture.ts';
 import { totals } from './totals.ts';
 
-export const moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) => {
+export const Moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) => {
   const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x));
   const ofX = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
   return [asStatistics ? giveStatistics(gpu, ofX) : gpu.give(ofX.texture, [2, layout.units])];
@@ -66,7 +67,7 @@ function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | un
   return { mean: large, rest, ...ofVariance };
 }
 
-export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
+export const ScaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
   const { x: info, scale, shift } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
@@ -92,7 +93,7 @@ export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) 
   return [gpu.give(y, info.shape, layout.shape)];
 });
 
-export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) => {
+export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) => {
   const info = inputs.x;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
@@ -113,7 +114,7 @@ export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) =
   return [total('dh'), total('d')];
 });
 
-export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
+export const BlendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
   const { x: info, mean, scale, a, b } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
@@ -133,7 +134,7 @@ export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
   return [gpu.give(dx, info.shape, layout.shape)];
 });
 
-export const average = kernel<'Average'>((gpu, inputs, attrs) => {
+export const Average = kernel<'Average'>((gpu, inputs, attrs) => {
   const info = inputs.old;
   if (isHalfPrecision()) return [averageOnHost(gpu, info, inputs.moments, attrs)];
   const { row, momentum } = attrs;

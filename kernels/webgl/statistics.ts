@@ -1,20 +1,21 @@
 /**
- * The statistics of every group, in one texture, which is a packed tensor [2, k]: a texel has two columns. The first `mains`
+ * The statistics of every group, in one texture, which is a packed tensor [2, k]: a texel has two columns. The first `momentTexels`
  * texels are the moments [2, n * groups] that the contract asks for. Then comes what other programs read, for every line: the
  * means *relative to the first value of the line*, which keeps digits that the moments have no room for, and the standard
  * deviations, since variances overflow 16-bit floats. For groups of channels y's factor and summand may follow, see `Affine`;
  * and with 16-bit floats the first values, from which moving averages are made.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Gpu, isHalfPrecision, type Texture } from './backend.ts';
+import { type Gpu, isHalfPrecision } from './backend.ts';
 import type { Layout } from './layout.ts';
 import { type Affine, merge } from './merge.ts';
 import { partials } from './partials.ts';
 import { atOnce, cut, divisorOf, MERGED } from './parts.ts';
+import type { Texture } from './texture.ts';
 
 export interface Statistics {
   readonly texture: Texture;
-  readonly mains: number;
+  readonly momentTexels: number;
   /** All that are used; there may be more. */
   readonly texels: number;
 }
@@ -28,36 +29,36 @@ interface Wanted {
 /** @param center false: means are 0, and variances mean squares */
 export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean, wanted: Wanted): Statistics {
   const { alongRows, view } = layout;
-  const mains = wanted.moments ? layout.mains : 0;
+  const momentTexels = wanted.moments ? layout.momentTexels : 0;
   const groupWidth = alongRows ? 1 : view.c / view.groups;
   const count = layout.count * layout.across;
-  let state = partials(gpu, x, layout, center, isWhole(layout) ? mains : 0);
-  if (isWhole(layout)) return { texture: state.texture, mains, texels: mains + count };
+  let state = partials(gpu, x, layout, center, isWhole(layout) ? momentTexels : 0);
+  if (isWhole(layout)) return { texture: state.texture, momentTexels, texels: momentTexels + count };
 
   while (state.parts > 1 && state.parts * groupWidth > MERGED) {
-    state = merge(gpu, x, layout, state, { center, mains: 0, together: atOnce(state.parts), width: 1, step: 1 });
+    state = merge(gpu, x, layout, state, { center, momentTexels: 0, together: atOnce(state.parts), width: 1, step: 1 });
   }
   let step = 1;
   while (groupWidth / step > MERGED) {
     const width = step * divisorOf(groupWidth / step);
     if (width === step) break; // a large prime
-    state = merge(gpu, x, layout, state, { center, mains: 0, together: 1, width, step });
+    state = merge(gpu, x, layout, state, { center, momentTexels: 0, together: 1, width, step });
     step = width;
   }
   const { affine } = wanted;
-  const firsts = mains > 0 && isHalfPrecision();
+  const hasFirstValues = momentTexels > 0 && isHalfPrecision();
   state = merge(gpu, x, layout, state, {
     center,
-    mains,
+    momentTexels,
     together: state.parts,
     width: groupWidth,
     step,
     affine,
-    firsts,
+    hasFirstValues,
   });
-  const isSaved = mains > 0;
+  const isSaved = momentTexels > 0;
   const all = isSaved ? regions(layout, affine !== undefined) : 1 + Number(affine !== undefined);
-  return { texture: state.texture, mains, texels: mains + all * count };
+  return { texture: state.texture, momentTexels, texels: momentTexels + all * count };
 }
 
 /** In how many regions of texels, one after the other, a texture of statistics tells of its lines. */
@@ -78,6 +79,6 @@ export const giveStatistics = (gpu: Gpu, { texture, texels }: Statistics): Tenso
 export function savedStatistics(gpu: Gpu, info: TensorInfo, layout: Layout): Statistics | undefined {
   const texels = (info.shape[1] as number) / 2;
   const count = layout.count * layout.across;
-  const isOurs = [false, true].some((hasAffine) => texels === layout.mains + regions(layout, hasAffine) * count);
-  return isOurs ? { texture: gpu.texture(info, info.shape), mains: layout.mains, texels } : undefined;
+  const isOurs = [false, true].some((hasAffine) => texels === layout.momentTexels + regions(layout, hasAffine) * count);
+  return isOurs ? { texture: gpu.texture(info, info.shape), momentTexels: layout.momentTexels, texels } : undefined;
 }
