@@ -775,6 +775,15 @@ describe('other classes', () => {
     }
   });
 
+  test.each([0, [0, 2], -3])('rmsScaling has the axes that centring has: %j', (axis) => {
+    const x = tf.tensor([1, 2, 4, 8, 16, 32, 64, 128], [2, 2, 2]);
+    const centred = ours.layerNormalization({ axis }).apply(x) as tf.Tensor;
+    const scaled = ours.layerNormalization({ axis, rmsScaling: true }).apply(x) as tf.Tensor;
+    const over = [axis].flat().map((one) => (one + 3) % 3);
+    // What a mean that stays changes is the same for the whole group: the rest is what centring gives.
+    expectClose(tf.sub(scaled, tf.mean(scaled, over, true)), centred);
+  });
+
   test.each([
     ['an axis', { axis: [2], mean: null, variance: null, invert: false }, [3]],
     ['no axis', { axis: null, mean: null, variance: null, invert: false }, []],
