@@ -110,8 +110,9 @@ export class BatchNormalization extends Normalization {
 
   /** Keras also saves the options of virtual batches, of synchronization between devices and of a fused kernel. */
   static override fromSaved(config: ConfigDict): ConfigDict {
-    const { virtualBatchSize: size, ...ours } = withoutOptions(config, ['synchronized', 'fused']);
-    if (size) fail('BatchNormalization', `virtual_batch_size (${size}) is not supported; save the layer without it`);
+    const { virtualBatchSize: n, ...ours } = withoutOptions(config, ['synchronized', 'fused']);
+    if (n)
+      fail('BatchNormalization', `virtual batches (virtual_batch_size ${n}) are not supported; save the layer without`);
     return config.renorm ? ours : withoutOptions(ours, RENORM_OPTIONS);
   }
 }
