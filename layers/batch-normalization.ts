@@ -88,9 +88,8 @@ export class BatchNormalization extends Normalization {
   }
 
   protected override buildState(sizes: number[]): void {
-    const initializers = this.ownInitializers;
-    this.#moving = MovingStatistics.addTo(this, sizes, undefined, initializers);
-    if (this.renorm) this.#renormalization = new KerasRenormalization(this, this.#moving, initializers);
+    this.#moving = MovingStatistics.addTo(this, sizes, undefined, this.ownInitializers);
+    if (this.renorm) this.#renormalization = new KerasRenormalization(this, this.#moving, this.ownInitializers);
     // Code written for TensorFlow.js's layer may read its weights by these names.
     const [movingMean, movingVariance] = this.#moving.weights;
     Object.assign(this, { movingMean, movingVariance });
@@ -110,9 +109,9 @@ export class BatchNormalization extends Normalization {
 
   /** Keras also saves the options of virtual batches, of synchronization between devices and of a fused kernel. */
   static override fromSaved(config: ConfigDict): ConfigDict {
-    const { virtualBatchSize: n, ...ours } = withoutOptions(config, ['synchronized', 'fused']);
-    if (n)
-      fail('BatchNormalization', `virtual batches (virtual_batch_size ${n}) are not supported; save the layer without`);
+    const { virtualBatchSize: size, ...ours } = withoutOptions(config, ['synchronized', 'fused']);
+    const remedy = 'save the layer without';
+    if (size) fail('BatchNormalization', `virtual batches (virtual_batch_size ${size}) are not supported; ${remedy}`);
     return config.renorm ? ours : withoutOptions(ours, RENORM_OPTIONS);
   }
 }
