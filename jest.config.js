@@ -1,5 +1,15 @@
-/** Four projects, so that each can be run by itself: `jest --selectProjects unit`. Only `unit` needs no browser. */
+/**
+ * Tests run in a context of their own, where V8 looks every global up anew. Given to each module as arguments, these are as fast as
+ * elsewhere: kernels in JavaScript and the oracles, which call Math in their loops, take half the time.
+ */
+const sandboxInjectedGlobals = [
+  ...['Math', 'Number', 'Object', 'Array', 'Map', 'Set', 'WeakMap', 'WeakSet', 'String', 'Symbol', 'Boolean', 'JSON'],
+  ...['ArrayBuffer', 'Float32Array', 'Float64Array', 'Int32Array', 'Uint32Array', 'Uint16Array', 'Uint8Array'],
+  ...['Error', 'Promise', 'RegExp', 'isNaN', 'isFinite'],
+];
+
 const shared = {
+  sandboxInjectedGlobals,
   testEnvironment: 'node',
   setupFilesAfterEnv: ['<rootDir>/test/support/setup.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.cache'],
@@ -23,7 +33,10 @@ const withBrowser = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 };
 
-/** @type {import('jest').Config} */
+/**
+ * Four projects, so that each can be run by itself: `jest --selectProjects unit`. Only `unit` needs no browser.
+ * @type {import('jest').Config}
+ */
 export default {
   testTimeout: 60_000,
   // Every core: by default Jest leaves one to itself, which with two cores is one test file at a time.

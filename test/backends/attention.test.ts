@@ -11,38 +11,50 @@ interface Point {
   readonly g: Float64Array;
 }
 
-/** softmax(g q k^T / (|q| |k|)) v, with loops. */
+/** softmax(g q k^T / (|q| |k|)) v, with loops: differences call it for every element, so nothing is computed twice. */
 function attention(
   { leading, queries, keys, width, depth, causal, mask }: AttentionCase,
   { query, key, value, g }: Point,
 ) {
   const count = leading.reduce((a, b) => a * b, 1);
   const y = new Float64Array(count * queries * depth);
-  const length = (values: Values, from: number) =>
-    Math.max(1e-12, Math.sqrt(Array.from({ length: width }, (_, i) => values[from + i]! ** 2).reduce((a, b) => a + b)));
+  const [q, k] = [unitVectors(query, width), unitVectors(key, width)];
+  const weights = new Float64Array(keys);
   for (let n = 0; n < count; n++) {
     for (let i = 0; i < queries; i++) {
-      const q = (n * queries + i) * width;
-      const logits = Array.from({ length: keys }, (_, j) => {
-        const k = (n * keys + j) * width;
+      const row = n * queries + i;
+      for (let j = 0; j < keys; j++) {
         let dot = 0;
-        for (let e = 0; e < width; e++) dot += query[q + e]! * key[k + e]!;
+        for (let e = 0; e < width; e++) dot += q[row * width + e]! * k[(n * keys + j) * width + e]!;
         const open = mask === undefined || mask.values[maskIndex(mask.shape, leading, n, i, j)];
         const past = !causal || j <= i + keys - queries;
-        return open && past ? (g[0]! * dot) / (length(query, q) * length(key, k)) : Number.NEGATIVE_INFINITY;
-      });
-      if (logits.every((logit) => logit === Number.NEGATIVE_INFINITY)) logits.fill(0); // to all alike
-      const most = Math.max(...logits);
-      const weights = logits.map((logit) => Math.exp(logit - most));
+        weights[j] = open && past ? g[0]! * dot : Number.NEGATIVE_INFINITY;
+      }
+      const most = Math.max(...weights);
+      if (most === Number.NEGATIVE_INFINITY)
+        weights.fill(1); // to all alike
+      else for (let j = 0; j < keys; j++) weights[j] = Math.exp(weights[j]! - most);
       const total = weights.reduce((a, b) => a + b);
       for (let j = 0; j < keys; j++) {
         for (let e = 0; e < depth; e++) {
-          y[(n * queries + i) * depth + e]! += (weights[j]! / total) * value[(n * keys + j) * depth + e]!;
+          y[row * depth + e]! += (weights[j]! / total) * value[(n * keys + j) * depth + e]!;
         }
       }
     }
   }
   return y;
+}
+
+/** Each vector divided by its length. */
+function unitVectors(values: Float64Array, width: number): Float64Array {
+  const result = new Float64Array(values.length);
+  for (let from = 0; from < values.length; from += width) {
+    let squares = 0;
+    for (let e = from; e < from + width; e++) squares += values[e]! ** 2;
+    const length = Math.max(1e-12, Math.sqrt(squares));
+    for (let e = from; e < from + width; e++) result[e] = values[e]! / length;
+  }
+  return result;
 }
 
 /** Where a mask has its value for query i and key j of the n-th of the leading axes; its first axis is the batch. */
@@ -67,9 +79,15 @@ function differences(
   step: number,
 ): Record<(typeof NAMES)[number], Float64Array> {
   const entries = NAMES.map((name) => {
-    const d = point[name].map((_, i) => {
-      const at = (by: number) => f({ ...point, [name]: point[name].map((value, j) => (i === j ? value + by : value)) });
-      return (at(step) - at(-step)) / (2 * step);
+    const values = Float64Array.from(point[name]); // of which one element at a time is moved, and put back
+    const moved = { ...point, [name]: values };
+    const d = point[name].map((value, i) => {
+      values[i] = value + step;
+      const ahead = f(moved);
+      values[i] = value - step;
+      const behind = f(moved);
+      values[i] = value;
+      return (ahead - behind) / (2 * step);
     });
     return [name, d];
   });

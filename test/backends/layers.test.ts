@@ -18,6 +18,7 @@ import {
   weightNames,
 } from '../support/layer-table.ts';
 import type { Tolerance } from '../support/matchers.ts';
+import { memoized } from '../support/memoized.ts';
 
 /** Shares of the largest value; `atol` where all values may be 0. */
 const FORWARD: Tolerance = { ofMax: 3e-6, atol: 1e-6 }; // float32 resolves 6e-8, and a few operations add up
@@ -34,6 +35,24 @@ function expectClose(actual: Record<string, ArrayLike<number>>, expected: Weight
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort());
   for (const [name, values] of Object.entries(expected)) expect(actual[name]).toBeClose(values, tolerance);
 }
+
+const gradientsOf = memoized((args: LayerCase) => {
+  const { setting, point, trainable, formula } = startOf(args);
+  return gradient(loss(formula, setting, layerInputs(args).dy), point, ['x', ...trainable]);
+});
+
+const penaltyGradientsOf = memoized((args: LayerCase) => {
+  const { setting, point, trainable, formula } = startOf(args);
+  return penaltyGradient(loss(formula, setting, layerInputs(args).dy), point, ['x', ...trainable]);
+});
+
+/** The gradient of the sum of squares of the gradient of gamma. */
+const gammaPenaltyOf = memoized((args: LayerCase) => {
+  const { setting, point, formula } = startOf(args);
+  const f = loss(formula, setting, layerInputs(args).dy);
+  const squares = (p: Point) => gradient(f, p, ['gamma']).gamma!.reduce((sum, d) => sum + d * d, 0);
+  return gradient(squares, point, ['x']);
+});
 
 type Run = Parameters<Parameters<typeof describeBackends>[1]>[0]['run'];
 
@@ -53,10 +72,9 @@ async function checkLayer(run: Run, args: LayerCase): Promise<void> {
   expect(value.count).toBe(Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0));
   expect(Object.entries(value.weightShapes)).toEqual(Object.entries(shapes));
 
-  const gradients = gradient(loss(formula, setting, layerInputs(args).dy), point, ['x', ...trainable]);
   const differentiated = await run('differentiateLayer', args);
   expect(differentiated.value.y).toBeClose(expected.y, forward);
-  expectClose(differentiated.value.gradients, gradients, forLayer(args, GRADIENT));
+  expectClose(differentiated.value.gradients, gradientsOf(args), forLayer(args, GRADIENT));
   expectClose(differentiated.value.weights, after, forward);
   expect(differentiated.leaked).toEqual({ tensors: 0, data: 0 });
 }
@@ -70,13 +88,11 @@ describeBackends('layers', ({ run }) => {
   test.each(titled(SUBJECTS))('%s: a gradient penalty', async (_, subject) => {
     for (const training of [true, false]) {
       const args = { ...subject, training };
-      const { setting, point, formula, trainable } = startOf(args);
-      const f = loss(formula, setting, layerInputs(args).dy);
-      const expected = penaltyGradient(f, point, ['x', ...trainable]);
+      const { point, trainable } = startOf(args);
       const { value, leaked } = await run('penalizeLayer', args);
       // A weight that has no part in dx, as beta, gets no gradient or zeros.
       const zeros = Object.fromEntries(trainable.map((name) => [name, new Float32Array(point[name]!.length)]));
-      expectClose({ ...zeros, ...value.gradients }, expected, forLayer(args, SECOND_ORDER));
+      expectClose({ ...zeros, ...value.gradients }, penaltyGradientsOf(args), forLayer(args, SECOND_ORDER));
       expect(leaked).toEqual({ tensors: 0, data: 0 });
     }
   });
@@ -85,11 +101,8 @@ describeBackends('layers', ({ run }) => {
   test.each(titled(withGamma))('%s: a gradient of the gradient of gamma alone', async (_, subject) => {
     // It leaves the inner gradient of x untaken: nothing of that pass may reach the outer one.
     const args = { ...subject, training: true };
-    const { setting, point, formula } = startOf(args);
-    const f = loss(formula, setting, layerInputs(args).dy);
-    const squares = (p: Point) => gradient(f, p, ['gamma']).gamma!.reduce((sum, d) => sum + d * d, 0);
     const { value, leaked } = await run('penalizeGamma', args);
-    expectClose(value.gradients, gradient(squares, point, ['x']), forLayer(args, SECOND_ORDER));
+    expectClose(value.gradients, gammaPenaltyOf(args), forLayer(args, SECOND_ORDER));
     expect(leaked).toEqual({ tensors: 0, data: 0 });
   });
 
