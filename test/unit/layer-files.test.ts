@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import ts from 'typescript';
-import * as pack from '../layers/index.ts';
-import { examplesIn } from './support/examples.ts';
-import { PACKAGE, ROOT } from './support/user.ts';
+import * as pack from '../../layers/index.ts';
+import { examplesIn } from '../support/examples.ts';
+import { PACKAGE, ROOT } from '../support/user.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const filesIn = (folder: string) =>

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { composed } from '../kernels/ops/reference.ts';
+import { composed } from '../../kernels/ops/reference.ts';
 
-const ROOT = join(__dirname, '..');
+const ROOT = join(__dirname, '..', '..');
 const BACKENDS = ['cpu', 'webgl', 'node', 'wasm', 'webgpu'].map((name) => `kernels/${name}`);
 
 /** What each room may import, beside itself. A file is in the room of its folder; layers/ itself has two. */
