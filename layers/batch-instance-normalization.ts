@@ -1,9 +1,11 @@
-import { clipByValue, mul, type serialization, type Tensor } from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { clipByValue, mul, type Tensor } from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
 import { batchInstance } from '../kernels/ops/batch-instance.ts';
 import { centred } from '../kernels/ops/form.ts';
-import { affinePerChannel, blendPerChannel, normalizePerChannel } from '../kernels/ops/per-channel.ts';
-import { type Constraint, describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
+import { blendPerChannel } from '../kernels/ops/per-channel.ts';
+import type { Constraint, Identifier, Initializer } from './base/identifiers.ts';
+import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
 
@@ -50,45 +52,29 @@ export interface BatchInstanceNormalizationArgs extends AffineArgs {
 export class BatchInstanceNormalization extends Normalization {
   /** In saved models. */
   static readonly className = 'BatchInstanceNormalization';
-  readonly #rhoInitializer: Initializer;
   #rho!: LayerVariable;
-  #movingMean!: LayerVariable;
-  #movingVariance!: LayerVariable;
+  #moving!: MovingStatistics;
 
   constructor(args: BatchInstanceNormalizationArgs = {}) {
-    super(args, { options: ['rhoInitializer'], epsilon: 1e-5, momentum: 0.9 });
-    this.#rhoInitializer = resolve(this.getClassName(), 'rhoInitializer', args.rhoInitializer ?? 'ones');
+    super(args, { initializers: { rhoInitializer: 'ones' }, epsilon: 1e-5, momentum: 0.9 });
   }
 
   protected override buildState(sizes: number[]): void {
-    const add = (name: string, initializer: Initializer, constraint?: Constraint) =>
-      this.addWeight(name, sizes, 'float32', initializer, undefined, constraint !== undefined, constraint);
-    this.#rho = add('rho', this.#rhoInitializer, GATE);
-    this.#movingMean = add('moving_mean', initializers.zeros());
-    this.#movingVariance = add('moving_variance', initializers.ones());
+    const [initializer] = this.ownInitializers;
+    this.#rho = this.addWeight('rho', sizes, 'float32', initializer, undefined, true, BETWEEN_0_AND_1);
+    this.#moving = MovingStatistics.addTo(this, sizes);
   }
 
-  protected override normalize(
-    x: Tensor,
-    gamma: Tensor | undefined,
-    beta: Tensor | undefined,
-    { training }: Context,
-  ): Tensor {
+  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions, { training }: Context): Tensor {
     const rho = this.#rho.read();
-    const follow = (batch: Tensor) => {
-      this.follow(this.#movingMean, batch, 0);
-      this.follow(this.#movingVariance, batch, 1);
-    };
     const axis = this.frontAxis(x.rank);
-    const [mean, variance] = [this.#movingMean.read(), this.#movingVariance.read()];
     if (x.rank === 2) {
-      // Of one value the instance's xHat is 0: what is left is batch normalization.
-      const scale = gamma ? mul(gamma, rho) : rho;
-      if (!training) return affinePerChannel(x, axis, { mean, variance, scale, shift: beta }, this.epsilon);
-      return normalizePerChannel(x, axis, { gamma: scale, beta }, centred(this.epsilon), follow);
+      // Without positions the instance's xHat is 0: what is left is batch normalization, times rho.
+      const parameters = { gamma: gamma ? mul(gamma, rho) : rho, beta };
+      return this.#moving.normalize(x, axis, parameters, centred(this.epsilon), training);
     }
-    const moving = training ? undefined : [mean, variance];
-    return blendPerChannel(x, axis, { gamma, beta, rho }, moving, batchInstance(this.epsilon), follow);
+    const given = training ? undefined : this.#moving.read();
+    return blendPerChannel(x, axis, { gamma, beta, rho }, given, batchInstance(this.epsilon), this.#moving.follow);
   }
 
   /**
@@ -104,14 +90,10 @@ export class BatchInstanceNormalization extends Normalization {
     this.checkBuilt('gates');
     return { rho: Array.from(this.#rho.read().dataSync()) };
   }
-
-  override getConfig(): serialization.ConfigDict {
-    return { rhoInitializer: describe(this.#rhoInitializer), ...super.getConfig() };
-  }
 }
 
-/** Keeps rho within [0, 1]. */
-const GATE = { apply: (rho: Tensor) => clipByValue(rho, 0, 1) } as Constraint;
+/** Keeps rho a share. */
+const BETWEEN_0_AND_1 = { apply: (rho: Tensor) => clipByValue(rho, 0, 1) } as Constraint;
 
 /** Makes a {@link BatchInstanceNormalization}. */
 export const batchInstanceNormalization = (args?: BatchInstanceNormalizationArgs) =>

@@ -1,29 +1,21 @@
-import {
-  maximum,
-  minimum,
-  type serialization,
-  sqrt,
-  square,
-  stack,
-  sub,
-  type Tensor,
-  tidy,
-} from '@tensorflow/tfjs-core';
-import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../kernels/core/errors.ts';
-import { checkAnyMomentum, checkAtLeast, checkBoolean, checkKeys } from '../kernels/functions/checks.ts';
-import type { BatchStatistics } from '../kernels/ops/batch-statistics.ts';
+import { checkAnyMomentum, checkBoolean } from '../kernels/functions/checks.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
 import { centred } from '../kernels/ops/form.ts';
-import { lent, mapped, varianceFrom } from '../kernels/ops/half.ts';
-import { affinePerChannel, normalizePerChannel, renormalizePerChannel } from '../kernels/ops/per-channel.ts';
-import { divide } from '../kernels/ops/quotient.ts';
-import { describe, type Identifier, type Initializer, resolve } from './base/identifiers.ts';
+import type { Identifier, Initializer } from './base/identifiers.ts';
+import { type KerasRenormArgs, KerasRenormalization, RENORM_OPTIONS } from './base/keras-renormalization.ts';
 import { usableMask } from './base/mask.ts';
+import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
+import { type ConfigDict, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
+import { checkKerasClipping, type KerasClipping } from './base/renormalization.ts';
+
+export type { KerasClipping };
 
 /** Options of {@link BatchNormalization}. */
-export interface BatchNormalizationArgs extends AffineArgs {
+export interface BatchNormalizationArgs extends AffineArgs, KerasRenormArgs {
   /** The share of the old value in the moving averages. Default: 0.99. */
   momentum?: number;
   /** Added to the variance. Default: 1e-3. */
@@ -32,29 +24,6 @@ export interface BatchNormalizationArgs extends AffineArgs {
   movingMeanInitializer?: Identifier<Initializer>;
   /** Where the moving variance starts. Default: ones. */
   movingVarianceInitializer?: Identifier<Initializer>;
-  /** Renormalize in training as Keras does, which `BatchRenormalization` does as its paper. Default: false. */
-  renorm?: boolean;
-  /** With `renorm`: bounds of r and of |d|; one that is absent is no bound. Default: none. */
-  renormClipping?: KerasClipping | null;
-  /** With `renorm`: the share of the old value in the averages that r and d compare with. Default: 0.99. */
-  renormMomentum?: number;
-}
-
-/** Keras's bounds of renormalization. */
-export interface KerasClipping {
-  /** The largest r. Default: none. */
-  rmax?: number;
-  /** The smallest r. Default: none. */
-  rmin?: number;
-  /** The largest |d|. Default: none. */
-  dmax?: number;
-}
-
-/** What renormalization keeps beside the moving mean and variance. */
-interface Renorm {
-  readonly movingStddev: LayerVariable;
-  readonly mean: LayerVariable;
-  readonly stddev: LayerVariable;
 }
 
 /**
@@ -99,147 +68,52 @@ interface Renorm {
 export class BatchNormalization extends Normalization {
   /** In saved models, here and in Keras. */
   static readonly className = 'BatchNormalization';
-  readonly #movingMeanInitializer: Initializer;
-  readonly #movingVarianceInitializer: Initializer;
-  #movingMean!: LayerVariable;
-  #movingVariance!: LayerVariable;
   /** See the option. */
   readonly renorm: boolean;
   /** The bounds that were given. */
   readonly renormClipping: Readonly<KerasClipping>;
   /** See the option. */
   readonly renormMomentum: number;
-  #renormState: Renorm | undefined = undefined;
+  #moving!: MovingStatistics;
+  #renormalization: KerasRenormalization | undefined = undefined;
 
   constructor(args: BatchNormalizationArgs = {}) {
-    super(args, { options: OWN_OPTIONS, epsilon: 1e-3, momentum: 0.99, batch: 'with batch' });
+    const initializers = { movingMeanInitializer: 'zeros', movingVarianceInitializer: 'ones' };
+    const traits = { epsilon: 1e-3, momentum: 0.99, anyMomentum: true, batch: 'with batch' } as const;
+    super(args, { options: RENORM_OPTIONS, initializers, ...traits });
     const who = this.getClassName();
-    this.#movingMeanInitializer = resolve(who, 'movingMeanInitializer', args.movingMeanInitializer ?? 'zeros');
-    this.#movingVarianceInitializer = resolve(
-      who,
-      'movingVarianceInitializer',
-      args.movingVarianceInitializer ?? 'ones',
-    );
-    Object.assign(this, {
-      movingMeanInitializer: this.#movingMeanInitializer,
-      movingVarianceInitializer: this.#movingVarianceInitializer,
-    });
     this.renorm = checkBoolean(who, 'renorm', args.renorm ?? false);
-    this.renormClipping = checkClipping(who, args.renormClipping ?? {});
-    this.renormMomentum = this.checkMomentum('renormMomentum', args.renormMomentum ?? 0.99);
-  }
-
-  /** TensorFlow.js and Keras take any. */
-  protected override checkMomentum(name: string, momentum: unknown): number {
-    return checkAnyMomentum(this.getClassName(), name, momentum);
+    this.renormClipping = checkKerasClipping(who, args.renormClipping ?? {});
+    this.renormMomentum = checkAnyMomentum(who, 'renormMomentum', args.renormMomentum ?? 0.99);
   }
 
   protected override buildState(sizes: number[]): void {
-    const add = (name: string, initializer: Initializer) =>
-      this.addWeight(name, sizes, 'float32', initializer, undefined, false);
-    this.#movingMean = add('moving_mean', this.#movingMeanInitializer);
-    this.#movingVariance = add('moving_variance', this.#movingVarianceInitializer);
-    // As in TensorFlow.js, for code that reads them.
-    Object.assign(this, { movingMean: this.#movingMean, movingVariance: this.#movingVariance });
-    if (!this.renorm) return;
-    const [movingStddev, mean, stddev] = [
-      add('moving_stddev', this.#movingVarianceInitializer),
-      add('renorm_mean', this.#movingMeanInitializer),
-      add('renorm_stddev', this.#movingVarianceInitializer),
-    ];
-    tidy(() => {
-      for (const one of [movingStddev, stddev]) one.write(sqrt(one.read()));
-    });
-    this.#renormState = { movingStddev, mean, stddev };
+    this.#moving = MovingStatistics.addTo(this, sizes, undefined, this.ownInitializers);
+    if (this.renorm) this.#renormalization = new KerasRenormalization(this, this.#moving, this.ownInitializers);
+    // Code written for TensorFlow.js's layer may read its weights by these names.
+    const [movingMean, movingVariance] = this.#moving.weights;
+    Object.assign(this, { movingMean, movingVariance });
   }
 
-  protected override normalize(
-    x: Tensor,
-    gamma: Tensor | undefined,
-    beta: Tensor | undefined,
-    context: Context,
-  ): Tensor {
+  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions, { training, kwargs }: Context): Tensor {
     const axis = this.frontAxis(x.rank);
-    if (!context.training) {
-      const statistics = { mean: this.#movingMean.read(), variance: this.#movingVariance.read() };
-      return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, this.epsilon);
-    }
-    const mask = usableMask(this, x, axis, context.kwargs);
-    if (this.#renormState) {
-      if (mask) fail(this.getClassName(), `renorm takes no mask; '${this.name}' received one; use renorm: false`);
-      const correct = (batch: BatchStatistics) => this.#correct(batch, this.#renormState as Renorm);
-      return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, correct);
-    }
-    return normalizePerChannel(x, axis, { gamma, beta, mask }, centred(this.epsilon), (moments) => {
-      this.follow(this.#movingMean, moments, 0);
-      this.follow(this.#movingVariance, moments, 1);
-    });
-  }
-
-  /** r and d [2, channels] from the statistics of the batch, and all averages moved. */
-  #correct({ stddev, apartFrom, both }: BatchStatistics, renorm: Renorm): Tensor {
-    const { epsilon, renormMomentum } = this;
-    const { rmin, rmax, dmax } = this.renormClipping;
-    const past = maximum(lent(renorm.stddev.read()), Math.sqrt(epsilon));
-    const r = clip(divide(stddev, past, epsilon), rmin, rmax);
-    const d = clip(divide(apartFrom(renorm.mean.read()), past, epsilon), dmax && -dmax, dmax);
-    this.follow(renorm.mean, both, 0, renormMomentum);
-    this.follow(renorm.stddev, both, 1, renormMomentum);
-    this.follow(this.#movingMean, both, 0);
-    this.follow(renorm.movingStddev, both, 1);
-    const variance = (stddev: Tensor) => maximum(sub(square(stddev), epsilon), 0);
-    this.#movingVariance.write(mapped(renorm.movingStddev.read(), variance, varianceFrom(epsilon)));
-    return stack([r, d]);
+    const parameters = { gamma, beta, mask: training ? usableMask(this, x, axis, kwargs) : undefined };
+    if (training && this.#renormalization) return this.#renormalization.normalize(x, axis, parameters);
+    return this.#moving.normalize(x, axis, parameters, centred(this.epsilon), training);
   }
 
   /** As Keras 2, which leaves the options of renormalization out where there is none. */
-  override getConfig(): serialization.ConfigDict {
-    const { renorm, renormClipping, renormMomentum } = this;
-    return {
-      ...(renorm ? { renorm, renormClipping: { ...renormClipping }, renormMomentum } : {}),
-      movingMeanInitializer: describe(this.#movingMeanInitializer),
-      movingVarianceInitializer: describe(this.#movingVarianceInitializer),
-      ...super.getConfig(),
-    };
+  override getConfig(): ConfigDict {
+    return this.renorm ? super.getConfig() : withoutOptions(super.getConfig(), RENORM_OPTIONS);
   }
 
   /** Keras also saves the options of virtual batches, of synchronization between devices and of a fused kernel. */
-  static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
-    const { renorm, renormClipping, renormMomentum, virtualBatchSize, synchronized, fused, ...ours } = config;
-    if (virtualBatchSize) {
-      fail(
-        'BatchNormalization',
-        `virtual batches (virtual_batch_size ${virtualBatchSize}) are not supported; save the layer without`,
-      );
-    }
-    if (!renorm) return ours;
-    const given = Object.entries({ renormClipping, renormMomentum }).filter(([, value]) => value !== undefined);
-    return { ...ours, renorm, ...Object.fromEntries(given) } as serialization.ConfigDict;
+  static override fromSaved(config: ConfigDict): ConfigDict {
+    const { virtualBatchSize: size, ...ours } = withoutOptions(config, ['synchronized', 'fused']);
+    const remedy = 'save the layer without';
+    if (size) fail('BatchNormalization', `virtual batches (virtual_batch_size ${size}) are not supported; ${remedy}`);
+    return config.renorm ? ours : withoutOptions(ours, RENORM_OPTIONS);
   }
-}
-
-const OWN_OPTIONS = [
-  'movingMeanInitializer',
-  'movingVarianceInitializer',
-  'renorm',
-  'renormClipping',
-  'renormMomentum',
-];
-
-/** Within bounds that may be absent. */
-function clip(x: Tensor, low: number | undefined, high: number | undefined): Tensor {
-  const above = low === undefined ? x : maximum(x, low);
-  return high === undefined ? above : minimum(above, high);
-}
-
-function checkClipping(who: string, given: KerasClipping): Readonly<KerasClipping> {
-  checkKeys(who, 'renormClipping', given, ['rmax', 'rmin', 'dmax']);
-  const usual = 'rmax 3, rmin 1 / 3 and dmax 5 are usual';
-  const bounds = Object.entries(given).filter(([, bound]) => bound !== null && bound !== undefined);
-  for (const [name, bound] of bounds) checkAtLeast(who, `renormClipping.${name}`, bound, 0, usual);
-  const { rmin = 0, rmax = rmin } = given;
-  if (rmin > rmax) fail(who, `renormClipping.rmin (${rmin}) must not be above rmax (${rmax}); ${usual}`);
-  return Object.fromEntries(bounds);
 }
 
 /** Makes a {@link BatchNormalization}. */

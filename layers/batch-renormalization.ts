@@ -1,48 +1,16 @@
-import {
-  add,
-  clipByValue,
-  div,
-  maximum,
-  minimum,
-  mul,
-  neg,
-  reciprocal,
-  type serialization,
-  slice,
-  square,
-  stack,
-  sub,
-  type Tensor,
-  unstack,
-} from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { fail, show } from '../kernels/core/errors.ts';
-import { checkAtLeast, checkKeys } from '../kernels/functions/checks.ts';
-import { lent, mapped } from '../kernels/ops/half.ts';
-import { affinePerChannel, renormalizePerChannel } from '../kernels/ops/per-channel.ts';
-import { divide } from '../kernels/ops/quotient.ts';
-import type { Initializer } from './base/identifiers.ts';
+import { add, square, type Tensor } from '@tensorflow/tfjs-core';
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
+import { mapped } from '../kernels/ops/half.ts';
+import { affinePerChannel } from '../kernels/ops/per-channel.ts';
+import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
-import { savedOptions } from './base/options.ts';
+import type { ConfigDict } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
+import { checkClipping, type RenormClipping, renormalize } from './base/renormalization.ts';
+import { boundsAt, checkRamp, type RampSteps } from './base/renormalization-ramp.ts';
 
-/** Bounds of the correction. */
-export interface RenormClipping {
-  /** The largest r, at least 1. Default: 3. */
-  rmax?: number;
-  /** The smallest r, from 0 to 1. Default: 1 / rmax. */
-  rmin?: number;
-  /** The largest |d|, at least 0. Default: 5. */
-  dmax?: number;
-}
-
-/** Training calls between which a bound moves from that of batch normalization (r = 1, d = 0) to its own. */
-export interface RampSteps {
-  /** While rmax goes from 1 to its value. Default: [5000, 40000]. */
-  rmax?: [from: number, to: number];
-  /** While dmax goes from 0 to its value. Default: [5000, 25000]. */
-  dmax?: [from: number, to: number];
-}
+export type { RampSteps, RenormClipping };
 
 /** Options of {@link BatchRenormalization}. */
 export interface BatchRenormalizationArgs extends AffineArgs {
@@ -96,8 +64,7 @@ export class BatchRenormalization extends Normalization {
   readonly renormClipping: Readonly<RenormClipping & Required<Pick<RenormClipping, 'rmax' | 'dmax'>>>;
   /** When the bounds are reached. */
   readonly rampSteps: Readonly<Required<RampSteps>> | null;
-  #movingMean!: LayerVariable;
-  #movingStddev!: LayerVariable;
+  #moving!: MovingStatistics;
   #step: LayerVariable | undefined = undefined;
 
   constructor(args: BatchRenormalizationArgs = {}) {
@@ -108,99 +75,32 @@ export class BatchRenormalization extends Normalization {
   }
 
   protected override buildState(sizes: number[]): void {
-    const add = (name: string, shape: number[], initializer: Initializer) =>
-      this.addWeight(name, shape, 'float32', initializer, undefined, false);
-    this.#movingMean = add('moving_mean', sizes, initializers.zeros());
-    this.#movingStddev = add('moving_stddev', sizes, initializers.ones());
-    if (this.rampSteps) this.#step = add('step', [], initializers.zeros());
+    this.#moving = MovingStatistics.addTo(this, sizes, ['moving_mean', 'moving_stddev']);
+    if (this.rampSteps) this.#step = this.addState('step', []);
   }
 
-  protected override normalize(
-    x: Tensor,
-    gamma: Tensor | undefined,
-    beta: Tensor | undefined,
-    { training }: Context,
-  ): Tensor {
+  protected override normalize(x: Tensor, parameters: AffineOptions, { training }: Context): Tensor {
     const axis = this.frontAxis(x.rank);
+    const [mean, stddev] = this.#moving.read();
     if (!training) {
-      const variance = mapped(this.#movingStddev.read(), square, (stddev) => stddev ** 2);
-      const statistics = { mean: this.#movingMean.read(), variance };
-      return affinePerChannel(x, axis, { ...statistics, scale: gamma, shift: beta }, 0);
+      const variance = mapped(stddev, square, (value) => value ** 2);
+      return affinePerChannel(x, axis, { mean, variance, scale: parameters.gamma, shift: parameters.beta }, 0);
     }
-    return renormalizePerChannel(x, axis, { gamma, beta }, this.epsilon, ({ stddev, apartFrom, both }) => {
-      const movingStddev = lent(this.#movingStddev.read());
-      const { rmin, rmax, dmin, dmax } = this.#bounds();
-      const r = minimum(maximum(divide(stddev, movingStddev, this.epsilon), rmin), rmax);
-      const d = minimum(maximum(divide(apartFrom(this.#movingMean.read()), movingStddev, this.epsilon), dmin), dmax);
-      this.follow(this.#movingMean, both, 0);
-      this.follow(this.#movingStddev, both, 1);
-      this.#step?.write(add(this.#step.read(), 1));
-      return stack([r, d]);
+    return renormalize(x, axis, parameters, {
+      epsilon: this.epsilon,
+      averages: { mean, stddev },
+      bounds: () => boundsAt(this.#step?.read(), this.renormClipping, this.rampSteps),
+      follow: (batch) => {
+        this.#moving.follow(batch);
+        this.#step?.write(add(this.#step.read(), 1));
+      },
     });
   }
 
-  /** The bounds of r and d as they are now, on the way from those of batch normalization, 1 and 0, to their own. */
-  #bounds(): Record<'rmin' | 'rmax' | 'dmin' | 'dmax', Tensor | number> {
-    const { rmax, rmin, dmax } = this.renormClipping;
-    if (!this.#step || !this.rampSteps) return { rmin: rmin ?? 1 / rmax, rmax, dmin: -dmax, dmax };
-    const [ramps, step] = [[this.rampSteps.rmax, this.rampSteps.dmax], this.#step.read()];
-    const starts = ramps.map(([from]) => from);
-    const lengths = ramps.map(([from, to]) => to - from);
-    const shares = clipByValue(div(sub(step, starts), lengths), 0, 1);
-    const [rmaxNow, dmaxNow] = unstack(add(mul(shares, [rmax - 1, dmax]), [1, 0])) as [Tensor, Tensor];
-    const rminNow = rmin === undefined ? reciprocal(rmaxNow) : add(mul(slice(shares, 0, 1), rmin - 1), 1);
-    return { rmin: rminNow, rmax: rmaxNow, dmin: neg(dmaxNow), dmax: dmaxNow };
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    const { renormClipping, rampSteps } = this;
-    return {
-      renormClipping: { ...renormClipping },
-      rampSteps: rampSteps && { rmax: [...rampSteps.rmax], dmax: [...rampSteps.dmax] },
-      ...super.getConfig(),
-    };
-  }
-
   /** null for `rampSteps` is a choice; in other options it is what JSON makes of undefined. */
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: serialization.ConfigDict,
-  ): T {
-    const options = savedOptions(saved);
-    return new cls(saved.rampSteps === null ? { ...options, rampSteps: null } : options);
+  static override fromSaved(config: ConfigDict, saved: ConfigDict): ConfigDict {
+    return saved.rampSteps === null ? { ...config, rampSteps: null } : config;
   }
-}
-
-type Clipping = BatchRenormalization['renormClipping'];
-
-function checkClipping(who: string, given: RenormClipping): Clipping {
-  checkKeys(who, 'renormClipping', given, ['rmax', 'rmin', 'dmax']);
-  const { rmin } = given;
-  const rmax = checkAtLeast(who, 'renormClipping.rmax', given.rmax ?? 3, 1, '3 is usual');
-  const dmax = checkAtLeast(who, 'renormClipping.dmax', given.dmax ?? 5, 0, '5 is usual');
-  if (rmin === undefined || rmin === null) return { rmax, dmax };
-  checkAtLeast(who, 'renormClipping.rmin', rmin, 0, '1 / rmax is usual');
-  if (rmin > 1) fail(who, `renormClipping.rmin must be at most 1; received ${rmin}; 1 / rmax is usual`);
-  return { rmax, dmax, rmin };
-}
-
-/** A float32 counts no further. */
-const MOST_STEPS = 2 ** 24;
-
-function checkRamp(who: string, given: RampSteps): Readonly<Required<RampSteps>> {
-  checkKeys(who, 'rampSteps', given, ['rmax', 'dmax']);
-  const pair = (name: 'rmax' | 'dmax', usual: [number, number]): [number, number] => {
-    const steps: readonly number[] = given[name] ?? usual;
-    const [from = -1, to = -1, ...more] = Array.isArray(steps) ? steps : [];
-    const counts = Number.isInteger(from) && Number.isInteger(to) && more.length === 0;
-    if (counts && from >= 0 && to > from && to <= MOST_STEPS) return [from, to];
-    return fail(
-      who,
-      `rampSteps.${name} must be two ascending counts of training calls up to 2^24, [from, to]; received ` +
-        `${show(steps)}; [${usual}] is usual, and rampSteps: null is no ramp`,
-    );
-  };
-  return { rmax: pair('rmax', [5000, 40000]), dmax: pair('dmax', [5000, 25000]) };
 }
 
 /** Makes a {@link BatchRenormalization}. */

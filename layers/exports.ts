@@ -35,69 +35,20 @@ export type { Constraint, Identifier, Initializer, Regularizer } from './base/id
 export type { WrappedLayer } from './base/inner-layer.ts';
 export type { LayerArgs, Shape } from './base/options.ts';
 export { restoreBuiltIns } from './base/register.ts';
-export {
-  BatchInstanceNormalization,
-  type BatchInstanceNormalizationArgs,
-  batchInstanceNormalization,
-} from './batch-instance-normalization.ts';
-export {
-  BatchNormalization,
-  type BatchNormalizationArgs,
-  batchNormalization,
-  type KerasClipping,
-} from './batch-normalization.ts';
-export {
-  BatchRenormalization,
-  type BatchRenormalizationArgs,
-  batchRenormalization,
-  type RampSteps,
-  type RenormClipping,
-} from './batch-renormalization.ts';
-export {
-  FeatureNormalization,
-  type FeatureNormalizationArgs,
-  featureNormalization,
-  type Statistic,
-} from './feature-normalization.ts';
-export { GroupNormalization, type GroupNormalizationArgs, groupNormalization } from './group-normalization.ts';
-export {
-  InstanceNormalization,
-  type InstanceNormalizationArgs,
-  instanceNormalization,
-} from './instance-normalization.ts';
-export { LayerNormalization, type LayerNormalizationArgs, layerNormalization } from './layer-normalization.ts';
-export {
-  MeanOnlyBatchNormalization,
-  type MeanOnlyBatchNormalizationArgs,
-  meanOnlyBatchNormalization,
-} from './mean-only-batch-normalization.ts';
-export { loadModel } from './models/load-model.ts';
-export { removeSpectralNormalization, removeWeightNormalization } from './models/remove-wrappers.ts';
-export {
-  AddonsSpectralNormalization,
-  type AddonsSpectralNormalizationArgs,
-  AddonsWeightNormalization,
-  type AddonsWeightNormalizationArgs,
-} from './models/tensorflow-addons.ts';
-export {
-  QKNormAttention,
-  type QKNormAttentionArgs,
-  QKNormalization,
-  type QKNormalizationArgs,
-  qkNormAttention,
-  qkNormalization,
-} from './query-key-normalization.ts';
-export { RMSNormalization, type RMSNormalizationArgs, rmsNormalization } from './rms-normalization.ts';
-export {
-  SpectralNormalization,
-  type SpectralNormalizationArgs,
-  spectralNormalization,
-} from './spectral-normalization.ts';
-export {
-  type SourceWeights,
-  SwitchableNormalization,
-  type SwitchableNormalizationArgs,
-  switchableNormalization,
-} from './switchable-normalization.ts';
-export { UnitNormalization, type UnitNormalizationArgs, unitNormalization } from './unit-normalization.ts';
-export { WeightNormalization, type WeightNormalizationArgs, weightNormalization } from './weight-normalization.ts';
+export * from './batch-instance-normalization.ts';
+export * from './batch-normalization.ts';
+export * from './batch-renormalization.ts';
+export * from './feature-normalization.ts';
+export * from './group-normalization.ts';
+export * from './instance-normalization.ts';
+export * from './layer-normalization.ts';
+export * from './mean-only-batch-normalization.ts';
+export * from './models/load-model.ts';
+export * from './models/remove-wrappers.ts';
+export * from './models/tensorflow-addons.ts';
+export * from './query-key-normalization.ts';
+export * from './rms-normalization.ts';
+export * from './spectral-normalization.ts';
+export * from './switchable-normalization.ts';
+export * from './unit-normalization.ts';
+export * from './weight-normalization.ts';

@@ -1,31 +1,14 @@
-import {
-  add,
-  div,
-  maximum,
-  mul,
-  reshape,
-  type serialization,
-  sqrt,
-  sub,
-  type Tensor,
-  tensor1d,
-  tidy,
-} from '@tensorflow/tfjs-core';
-import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail, show } from '../kernels/core/errors.ts';
-import {
-  ascending,
-  checkAxes,
-  checkAxisList,
-  checkBoolean,
-  checkOneInput,
-  checkRank,
-  checkSize,
-} from '../kernels/functions/checks.ts';
-import { lent, mapped } from '../kernels/ops/half.ts';
-import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './base/options.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { checkBoolean, checkSize } from '../kernels/functions/checks.ts';
+import { standardizeFeatures } from '../kernels/functions/features.ts';
+import type { ConfigDict, LayerArgs, Shape } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
+import { SingleInputLayer } from './base/single-input-layer.ts';
+import { checkFits, checkTogether, type Statistic, tensorOf } from './base/statistic.ts';
 import { checkUnbuilt } from './base/weights.ts';
+
+export type { Statistic };
 
 /** Options of {@link FeatureNormalization}. */
 export interface FeatureNormalizationArgs extends LayerArgs {
@@ -38,12 +21,6 @@ export interface FeatureNormalizationArgs extends LayerArgs {
   /** The way back: y = x sqrt(variance) + mean. Default: false. */
   invert?: boolean;
 }
-
-/** Numbers, nested as the axes or as the last of them, or one for all. */
-export type Statistic = number | Statistic[];
-
-/** The smallest divisor: Keras's. */
-const SMALLEST_DEVIATION = 1e-7;
 
 /**
  * Keras's preprocessing layer `Normalization`: features are brought to mean 0 and variance 1 by statistics of the data.
@@ -71,136 +48,54 @@ const SMALLEST_DEVIATION = 1e-7;
  *   to 6 axes or is not numeric, or an axis is out of range, the batch, or of unknown size
  * @see Keras: Normalization. https://keras.io/api/layers/preprocessing_layers/numerical/normalization/
  */
-export class FeatureNormalization extends layers.Layer {
+export class FeatureNormalization extends SingleInputLayer<number | number[] | null> {
   /** In saved models, here and in Keras. */
   static readonly className = 'Normalization';
-  /** The axis or axes that have statistics for each index; null: none. */
-  readonly axis: number | number[] | null;
   /** Whether the layer goes the way back. */
   readonly invert: boolean;
-  readonly #given: { readonly mean: Statistic; readonly variance: Statistic } | undefined = undefined;
-  #weightMean: LayerVariable | undefined = undefined;
-  #weightVariance: LayerVariable | undefined = undefined;
+  protected readonly mean: Statistic | undefined;
+  protected readonly variance: Statistic | undefined;
+  #weights: { readonly mean: LayerVariable; readonly variance: LayerVariable } | undefined = undefined;
 
   constructor(args: FeatureNormalizationArgs = {}) {
-    super(checkArgs(new.target, args));
-    const who = this.getClassName();
-    checkOptions(who, args, ['axis', 'mean', 'variance', 'invert']);
-    const { axis = -1 } = args;
-    const [mean, variance] = [args.mean ?? undefined, args.variance ?? undefined];
-    this.axis = axis === null ? null : checkAxisList(who, axis);
-    this.invert = checkBoolean(who, 'invert', args.invert ?? false);
-    if ((mean === undefined) !== (variance === undefined)) {
-      fail(who, `mean and variance go together; received only ${mean === undefined ? 'variance' : 'mean'}; give both`);
-    }
-    if (mean !== undefined && variance !== undefined) {
-      this.#given = { mean: checkStatistic(who, 'mean', mean), variance: checkStatistic(who, 'variance', variance, 0) };
-    }
-    this.supportsMasking = true;
+    super(args, ['mean', 'variance', 'invert'], { axes: true, noAxis: true, ascending: true });
+    this.invert = checkBoolean(this.getClassName(), 'invert', args.invert ?? false);
+    const { mean, variance } = checkTogether(this.getClassName(), args.mean ?? undefined, args.variance ?? undefined);
+    this.mean = mean;
+    this.variance = variance;
   }
 
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
-    const who = this.getClassName();
-    const [shape, axes] = this.#checked(inputShape);
-    const sizes = axes.map((axis) => checkSize(who, shape, axis));
-    if (!this.#given) {
-      const { zeros, ones } = initializers;
-      const addState = (name: string, shape: number[], dtype: 'float32' | 'int32', initializer = zeros()) =>
-        this.addWeight(name, shape, dtype, initializer, undefined, false);
-      this.#weightMean = addState('mean', sizes, 'float32');
-      this.#weightVariance = addState('variance', sizes, 'float32', ones());
-      addState('count', [], 'int32');
+    const [shape, axes] = this.checkedShape(inputShape);
+    const sizes = axes.map((axis) => checkSize(this.getClassName(), shape, axis));
+    if (this.mean === undefined) {
+      const variance = initializers.ones();
+      this.#weights = { mean: this.addState('mean', sizes), variance: this.addState('variance', sizes, variance) };
+      this.addState('count', [], initializers.zeros(), 'int32');
     }
     this.built = true;
   }
 
-  /** The shape, and the axes of statistics in it; fails where it does not go with these. */
-  #checked(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
-    const who = this.getClassName();
-    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape;
-    checkRank(who, shape.length);
-    const axes = this.#axes(shape.length);
-    const sizes = axes.map((axis) => shape[axis] ?? undefined);
-    if (sizes.includes(undefined)) return [shape, axes];
-    for (const [name, given] of Object.entries(this.#given ?? {})) {
-      const own = shapeOf(given);
-      const isOne = own.every((size) => size === 1);
-      const fits = (size: number, i: number) => size === 1 || size === sizes.at(i - own.length);
-      if (isOne || (own.length <= sizes.length && own.every(fits))) continue;
-      const rule = `${name} must be one number, or have the shape [${sizes}] of the axes, or of the last of them, or 1 there`;
-      fail(who, `${rule}; received the shape [${own}]; see the option axis`);
-    }
+  /** Also fails where the statistics that were given do not go with the axes. */
+  protected override checkedShape(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
+    const [shape, axes] = super.checkedShape(inputShape);
+    const sizes = axes.map((axis) => shape[axis] ?? null);
+    for (const name of ['mean', 'variance'] as const) checkFits(this.getClassName(), name, this[name], sizes);
     return [shape, axes];
   }
 
-  #axes(rank: number): number[] {
-    return this.axis === null ? [] : ascending(checkAxes(this.getClassName(), this.axis, rank));
+  protected override transform(x: Tensor): Tensor {
+    const mean = this.#weights?.mean.read() ?? tensorOf(this.mean);
+    const variance = this.#weights?.variance.read() ?? tensorOf(this.variance);
+    return standardizeFeatures(x, this.frontAxes(x.rank), mean, variance, this.invert);
   }
 
-  override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    this.#checked(inputShape);
-    return inputShape;
+  /** In Keras no axis is null or an empty list. */
+  static override fromSaved(config: ConfigDict, { axis }: ConfigDict): ConfigDict {
+    const isNone = axis === null || (Array.isArray(axis) && axis.length === 0);
+    return isNone ? { ...config, axis: null } : config;
   }
-
-  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
-    return tidy(() => {
-      this.invokeCallHook(inputs, kwargs);
-      const x = checkOneInput(this.getClassName(), inputs);
-      const axes = this.#axes(x.rank);
-      const along = (weight: LayerVariable | undefined, given: Statistic | undefined, f: (value: Tensor) => Tensor) => {
-        const value = weight ? weight.read() : tensor1d(valuesOf(given as Statistic));
-        const own = weight ? weight.shape : shapeOf(given as Statistic);
-        // Aligned from the right: of fewer axes than the layer has, they are those of its last.
-        const broadcast = x.shape.map(() => 1);
-        for (let i = 1; i <= axes.length; i++) broadcast[axes.at(-i) as number] = own.at(-i) ?? 1;
-        return reshape(f(value), value.size === 1 ? [] : broadcast);
-      };
-      // As 16-bit floats a mean would be coarse, and a variance too large: there both go by the host.
-      const root = (variance: Tensor) => mapped(variance, sqrt, Math.sqrt);
-      const mean = along(this.#weightMean, this.#given?.mean, lent);
-      const deviation = maximum(along(this.#weightVariance, this.#given?.variance, root), SMALLEST_DEVIATION);
-      return this.invert ? add(mul(x, deviation), mean) : div(sub(x, mean), deviation);
-    });
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    const { axis, invert } = this;
-    const given = this.#given;
-    const statistics = { mean: given?.mean ?? null, variance: given?.variance ?? null };
-    const config = { axis: Array.isArray(axis) ? [...axis] : axis, ...statistics, invert };
-    return { ...(config as serialization.ConfigDict), ...super.getConfig() };
-  }
-
-  /** Makes a layer from what `getConfig` gave, here or in Keras, where no axis is null or an empty list. */
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: serialization.ConfigDict,
-  ): T {
-    const options = savedOptions(saved);
-    const isNone = saved.axis === null || (Array.isArray(saved.axis) && saved.axis.length === 0);
-    return new cls(isNone ? { ...options, axis: null } : options);
-  }
-}
-
-const valuesOf = (statistic: Statistic): number[] =>
-  Array.isArray(statistic) ? statistic.flatMap(valuesOf) : [statistic];
-
-/** The lengths of nested lists, by the first at each depth. */
-const shapeOf = (statistic: Statistic): number[] =>
-  Array.isArray(statistic)
-    ? [statistic.length, ...(statistic.length > 0 ? shapeOf(statistic[0] as Statistic) : [])]
-    : [];
-
-function checkStatistic(who: string, name: string, given: Statistic, least = Number.NEGATIVE_INFINITY): Statistic {
-  const values = valuesOf(given);
-  if (values.length !== shapeOf(given).reduce((a, b) => a * b, 1)) {
-    fail(who, `${name} must be a number or nested lists of one length at each depth; received ${show(given)}`);
-  }
-  const wrong = values.find((value) => !(Number.isFinite(value) && value >= least));
-  if (values.length > 0 && wrong === undefined) return given;
-  const rule = `${name} must hold finite numbers${least === 0 ? ' of at least 0' : ''}`;
-  return fail(who, `${rule}; received ${show(wrong ?? given)}; give one for each index of axis`);
 }
 
 /** Makes a {@link FeatureNormalization}. */

@@ -1,7 +1,7 @@
-import type { serialization, Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail, show } from '../kernels/core/errors.ts';
 import { checkGroups } from '../kernels/functions/checks.ts';
-import { groupNorm } from '../kernels/functions/normalization.ts';
+import { type AffineOptions, groupNorm } from '../kernels/functions/normalization.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
 
@@ -64,13 +64,9 @@ export class GroupNormalization extends Normalization {
     checkGroups(this.getClassName(), this.groups, channels as number);
   }
 
-  protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
+  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
     const { axis, epsilon, groups } = this;
-    return groupNorm(x, { gamma, beta, axis, epsilon, groups });
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    return { groups: this.groups, ...super.getConfig() };
+    return groupNorm(x, { ...parameters, axis, epsilon, groups });
   }
 }
 

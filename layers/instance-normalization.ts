@@ -1,10 +1,10 @@
-import { mul, ones, type serialization, type Tensor } from '@tensorflow/tfjs-core';
+import { mul, ones, type Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../kernels/core/contract.ts';
 import { checkOneOf } from '../kernels/functions/checks.ts';
-import { normalizeGroups } from '../kernels/functions/normalization.ts';
+import { type AffineOptions, normalizeGroups } from '../kernels/functions/normalization.ts';
 import { EPSILON_PLACEMENTS } from '../kernels/ops/form.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
-import { checkArgs, savedOptions } from './base/options.ts';
+import { type ConfigDict, checkArgs, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 
 /** Options of {@link InstanceNormalization}. */
@@ -72,37 +72,27 @@ export class InstanceNormalization extends Normalization {
     return this.#whole ? [1] : super.parameterShape(sizes);
   }
 
-  protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
+  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
     const { axis, epsilon, epsilonPlacement } = this;
     const whole = this.#whole;
-    const perChannel = (one: Tensor | undefined) =>
-      one && whole ? mul(one, ones([x.shape[x.rank - 1] as number])) : one;
-    return normalizeGroups(this.getClassName(), x, whole ? 1 : -1, {
-      gamma: perChannel(gamma),
-      beta: perChannel(beta),
-      axis,
-      epsilon,
-      epsilonPlacement,
-    });
+    const channels = x.shape[x.rank - 1] as number;
+    const perChannel = (one: Tensor | undefined) => (one && whole ? mul(one, ones([channels])) : one);
+    const options = { gamma: perChannel(gamma), beta: perChannel(beta), axis, epsilon, epsilonPlacement };
+    return normalizeGroups(this.getClassName(), x, whole ? 1 : -1, options);
   }
 
   /** With epsilon 'outside' the config is keras_contrib's. */
-  override getConfig(): serialization.ConfigDict {
-    const { epsilonPlacement } = this;
-    const whole = this.#whole;
-    const config = { ...super.getConfig(), ...(whole ? { axis: null } : {}) };
-    return epsilonPlacement === 'outside' ? config : { epsilonPlacement, ...config };
+  override getConfig(): ConfigDict {
+    const config = { ...super.getConfig(), ...(this.#whole ? { axis: null } : {}) };
+    return this.epsilonPlacement === 'outside' ? withoutOptions(config, ['epsilonPlacement']) : config;
   }
 
   /** TensorFlow Addons saves the number of channels as `groups`. null is no axis only where the file means it. */
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: serialization.ConfigDict,
-  ): T {
-    const { groups, ...options } = savedOptions(saved);
+  static override fromSaved(config: ConfigDict, saved: ConfigDict): ConfigDict {
+    const { groups, ...options } = config;
     const isContrib = 'gammaConstraint' in saved && !('groups' in saved) && !('epsilonPlacement' in saved);
     if (isContrib) options.epsilonPlacement = 'outside';
-    return new cls(saved.axis === null && options.epsilonPlacement ? { ...options, axis: null } : options);
+    return saved.axis === null && options.epsilonPlacement ? { ...options, axis: null } : options;
   }
 }
 

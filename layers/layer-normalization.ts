@@ -1,8 +1,9 @@
-import type { serialization, Tensor } from '@tensorflow/tfjs-core';
-import { checkAxes, checkBoolean } from '../kernels/functions/checks.ts';
-import { layerNorm } from '../kernels/functions/normalization.ts';
-import { divideByDeviation } from '../kernels/ops/deviation.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { checkBoolean } from '../kernels/functions/checks.ts';
+import { divideByDeviation } from '../kernels/functions/deviation.ts';
+import { type AffineOptions, layerNorm } from '../kernels/functions/normalization.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
+import { type ConfigDict, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 
 /** Options of {@link LayerNormalization}. */
@@ -61,17 +62,14 @@ export class LayerNormalization extends Normalization<number | number[]> {
     this.rmsScaling = checkBoolean(this.getClassName(), 'rmsScaling', scaling);
   }
 
-  protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
-    const { axis, epsilon } = this;
-    if (this.rmsScaling && gamma) {
-      return divideByDeviation(x, gamma, checkAxes(this.getClassName(), axis, x.rank), epsilon);
-    }
-    return layerNorm(x, { gamma, beta, axis, epsilon });
+  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
+    const { axis, epsilon, rmsScaling } = this;
+    const options = { ...parameters, axis, epsilon };
+    return rmsScaling ? divideByDeviation(this.getClassName(), x, options) : layerNorm(x, options);
   }
 
-  override getConfig(): serialization.ConfigDict {
-    const config = super.getConfig();
-    return this.rmsScaling ? { rmsScaling: true, ...config } : config;
+  override getConfig(): ConfigDict {
+    return this.rmsScaling ? super.getConfig() : withoutOptions(super.getConfig(), ['rmsScaling']);
   }
 }
 

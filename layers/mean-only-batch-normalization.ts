@@ -1,8 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { initializers } from '@tensorflow/tfjs-layers';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
 import type { Form } from '../kernels/ops/form.ts';
-import { affinePerChannel, normalizePerChannel } from '../kernels/ops/per-channel.ts';
+import { MovingStatistics } from './base/moving-statistics.ts';
 import { type BetaArgs, type Context, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
 
@@ -12,7 +11,7 @@ export interface MeanOnlyBatchNormalizationArgs extends BetaArgs {
   momentum?: number;
 }
 
-/** Epsilon does not matter to a form that does not divide. */
+/** `rescale: false` does not divide by a deviation, and in inference epsilon 1 is added to no variance: nothing is divided. */
 const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, rescale: false };
 
 /**
@@ -44,25 +43,18 @@ const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, 
 export class MeanOnlyBatchNormalization extends Normalization {
   /** In saved models. */
   static readonly className = 'MeanOnlyBatchNormalization';
-  #movingMean!: LayerVariable;
+  #moving!: MovingStatistics;
 
   constructor(args: MeanOnlyBatchNormalizationArgs = {}) {
-    super(args, { momentum: 0.9, gamma: false });
+    super(args, { momentum: 0.9, gammaName: null });
   }
 
   protected override buildState(sizes: number[]): void {
-    this.#movingMean = this.addWeight('moving_mean', sizes, 'float32', initializers.zeros(), undefined, false);
+    this.#moving = MovingStatistics.addTo(this, sizes, ['moving_mean']);
   }
 
-  protected override normalize(
-    x: Tensor,
-    _gamma: Tensor | undefined,
-    beta: Tensor | undefined,
-    context: Context,
-  ): Tensor {
-    const axis = this.frontAxis(x.rank);
-    if (!context.training) return affinePerChannel(x, axis, { mean: this.#movingMean.read(), shift: beta }, 1);
-    return normalizePerChannel(x, axis, { beta }, MEAN_ONLY, (moments) => this.follow(this.#movingMean, moments, 0));
+  protected override normalize(x: Tensor, parameters: AffineOptions, { training }: Context): Tensor {
+    return this.#moving.normalize(x, this.frontAxis(x.rank), parameters, MEAN_ONLY, training);
   }
 }
 

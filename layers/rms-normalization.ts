@@ -1,9 +1,10 @@
-import type { serialization, Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../kernels/core/contract.ts';
 import { checkOneOf } from '../kernels/functions/checks.ts';
-import { rmsNorm } from '../kernels/functions/normalization.ts';
+import { type AffineOptions, rmsNorm } from '../kernels/functions/normalization.ts';
 import { EPSILON_PLACEMENTS } from '../kernels/ops/form.ts';
 import { Normalization } from './base/normalization.ts';
+import { type ConfigDict, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 import type { LayerNormalizationArgs } from './layer-normalization.ts';
 
@@ -53,34 +54,33 @@ export class RMSNormalization extends Normalization<number | number[]> {
   readonly epsilonPlacement: EpsilonPlacement;
 
   constructor(args: RMSNormalizationArgs = {}) {
-    super(args, { options: ['epsilonPlacement'], epsilon: 1e-6, axes: true, batch: 'with batch' });
+    const axisRule = { axes: true, batch: 'with batch' } as const;
+    super(args, { options: ['epsilonPlacement'], epsilon: 1e-6, gammaName: 'scale', ...axisRule });
     const placement = args.epsilonPlacement ?? 'outside';
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
   }
 
-  protected override get gammaName(): string {
-    return 'scale';
-  }
-
-  protected override normalize(x: Tensor, gamma: Tensor | undefined, beta: Tensor | undefined): Tensor {
+  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
     const { axis, epsilon, epsilonPlacement } = this;
-    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement });
+    return rmsNorm(x, { ...parameters, axis, epsilon, epsilonPlacement });
   }
 
-  override getConfig(): serialization.ConfigDict {
-    const config: serialization.ConfigDict = { epsilonPlacement: this.epsilonPlacement, ...super.getConfig() };
-    if (!isKeras(config)) return config;
-    return Object.fromEntries(Object.entries(config).filter(([key]) => !(key in KERAS) && !/^(gamma|beta)/.test(key)));
+  /** Without the options that Keras's layer does not have, where it can represent the others. */
+  override getConfig(): ConfigDict {
+    const config = super.getConfig();
+    const ours = Object.keys(config).filter((key) => key in KERAS || /^(gamma|beta)/.test(key));
+    return isKeras(config) ? withoutOptions(config, ours) : config;
   }
 
-  static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
+  /** A config without `center` is Keras's. */
+  static override fromSaved(config: ConfigDict): ConfigDict {
     return 'center' in config ? config : { ...config, ...KERAS };
   }
 }
 
 /** Whether Keras's layer, which has but axis and epsilon, can represent these options. */
-function isKeras(config: serialization.ConfigDict): boolean {
-  const initializer = config.gammaInitializer as serialization.ConfigDict;
+function isKeras(config: ConfigDict): boolean {
+  const initializer = config.gammaInitializer as ConfigDict;
   const plain = initializer.className === 'Ones' && !config.gammaRegularizer && !config.gammaConstraint;
   return plain && Object.entries(KERAS).every(([key, value]) => config[key] === value);
 }

@@ -1,11 +1,12 @@
-import { div, norm, type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { div, norm, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/core/errors.ts';
 import { constant } from '../kernels/core/tape.ts';
 import { checkBoolean, checkPositiveInteger } from '../kernels/functions/checks.ts';
 import { spectralNorm } from '../kernels/functions/weights.ts';
 import { type Kernel, sizeAlong } from './base/inner-layer.ts';
-import { KernelWrapper, type WrapperArgs, wrapperArgs } from './base/kernel-wrapper.ts';
+import { KernelWrapper, layerFirstArgs, type WrapperArgs } from './base/kernel-wrapper.ts';
+import { type ConfigDict, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 
 /** Options of {@link SpectralNormalization}. */
@@ -31,7 +32,7 @@ const FIRST_ITERATIONS = 15;
 /** Steps for a kernel that was trained before: it may be used as it is, so that sigma has to be right at once. */
 const GIVEN_ITERATIONS = 100;
 /** Any direction will do to start from; always the same one lets runs be repeated. */
-const ANY = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
+const ANY_DIRECTION = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
 
 /**
  * Spectral normalization, a wrapper: the kernel of the wrapped layer, as a matrix W [rest, units], is divided by its largest
@@ -90,7 +91,7 @@ export class SpectralNormalization extends KernelWrapper {
   #vectors: readonly Vectors[] = [];
 
   constructor(given: SpectralNormalizationArgs | layers.Layer, options?: Omit<SpectralNormalizationArgs, 'layer'>) {
-    const args = wrapperArgs(new.target, given, options);
+    const args = layerFirstArgs(new.target, given, options);
     super(args, ['powerIterations', 'reparameterize']);
     const who = this.getClassName();
     this.powerIterations = checkPositiveInteger(who, 'powerIterations', args.powerIterations ?? 1, 1);
@@ -112,7 +113,7 @@ export class SpectralNormalization extends KernelWrapper {
           "Keras's form, asks for; use reparameterize: true",
       );
     }
-    const add = (name: string, size: number) => this.addWeight(name, [1, size], 'float32', ANY, undefined, false);
+    const add = (name: string, size: number) => this.addState(name, [1, size], ANY_DIRECTION);
     this.#vectors = kernels.map(({ prefix, variable, ...kernel }) => {
       const axes = reparameterize ? kernel.axes : [variable.shape.length - 1];
       const units = sizeAlong(variable, axes);
@@ -131,7 +132,7 @@ export class SpectralNormalization extends KernelWrapper {
         const { axes, u, v } = this.#vectors[i] as Vectors;
         // Of length 1 also where a kernel of zeros turns no vector: sigma is to be a stretch as soon as there is one.
         const unit = ({ shape }: LayerVariable) => {
-          const vector = ANY.apply(shape as number[]);
+          const vector = ANY_DIRECTION.apply(shape as number[]);
           return div(vector, norm(vector));
         };
         const options = { u: unit(u), v: v && unit(v), axis: axes, powerIterations };
@@ -169,15 +170,14 @@ export class SpectralNormalization extends KernelWrapper {
     variable.write(normalized);
   }
 
-  /** All options that the constructor takes, the wrapped layer's config among them. */
-  override getConfig(): serialization.ConfigDict {
-    const { powerIterations, reparameterize } = this;
-    return { powerIterations, ...(reparameterize ? { reparameterize } : {}), ...super.getConfig() };
+  /** Keras has no `reparameterize`, and its form is what the option says no to. */
+  override getConfig(): ConfigDict {
+    return this.reparameterize ? super.getConfig() : withoutOptions(super.getConfig(), ['reparameterize']);
   }
 
-  /** Keras has no `reparameterize`. */
-  static override fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
-    return { reparameterize: false, ...config };
+  /** A config without `reparameterize` is Keras's. */
+  static override fromSaved(config: ConfigDict, saved: ConfigDict, who: string): ConfigDict {
+    return { reparameterize: false, ...KernelWrapper.fromSaved(config, saved, who) };
   }
 }
 

@@ -1,9 +1,10 @@
-import { type serialization, softmax, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { softmax, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkBoolean } from '../kernels/functions/checks.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
 import { blendPerChannel } from '../kernels/ops/per-channel.ts';
 import { type Source, switchable } from '../kernels/ops/switchable.ts';
-import type { Initializer } from './base/identifiers.ts';
+import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
 
@@ -57,7 +58,7 @@ export class SwitchableNormalization extends Normalization {
   #sources: readonly Source[] = [];
   #meanWeights!: LayerVariable;
   #varianceWeights!: LayerVariable;
-  #moving: readonly LayerVariable[] = [];
+  #moving: MovingStatistics | undefined = undefined;
 
   constructor(args: SwitchableNormalizationArgs = {}) {
     super(args, { options: ['useBatchStatistics'], epsilon: 1e-5, momentum: 0.9 });
@@ -65,31 +66,20 @@ export class SwitchableNormalization extends Normalization {
   }
 
   protected override buildState(sizes: number[], rank: number): void {
-    const all: readonly Source[] = ['instance', 'layer', 'batch'];
     const has = { instance: rank > 2, layer: true, batch: this.useBatchStatistics };
-    this.#sources = all.filter((source) => has[source]);
-    const ones = initializers.ones();
-    const add = (name: string, shape: number[], initializer: Initializer, trainable: boolean) =>
-      this.addWeight(name, shape, 'float32', initializer, undefined, trainable);
-    this.#meanWeights = add('mean_weights', [this.#sources.length], ones, true);
-    this.#varianceWeights = add('variance_weights', [this.#sources.length], ones, true);
-    if (!this.useBatchStatistics) return;
-    this.#moving = [add('moving_mean', sizes, initializers.zeros(), false), add('moving_variance', sizes, ones, false)];
+    this.#sources = (['instance', 'layer', 'batch'] as const).filter((source) => has[source]);
+    const add = (name: string) => this.addWeight(name, [this.#sources.length], 'float32', initializers.ones());
+    this.#meanWeights = add('mean_weights');
+    this.#varianceWeights = add('variance_weights');
+    if (this.useBatchStatistics) this.#moving = MovingStatistics.addTo(this, sizes);
   }
 
-  protected override normalize(
-    x: Tensor,
-    gamma: Tensor | undefined,
-    beta: Tensor | undefined,
-    { training }: Context,
-  ): Tensor {
+  protected override normalize(x: Tensor, parameters: AffineOptions, { training }: Context): Tensor {
     const [meanWeights, varianceWeights] = [this.#meanWeights.read(), this.#varianceWeights.read()];
-    const parameters = { gamma, beta, meanWeights, varianceWeights };
-    const given = training || !this.useBatchStatistics ? undefined : this.#moving.map((weight) => weight.read());
+    const all = { ...parameters, meanWeights, varianceWeights };
+    const given = training ? undefined : this.#moving?.read();
     const form = switchable(this.epsilon, this.#sources);
-    return blendPerChannel(x, this.frontAxis(x.rank), parameters, given, form, (batch) => {
-      for (const [row, weight] of this.#moving.entries()) this.follow(weight, batch, row as 0 | 1);
-    });
+    return blendPerChannel(x, this.frontAxis(x.rank), all, given, form, this.#moving?.follow);
   }
 
   /**
@@ -110,10 +100,6 @@ export class SwitchableNormalization extends Normalization {
       return Object.fromEntries(this.#sources.map((source, i) => [source, shares[i]]));
     };
     return tidy(() => ({ mean: read(this.#meanWeights), variance: read(this.#varianceWeights) }));
-  }
-
-  override getConfig(): serialization.ConfigDict {
-    return { useBatchStatistics: this.useBatchStatistics, ...super.getConfig() };
   }
 }
 

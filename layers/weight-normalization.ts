@@ -1,11 +1,11 @@
-import { ones, type serialization, type Tensor, tidy, where, zerosLike } from '@tensorflow/tfjs-core';
+import { type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/core/errors.ts';
 import { checkBoolean } from '../kernels/functions/checks.ts';
 import { weightNorm } from '../kernels/functions/weights.ts';
-import { biasOf, firstBatch, kernelNorms } from './base/data-initialization.ts';
+import { biasOf, InitializedFlag, initializeByBatch, kernelNorms } from './base/data-initialization.ts';
 import { type Kernel, sizeAlong } from './base/inner-layer.ts';
-import { KernelWrapper, type WrapperArgs, wrapperArgs } from './base/kernel-wrapper.ts';
+import { KernelWrapper, layerFirstArgs, type WrapperArgs } from './base/kernel-wrapper.ts';
 import type { Kwargs } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 import { isTraining } from './base/training.ts';
@@ -65,12 +65,10 @@ export class WeightNormalization extends KernelWrapper {
   /** Whether the first training batch chooses g and the bias. */
   readonly dataInit: boolean;
   #lengths: readonly LayerVariable[] = [];
-  #initialized: LayerVariable | undefined = undefined;
-  /** The data that `initialized` had when it was last seen to be 1. */
-  #seen: object | undefined = undefined;
+  #initialized: InitializedFlag | undefined = undefined;
 
   constructor(given: WeightNormalizationArgs | layers.Layer, options?: Omit<WeightNormalizationArgs, 'layer'>) {
-    const args = wrapperArgs(new.target, given, options);
+    const args = layerFirstArgs(new.target, given, options);
     super(args, ['dataInit']);
     this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? false);
   }
@@ -87,7 +85,7 @@ export class WeightNormalization extends KernelWrapper {
       this.addWeight(`${prefix}g`, [sizeAlong(variable, axes)], 'float32', initializers.zeros()),
     );
     if (this.dataInit) {
-      this.#initialized = this.addWeight('initialized', [], 'float32', initializers.zeros(), undefined, false);
+      this.#initialized = new InitializedFlag(this.addState('initialized', []));
     }
   }
 
@@ -107,33 +105,18 @@ export class WeightNormalization extends KernelWrapper {
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     const training = this.#initialized && isTraining(this, kwargs) && !this.frozen && this.#lengths[0]?.trainable;
-    if (training) tidy(() => this.#initialize(this.#initialized as LayerVariable, inputs, kwargs));
+    if (training && !this.#initialized?.isSet) tidy(() => this.#initialize(inputs, kwargs));
     return super.call(inputs, kwargs);
   }
 
-  /** Sets g and the bias from the first batch. */
-  #initialize(initialized: LayerVariable, inputs: Tensor | Tensor[], kwargs: Kwargs): void {
-    // The value is read where it may be new: loaded, or set.
-    if (this.#seen === initialized.read().dataId) return;
-    if (initialized.read().dataSync()[0] === 0) {
-      const [kernel, g] = [this.kernels[0] as Kernel, this.#lengths[0] as LayerVariable];
-      const bias = biasOf(this.layer);
-      const values = {
-        kernel: weightNorm(kernel.variable.read(), { axis: kernel.axes }),
-        bias: bias && zerosLike(bias.read()),
-      };
-      const start = firstBatch(this, kernel, values, inputs, kwargs);
-      if (start.count === 0) return;
-      g.write(where(start.varies, start.g, g.read()));
-      bias?.write(where(start.varies, start.bias, bias.read()));
-      initialized.write(ones([]));
-    }
-    this.#seen = initialized.read().dataId;
-  }
-
-  /** All options that the constructor takes, the wrapped layer's config among them. */
-  override getConfig(): serialization.ConfigDict {
-    return { dataInit: this.dataInit, ...super.getConfig() };
+  /** Sets g and the bias by the outputs of v / ||v|| without a bias. */
+  #initialize(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+    const [kernel, g] = [this.kernels[0] as Kernel, this.#lengths[0] as LayerVariable];
+    const bias = biasOf(this.layer);
+    const direction = weightNorm(kernel.variable.read(), { axis: kernel.axes });
+    const values = { kernel: direction, bias: bias && zerosLike(bias.read()) };
+    const call = { wrapper: this, kernel, values, inputs, kwargs };
+    if (initializeByBatch(call, g, (measured) => measured, g.read())) this.#initialized?.set();
   }
 }
 

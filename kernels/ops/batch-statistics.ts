@@ -6,7 +6,7 @@ export interface BatchStatistics {
   /** sqrt(variance + epsilon). */
   readonly stddev: Tensor;
   /** The batch's mean less a moving one. */
-  apartFrom(movingMean: Tensor): Tensor;
+  meanMinus(movingMean: Tensor): Tensor;
   /** Mean and stddev, [2, channels], for moving averages. */
   readonly both: Tensor;
 }

@@ -8,7 +8,7 @@ import {
   mean,
   mul,
   reshape,
-  sqrt,
+  rsqrt,
   square,
   sub,
   type Tensor,
@@ -27,9 +27,9 @@ export function divideByDeviation(x: Tensor, gamma: Tensor, axes: readonly numbe
     const largest = constant(() => maximum(max(abs(centred), over, true), Math.max(Math.sqrt(epsilon), 1e-3)));
     const variance = mean(square(div(centred, largest)), over, true);
     const relative = add(variance, square(div(Math.sqrt(epsilon), largest)));
-    // Above 0, where the root has a gradient.
-    const deviation = mul(largest, sqrt(maximum(relative, 1e-7)));
+    // Above 0, where the root has a gradient. In two steps: the gradient of a division squares the divisor.
+    const inverse = rsqrt(maximum(relative, 1e-7));
     const shape = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
-    return mul(div(x, deviation), reshape(gamma, shape));
+    return mul(mul(div(x, largest), inverse), reshape(gamma, shape));
   });
 }

@@ -61,7 +61,7 @@ export function renormalizeHalf(
     const [r, d] = unstack(
       correct({
         stddev: rows.divisor,
-        apartFrom: (movingMean) => reshape(pooledFrom(rows, onHost(movingMean, undefined), 0).deviation, [view.c]),
+        meanMinus: (movingMean) => reshape(pooledFrom(rows, onHost(movingMean, undefined), 0).deviation, [view.c]),
         both: exact(rows.first, rows.offset, rows.divisor, (divisor) => divisor),
       }),
     ) as [Tensor, Tensor];

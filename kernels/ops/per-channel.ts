@@ -69,7 +69,7 @@ export function renormalizePerChannel(
     const corrected = constant(() => {
       const [mean, variance] = rows(statistics, view.c);
       const stddev = sqrt(add(variance, epsilon));
-      return correct({ stddev, apartFrom: (movingMean) => sub(mean, movingMean), both: stack([mean, stddev]) });
+      return correct({ stddev, meanMinus: (movingMean) => sub(mean, movingMean), both: stack([mean, stddev]) });
     });
     const [r, d] = unstack(corrected) as [Tensor, Tensor];
     const scale = gamma ? mul(gamma, r) : r;

@@ -7,46 +7,48 @@ import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import { LayerVariable } from '@tensorflow/tfjs-layers';
 import { constant, recording } from '../../kernels/core/tape.ts';
 
-/** What has a `trainable` that weights obey: a layer. */
+/** A layer, as far as freezing goes: its weights are frozen while `trainable` is false. */
 interface Owner {
   readonly trainable: boolean;
 }
 
-/** How weights are read where nothing is frozen: a weight may get other owners, and is read through the last ones alone. */
+/**
+ * Each weight's `read` before it was changed here: a weight may get other owners, and only the last ones count.
+ */
 const plainReads = new WeakMap<LayerVariable, () => Tensor>();
 
-/** Lets `weight` be trained only while its own flag and `trainable` of every owner say so. */
-export function obey(weight: LayerVariable, ...owners: readonly Owner[]): void {
-  let own = weight.trainable;
-  // What the last gradient was told that collected its variables.
-  let told = false;
+/** Lets `weight` be trained only while its own flag is true, and `trainable` of every owner. */
+export function freezeWith(weight: LayerVariable, ...owners: readonly Owner[]): void {
+  let ownFlag = weight.trainable;
+  // What `trainable` was when the last gradient collected its variables.
+  let wasTrainable = false;
   const stored = (): Tensor => LayerVariable.prototype.read.call(weight);
   const plain = plainReads.get(weight) ?? weight.read;
   plainReads.set(weight, plain);
-  const isTrainable = () => own && owners.every(({ trainable }) => trainable);
+  const isTrainable = () => ownFlag && owners.every(({ trainable }) => trainable);
   Object.defineProperty(stored(), 'trainable', {
     configurable: true,
     enumerable: true,
     get() {
-      told = isTrainable();
-      return told;
+      wasTrainable = isTrainable();
+      return wasTrainable;
     },
     set(trainable: boolean) {
-      own = trainable;
+      ownFlag = trainable;
     },
   });
   // A model that is built within the loss freezes its layers after the variables were collected.
   const read = () => {
     const value = plain.call(weight);
-    if (recording()) return told && !isTrainable() ? constant(() => clone(value)) : value;
-    told = false;
+    if (recording()) return wasTrainable && !isTrainable() ? constant(() => clone(value)) : value;
+    wasTrainable = false;
     return value;
   };
   Object.defineProperty(weight, 'read', { configurable: true, writable: true, value: read });
 }
 
 /**
- * Stands among the trainable weights of a layer that has none: setting `trainable` of a model reaches its layers by the flags of
- * their trainable weights alone.
+ * Stands among the trainable weights of a layer that has none, and holds no values: setting `trainable` of a model sets the
+ * flags of its layers' trainable weights and nothing else, so that a layer without such weights would not hear of it.
  */
-export const listener = (): LayerVariable => ({ trainable: true }) as LayerVariable;
+export const placeholderWeight = (): LayerVariable => ({ trainable: true }) as LayerVariable;

@@ -34,7 +34,7 @@ function isOther(instance: object, kind: Kind): boolean {
 }
 
 /** The instance that `identifier` stands for. `option` is its name, such as `betaInitializer`, whose end tells the kind. */
-export function resolve<T extends serialization.Serializable>(
+export function resolveIdentifier<T extends serialization.Serializable>(
   who: string,
   option: string,
   identifier: Identifier<T>,
@@ -76,6 +76,6 @@ export function resolve<T extends serialization.Serializable>(
 }
 
 /** What `getConfig` writes. */
-export function describe(instance: serialization.Serializable | undefined): serialization.ConfigDict | null {
+export function configOf(instance: serialization.Serializable | undefined): serialization.ConfigDict | null {
   return instance ? { className: instance.getClassName(), config: instance.getConfig() } : null;
 }

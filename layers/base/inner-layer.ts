@@ -5,8 +5,8 @@
 import { serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { type Constraint, describe } from './identifiers.ts';
-import { savedOptions } from './options.ts';
+import { type Constraint, configOf } from './identifiers.ts';
+import { deepCopy, isPlainObject, savedOptions } from './options.ts';
 
 /** A layer, or what `getConfig` and Keras save of one. */
 export type WrappedLayer = layers.Layer | serialization.ConfigDict;
@@ -15,24 +15,10 @@ type Properties = Record<string, unknown>;
 
 const { classNameMap } = serialization.SerializationMap.getMap();
 
-/** Of any realm: each has an Object of its own. */
-function isPlain(value: unknown): value is Properties {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** A copy of the objects and arrays of a config: TensorFlow.js's classes write into the configs that they are given. */
-export function copied<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(copied) as T;
-  if (!isPlain(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, copied(own)])) as T;
-}
-
 /** The layer that an option stands for; `customObjects` are classes beside those that are registered. */
 export function resolveLayer(who: string, layer: unknown, customObjects: serialization.ConfigDict = {}): layers.Layer {
   if (layer instanceof layers.Layer) return layer;
-  const { className, config } = (isPlain(layer) ? layer : {}) as serialization.ConfigDict;
+  const { className, config } = (isPlainObject(layer) ? layer : {}) as serialization.ConfigDict;
   if (typeof className !== 'string') {
     const rule = 'layer must be a layer, such as tf.layers.dense({units: 8}), or its saved config';
     fail(who, `${rule}; received ${show(layer)}`);
@@ -42,7 +28,7 @@ export function resolveLayer(who: string, layer: unknown, customObjects: seriali
   const [cls, fromConfig] = known[className] as (typeof classNameMap)[string];
   let made: unknown;
   try {
-    made = fromConfig(cls, savedOptions(copied((config ?? {}) as serialization.ConfigDict)));
+    made = fromConfig(cls, savedOptions(deepCopy((config ?? {}) as serialization.ConfigDict)));
   } catch (error) {
     fail(who, `layer could not be made of its config, ${show(layer)}: ${(error as Error).message}`);
   }
@@ -51,12 +37,12 @@ export function resolveLayer(who: string, layer: unknown, customObjects: seriali
 }
 
 /** What `getConfig` writes of a wrapped layer. */
-export function described(layer: layers.Layer): serialization.ConfigDict {
+export function configOfLayer(layer: layers.Layer): serialization.ConfigDict {
   const config = layer.getConfig();
   const { depthMultiplier, depthwiseConstraint } = layer as unknown as Described;
   // TensorFlow.js forgets the one of separable, and saves the regularizer for the other of depthwise convolutions.
   if (depthMultiplier !== undefined) config.depthMultiplier = depthMultiplier;
-  if ('depthwiseConstraint' in config) config.depthwiseConstraint = describe(depthwiseConstraint ?? undefined);
+  if ('depthwiseConstraint' in config) config.depthwiseConstraint = configOf(depthwiseConstraint ?? undefined);
   return { className: layer.getClassName(), config };
 }
 interface Described {
@@ -102,14 +88,14 @@ const internalsOf = (layer: layers.Layer) => layer as unknown as Internals;
 export const isBuilt = (layer: layers.Layer): boolean => layer.built || internalsOf(layer).cell?.built === true;
 
 /** The weights of a built layer that are to be trained, frozen or not, and those that are state. */
-export function weightsOf(layer: layers.Layer): { trainable: LayerVariable[]; state: LayerVariable[] } {
+export function weightsByRole(layer: layers.Layer): { trainable: LayerVariable[]; state: LayerVariable[] } {
   const { _trainableWeights, cell } = internalsOf(layer);
   const trained = new Set([..._trainableWeights, ...(cell?._trainableWeights ?? []), ...layer.trainableWeights]);
   return { trainable: [...trained], state: layer.weights.filter((weight) => !trained.has(weight)) };
 }
 
 /** The name that `layer` gave to its weight, without the names of the layers that it was built in. */
-export function givenName(layer: layers.Layer, { originalName }: LayerVariable): string {
+export function nameGivenBy(layer: layers.Layer, { originalName }: LayerVariable): string {
   const { _addedWeightNames, cell } = internalsOf(layer);
   const names = [..._addedWeightNames, ...(cell?._addedWeightNames ?? [])];
   const fitting = names.filter((name) => originalName === name || originalName.endsWith(`/${name}`));
@@ -118,7 +104,7 @@ export function givenName(layer: layers.Layer, { originalName }: LayerVariable):
 }
 
 /** The weight `variable` under another name; it is one weight, in two layers. */
-export const renamed = (variable: LayerVariable, originalName: string): LayerVariable =>
+export const underName = (variable: LayerVariable, originalName: string): LayerVariable =>
   Object.create(variable, {
     originalName: { value: originalName, enumerable: true },
     trainable: {
@@ -130,7 +116,7 @@ export const renamed = (variable: LayerVariable, originalName: string): LayerVar
   });
 
 /** Counts one more that uses the layer, if there is another: TensorFlow.js disposes of weights with their last user. */
-export function share(layer: layers.Layer): boolean {
+export function countUser(layer: layers.Layer): boolean {
   const internals = internalsOf(layer);
   if (layer.inboundNodes.length === 0 || !internals._refCount) return false;
   internals._refCount++;
@@ -184,23 +170,23 @@ export const sizeAlong = ({ shape }: LayerVariable, axes: readonly number[]): nu
   axes.reduce((size, axis) => size * (shape[axis] as number), 1);
 
 /** The name that a layer gave its weight. */
-export const nameOf = ({ originalName }: LayerVariable): string =>
+export const lastPartOfName = ({ originalName }: LayerVariable): string =>
   originalName.slice(originalName.lastIndexOf('/') + 1);
 
-/** A property of an object, and the value it shall have for a while. */
-export type Loan = readonly [owner: Properties, key: string, value: unknown];
+/** A property of an object, and the value that it has for a while. */
+export type Replacement = readonly [owner: Properties, key: string, value: unknown];
 
 /** Runs `f` while properties have other values, and puts their own back, whatever `f` throws. */
-export function lending<T>(loans: readonly Loan[], f: () => T): T {
-  const own = loans.map(([owner, key]) => owner[key]);
+export function withReplaced<T>(replacements: readonly Replacement[], f: () => T): T {
+  const own = replacements.map(([owner, key]) => owner[key]);
   try {
-    for (const [owner, key, value] of loans) owner[key] = value;
+    for (const [owner, key, value] of replacements) owner[key] = value;
     return f();
   } finally {
-    for (const [i, [owner, key]] of loans.entries()) owner[key] = own[i];
+    for (const [i, [owner, key]] of replacements.entries()) owner[key] = own[i];
   }
 }
 
 /** The weight `variable` as one that reads `value`. */
-export const reading = (variable: LayerVariable, value: Tensor): LayerVariable =>
+export const readingAs = (variable: LayerVariable, value: Tensor): LayerVariable =>
   Object.create(variable, { read: { value: () => value } });

@@ -3,27 +3,28 @@
  * length of each call, and otherwise pass on everything that TensorFlow.js asks of a layer. Which kernel is handed over is
  * the subclass's part; nothing here normalizes.
  */
-import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { obey } from './freezing.ts';
+import { ConfiguredLayer } from './configured-layer.ts';
+import { freezeWith } from './freezing.ts';
 import {
   checkWrappable,
-  described,
-  givenName,
+  configOfLayer,
+  countUser,
   isBuilt,
   type Kernel,
   kernelsOf,
-  lending,
-  nameOf,
-  reading,
-  renamed,
+  lastPartOfName,
+  nameGivenBy,
+  readingAs,
   resolveLayer,
-  share,
+  underName,
   type WrappedLayer,
-  weightsOf,
+  weightsByRole,
+  withReplaced,
 } from './inner-layer.ts';
-import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
+import { type ConfigDict, checkArgs, type Kwargs, type LayerArgs, type Shape } from './options.ts';
 import { isTraining } from './training.ts';
 import { checkUnbuilt, keepConstrained } from './weights.ts';
 
@@ -36,7 +37,7 @@ export interface WrapperArgs extends LayerArgs {
 type Layer = layers.Layer;
 
 /** The options of a wrapper that was given as in Keras and PyTorch: the layer itself first. */
-export function wrapperArgs<Args extends WrapperArgs>(
+export function layerFirstArgs<Args extends WrapperArgs>(
   target: unknown,
   given: Args | Layer,
   options: Omit<Args, 'layer'> | undefined,
@@ -50,7 +51,7 @@ export function wrapperArgs<Args extends WrapperArgs>(
   );
 }
 
-export abstract class KernelWrapper extends layers.Layer {
+export abstract class KernelWrapper extends ConfiguredLayer {
   /** The wrapped layer. */
   readonly layer: Layer;
   protected kernels: readonly Kernel[] = [];
@@ -62,9 +63,8 @@ export abstract class KernelWrapper extends layers.Layer {
   #isDisposed = false;
 
   protected constructor(args: WrapperArgs, own: readonly string[]) {
-    super(checkArgs(new.target, args));
+    super(args, ['layer', ...own]);
     const who = this.getClassName();
-    checkOptions(who, args, ['layer', ...own]);
     const layer = resolveLayer(who, args.layer);
     checkWrappable(who, layer);
     this.layer = layer;
@@ -102,7 +102,7 @@ export abstract class KernelWrapper extends layers.Layer {
     this.buildState();
     this.#takeWeights();
     if (this.#initializing) this.start(given);
-    this.#shared = share(layer);
+    this.#shared = countUser(layer);
     const { setWeights } = layer;
     // Weights given to the layer itself are a kernel to start from; what is given to the wrapper is complete.
     layer.setWeights = (weights) => {
@@ -116,26 +116,26 @@ export abstract class KernelWrapper extends layers.Layer {
   #takeWeights(): void {
     const { layer } = this;
     const [first] = [...this._trainableWeights, ...super.nonTrainableWeights] as [LayerVariable];
-    const scope = first.originalName.slice(0, -givenName(this, first).length);
-    const underName = (weight: LayerVariable) => {
-      const name = scope + givenName(layer, weight);
-      return weight.originalName === name ? weight : renamed(weight, name);
+    const scope = first.originalName.slice(0, -nameGivenBy(this, first).length);
+    const asOwn = (weight: LayerVariable) => {
+      const name = scope + nameGivenBy(layer, weight);
+      return weight.originalName === name ? weight : underName(weight, name);
     };
-    const { trainable, state } = weightsOf(layer);
-    for (const weight of [...this._trainableWeights, ...trainable]) obey(weight, this, layer);
-    this._trainableWeights.push(...trainable.map(underName));
-    this.#layerState = state.map(underName);
+    const { trainable, state } = weightsByRole(layer);
+    for (const weight of [...this._trainableWeights, ...trainable]) freezeWith(weight, this, layer);
+    this._trainableWeights.push(...trainable.map(asOwn));
+    this.#layerState = state.map(asOwn);
   }
 
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const training = isTraining(this, kwargs) && !this.frozen;
-      const loans = this.kernels.map((kernel, i) => {
+      const replaced = this.kernels.map((kernel, i) => {
         const value = this.normalizeKernel(kernel, i, training);
-        return [kernel.owner, kernel.key, reading(kernel.variable, value)] as const;
+        return [kernel.owner, kernel.key, readingAs(kernel.variable, value)] as const;
       });
-      return lending(loans, () => this.layer.call(inputs, kwargs ?? {}));
+      return withReplaced(replaced, () => this.layer.call(inputs, kwargs ?? {}));
     });
   }
 
@@ -149,7 +149,7 @@ export abstract class KernelWrapper extends layers.Layer {
     if (!this.built) fail(this.getClassName(), 'the layer is not built, so it has no kernels yet; call it first');
     return tidy(() => {
       const entries = this.kernels.map((kernel, i) => [
-        nameOf(kernel.variable),
+        lastPartOfName(kernel.variable),
         this.normalizeKernel(kernel, i, false).clone(),
       ]);
       return Object.fromEntries(entries) as Record<string, Tensor>;
@@ -209,7 +209,7 @@ export abstract class KernelWrapper extends layers.Layer {
   protected override disposeWeights(): number {
     this.#isDisposed = true;
     if (!this.#shared) return super.disposeWeights();
-    const { trainable, state } = weightsOf(this.layer);
+    const { trainable, state } = weightsByRole(this.layer);
     const variables = new Set([...trainable, ...state].map((weight) => weight.read()));
     const own = this.weights.filter((weight) => !variables.has(weight.read()));
     for (const weight of own) weight.dispose();
@@ -236,29 +236,22 @@ export abstract class KernelWrapper extends layers.Layer {
     this.#initializing = !value;
   }
 
-  override getConfig(): serialization.ConfigDict {
-    return { layer: described(this.layer), ...super.getConfig() };
-  }
-
-  /** Rewrites a saved config, which Keras may have written, to options of the constructor. */
-  static fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
-    return config;
+  /** All options that the constructor takes, the wrapped layer's config among them. */
+  override getConfig(): ConfigDict {
+    return { ...super.getConfig(), layer: configOfLayer(this.layer) };
   }
 
   /**
-   * Makes a wrapper from what `getConfig` gave, here or in Keras. `bidirectional` gives its two layers one config, which has
-   * to stay as it is, and asks for the other direction by a key `goBackwards` of the wrapper.
+   * `bidirectional` gives its two layers one config, which has to stay as it is, and asks for the other direction by a key
+   * `goBackwards` of the wrapper.
    */
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: serialization.ConfigDict,
-  ): T {
-    const { goBackwards, layer, ...config } = savedOptions(saved);
-    let inner = layer as { config?: serialization.ConfigDict } | undefined;
+  static override fromSaved(config: ConfigDict, saved: ConfigDict, who: string): ConfigDict {
+    const { goBackwards, layer, ...options } = config;
+    let inner = layer as { config?: ConfigDict } | undefined;
     if (goBackwards) inner = { ...inner, config: { ...inner?.config, goBackwards: !inner?.config?.goBackwards } };
-    const options = (cls as unknown as typeof KernelWrapper).fromSaved(config);
-    const customObjects = saved.customObjects as serialization.ConfigDict | undefined;
-    return new cls({ ...options, layer: resolveLayer(cls.className, inner, customObjects) });
+    const customObjects = saved.customObjects as ConfigDict | undefined;
+    const resolved: unknown = resolveLayer(who, inner, customObjects);
+    return { ...options, layer: resolved } as ConfigDict;
   }
 }
 

@@ -13,23 +13,23 @@ export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs:
   // Channels at the axis of the batch have no positions to leave out.
   if (!mask || axis === 0) return undefined;
   const inModel = layer.inboundNodes.length > 0;
-  if (inModel && !carriesMask(layer)) return undefined;
+  if (inModel && !receivesMask(layer)) return undefined;
   const expected = x.shape.filter((_, i) => i !== axis);
   // Another shape is a mask of what is around the layer, as in timeDistributed, or of what it was before it was pooled.
-  if (inModel) return ofShape(mask, expected);
+  if (inModel) return maskOfShape(mask, expected);
   return String(mask.shape) === String(expected) ? mask : undefined;
 }
 
 /** A mask that TensorFlow.js brings, if it is of this shape; layers that merge tensors put axes of size 1 before it. */
-export function ofShape(mask: Tensor, shape: readonly number[]): Tensor | undefined {
+export function maskOfShape(mask: Tensor, shape: readonly number[]): Tensor | undefined {
   const more = mask.rank - shape.length;
   const fits = more >= 0 && mask.shape.every((size, i) => size === (i < more ? 1 : shape[i - more]));
   return fits ? reshape(mask, [...shape]) : undefined;
 }
 
 /** Whether TensorFlow.js brings the layer a mask, which is that of its first input. */
-export const carriesMask = (layer: layers.Layer): boolean =>
-  layer.inboundNodes.some(({ inputTensors }) => maskOf(inputTensors[0]) !== undefined);
+export const receivesMask = (layer: layers.Layer): boolean =>
+  layer.inboundNodes.some(({ inputTensors }) => maskOriginOf(inputTensors[0]) !== undefined);
 
 /** Where a mask comes from: tensors of one origin have the same mask. */
 type Origin = object;
@@ -37,7 +37,7 @@ type Origin = object;
 const origins = new WeakMap<SymbolicTensor, Origin | null>();
 
 /** The origin of the mask that TensorFlow.js carries with the result of a layer; undefined where it carries none. */
-export function maskOf(tensor: SymbolicTensor | undefined): Origin | undefined {
+export function maskOriginOf(tensor: SymbolicTensor | undefined): Origin | undefined {
   if (!tensor?.sourceLayer) return undefined;
   let origin = origins.get(tensor);
   if (origin === undefined) {
@@ -52,7 +52,7 @@ function findOrigin(tensor: SymbolicTensor): Origin | null {
   const { sourceLayer: layer, inputs } = tensor;
   if (!layer.supportsMasking || inputs.length === 0) return null;
   if (makesMask(layer)) return made(layer, inputs[0] as SymbolicTensor);
-  const before = inputs.map(maskOf);
+  const before = inputs.map(maskOriginOf);
   if (before.every((origin) => !origin)) return null;
   const passed = passedMask(layer, inputs, before);
   if (passed === null) return null;
@@ -99,12 +99,12 @@ function made(layer: Maker, input: SymbolicTensor): Origin {
 const makers = new WeakMap<SymbolicTensor, Map<string, Origin>>();
 
 /** The layer at which the mask of a tensor ended that is only in other order since, if there was one. */
-export function lostMask(tensor: SymbolicTensor): layers.Layer | undefined {
+export function layerThatEndedMask(tensor: SymbolicTensor): layers.Layer | undefined {
   const { sourceLayer: layer, inputs } = tensor;
   const isOrdering = ORDERING.includes(layer.getClassName());
   const before = inputs[0];
   if (!before || !(layer.supportsMasking || isOrdering)) return undefined;
-  return isOrdering && maskOf(before) ? layer : lostMask(before);
+  return isOrdering && maskOriginOf(before) ? layer : layerThatEndedMask(before);
 }
 /** By which heads are split; TensorFlow.js carries no mask past them. */
 const ORDERING = ['Reshape', 'Permute'];

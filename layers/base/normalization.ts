@@ -1,37 +1,31 @@
 /**
- * What all normalization layers share: checked options, gamma and beta with initializer, regularizer and constraint,
- * configs that are equal before and after `build`, and the frame of `call`. A layer adds its own options, its weights and
- * one call of a function of `kernels/`; no layer does arithmetic on activations.
+ * The base of the layers that normalize activations and then multiply by gamma and add beta: these two weights with
+ * initializer, regularizer and constraint, and the question whether a call trains. A layer adds its own options, its own
+ * weights and one call of a function of `kernels/`; no layer does arithmetic on activations.
  */
-import { type serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { InputSpec, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { InputSpec, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import {
-  type BatchAxis,
-  checkAxes,
-  checkAxisList,
-  checkAxisOption,
+  checkAnyMomentum,
   checkBoolean,
   checkEpsilon,
   checkMomentum,
-  checkOneInput,
-  checkRank,
   checkSize,
 } from '../../kernels/functions/checks.ts';
-import { average } from '../../kernels/ops/average.ts';
-import { listener } from './freezing.ts';
+import type { AffineOptions } from '../../kernels/functions/normalization.ts';
+import { placeholderWeight } from './freezing.ts';
 import {
   type Constraint,
-  describe,
   type Identifier,
   type Initializer,
   type Regularizer,
-  resolve,
+  resolveIdentifier,
 } from './identifiers.ts';
-import { checkArgs, checkOptions, type Kwargs, type LayerArgs, type Shape, savedOptions } from './options.ts';
-import { isRegistered } from './register.ts';
+import type { Kwargs, LayerArgs, Shape } from './options.ts';
+import { type AxisRule, SingleInputLayer } from './single-input-layer.ts';
 import { isTraining } from './training.ts';
-import { checkedWeight, checkUnbuilt } from './weights.ts';
+import { addCheckedWeight, checkUnbuilt } from './weights.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -61,34 +55,25 @@ export interface AffineArgs extends BetaArgs {
   gammaConstraint?: Identifier<Constraint>;
 }
 
-/** One of the parameters gamma and beta. */
-interface Parameter {
-  readonly initializer: Initializer;
-  readonly regularizer: Regularizer | undefined;
-  readonly constraint: Constraint | undefined;
-}
-
-/** The names of a parameter's options end so. */
-const ASPECTS = ['Initializer', 'Regularizer', 'Constraint'] as const;
+/** The names of the options of a parameter such as gamma: gammaInitializer, gammaRegularizer, gammaConstraint. */
+const optionsOf = (parameter: string) => ['Initializer', 'Regularizer', 'Constraint'].map((kind) => parameter + kind);
 
 /** What distinguishes the options of one class. */
-export interface Traits {
-  /** Names of the options that only this class has. */
+export interface Traits extends AxisRule {
+  /** Names of the options that only this class has, beside those in `initializers`. Each is a field of the same name. */
   readonly options?: readonly string[];
+  /** Options that only this class has for the initializers of its own weights, with their defaults. */
+  readonly initializers?: Readonly<Record<string, string>>;
   /** The defaults of epsilon and momentum; absent where the class has none. */
   readonly epsilon?: number;
   readonly momentum?: number;
-  /** Whether the class has gamma. Default: true. */
-  readonly gamma?: boolean;
-  /** Whether `axis` may be a list. Default: false. */
-  readonly axes?: boolean;
-  /** Whether `axis` may be the batch, if its size is fixed, as in TensorFlow.js and Keras. Default: 'without batch'. */
-  readonly batch?: BatchAxis;
+  /** Whether momentum may be any number, as in TensorFlow.js and Keras, and not only a share. Default: false. */
+  readonly anyMomentum?: boolean;
+  /** The name of gamma among the weights; null where the class has no gamma. Default: 'gamma'. */
+  readonly gammaName?: string | null;
 }
 
-export abstract class Normalization<Axis extends number | number[] = number> extends layers.Layer {
-  /** The axis of the channels; for some layers a list. */
-  readonly axis: Axis;
+export abstract class Normalization<Axis extends number | number[] = number> extends SingleInputLayer<Axis> {
   /** Keeps the divisor from 0. */
   readonly epsilon: number;
   /** The share of the old value in the moving averages; 1 where there are none. */
@@ -99,58 +84,51 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   readonly scale: boolean;
   protected beta: LayerVariable | undefined = undefined;
   protected gamma: LayerVariable | undefined = undefined;
+  readonly #gammaName: string | null;
+  readonly #initializerNames: readonly string[];
   /** Hears of a model that is frozen, where no weight would. */
-  readonly #listener = listener();
-  readonly #parameters: { readonly gamma?: Parameter; readonly beta: Parameter };
-  readonly #batch: BatchAxis;
-  readonly #numbers: readonly ('epsilon' | 'momentum')[];
+  readonly #placeholder = placeholderWeight();
 
   protected constructor(
     args: Omit<AffineArgs, 'axis'> & { axis?: number | number[]; momentum?: number },
     traits: Traits,
   ) {
-    super(checkArgs(new.target, args));
+    const { options = [], initializers = {}, gammaName = 'gamma', ...defaults } = traits;
+    const numbers = ['epsilon', 'momentum'].filter((name) => name in defaults);
+    const parameters = gammaName ? ['scale', ...optionsOf('gamma'), ...optionsOf('beta')] : optionsOf('beta');
+    super(args, ['center', ...numbers, ...options, ...parameters, ...Object.keys(initializers)], traits);
     const who = this.getClassName();
-    const { options: own = [], gamma: hasGamma = true, axes = false, batch = 'without batch' } = traits;
-    const names = hasGamma ? ['gamma', 'beta'] : ['beta'];
-    this.#numbers = (['epsilon', 'momentum'] as const).filter((name) => name in traits);
-    const known = ['axis', 'center', ...this.#numbers, ...own];
-    if (hasGamma) known.push('scale');
-    for (const name of names) known.push(...ASPECTS.map((aspect) => name + aspect));
-    // A class made from one of ours may have options that only it knows, as with TensorFlow.js's.
-    if (isRegistered(new.target)) checkOptions(who, args, known);
-
-    this.supportsMasking = true;
-    const axis = args.axis ?? -1;
-    this.axis = (axes ? checkAxisList(who, axis, batch) : checkAxisOption(who, only(axis), batch)) as Axis;
-    this.#batch = batch;
+    const momentum = args.momentum ?? traits.momentum ?? 1;
     this.epsilon = checkEpsilon(who, args.epsilon ?? traits.epsilon ?? 1);
-    this.momentum = this.checkMomentum('momentum', args.momentum ?? traits.momentum ?? 1);
+    this.momentum = traits.anyMomentum ? checkAnyMomentum(who, 'momentum', momentum) : checkMomentum(who, momentum);
     this.center = checkBoolean(who, 'center', args.center ?? true);
-    this.scale = hasGamma && checkBoolean(who, 'scale', args.scale ?? true);
-    const options = args as Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>;
-    const parameter = (name: string, initial: string): Parameter => {
-      const [initializer, regularizer, constraint] = ASPECTS.map((aspect) => {
-        const identifier = options[name + aspect] ?? (aspect === 'Initializer' ? initial : undefined);
-        return identifier === undefined ? undefined : resolve(who, name + aspect, identifier);
-      });
-      return { initializer: initializer as Initializer, regularizer, constraint } as Parameter;
-    };
-    const beta = parameter('beta', 'zeros');
-    this.#parameters = hasGamma ? { beta, gamma: parameter('gamma', 'ones') } : { beta };
-    // Code written for TensorFlow.js's layers may read them by its names, such as gammaInitializer.
-    this.#eachAspect((name, aspect) => Object.assign(this, { [name]: aspect }));
+    this.scale = gammaName !== null && checkBoolean(who, 'scale', args.scale ?? true);
+    this.#gammaName = gammaName;
+    this.#initializerNames = Object.keys(initializers);
+    this.#resolveIdentifiers(args, [...optionsOf('beta'), ...(gammaName ? optionsOf('gamma') : [])], {
+      betaInitializer: 'zeros',
+      gammaInitializer: 'ones',
+    });
+    this.#resolveIdentifiers(args, this.#initializerNames, initializers);
   }
 
-  #eachAspect(visit: (name: string, aspect: Parameter[keyof Parameter]) => void): void {
-    for (const [name, parameter] of Object.entries(this.#parameters)) {
-      for (const aspect of ASPECTS) visit(name + aspect, parameter[aspect.toLowerCase() as keyof Parameter]);
+  /** Sets the fields of these names, which code written for TensorFlow.js's layers may read, such as gammaInitializer. */
+  #resolveIdentifiers(args: object, names: readonly string[], defaults: Readonly<Record<string, string>>): void {
+    const given = args as Readonly<
+      Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>
+    >;
+    for (const name of names) {
+      const identifier = given[name] ?? defaults[name];
+      const isGiven = identifier !== undefined && identifier !== null;
+      const instance = isGiven ? resolveIdentifier(this.getClassName(), name, identifier) : undefined;
+      Object.assign(this, { [name]: instance });
     }
   }
 
-  /** Checks a share of old values. */
-  protected checkMomentum(_name: string, momentum: unknown): number {
-    return checkMomentum(this.getClassName(), momentum);
+  /** The initializers that only this class has, in the order of `Traits.initializers`. */
+  protected get ownInitializers(): Initializer[] {
+    const fields = this as unknown as Record<string, Initializer>;
+    return this.#initializerNames.map((name) => fields[name] as Initializer);
   }
 
   /** Adds weights beside gamma and beta. */
@@ -159,12 +137,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   }
 
   /** The layer's one call into `kernels/`; gamma and beta are absent where `scale` and `center` say so. */
-  protected abstract normalize(
-    x: Tensor,
-    gamma: Tensor | undefined,
-    beta: Tensor | undefined,
-    context: Context,
-  ): Tensor;
+  protected abstract normalize(x: Tensor, parameters: AffineOptions, context: Context): Tensor;
 
   /** Checks the sizes of the parameter axes, where a class has rules of its own. */
   protected checkSizes(_sizes: readonly number[]): void {
@@ -176,29 +149,16 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return [...sizes];
   }
 
-  /** The name of gamma among the weights. */
-  protected get gammaName(): string {
-    return 'gamma';
-  }
-
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
-    const who = this.getClassName();
-    const [shape, axes] = this.#checked(inputShape);
-    const sizes = axes.map((axis) => checkSize(who, shape, axis));
+    const [shape, axes] = this.checkedShape(inputShape);
+    const sizes = axes.map((axis) => checkSize(this.getClassName(), shape, axis));
     this.checkSizes(sizes);
-    this.inputSpec = [
-      new InputSpec({
-        ndim: shape.length,
-        axes: Object.fromEntries(axes.map((axis, i) => [axis, sizes[i] as number])),
-      }),
-    ];
-    const add = (name: string, { initializer, regularizer, constraint }: Parameter) =>
-      this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
-    const { gamma, beta } = this.#parameters;
+    const sizeAtAxis = Object.fromEntries(axes.map((axis, i) => [axis, sizes[i] as number]));
+    this.inputSpec = [new InputSpec({ ndim: shape.length, axes: sizeAtAxis })];
     try {
-      if (this.scale && gamma) this.gamma = add(this.gammaName, gamma);
-      if (this.center) this.beta = add('beta', beta);
+      if (this.scale && this.#gammaName) this.gamma = this.#addParameter(this.#gammaName, 'gamma', sizes);
+      if (this.center) this.beta = this.#addParameter('beta', 'beta', sizes);
       this.buildState(sizes, shape.length);
     } catch (error) {
       // An initializer, say, failed: no weight stays, and the layer is as it was before.
@@ -206,31 +166,29 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
       throw error;
     }
-    if (this._trainableWeights.length === 0) this._trainableWeights.push(this.#listener);
+    if (this._trainableWeights.length === 0) this._trainableWeights.push(this.#placeholder);
     this.built = true;
+  }
+
+  #addParameter(name: string, option: 'gamma' | 'beta', sizes: readonly number[]): LayerVariable {
+    const fields = this as unknown as Record<string, (Initializer & Regularizer & Constraint) | undefined>;
+    const [initializer, regularizer, constraint] = optionsOf(option).map((field) => fields[field]);
+    return this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
   }
 
   /** Those that training adjusts; none when frozen. */
   override get trainableWeights(): LayerVariable[] {
-    return super.trainableWeights.filter((weight) => weight !== this.#listener);
+    return super.trainableWeights.filter((weight) => weight !== this.#placeholder);
   }
 
   /** Those that are frozen, and statistics. */
   override get nonTrainableWeights(): LayerVariable[] {
-    return super.nonTrainableWeights.filter((weight) => weight !== this.#listener);
-  }
-
-  /** The shape, and the axes of the parameters in it, in the order of `axis`. */
-  #checked(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
-    const who = this.getClassName();
-    const shape = oneShape(who, inputShape);
-    checkRank(who, shape.length);
-    return [shape, checkAxes(who, this.axis, shape.length, this.#batch)];
+    return super.nonTrainableWeights.filter((weight) => weight !== this.#placeholder);
   }
 
   /** That of the input; fails where a layer could not be built, or has been built for another. */
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
-    const [shape, axes] = this.#checked(inputShape);
+    const [shape, axes] = this.checkedShape(inputShape);
     const sizes = axes.map((axis) => shape[axis] ?? undefined);
     const built = this.inputSpec?.[0]?.axes ?? {};
     for (const [i, axis] of axes.entries()) {
@@ -245,17 +203,13 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return inputShape;
   }
 
-  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
-    return tidy(() => {
-      this.invokeCallHook(inputs, kwargs);
-      const x = checkOneInput(this.getClassName(), inputs);
-      const training = isTraining(this, kwargs) && !this.frozen;
-      return this.normalize(x, this.gamma?.read(), this.beta?.read(), { training, kwargs });
-    });
+  protected override transform(x: Tensor, kwargs: Kwargs): Tensor {
+    const training = isTraining(this, kwargs) && !this.frozen;
+    return this.normalize(x, { gamma: this.gamma?.read(), beta: this.beta?.read() }, { training, kwargs });
   }
 
   override addWeight(...args: Parameters<layers.Layer['addWeight']>): LayerVariable {
-    return checkedWeight(this, super.addWeight, ...args);
+    return addCheckedWeight(this, super.addWeight, ...args);
   }
 
   /** Fails before the weights are there. */
@@ -268,39 +222,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return this.axis < 0 ? this.axis + rank : this.axis;
   }
 
-  /** Moves the moving average `weight` towards row `row` of the batch's moments. */
-  protected follow(weight: LayerVariable, moments: Tensor, row: 0 | 1, momentum = this.momentum): void {
-    weight.write(average(weight.read(), moments, { row, momentum }));
-  }
-
   /** Frozen layers do not change their weights: `trainable` is false, or that of every weight which could be trained. */
   protected get frozen(): boolean {
     return !this.trainable || this._trainableWeights.every((weight) => !weight.trainable);
-  }
-
-  /** All options that the constructor takes; a class adds its own. */
-  override getConfig(): serialization.ConfigDict {
-    const axis = Array.isArray(this.axis) ? [...this.axis] : this.axis;
-    const config: serialization.ConfigDict = { axis, center: this.center };
-    for (const name of this.#numbers) config[name] = this[name];
-    if (this.#parameters.gamma) config.scale = this.scale;
-    this.#eachAspect((name, aspect) => {
-      config[name] = describe(aspect);
-    });
-    return { ...config, ...super.getConfig() };
-  }
-
-  /** Rewrites a saved config, which Keras may have written, to options of the constructor. */
-  static fromSaved(config: serialization.ConfigDict): serialization.ConfigDict {
-    return config;
-  }
-
-  /** Makes a layer from what `getConfig` gave, here or in Keras. */
-  static override fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: serialization.ConfigDict,
-  ): T {
-    return new cls((cls as unknown as typeof Normalization).fromSaved(savedOptions(saved)));
   }
 }
 
@@ -310,13 +234,3 @@ export interface Context {
   readonly training: boolean;
   readonly kwargs: Kwargs;
 }
-
-function oneShape(who: string, inputShape: Shape | Shape[]): Shape {
-  const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[];
-  if (shapes.length !== 1)
-    fail(who, `the layer takes one input; received ${shapes.length}; concatenate or add them first`);
-  return shapes[0] as Shape;
-}
-
-/** Keras 2 saves the axis of a class that has one as a list of one. */
-const only = (axis: number | number[]) => (Array.isArray(axis) && axis.length === 1 ? axis[0] : axis);

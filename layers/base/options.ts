@@ -6,6 +6,8 @@ import type { layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { unknownOption } from '../../kernels/functions/checks.ts';
 
+/** What is saved of a layer. */
+export type ConfigDict = serialization.ConfigDict;
 /** Options of `tf.layers.Layer`. */
 export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
 export type Kwargs = Parameters<layers.Layer['call']>[1];
@@ -40,10 +42,28 @@ export function checkOptions(who: string, args: object, own: readonly string[]):
 }
 
 /** Constructor options from a saved config: without TensorFlow.js's own key, what is null, and Keras's dtype policies. */
-export function savedOptions(saved: serialization.ConfigDict): serialization.ConfigDict {
+export function savedOptions(saved: ConfigDict): ConfigDict {
   const { customObjects: _, dtype, ...config } = saved;
   for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
   // That of a first layer's input. In Keras it may be a policy or a precision that TensorFlow.js does not have.
   if (typeof dtype === 'string' && DTYPES.includes(dtype)) config.dtype = dtype;
   return config;
+}
+
+/** `config` without the options of these names. */
+export const withoutOptions = (config: ConfigDict, names: readonly string[]): ConfigDict =>
+  Object.fromEntries(Object.entries(config).filter(([name]) => !names.includes(name)));
+
+/** A copy of the objects and arrays of a config: TensorFlow.js's classes write into the configs that they are given. */
+export function deepCopy<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(deepCopy) as T;
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, deepCopy(own)])) as T;
+}
+
+/** Whether `value` is an object of no class. Of any page or Node context: each has a class Object of its own. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

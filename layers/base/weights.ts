@@ -2,7 +2,7 @@
 import { type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
-import { obey } from './freezing.ts';
+import { freezeWith } from './freezing.ts';
 
 type AddWeight = layers.Layer['addWeight'];
 
@@ -13,7 +13,7 @@ export function checkUnbuilt(layer: layers.Layer): void {
 }
 
 /** Calls `add`, TensorFlow.js's `addWeight`, and tries regularizer and constraint once; a frozen layer's weights stay still. */
-export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Parameters<AddWeight>): LayerVariable {
+export function addCheckedWeight(layer: layers.Layer, add: AddWeight, ...args: Parameters<AddWeight>): LayerVariable {
   const [name, shape, , , regularizer, trainable = true, constraint] = args;
   const checkShape = (values: Tensor | LayerVariable, of: string) => {
     if (String(values.shape) === String(shape)) return;
@@ -27,7 +27,7 @@ export function checkedWeight(layer: layers.Layer, add: AddWeight, ...args: Para
       if (constraint) checkShape(constraint.apply(weight.read()), 'constraint');
     });
     keepConstrained(weight);
-    if (trainable) obey(weight, layer);
+    if (trainable) freezeWith(weight, layer);
     return weight;
   } catch (error) {
     const why = `the weight ${name} of '${layer.name}' could not be made: ${(error as Error).message}`;

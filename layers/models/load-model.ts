@@ -17,7 +17,7 @@ import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import { checkCall, optionNames } from '../../kernels/functions/checks.ts';
-import { carriesMask } from '../base/mask.ts';
+import { receivesMask } from '../base/mask.ts';
 import { graphTraining, isTraining } from '../base/training.ts';
 import { checkArtifacts, read } from './artifacts.ts';
 import { checkCalls } from './calls.ts';
@@ -126,7 +126,7 @@ function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
 /** The layers of a model and of the models within, and whether a mask gets there. */
 const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean][] =>
   (model as LayersModel).layers.flatMap((layer): [layers.Layer, boolean][] => {
-    const own: [layers.Layer, boolean] = [layer, isMasked || carriesMask(layer)];
+    const own: [layers.Layer, boolean] = [layer, isMasked || receivesMask(layer)];
     return 'layers' in layer ? [own, ...layersOf(...own)] : [own];
   });
 

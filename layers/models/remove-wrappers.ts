@@ -5,8 +5,9 @@
 import { serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
-import { copied, nameOf } from '../base/inner-layer.ts';
+import { lastPartOfName } from '../base/inner-layer.ts';
 import type { KernelWrapper } from '../base/kernel-wrapper.ts';
+import { deepCopy } from '../base/options.ts';
 import { SpectralNormalization } from '../spectral-normalization.ts';
 import { WeightNormalization } from '../weight-normalization.ts';
 import { AddonsSpectralNormalization, AddonsWeightNormalization } from './tensorflow-addons.ts';
@@ -70,7 +71,7 @@ function remove(who: string, model: LayersModel, classNames: readonly string[]):
   const wrapped = wrappersIn(model, classNames);
   if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classNames[0]}`);
   const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[model.getClassName()] as MapEntry;
-  const config = unwrapped(copied(model.getConfig()), classNames) as Config;
+  const config = unwrapped(deepCopy(model.getConfig()), classNames) as Config;
   const plain = fromConfig(cls, config, {}, true) as unknown as LayersModel;
   tidy(() => plain.loadWeights(plainWeights(model, wrapped)));
   return plain;
@@ -122,7 +123,7 @@ function plainWeights(model: LayersModel, wrapped: readonly Wrapper[]): Record<s
     const variables = new Set(wrapper.layer.weights.map((weight) => weight.read()));
     for (const weight of wrapper.weights) if (!variables.has(weight.read())) own.add(weight);
     for (const [name, kernel] of Object.entries(wrapper.effectiveKernels())) {
-      const isKernel = (weight: LayerVariable) => variables.has(weight.read()) && nameOf(weight) === name;
+      const isKernel = (weight: LayerVariable) => variables.has(weight.read()) && lastPartOfName(weight) === name;
       kernels[(wrapper.weights.find(isKernel) as LayerVariable).originalName] = kernel;
     }
   }

@@ -2,14 +2,14 @@
  * The wrappers of TensorFlow Addons, so that its models load, go on training and save as they were: what sets them apart
  * from ours are weights of other names and, in WeightNormalization, when and how g starts. For new models ours are meant.
  */
-import { mul, onesLike, type serialization, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import { checkBoolean } from '../../kernels/functions/checks.ts';
 import { unitNorms, weightNorm } from '../../kernels/functions/weights.ts';
-import { biasOf, firstBatch, kernelNorms } from '../base/data-initialization.ts';
+import { biasOf, InitializedFlag, initializeByBatch, kernelNorms } from '../base/data-initialization.ts';
 import { type Kernel, sizeAlong } from '../base/inner-layer.ts';
-import { KernelWrapper, type WrapperArgs, wrapperArgs } from '../base/kernel-wrapper.ts';
+import { KernelWrapper, layerFirstArgs, type WrapperArgs } from '../base/kernel-wrapper.ts';
 import { checkArgs, type Kwargs } from '../base/options.ts';
 import { registerLayer } from '../base/register.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from '../spectral-normalization.ts';
@@ -46,7 +46,7 @@ export class AddonsSpectralNormalization extends SpectralNormalization {
     given: AddonsSpectralNormalizationArgs | layers.Layer,
     options?: Omit<AddonsSpectralNormalizationArgs, 'layer'>,
   ) {
-    const args = wrapperArgs(new.target, given, options);
+    const args = layerFirstArgs(new.target, given, options);
     super({ ...checkArgs(new.target, args), reparameterize: false });
     if (!args.name) this.name = withoutSign(this.name);
   }
@@ -93,16 +93,14 @@ export class AddonsWeightNormalization extends KernelWrapper {
   /** Whether the first call sets g and the bias by its inputs. */
   readonly dataInit: boolean;
   #g!: LayerVariable;
-  #initialized!: LayerVariable;
+  #initialized!: InitializedFlag;
   #copies: readonly LayerVariable[] = [];
-  /** The data that `initialized` had when it was last seen to be true. */
-  #seen: object | undefined = undefined;
 
   constructor(
     given: AddonsWeightNormalizationArgs | layers.Layer,
     options?: Omit<AddonsWeightNormalizationArgs, 'layer'>,
   ) {
-    const args = wrapperArgs(new.target, given, options);
+    const args = layerFirstArgs(new.target, given, options);
     super(args, ['dataInit']);
     if (!args.name) this.name = withoutSign(this.name);
     this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? true);
@@ -119,13 +117,11 @@ export class AddonsWeightNormalization extends KernelWrapper {
       );
     }
     const { variable } = kernel;
-    const state = (name: string, shape: number[], dtype: 'float32' | 'bool' = 'float32') =>
-      this.addWeight(name, shape, dtype, initializers.zeros(), undefined, false);
     this.#g = this.addWeight('g', [sizeAlong(variable, lastAxis(variable))], 'float32', initializers.ones());
-    this.#initialized = state('initialized', [], 'bool');
+    this.#initialized = new InitializedFlag(this.addState('initialized', [], initializers.zeros(), 'bool'));
     if (!this.dataInit) return;
-    this.#copies = this.#originals.map((one, i) =>
-      state(`data_dep_init/${i === 0 ? 'kernel' : 'bias'}`, [...one.shape] as number[]),
+    this.#copies = this.#originals.map(({ shape }, i) =>
+      this.addState(`data_dep_init/${i === 0 ? 'kernel' : 'bias'}`, shape as number[]),
     );
   }
 
@@ -134,7 +130,7 @@ export class AddonsWeightNormalization extends KernelWrapper {
     const { variable } = this.kernels[0] as Kernel;
     tidy(() => {
       const norms = kernelNorms(this, variable, lastAxis(variable));
-      if (!this.dataInit || this.#isInitialized) this.#g.write(norms);
+      if (!this.dataInit || this.#initialized.isSet) this.#g.write(norms);
       for (const [i, copy] of this.#copies.entries()) copy.write((this.#originals[i] as LayerVariable).read());
     });
   }
@@ -146,44 +142,29 @@ export class AddonsWeightNormalization extends KernelWrapper {
     return bias ? [variable, bias] : [variable];
   }
 
-  get #isInitialized(): boolean {
-    return this.#initialized.read().dataSync()[0] !== 0;
-  }
-
   protected override normalizeKernel({ variable }: Kernel): Tensor {
     return weightNorm(variable.read(), { g: this.#g.read(), axis: lastAxis(variable) });
   }
 
   /** The wrapped layer's outputs, with the normalized kernel. */
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
-    // The value is read where it may be new: loaded, or set.
-    if (this.#seen !== this.#initialized.read().dataId && !this.frozen) {
-      if (!this.#isInitialized) tidy(() => this.#startCalls(inputs, kwargs));
-      if (this.#isInitialized) this.#seen = this.#initialized.read().dataId;
-    }
+    if (!this.frozen && !this.#initialized.isSet) tidy(() => this.#initialize(inputs, kwargs));
     return super.call(inputs, kwargs);
   }
 
-  /** Sets g and the bias, as the first call does. */
-  #startCalls(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+  /** Sets g and the bias, as the first call does: by the outputs of the copy of kernel and bias. */
+  #initialize(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
     const kernel = this.kernels[0] as Kernel;
+    const g = this.#g;
     const norms = unitNorms(kernel.variable.read(), lastAxis(kernel.variable));
     if (this.dataInit) {
-      const [value, copiedBias] = this.#copies.map((copy) => copy.read()) as [Tensor, Tensor | undefined];
-      const start = firstBatch(this, kernel, { kernel: value, bias: copiedBias }, inputs, kwargs);
-      if (start.count === 0) return;
-      this.#g.write(where(start.varies, mul(this.#g.read(), start.g), norms));
-      const bias = biasOf(this.layer);
-      bias?.write(where(start.varies, start.bias, bias.read()));
+      const [copiedKernel, bias] = this.#copies.map((copy) => copy.read()) as [Tensor, Tensor | undefined];
+      const call = { wrapper: this, kernel, values: { kernel: copiedKernel, bias }, inputs, kwargs };
+      if (!initializeByBatch(call, g, (measured) => mul(g.read(), measured), norms)) return;
     } else {
-      this.#g.write(norms);
+      g.write(norms);
     }
-    this.#initialized.write(onesLike(this.#initialized.read()));
-  }
-
-  /** All options that the constructor takes, the wrapped layer's config among them. */
-  override getConfig(): serialization.ConfigDict {
-    return { dataInit: this.dataInit, ...super.getConfig() };
+    this.#initialized.set();
   }
 }
 

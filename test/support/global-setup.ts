@@ -4,11 +4,14 @@
  */
 import { dirname, join } from 'node:path';
 import { bundle } from './bundle.ts';
+import { checkChoice, leftOut } from './chosen-backends.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './server.ts';
 
 /** A page that is served with these may share memory between threads. */
 const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
+const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl'] as const;
 
 async function startBrowser(): Promise<() => Promise<void>> {
   const browser = await launchChromium();
@@ -30,7 +33,12 @@ async function startBrowser(): Promise<() => Promise<void>> {
 }
 
 export default async function setup(): Promise<void> {
-  const attempt = async <T>(variable: string, start: () => Promise<T>): Promise<T | undefined> => {
+  checkChoice();
+  const attempt = async <T>(variable: string, unwanted: string | undefined, start: () => Promise<T>) => {
+    if (unwanted) {
+      process.env[variable] = unwanted;
+      return undefined;
+    }
     delete process.env[variable];
     try {
       return await start();
@@ -40,8 +48,8 @@ export default async function setup(): Promise<void> {
       return undefined;
     }
   };
-  globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', startBrowser);
-  await attempt('TEST_NO_TENSORFLOW', findTensorFlow);
+  globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), startBrowser);
+  await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow'), findTensorFlow);
 }
 
 /** The native backend: the installed one, or one that is built here once, if the machine has what that needs. */

@@ -166,6 +166,12 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
   },
   InstanceNormalization: { layer: () => ours.instanceNormalization(), ...alike },
   LayerNormalization: { layer: () => ours.layerNormalization(), ...matrix },
+  // Without variance y is x / sqrt(epsilon): a large epsilon keeps that, and sums of it, within 65504.
+  'LayerNormalization, rmsScaling': {
+    layer: () => ours.layerNormalization({ rmsScaling: true, epsilon: 0.5 }),
+    ...matrix,
+    upstream: 1,
+  },
   RMSNormalization: { layer: () => ours.rmsNormalization(), ...matrix },
   GroupNormalization: { layer: () => ours.groupNormalization({ groups: 3 }), ...alike },
   UnitNormalization: { layer: () => ours.unitNormalization(), ...matrix },

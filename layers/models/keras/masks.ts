@@ -1,7 +1,7 @@
 /** Whether the layers of a loaded model get the masks that they have in Keras. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
-import { carriesMask, maskOf } from '../../base/mask.ts';
+import { maskOriginOf, receivesMask } from '../../base/mask.ts';
 import { MASKED } from './graph.ts';
 
 type Layer = layers.Layer;
@@ -11,7 +11,7 @@ export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): v
   const className = layer.getClassName();
   const refuse = (message: string) =>
     fail('loadModel', `the layer '${layer.name}' (${className}) ${message}; save the model without masks`);
-  const carries = carriesMask(layer);
+  const carries = receivesMask(layer);
   const expected = masked.get(layer.name);
   if (expected && !carries) refuse('has a mask in the file, which TensorFlow.js does not bring so far');
   if (expected === false && carries) refuse('has no mask in the file, and would get one in TensorFlow.js');
@@ -35,4 +35,5 @@ function losesMask(layer: Layer, seen = new Set<Layer>()): boolean {
 const inboundLayers = ({ inboundNodes }: Layer) => inboundNodes.flatMap(({ inboundLayers }) => inboundLayers);
 
 /** Whether a mask gets into the model, or to one of its outputs. */
-const givesMask = (model: LayersModel): boolean => carriesMask(model) || model.outputs.some((output) => maskOf(output));
+const givesMask = (model: LayersModel): boolean =>
+  receivesMask(model) || model.outputs.some((output) => maskOriginOf(output));

@@ -1,0 +1,65 @@
+/**
+ * The base of all layers here: options are checked before TensorFlow.js reads them, `getConfig` saves them, and `fromConfig`
+ * makes the layer again from what was saved, here or in Keras. What a layer computes is the subclass's part.
+ */
+import { serialization } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { configOf, type Initializer } from './identifiers.ts';
+import { type ConfigDict, checkArgs, checkOptions, deepCopy, type LayerArgs, savedOptions } from './options.ts';
+import { isRegistered } from './register.ts';
+
+export abstract class ConfiguredLayer extends layers.Layer {
+  readonly #options: readonly string[];
+
+  /** `options` are the names of those that `tf.layers.Layer` does not have. Each is a field of the same name. */
+  protected constructor(args: LayerArgs, options: readonly string[]) {
+    super(checkArgs(new.target, args));
+    // A class derived from one of ours may have options that only it knows, as with TensorFlow.js's classes.
+    if (isRegistered(new.target)) checkOptions(this.getClassName(), args, options);
+    this.#options = options;
+  }
+
+  /**
+   * Adds a weight that calls of the layer write, and no optimizer trains.
+   *
+   * @internal
+   */
+  addState(
+    name: string,
+    shape: readonly number[],
+    initializer: Initializer = initializers.zeros(),
+    dtype: 'float32' | 'int32' | 'bool' = 'float32',
+  ): LayerVariable {
+    return this.addWeight(name, [...shape], dtype, initializer, undefined, false);
+  }
+
+  /** All options that the constructor takes, each from the field of its name. */
+  override getConfig(): ConfigDict {
+    const fields = this as unknown as Record<string, unknown>;
+    const own = this.#options.map((name) => [name, savedValue(fields[name])]);
+    return { ...(Object.fromEntries(own) as ConfigDict), ...super.getConfig() };
+  }
+
+  /**
+   * The constructor's options from a saved config, where these differ: Keras may have written it, with other keys.
+   * `saved` is the config as it was in the file, where options may be null, and `who` the name of the class.
+   */
+  static fromSaved(config: ConfigDict, _saved: ConfigDict, _who: string): ConfigDict {
+    return config;
+  }
+
+  /** Makes a layer from what `getConfig` gave, here or in Keras. TensorFlow.js calls it without `this`. */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    saved: ConfigDict,
+  ): T {
+    const { fromSaved } = cls as unknown as typeof ConfiguredLayer;
+    return new cls(fromSaved(savedOptions(saved), saved, cls.className));
+  }
+}
+
+/** An option as JSON: an initializer becomes its class and config, and a list a copy, which is the caller's to change. */
+function savedValue(value: unknown): unknown {
+  if (value instanceof serialization.Serializable) return configOf(value);
+  return value === undefined ? null : deepCopy(value);
+}

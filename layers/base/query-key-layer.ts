@@ -1,0 +1,67 @@
+/** What the two layers of query-key normalization share: the learned scale g, the options that start it, and lists of inputs. */
+import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../../kernels/core/errors.ts';
+import { checkEpsilon } from '../../kernels/functions/checks.ts';
+import { ConfiguredLayer } from './configured-layer.ts';
+import { type Identifier, type Initializer, resolveIdentifier } from './identifiers.ts';
+import type { LayerArgs, Shape } from './options.ts';
+import { addCheckedWeight, checkUnbuilt } from './weights.ts';
+
+/** Options of both layers. */
+export interface ScaleArgs extends LayerArgs {
+  /** The usual length L of the training sequences (the paper: the 97.5th percentile). Required without scaleInitializer. */
+  sequenceLength?: number;
+  /** The smallest norm that is divided by. Default: 1e-12. */
+  epsilon?: number;
+  /** Where g starts. Default: the constant log2(L^2 - L). */
+  scaleInitializer?: Identifier<Initializer>;
+}
+
+export abstract class QueryKeyLayer extends ConfiguredLayer {
+  /** The usual length of the training sequences, if it was given. */
+  readonly sequenceLength: number | undefined;
+  /** The smallest norm that is divided by. */
+  readonly epsilon: number;
+  protected readonly scaleInitializer: Initializer;
+  protected g!: LayerVariable;
+
+  protected constructor(args: ScaleArgs, own: readonly string[]) {
+    super(args, ['sequenceLength', 'epsilon', 'scaleInitializer', ...own]);
+    const who = this.getClassName();
+    this.epsilon = checkEpsilon(who, args.epsilon ?? 1e-12);
+    const { sequenceLength: length, scaleInitializer } = args;
+    if (length !== undefined && !(Number.isSafeInteger(length) && length >= 2)) {
+      const rule = 'an integer of at least 2, since g starts at log2(L^2 - L)';
+      fail(who, `sequenceLength must be ${rule}; received ${show(length)}; give the usual length of the sequences`);
+    }
+    if (length === undefined && scaleInitializer === undefined) {
+      fail(
+        who,
+        'sequenceLength is required; received none; give the usual length of the sequences, or scaleInitializer',
+      );
+    }
+    this.sequenceLength = length;
+    this.scaleInitializer =
+      scaleInitializer !== undefined
+        ? resolveIdentifier(who, 'scaleInitializer', scaleInitializer)
+        : initializers.constant({ value: Math.log2((length as number) ** 2 - (length as number)) });
+  }
+
+  /** Adds g, the only weight. */
+  protected addScale(): void {
+    checkUnbuilt(this);
+    this.g = addCheckedWeight(this, this.addWeight, 'g', [], 'float32', this.scaleInitializer);
+    this.built = true;
+  }
+
+  /** The inputs as a list of one of the allowed lengths. */
+  protected listOf<T>(inputs: T | T[], names: string, least: number, most = least): T[] {
+    if (Array.isArray(inputs) && inputs.length >= least && inputs.length <= most) return inputs;
+    const received = Array.isArray(inputs) ? inputs.length : 1;
+    return fail(this.getClassName(), `the inputs are ${names}; received ${received}; call apply with a list`);
+  }
+}
+
+/** Shapes as a list, also that of a single input. */
+export const listOfShapes = (shapes: Shape | Shape[]): Shape[] =>
+  (Array.isArray(shapes[0]) ? shapes : [shapes]) as Shape[];
