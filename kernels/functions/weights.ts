@@ -5,10 +5,8 @@
 import {
   abs,
   add,
-  customGrad,
   div,
   fill,
-  type GradSaveFunc,
   lessEqual,
   logicalNot,
   matMul,
@@ -31,7 +29,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { fail, show } from '../core/errors.ts';
 import { isHalf } from '../core/registry.ts';
-import { constant, recording } from '../core/tape.ts';
+import { constant, recording, withGradient } from '../core/tape.ts';
 import { unitView } from '../core/view.ts';
 import { withLast } from '../ops/axes.ts';
 import { normalizeLength } from '../ops/length.ts';
@@ -198,8 +196,7 @@ const brought = (x: Tensor, exponent?: Tensor) => (exponent ? shifted(x, opposit
  * quotient divides by sigma^2, which may be no float.
  */
 function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, exponent?: Tensor): Tensor {
-  const op = customGrad((...args) => {
-    const [matrix, save] = args as unknown as [Tensor, GradSaveFunc];
+  return withGradient([matrix], (save) => {
     const { u, v, sigma } = vectors;
     save(exponent ? [matrix, u, v, sigma, exponent] : [matrix, u, v, sigma]);
     const gradFunc = (dw: Tensor, saved: Tensor[]) => {
@@ -221,7 +218,6 @@ function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, e
     };
     return { value: div(brought(matrix, exponent), nonzero(sigma)), gradFunc };
   });
-  return op(matrix);
 }
 
 /** sigma, but 1 where nothing can be divided by it, as of a kernel of zeros. A NaN comes out. */

@@ -3,8 +3,8 @@
  * moments of x and from parameters, by arithmetic on small tensors. x is read once for its moments and once to apply them;
  * the gradient sums over it once and writes dx once. What is blended, and the gradient of the small part, a `Blend` says.
  */
-import { customGrad, type GradSaveFunc, reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
-import { constant, recording } from '../core/tape.ts';
+import { reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
+import { constant, recording, withGradient } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
 import { compute } from './gradients.ts';
 import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf } from './half.ts';
@@ -100,8 +100,7 @@ export function blend<P extends string, Values extends BlendValues>(
 
   const names = Object.keys(parameters) as P[];
   const inputs = names.map((name) => parameters[name]);
-  const op = customGrad((...args) => {
-    const save = args.pop() as GradSaveFunc;
+  return withGradient([x, ...inputs], (save) => {
     const [value, values] = apply();
     // The moving moments are saved with the rest: tensors that only a closure holds are gone when the gradient is taken.
     const kept = { ...parameters, ...values, ...(moving ? { moving } : {}) };
@@ -120,5 +119,4 @@ export function blend<P extends string, Values extends BlendValues>(
     };
     return { value, gradFunc };
   });
-  return op(x, ...inputs);
 }

@@ -2,22 +2,10 @@
  * Every kernel of the contract with a gradient: one table, which does not compile with a kernel missing. Gradients reach
  * TensorFlow.js by `tf.customGrad`, and nowhere else is decided what runs in the gradient of a gradient: see `compute`.
  */
-import {
-  clone,
-  customGrad,
-  div,
-  type GradSaveFunc,
-  matMul,
-  mul,
-  neg,
-  reshape,
-  type Tensor,
-  tidy,
-  zeros,
-} from '@tensorflow/tfjs-core';
+import { clone, div, matMul, mul, neg, reshape, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
 import { fused, run } from '../core/registry.ts';
-import { recording } from '../core/tape.ts';
+import { recording, withGradient } from '../core/tape.ts';
 import { type ComposedName, composed, row } from './reference.ts';
 
 /**
@@ -163,8 +151,7 @@ export function apply<K extends DifferentiableName>(
   if (!recording()) return forward()[output] as Tensor;
   const tensors = inputs as { readonly [I in InputName<K>]?: Tensor };
   const given = all.filter((input) => tensors[input] !== undefined);
-  const op = customGrad((...args) => {
-    const save = args.pop() as GradSaveFunc;
+  return withGradient([...given.map((input) => tensors[input] as Tensor)], (save) => {
     const outputs = forward();
     use?.(outputs);
     const kept = Object.entries<Tensor | undefined>({ ...keep(inputs, outputs) }).filter(isThere);
@@ -176,7 +163,6 @@ export function apply<K extends DifferentiableName>(
     };
     return { value: outputs[output] as Tensor, gradFunc };
   });
-  return op(...given.map((input) => tensors[input] as Tensor));
 }
 
 const isThere = (entry: [string, Tensor | undefined]): entry is [string, Tensor] => entry[1] !== undefined;

@@ -7,10 +7,8 @@ import {
   add,
   clipByValue,
   concat,
-  customGrad,
   div,
   engine,
-  type GradSaveFunc,
   mean,
   mul,
   reshape,
@@ -26,7 +24,7 @@ import {
 import { SMALLEST_DIVISOR } from '../core/contract.ts';
 import { LARGEST, splitMean } from '../core/half-values.ts';
 import { isHalf, run } from '../core/registry.ts';
-import { constant, recording } from '../core/tape.ts';
+import { constant, recording, withGradient } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
 
 /**
@@ -68,8 +66,7 @@ export function applied<P extends string>(
     return standardize(x, spread, scale, shift, view);
   }
   const names = Object.keys(parameters) as P[];
-  const op = customGrad((...args) => {
-    const save = args.pop() as GradSaveFunc;
+  return withGradient([x, ...names.map((name) => parameters[name])], (save) => {
     const { values, gradient } = blendOf(parameters) as HalfBlend<P, 'scale' | 'shift'>;
     const kept = { ...parameters, ...values };
     save([x, spread, ...(mask ? [mask] : []), ...Object.values<Tensor>(kept)]);
@@ -92,7 +89,6 @@ export function applied<P extends string>(
     };
     return { value: standardize(x, spread, values.scale, values.shift, view), gradFunc };
   });
-  return op(x, ...names.map((name) => parameters[name]));
 }
 
 /** The rows of a spread: first value, mean less it, and divisor. */
