@@ -229,7 +229,7 @@ export interface KernelSet<Backend = never> {
     { [K in KernelName]: Kernel<K, Backend> } & { [K in OptionalKernelName]?: Kernel<K, Backend> }
   >;
   /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
-  supported(backend: Backend): boolean;
+  supported(): boolean;
   /**
    * Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8: then there are `Spread` and the kernels that go
    * with it. Absent: never.

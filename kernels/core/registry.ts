@@ -75,8 +75,7 @@ export function fused(): boolean {
   const { backend, backendName } = engine();
   let answer = supported.get(backend);
   if (answer === undefined) {
-    // The set was registered for backends of this name: the type of the map knows no backend.
-    answer = sets.get(backendName)?.supported(backend as never) ?? false;
+    answer = sets.get(backendName)?.supported() ?? false;
     supported.set(backend, answer);
   }
   return answer;

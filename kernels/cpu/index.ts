@@ -5,13 +5,11 @@
  */
 import type { KernelSet } from '../core/contract.ts';
 import { register } from '../core/registry.ts';
-import { average, blendGrad, scaleShift, scaleShiftGrad } from '../simd/blend.ts';
-import { moments } from '../simd/normalize.ts';
-import { powerIteration } from '../simd/spectral.ts';
 import type { CpuPort } from './backend.ts';
+import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
 import { host } from './host.ts';
-import { kernel } from './memory.ts';
 import { normalize, normalizeGrad } from './normalize.ts';
+import { powerIteration } from './spectral.ts';
 import { swapAxes } from './swap.ts';
 
 /** The kernels of the `cpu` backend; importing this registers them. */
@@ -19,12 +17,12 @@ export const cpu: KernelSet<CpuPort> = {
   kernels: {
     Normalize: normalize,
     NormalizeGrad: normalizeGrad,
-    Moments: kernel(moments),
-    ScaleShift: kernel(scaleShift),
-    ScaleShiftGrad: kernel(scaleShiftGrad),
-    BlendGrad: kernel(blendGrad),
-    Average: kernel(average),
-    PowerIteration: kernel(powerIteration),
+    Moments: moments,
+    ScaleShift: scaleShift,
+    ScaleShiftGrad: scaleShiftGrad,
+    BlendGrad: blendGrad,
+    Average: average,
+    PowerIteration: powerIteration,
     SwapAxes: swapAxes,
   },
   supported: () => host() !== undefined,

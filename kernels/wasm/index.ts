@@ -4,27 +4,28 @@
  *
  * @module tfjs-normalizations/kernels/wasm
  */
+import { engine } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../core/contract.ts';
 import { register } from '../core/registry.ts';
-import { average, blendGrad, scaleShift, scaleShiftGrad } from '../simd/blend.ts';
-import { moments, normalize, normalizeGrad } from '../simd/normalize.ts';
-import { powerIteration } from '../simd/spectral.ts';
 import { heapOf, type WasmPort } from './backend.ts';
-import { kernel } from './memory.ts';
+import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
+import { normalize, normalizeGrad } from './normalize.ts';
+import { powerIteration } from './spectral.ts';
 
 /** The kernels of the `wasm` backend; importing this registers them. */
 export const wasm: KernelSet<WasmPort> = {
   kernels: {
-    Normalize: kernel(normalize),
-    NormalizeGrad: kernel(normalizeGrad),
-    Moments: kernel(moments),
-    ScaleShift: kernel(scaleShift),
-    ScaleShiftGrad: kernel(scaleShiftGrad),
-    BlendGrad: kernel(blendGrad),
-    Average: kernel(average),
-    PowerIteration: kernel(powerIteration),
+    Normalize: normalize,
+    NormalizeGrad: normalizeGrad,
+    Moments: moments,
+    ScaleShift: scaleShift,
+    ScaleShiftGrad: scaleShiftGrad,
+    BlendGrad: blendGrad,
+    Average: average,
+    PowerIteration: powerIteration,
   },
-  supported: (backend) => heapOf(backend) !== undefined,
+  // Asked of the current backend, whose tensors kernels are about to be given.
+  supported: () => heapOf(engine().backend as unknown as WasmPort) !== undefined,
 };
 
 register(wasm, 'wasm');
