@@ -86,7 +86,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   protected gamma: LayerVariable | undefined = undefined;
   readonly #gammaName: string | null;
   readonly #initializerNames: readonly string[];
-  /** Hears of a model that is frozen, where no weight would. */
+  /** Is told when a model is frozen, if the layer has no trainable weight to be told. */
   readonly #placeholder = placeholderWeight();
 
   protected constructor(
