@@ -1,7 +1,9 @@
 import { clipByValue, mul, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { type AffineOptions, blendPerChannel, centred } from '../kernels/functions/normalization.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
 import { batchInstance } from '../kernels/ops/batch-instance.ts';
+import { centred } from '../kernels/ops/form.ts';
+import { blendPerChannel } from '../kernels/ops/per-channel.ts';
 import type { Constraint, Identifier, Initializer } from './base/identifiers.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';

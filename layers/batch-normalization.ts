@@ -1,6 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { checkAnyMomentum, checkBoolean, fail } from '../kernels/functions/checks.ts';
-import { type AffineOptions, centred } from '../kernels/functions/normalization.ts';
+import { fail } from '../kernels/core/errors.ts';
+import { checkAnyMomentum, checkBoolean } from '../kernels/functions/checks.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
+import { centred } from '../kernels/ops/form.ts';
 import type { Identifier, Initializer } from './base/identifiers.ts';
 import { type KerasRenormArgs, KerasRenormalization, RENORM_OPTIONS } from './base/keras-renormalization.ts';
 import { usableMask } from './base/mask.ts';
@@ -77,8 +79,8 @@ export class BatchNormalization extends Normalization {
 
   constructor(args: BatchNormalizationArgs = {}) {
     const initializers = { movingMeanInitializer: 'zeros', movingVarianceInitializer: 'ones' };
-    const numbers = { epsilon: 1e-3, momentum: 0.99, anyMomentum: true };
-    super(args, { options: RENORM_OPTIONS, initializers, ...numbers, batch: 'with batch' });
+    const traits = { epsilon: 1e-3, momentum: 0.99, anyMomentum: true, batch: 'with batch' } as const;
+    super(args, { options: RENORM_OPTIONS, initializers, ...traits });
     const who = this.getClassName();
     this.renorm = checkBoolean(who, 'renorm', args.renorm ?? false);
     this.renormClipping = checkKerasClipping(who, args.renormClipping ?? {});
@@ -86,9 +88,8 @@ export class BatchNormalization extends Normalization {
   }
 
   protected override buildState(sizes: number[]): void {
-    const initializers = this.ownInitializers;
-    this.#moving = MovingStatistics.addTo(this, sizes, undefined, initializers);
-    if (this.renorm) this.#renormalization = new KerasRenormalization(this, this.#moving, initializers);
+    this.#moving = MovingStatistics.addTo(this, sizes, undefined, this.ownInitializers);
+    if (this.renorm) this.#renormalization = new KerasRenormalization(this, this.#moving, this.ownInitializers);
     // Code written for TensorFlow.js's layer may read its weights by these names.
     const [movingMean, movingVariance] = this.#moving.weights;
     Object.assign(this, { movingMean, movingVariance });

@@ -1,7 +1,8 @@
 import { add, square, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { type AffineOptions, affinePerChannel } from '../kernels/functions/normalization.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
 import { mapped } from '../kernels/ops/half.ts';
+import { affinePerChannel } from '../kernels/ops/per-channel.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
 import type { ConfigDict } from './base/options.ts';

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { checkGroups, fail, show } from '../kernels/functions/checks.ts';
+import { fail, show } from '../kernels/core/errors.ts';
+import { checkGroups } from '../kernels/functions/checks.ts';
 import { type AffineOptions, groupNorm } from '../kernels/functions/normalization.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';

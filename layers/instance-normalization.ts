@@ -1,7 +1,8 @@
 import { mul, ones, type Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../kernels/core/contract.ts';
 import { checkOneOf } from '../kernels/functions/checks.ts';
-import { type AffineOptions, EPSILON_PLACEMENTS, normalizeGroups } from '../kernels/functions/normalization.ts';
+import { type AffineOptions, normalizeGroups } from '../kernels/functions/normalization.ts';
+import { EPSILON_PLACEMENTS } from '../kernels/ops/form.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
 import { type ConfigDict, checkArgs, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';

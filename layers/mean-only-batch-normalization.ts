@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { AffineOptions, Form } from '../kernels/functions/normalization.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
+import type { Form } from '../kernels/ops/form.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import { type BetaArgs, type Context, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';

@@ -1,8 +1,9 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { fail } from '../kernels/core/errors.ts';
 import { attend, checkAttention } from '../kernels/functions/attention.ts';
 import type { PaddingMasks } from '../kernels/functions/attention-mask.ts';
-import { checkBoolean, checkRate, checkSize, fail } from '../kernels/functions/checks.ts';
+import { checkBoolean, checkRate, checkSize } from '../kernels/functions/checks.ts';
 import { layerThatEndedMask, maskOfShape, maskOriginOf } from './base/mask.ts';
 import type { Kwargs, Shape } from './base/options.ts';
 import { listOfShapes, QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';

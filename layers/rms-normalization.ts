@@ -1,7 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../kernels/core/contract.ts';
 import { checkOneOf } from '../kernels/functions/checks.ts';
-import { type AffineOptions, EPSILON_PLACEMENTS, rmsNorm } from '../kernels/functions/normalization.ts';
+import { type AffineOptions, rmsNorm } from '../kernels/functions/normalization.ts';
+import { EPSILON_PLACEMENTS } from '../kernels/ops/form.ts';
 import { Normalization } from './base/normalization.ts';
 import { type ConfigDict, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';

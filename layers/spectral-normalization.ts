@@ -1,7 +1,8 @@
 import { div, norm, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../kernels/core/errors.ts';
 import { constant } from '../kernels/core/tape.ts';
-import { checkBoolean, checkPositiveInteger, fail } from '../kernels/functions/checks.ts';
+import { checkBoolean, checkPositiveInteger } from '../kernels/functions/checks.ts';
 import { spectralNorm } from '../kernels/functions/weights.ts';
 import { type Kernel, sizeAlong } from './base/inner-layer.ts';
 import { KernelWrapper, layerFirstArgs, type WrapperArgs } from './base/kernel-wrapper.ts';

@@ -1,7 +1,8 @@
 import { softmax, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { checkBoolean } from '../kernels/functions/checks.ts';
-import { type AffineOptions, blendPerChannel } from '../kernels/functions/normalization.ts';
+import type { AffineOptions } from '../kernels/functions/normalization.ts';
+import { blendPerChannel } from '../kernels/ops/per-channel.ts';
 import { type Source, switchable } from '../kernels/ops/switchable.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';

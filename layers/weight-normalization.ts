@@ -1,6 +1,7 @@
 import { type Tensor, tidy, zerosLike } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { checkBoolean, fail } from '../kernels/functions/checks.ts';
+import { fail } from '../kernels/core/errors.ts';
+import { checkBoolean } from '../kernels/functions/checks.ts';
 import { weightNorm } from '../kernels/functions/weights.ts';
 import { biasOf, InitializedFlag, initializeByBatch, kernelNorms } from './base/data-initialization.ts';
 import { type Kernel, sizeAlong } from './base/inner-layer.ts';

@@ -17,8 +17,9 @@ export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 /**
  * `Normalize`: y = (x - mean) / f * gamma + beta.
  *
- * Of the moments, row 0 has the means and row 1 the (biased) variances. With `center` false the mean is 0 and the "variance" the
- * mean square; with `rescale` false f = 1 and row 1 is unspecified.
+ * The statistics are a tensor [2, k] with k >= n * groups. In its first n * groups columns row 0 has the means and row 1 the
+ * (biased) variances; further columns are a backend's own, for its `NormalizeGrad`, which is given the tensor as it came. With
+ * `center` false the mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
  */
 export interface NormalizeAttrs {
   readonly view: View;
@@ -28,7 +29,7 @@ export interface NormalizeAttrs {
   readonly center: boolean;
   /** Divide by f (false: Mean-Only). */
   readonly rescale: boolean;
-  /** The moments are not wanted: neither for a gradient nor for moving averages. */
+  /** The statistics are not wanted: neither for a gradient nor for moving averages. */
   readonly yOnly?: boolean;
 }
 
@@ -47,6 +48,8 @@ export interface NormalizeGradAttrs extends NormalizeAttrs {
 
 export interface MomentsAttrs {
   readonly view: View;
+  /** Give statistics, as `Normalize` does: a `NormalizeGrad` follows. */
+  readonly asStatistics?: boolean;
 }
 
 export interface ScaleShiftAttrs {
@@ -90,19 +93,19 @@ export interface SwapAxesAttrs {
  * Outputs are lists, as TensorFlow.js hands them on. What is optional may be undefined, too.
  */
 export interface Kernels<T> {
-  /** gamma and beta [c]; moments [2, n * groups], absent if `yOnly`. See {@link NormalizeAttrs}. */
+  /** gamma and beta [c]; statistics [2, k], absent if `yOnly`. See {@link NormalizeAttrs}. */
   Normalize: {
     inputs: { readonly x: T; readonly gamma?: T | undefined; readonly beta?: T | undefined };
     attrs: NormalizeAttrs;
-    outputs: [y: T] | [y: T, moments: T];
+    outputs: [y: T] | [y: T, statistics: T];
   };
-  /** moments are those of the forward; dgamma and dbeta [c] are there if `affine`. See {@link NormalizeGradAttrs}. */
+  /** statistics are those of the forward; dgamma and dbeta [c] are there if `affine`. See {@link NormalizeGradAttrs}. */
   NormalizeGrad: {
-    inputs: { readonly dy: T; readonly x: T; readonly moments: T; readonly gamma?: T | undefined };
+    inputs: { readonly dy: T; readonly x: T; readonly statistics: T; readonly gamma?: T | undefined };
     attrs: NormalizeGradAttrs;
     outputs: [dx: T] | [dx: T, dgamma: T, dbeta: T];
   };
-  /** moments [2, n * groups]: mean and biased variance. */
+  /** moments [2, n * groups]: mean and biased variance; or statistics [2, k]. */
   Moments: {
     inputs: { readonly x: T };
     attrs: MomentsAttrs;
@@ -135,7 +138,7 @@ export interface Kernels<T> {
     attrs: BlendAttrs;
     outputs: [dx: T];
   };
-  /** momentum * old + (1 - momentum) * moments[row]; old [k], moments [2, k]. */
+  /** momentum * old + (1 - momentum) * moments[row], of moments or statistics; old has a value for each of their groups. */
   Average: {
     inputs: { readonly old: T; readonly moments: T };
     attrs: AverageAttrs;

@@ -12,8 +12,8 @@ import {
   registerKernel,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import { fail, show } from '../functions/checks.ts';
 import type { Attrs, Inputs, KernelSet, Name, OptionalKernelName, Outputs } from './contract.ts';
+import { fail, show } from './errors.ts';
 
 /** The names under which kernels are registered, made once: making one costs as much as running a small kernel. */
 const registered = new Map<string, string>();

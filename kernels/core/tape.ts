@@ -1,5 +1,5 @@
 /** What a gradient tape sees of the code that runs now, and how to keep something from it. */
-import { customGrad, engine, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { customGrad, engine, type GradSaveFunc, type Tensor, tidy } from '@tensorflow/tfjs-core';
 
 /** Whether a gradient tape records what runs now. */
 export function recording(): boolean {
@@ -14,4 +14,14 @@ export function recording(): boolean {
 export function constant<T extends Tensor>(f: () => T): T {
   if (!recording()) return tidy(f);
   return customGrad(() => ({ value: f(), gradFunc: () => [] }))() as T;
+}
+
+/** An operation on these inputs with a gradient of its own: `tf.customGrad`. `f` is given what keeps tensors for the gradient. */
+export const withGradient = (inputs: readonly Tensor[], f: (save: GradSaveFunc) => Differentiable): Tensor =>
+  customGrad((...args) => f(args[inputs.length] as GradSaveFunc))(...inputs);
+
+interface Differentiable {
+  readonly value: Tensor;
+  /** The gradients of the inputs from that of the value, and what was kept. */
+  gradFunc(dy: Tensor, saved: Tensor[]): Tensor | Tensor[];
 }

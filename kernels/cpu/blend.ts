@@ -3,8 +3,8 @@
  * one per channel, are prepared here.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { reciprocal } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
-import { reciprocal } from '../ops/quotient.ts';
 import { PLACEMENTS, padded, wideOf } from '../simd/kernels.ts';
 import { kernel, tensor, valuesOf } from './backend.ts';
 import { freshHost } from './host.ts';

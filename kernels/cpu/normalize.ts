@@ -3,6 +3,7 @@
  * many at a time as fill a block. The columns of a larger sample go twice, in pieces: to be summed, and to be transformed.
  */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
+import { momentsIn } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
 import { PLACEMENTS, wideOf } from '../simd/kernels.ts';
 import { kernel, tensor, valuesOf } from './backend.ts';
@@ -32,7 +33,7 @@ export const normalizeGrad = kernel<'NormalizeGrad'>(({ inputs, backend, attrs }
   const [x, dy, moments, gamma] = [
     valuesOf(backend, inputs.x),
     valuesOf(backend, inputs.dy),
-    valuesOf(backend, inputs.moments),
+    momentsIn(valuesOf(backend, inputs.statistics), attrs.view.n * attrs.view.groups),
     inputs.gamma && valuesOf(backend, inputs.gamma),
   ];
   const dx = new Float32Array(x.length);

@@ -15,8 +15,8 @@ import {
   Tensor,
   tidy,
 } from '@tensorflow/tfjs-core';
+import { fail, show } from '../core/errors.ts';
 import { constant } from '../core/tape.ts';
-import { fail, show } from './checks.ts';
 
 type Shape = readonly number[];
 

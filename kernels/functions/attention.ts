@@ -3,23 +3,15 @@
  * and the two matrix products are TensorFlow.js's own ops.
  */
 import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import { fail } from '../core/errors.ts';
 import { isHalf } from '../core/registry.ts';
 import { constant } from '../core/tape.ts';
 import { attendWithinHalf, SMALLEST_HALF } from '../ops/attention-half.ts';
 import { normalizeRowLength } from '../ops/length.ts';
-import { ofNothing } from '../ops/ops.ts';
+import { ofNothing } from '../ops/nothing.ts';
 import { softmax } from '../ops/softmax.ts';
 import { allowedPairs, mergeHeads, type Restrictions } from './attention-mask.ts';
-import {
-  checkAxis,
-  checkCall,
-  checkEpsilon,
-  checkInput,
-  checkParameter,
-  checkRate,
-  fail,
-  optionNames,
-} from './checks.ts';
+import { checkAxis, checkCall, checkEpsilon, checkInput, checkParameter, checkRate, optionNames } from './checks.ts';
 
 /** Options of {@link qkNorm}. */
 export interface QkNormOptions {

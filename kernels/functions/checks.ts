@@ -3,10 +3,7 @@
  * Constructors, `build` and the public functions call them; kernels and ops trust their inputs.
  */
 import { cast, Tensor } from '@tensorflow/tfjs-core';
-
-export function fail(who: string, message: string): never {
-  throw new Error(`${who}: ${message}`);
-}
+import { fail, show } from '../core/errors.ts';
 
 /** What other frameworks, and other layers here, call an option, in small letters without underscores. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
@@ -82,22 +79,6 @@ function refuseCall(who: string, options: unknown, known: OptionNames, more: rea
   if (unknown !== undefined) fail(who, unknownOption(unknown, names));
   if (more.length > 0)
     fail(who, `nothing follows the options; received ${more.length} more; name them: ${names.join(', ')}`);
-}
-
-/** A value for a message, whatever it is: not everything can become JSON, or a string. */
-export function show(value: unknown): string {
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  // `instanceof` does not know what another copy of TensorFlow.js has made.
-  if (typeof value === 'object' && value !== null && ('sourceLayer' in value || 'inboundNodes' in value)) {
-    return 'a layer or symbolic tensor, perhaps of another copy of TensorFlow.js (a page must load one copy only)';
-  }
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? String(value);
-  } catch {
-    text = Object.prototype.toString.call(value);
-  }
-  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
 /** Kernels compute in float32, where what is finite here may be infinite, and what is positive 0. */

@@ -3,24 +3,15 @@
  * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
  * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
  */
-import { add, mul, ones, reshape, sqrt, stack, sub, type Tensor, tidy, unstack, zeros } from '@tensorflow/tfjs-core';
-import type { EpsilonPlacement, NormalizeAttrs } from '../core/contract.ts';
-import { constant } from '../core/tape.ts';
-import { batchView, groupView, rowView, sampleView, type View, withLast } from '../core/view.ts';
-import { type Blend, type BlendValues, blend, type Tensors } from '../ops/blend.ts';
-import { inHalf } from '../ops/half.ts';
-import { normalizeMasked, renormalizeHalf } from '../ops/half-batch.ts';
-import {
-  type Affine,
-  moments,
-  normalize,
-  normalizeWith,
-  normalizeWithMoments,
-  ofNothing,
-  row,
-  scaleShift,
-} from '../ops/ops.ts';
-import { maskedMoments } from '../ops/reference.ts';
+import { reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import type { EpsilonPlacement } from '../core/contract.ts';
+import { fail } from '../core/errors.ts';
+import { batchView, groupView, rowView } from '../core/view.ts';
+import { withLast } from '../ops/axes.ts';
+import { type AffineOptions, centred, EPSILON_PLACEMENTS, type Form, onView } from '../ops/form.ts';
+import { normalize, normalizeWithStatistics } from '../ops/normalize.ts';
+import { affinePerChannel } from '../ops/per-channel.ts';
+import { rows } from '../ops/reference.ts';
 import {
   ascending,
   checkAxes,
@@ -31,38 +22,10 @@ import {
   checkInput,
   checkOneOf,
   checkParameter,
-  fail,
   optionNames,
 } from './checks.ts';
 
-export const EPSILON_PLACEMENTS = ['inside', 'outside', 'floor'] as const satisfies readonly EpsilonPlacement[];
-
-/** How a group is normalized: everything of `NormalizeAttrs` but the view. */
-export type Form = Omit<NormalizeAttrs, 'view'>;
-/** The usual form. */
-export const centred = (epsilon: number): Form => ({
-  epsilon,
-  epsilonPlacement: 'inside',
-  center: true,
-  rescale: true,
-});
-
-/** Spelled out: on small tensors a spread is noticed. */
-const onView = (view: View, { epsilon, epsilonPlacement, center, rescale }: Form): NormalizeAttrs => ({
-  view,
-  epsilon,
-  epsilonPlacement,
-  center,
-  rescale,
-});
-
-/** Parameters that every function takes; gamma defaults to ones and beta to zeros. */
-export interface AffineOptions {
-  /** Scale, one value per channel. Default: none. */
-  readonly gamma?: Tensor | undefined;
-  /** Shift, one value per channel. Default: none. */
-  readonly beta?: Tensor | undefined;
-}
+export type { AffineOptions } from '../ops/form.ts';
 
 const LAYER_OPTIONS = optionNames('gamma', 'beta', 'axis', 'epsilon');
 const RMS_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'epsilonPlacement');
@@ -280,13 +243,14 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}, ...more: un
       const y = affinePerChannel(input, channels, { mean: at, variance: by, scale: gamma, shift: beta }, epsilon);
       return { y, mean: at, variance: by };
     }
-    let moments: Tensor | undefined;
+    let statistics: Tensor | undefined;
     const y = withLast(input, [channels], (x) => {
-      const [y, m] = normalizeWithMoments(x, gamma, beta, onView(batchView(x.shape), centred(epsilon)));
-      moments = m;
+      const [y, ofX] = normalizeWithStatistics(x, gamma, beta, onView(batchView(x.shape), centred(epsilon)));
+      statistics = ofX;
       return y;
     });
-    return { y, mean: row(moments as Tensor, 0), variance: row(moments as Tensor, 1) };
+    const [ofX, byX] = rows(statistics as Tensor, c);
+    return { y, mean: ofX, variance: byX };
   });
 }
 /** Options of {@link batchNorm}. */
@@ -304,97 +268,4 @@ export interface BatchNormResult {
   mean: Tensor;
   /** The (biased) variance that was used, [channels]. */
   variance: Tensor;
-}
-
-/**
- * For layers: normalizes each channel over everything else, and hands on its moments [2, channels], which are a constant to
- * every gradient. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
- */
-export function normalizePerChannel(
-  x: Tensor,
-  axis: number,
-  { gamma, beta, mask }: AffineOptions & { readonly mask?: Tensor | undefined },
-  form: Form,
-  useMoments: (moments: Tensor) => void,
-): Tensor {
-  return withLast(x, [axis], (x) => {
-    const view = batchView(x.shape);
-    if (!mask || x.size === 0) return normalize(x, gamma, beta, onView(view, form), useMoments);
-    if (inHalf()) return normalizeMasked(x, mask, view, affineOf(gamma, beta, view.c), form.epsilon, useMoments);
-    const moments = maskedMoments(x, mask, view);
-    useMoments(moments);
-    const statistics = { mean: row(moments, 0), variance: row(moments, 1) };
-    return scaleShift(x, { ...statistics, scale: gamma, shift: beta }, view, form.epsilon);
-  });
-}
-
-/** Both parameters, which default to ones and zeros. */
-const affineOf = (gamma: Tensor | undefined, beta: Tensor | undefined, c: number) => ({
-  gamma: gamma ?? ones([c]),
-  beta: beta ?? zeros([c]),
-});
-
-/** For layers: y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
-export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
-  return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
-}
-
-/** What renormalization is told of a batch, [channels] each. */
-export interface BatchStatistics {
-  /** sqrt(variance + epsilon). */
-  readonly stddev: Tensor;
-  /** The batch's mean less a moving one. */
-  apartFrom(movingMean: Tensor): Tensor;
-  /** Mean and stddev, [2, channels], for moving averages. */
-  readonly both: Tensor;
-}
-
-/**
- * For layers: as `normalizePerChannel`, with xHat r + d in place of xHat. `correct` gives r and d, the rows of a tensor
- * [2, channels], from the statistics of x; it runs off the tape, so that both are constants to every gradient.
- */
-export function renormalizePerChannel(
-  x: Tensor,
-  axis: number,
-  { gamma, beta }: AffineOptions,
-  epsilon: number,
-  correct: (batch: BatchStatistics) => Tensor,
-): Tensor {
-  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
-  return withLast(x, [axis], (x) => {
-    const view = batchView(x.shape);
-    if (inHalf()) return renormalizeHalf(x, view, affineOf(gamma, beta, view.c), epsilon, correct);
-    const statistics = constant(() => moments(x, view));
-    const corrected = constant(() => {
-      const [mean, variance] = unstack(statistics) as [Tensor, Tensor];
-      const stddev = sqrt(add(variance, epsilon));
-      return correct({ stddev, apartFrom: (movingMean) => sub(mean, movingMean), both: stack([mean, stddev]) });
-    });
-    const [r, d] = unstack(corrected) as [Tensor, Tensor];
-    const scale = gamma ? mul(gamma, r) : r;
-    const shift = gamma ? mul(gamma, d) : d;
-    return normalizeWith(x, statistics, scale, beta ? add(shift, beta) : shift, onView(view, centred(epsilon)));
-  });
-}
-
-/**
- * For layers: a blend of statistics per example and channel; gamma and beta default to ones and zeros.
- *
- * @param moving mean and variance [channels] that stand for the batch's; absent: the batch's own
- * @param useBatch called once with the batch's own moments [2, channels], if they take part; off the tape
- */
-export function blendPerChannel<P extends string, Values extends BlendValues>(
-  x: Tensor,
-  axis: number,
-  { gamma, beta, ...others }: AffineOptions & Tensors<P>,
-  moving: readonly Tensor[] | undefined,
-  form: Blend<P | 'gamma' | 'beta', Values>,
-  useBatch?: (moments: Tensor) => void,
-): Tensor {
-  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, ...(Object.values(others) as Tensor[]));
-  const c = x.shape[axis] as number;
-  const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
-  // Channels right after the batch stay there: each of each example is a sample of its own.
-  if (axis === 1) return blend(x, c, sampleView(x.shape), all, moving, form, useBatch);
-  return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, moving, form, useBatch));
 }

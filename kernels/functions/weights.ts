@@ -5,10 +5,8 @@
 import {
   abs,
   add,
-  customGrad,
   div,
   fill,
-  type GradSaveFunc,
   lessEqual,
   logicalNot,
   matMul,
@@ -29,13 +27,15 @@ import {
   where,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { fail, show } from '../core/errors.ts';
 import { isHalf } from '../core/registry.ts';
-import { constant, recording } from '../core/tape.ts';
-import { unitView, withLast } from '../core/view.ts';
+import { constant, recording, withGradient } from '../core/tape.ts';
+import { unitView } from '../core/view.ts';
+import { withLast } from '../ops/axes.ts';
 import { normalizeLength } from '../ops/length.ts';
-import { powerIteration } from '../ops/ops.ts';
+import { powerIteration } from '../ops/power-iteration.ts';
 import { largestExponent, near, opposite, shifted, shiftedFar } from '../ops/range.ts';
-import { checkCall, checkKernel, checkParameter, checkUnitAxes, fail, optionNames, show } from './checks.ts';
+import { checkCall, checkKernel, checkParameter, checkUnitAxes, optionNames } from './checks.ts';
 
 /** The norm below which a column of a kernel counts as zero; TensorFlow Addons has its square, 1e-12. */
 const SMALLEST_NORM = 1e-6;
@@ -196,8 +196,7 @@ const brought = (x: Tensor, exponent?: Tensor) => (exponent ? shifted(x, opposit
  * quotient divides by sigma^2, which may be no float.
  */
 function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, exponent?: Tensor): Tensor {
-  const op = customGrad((...args) => {
-    const [matrix, save] = args as unknown as [Tensor, GradSaveFunc];
+  return withGradient([matrix], (save) => {
     const { u, v, sigma } = vectors;
     save(exponent ? [matrix, u, v, sigma, exponent] : [matrix, u, v, sigma]);
     const gradFunc = (dw: Tensor, saved: Tensor[]) => {
@@ -219,7 +218,6 @@ function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, e
     };
     return { value: div(brought(matrix, exponent), nonzero(sigma)), gradFunc };
   });
-  return op(matrix);
 }
 
 /** sigma, but 1 where nothing can be divided by it, as of a kernel of zeros. A NaN comes out. */

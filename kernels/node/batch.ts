@@ -3,8 +3,8 @@
  * so the statistics of long columns are taken elsewhere, and the op only applies them.
  */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
+import { isDivisor } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
-import { isDivisor } from '../ops/quotient.ts';
 import { batchNormalize, fourAxes } from './affine.ts';
 import type { Call, Value } from './backend.ts';
 import * as columns from './columns.ts';

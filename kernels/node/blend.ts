@@ -1,13 +1,13 @@
 /** The kernels around Normalize: statistics alone, given statistics applied, their gradients, moving averages. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isDivisor } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
-import { isDivisor } from '../ops/quotient.ts';
 import { apply, applyPerChannel, batchNormalize, fourAxes } from './affine.ts';
 import { type Call, kernel, type Value } from './backend.ts';
 import { centre, layoutOf, momentsOf, reciprocals } from './statistics.ts';
 import { sums } from './sums.ts';
 
-export const moments = kernel<'Moments'>((call, { x }, { view }) => {
+export const Moments = kernel<'Moments'>((call, { x }, { view }) => {
   const layout = layoutOf(view);
   const { mean, variance } = centre(call, call.reshape(call.input(x), layout.shape), layout, 0);
   return [momentsOf(call, mean, variance)];
@@ -19,7 +19,7 @@ const activations = (call: Call, x: TensorInfo, { n, s, c }: View): Value =>
 const parameter = (call: Call, p: TensorInfo, { n, c }: View): Value =>
   call.reshape(call.input(p), n === 1 ? [c] : [n, 1, c]);
 
-export const scaleShift = kernel<'ScaleShift'>((call, inputs, { view, epsilon }) => {
+export const ScaleShift = kernel<'ScaleShift'>((call, inputs, { view, epsilon }) => {
   const { n, c } = view;
   const x = activations(call, inputs.x, view);
   const [mean, variance, scale, shift] = [inputs.mean, inputs.variance, inputs.scale, inputs.shift].map(
@@ -41,7 +41,7 @@ function standardized(call: Call, variance: Value, scale: Value | undefined, eps
   return call.constant(scales ? r.map((r, i) => r * (scales[i] as number)) : r, variance.shape);
 }
 
-export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((call, { dy, x, mean }, { view }) => {
+export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((call, { dy, x, mean }, { view }) => {
   const { n, s, c } = view;
   const dy3 = call.reshape(call.input(dy), [n, s, c]);
   const xc = call.sub(call.reshape(call.input(x), [n, s, c]), parameter(call, mean, view));
@@ -50,7 +50,7 @@ export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((call, { dy, x, mean }, {
   return [sumOf(product), sumOf(dy3)];
 });
 
-export const blendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
+export const BlendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
   const { n, c } = view;
   const [mean, a, b] = [inputs.mean, inputs.a, inputs.b].map((p) => parameter(call, p, view)) as [Value, Value, Value];
   const x = activations(call, inputs.x, view);
@@ -61,7 +61,7 @@ export const blendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
 });
 
 /** No op at all: of numbers this few, TensorFlow would spend more on the call than on the arithmetic. */
-export const average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
+export const Average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
   const before = call.numbers(old);
   const both = call.numbers(moments);
   const k = before.length;

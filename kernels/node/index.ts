@@ -7,21 +7,21 @@
 import type { KernelSet } from '../core/contract.ts';
 import { register } from '../core/registry.ts';
 import type { NodePort } from './backend.ts';
-import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
-import { normalize, normalizeGrad } from './normalize.ts';
-import { powerIteration } from './spectral.ts';
+import { Average, BlendGrad, Moments, ScaleShift, ScaleShiftGrad } from './blend.ts';
+import { Normalize, NormalizeGrad } from './normalize.ts';
+import { PowerIteration } from './spectral.ts';
 
 /** The kernels of the `tensorflow` backend of tfjs-node; importing this registers them. */
 export const node: KernelSet<NodePort> = {
   kernels: {
-    Normalize: normalize,
-    NormalizeGrad: normalizeGrad,
-    Moments: moments,
-    ScaleShift: scaleShift,
-    ScaleShiftGrad: scaleShiftGrad,
-    BlendGrad: blendGrad,
-    Average: average,
-    PowerIteration: powerIteration,
+    Normalize,
+    NormalizeGrad,
+    Moments,
+    ScaleShift,
+    ScaleShiftGrad,
+    BlendGrad,
+    Average,
+    PowerIteration,
   },
   supported: () => true,
 };

@@ -4,7 +4,7 @@
  * stays: it is tried once.
  */
 import type { NormalizeAttrs } from '../core/contract.ts';
-import { isDivisor } from '../ops/quotient.ts';
+import { isDivisor } from '../core/numbers.ts';
 import { type Binding, Call, type NodePort, type Value } from './backend.ts';
 import type { Forward, Normalized } from './route.ts';
 import { centre, type Layout, layoutOf, meanSquares, meansOf, needsCentring, ROUNDS, subtract } from './statistics.ts';
@@ -32,8 +32,9 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
 }
 
 /**
- * x, which the op will centre by a float32 mean: so without its means where they are far out, and as it is elsewhere.
- * This variance serves to decide that, and for nothing else: it is wrong only where the answer is clear anyway.
+ * x, which the op will centre by a float32 mean. Where the mean is many deviations, that would cost digits: there the means are
+ * subtracted before. The variance here, mean(x^2) - mean(x)^2, only decides whether they are. It has lost its digits where the
+ * mean is thousands of deviations, and there even a wrong one says that the mean is far out.
  */
 function nearZero(call: Call, x: Value, layout: Layout, epsilon: number) {
   const total = new Float64Array(x.shape[0] as number);

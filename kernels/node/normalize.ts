@@ -3,6 +3,7 @@
  * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
 import type { NormalizeAttrs } from '../core/contract.ts';
+import { momentsIn } from '../core/numbers.ts';
 import { type Call, kernel } from './backend.ts';
 import * as batch from './batch.ts';
 import * as columns from './columns.ts';
@@ -18,7 +19,7 @@ function routeOf(call: Call, attrs: NormalizeAttrs): Route {
   return attrs.view.s === 1 ? rows : columns;
 }
 
-export const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
+export const Normalize = kernel<'Normalize'>((call, inputs, attrs) => {
   const { x, gamma, beta } = inputs;
   const values = { x: call.input(x), gamma: call.optional(gamma), beta: call.optional(beta) };
   const { forward } = layerNormOp.serves(call, attrs) ? layerNormOp : routeOf(call, attrs);
@@ -27,11 +28,11 @@ export const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
   return attrs.yOnly ? [output] : [output, momentsOf(call, mean, variance)];
 });
 
-export const normalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
-  const { dy, x, moments, gamma } = inputs;
-  const { c } = attrs.view;
+export const NormalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
+  const { dy, x, statistics, gamma } = inputs;
+  const { n, c, groups } = attrs.view;
   const route = routeOf(call, attrs);
-  const saved = savedFrom(call.numbers(moments), attrs);
+  const saved = savedFrom(momentsIn(Float32Array.from(call.numbers(statistics)), n * groups), attrs);
   const values = { dy: call.input(dy), x: call.input(x), gamma: call.optional(gamma), saved };
   const { dx, dgamma, dbeta } = route.backward(call, values, attrs);
   const output = call.output(dx, x.shape);

@@ -4,7 +4,7 @@ import { sumAlongRows, weightedSumOfRows } from './sums.ts';
 
 type Numbers = ArrayLike<number>;
 
-export const powerIteration = kernel<'PowerIteration'>((call, inputs, attrs) => {
+export const PowerIteration = kernel<'PowerIteration'>((call, inputs, attrs) => {
   const { iterations, first, epsilon } = attrs;
   const w = call.input(inputs.w);
   let u: Float32Array = Float32Array.from(call.read(call.input(inputs.u)));

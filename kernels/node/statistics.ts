@@ -6,8 +6,8 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../core/contract.ts';
+import { reciprocal, unrounded } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
-import { reciprocal, unrounded } from '../ops/quotient.ts';
 import type { Call, Value } from './backend.ts';
 import { copiesOf, sumOfCopies, sums, sumsOfSquares } from './sums.ts';
 
@@ -121,14 +121,14 @@ export function subtract(call: Call, xc: Value, mean: Numbers, total: Float64Arr
   return centred;
 }
 
-export interface Standing {
+export interface Centred {
   readonly xc: Value;
   readonly mean: Float64Array;
   readonly variance: Float64Array;
 }
 
 /** x, of the layout's shape, without its means. `floor` is what the variance is added to before its root is divided by. */
-export function centre(call: Call, x: Value, layout: Layout, floor: number): Standing {
+export function centre(call: Call, x: Value, layout: Layout, floor: number): Centred {
   let xc = x;
   let mean = meansOf(call, x, layout);
   const total = new Float64Array(mean.length);
@@ -143,7 +143,7 @@ export function centre(call: Call, x: Value, layout: Layout, floor: number): Sta
 }
 
 /** As `centre`, where the mean counts as 0. */
-export function uncentred(call: Call, x: Value, layout: Layout): Standing {
+export function uncentred(call: Call, x: Value, layout: Layout): Centred {
   const variance = meanSquares(call, x, layout);
   return { xc: x, mean: new Float64Array(variance.length), variance };
 }

@@ -1,18 +1,6 @@
 /** Attention where tensors hold half floats, of at most 65504 and eleven bits: on GPUs that cannot draw float32. */
-import {
-  add,
-  customGrad,
-  div,
-  type GradSaveFunc,
-  mean,
-  mul,
-  pow,
-  reshape,
-  scalar,
-  sub,
-  type Tensor,
-} from '@tensorflow/tfjs-core';
-import { constant, recording } from '../core/tape.ts';
+import { add, div, mean, mul, pow, reshape, scalar, sub, type Tensor } from '@tensorflow/tfjs-core';
+import { constant, recording, withGradient } from '../core/tape.ts';
 import { largestExponent } from './range.ts';
 
 /** What is less is 0. */
@@ -60,10 +48,9 @@ const magnitude = (x: Tensor): Tensor => reshape(pow(2, largestExponent(x)), [])
  * it, each has its own, dy times `by`, since then the steps are differentiated one by one.
  */
 function scaled(x: Tensor, by: Tensor, back: Tensor): Tensor {
-  const op = customGrad((...args) => {
-    (args.pop() as GradSaveFunc)([by, back]);
+  return withGradient([x], (save) => {
+    save([by, back]);
     const gradFunc = (dy: Tensor, [by, back]: Tensor[]) => mul(dy, (recording() ? by : back) as Tensor);
     return { value: mul(x, by), gradFunc };
   });
-  return op(x);
 }

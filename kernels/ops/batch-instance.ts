@@ -2,7 +2,7 @@
 import { add, div, mul, neg, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
 import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
-import { parted, pool, poolGrad, scaled } from './pool.ts';
+import { meansApart, pool, poolGrad, scaled } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
@@ -18,7 +18,7 @@ export type BatchInstanceValues = Tensors<
 export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceValues> {
   return {
     forward(moments, { gamma, beta, rho }, moving) {
-      const own = parted(moments);
+      const own = meansApart(moments);
       const mean = own.means;
       const batch = moving ?? pool(own, 1);
       const [batchMean, batchVariance] = unstack(batch) as [Tensor, Tensor];

@@ -3,14 +3,14 @@
  * moments of x and from parameters, by arithmetic on small tensors. x is read once for its moments and once to apply them;
  * the gradient sums over it once and writes dx once. What is blended, and the gradient of the small part, a `Blend` says.
  */
-import { customGrad, type GradSaveFunc, reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
-import { fused, run } from '../core/registry.ts';
-import { constant, recording } from '../core/tape.ts';
+import { reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
+import { constant, recording, withGradient } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
+import { compute } from './gradients.ts';
 import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf } from './half.ts';
-import { moments, scaleShift, scaleShiftGrad } from './ops.ts';
+import { moments } from './moments.ts';
 import { scaled } from './pool.ts';
-import * as reference from './reference.ts';
+import { scaleShift, scaleShiftGrad } from './scale-shift.ts';
 
 export type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
 
@@ -100,8 +100,7 @@ export function blend<P extends string, Values extends BlendValues>(
 
   const names = Object.keys(parameters) as P[];
   const inputs = names.map((name) => parameters[name]);
-  const op = customGrad((...args) => {
-    const save = args.pop() as GradSaveFunc;
+  return withGradient([x, ...inputs], (save) => {
     const [value, values] = apply();
     // The moving moments are saved with the rest: tensors that only a closure holds are gone when the gradient is taken.
     const kept = { ...parameters, ...values, ...(moving ? { moving } : {}) };
@@ -114,15 +113,10 @@ export function blend<P extends string, Values extends BlendValues>(
       const [dscale, dshift] = sums.map((sum) => reshape(sum, [...small])) as [Tensor, Tensor];
       const grads = gradient(dscale, dshift, values, all, moving !== undefined);
       const [b, a] = unstack(scaled(grads.dmoments, 1 / view.s, 2 / view.s)) as [Tensor, Tensor];
-      const dx = blendGrad(dy, x as Tensor, { mean: values.mean, scale: values.scale, a, b }, view);
+      const { mean, scale } = values;
+      const [dx] = compute('BlendGrad', { dy, x: x as Tensor, mean, scale, a, b }, { view });
       return [dx, ...names.map((name) => reshape(grads[name], parameters[name].shape))];
     };
     return { value, gradFunc };
   });
-  return op(x, ...inputs);
-}
-
-function blendGrad(dy: Tensor, x: Tensor, coefficients: Tensors<'mean' | 'scale' | 'a' | 'b'>, view: View): Tensor {
-  if (fused() && !recording()) return run('BlendGrad', { dy, x, ...coefficients }, { view })[0];
-  return reference.blendGrad(dy, x, coefficients, view);
 }

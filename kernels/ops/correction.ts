@@ -1,6 +1,6 @@
 /** The correction of batch renormalization: how far a batch's statistics are from the averages of many. */
 import { maximum, minimum, neg, stack, type Tensor } from '@tensorflow/tfjs-core';
-import type { BatchStatistics } from '../functions/normalization.ts';
+import type { BatchStatistics } from './batch-statistics.ts';
 import { lent } from './half.ts';
 import { divide } from './quotient.ts';
 
@@ -36,7 +36,7 @@ export function correction(
   const weight = lent(stddev);
   const divisor = smallest === undefined ? weight : maximum(weight, smallest);
   const r = divide(batch.stddev, divisor, epsilon);
-  const d = divide(batch.apartFrom(mean), divisor, epsilon);
+  const d = divide(batch.meanMinus(mean), divisor, epsilon);
   const dmin = typeof dmax === 'number' ? -dmax : dmax && neg(dmax);
   return stack([within(r, rmin, rmax), within(d, dmin, dmax)]);
 }

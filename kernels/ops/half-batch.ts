@@ -18,10 +18,11 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import { SMALLEST_DIVISOR } from '../core/contract.ts';
+import { type Inputs, SMALLEST_DIVISOR } from '../core/contract.ts';
+import { splitMean } from '../core/half-values.ts';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import type { BatchStatistics } from '../functions/normalization.ts';
+import type { BatchStatistics } from './batch-statistics.ts';
 import {
   applied,
   bounded,
@@ -34,14 +35,12 @@ import {
   spreadOf,
   sumOf,
 } from './half.ts';
-import { splitMean } from './half-values.ts';
-import type { Affine } from './ops.ts';
 
 type Parameters = Readonly<Record<'gamma' | 'beta', Tensor>>;
 
 /** Moments [2, c] from a mean in two parts and what row 1 is made of: as float32 on the host, where moving averages are. */
-function exact(first: Tensor, apart: Tensor, last: Tensor, row1: (value: number) => number): Tensor {
-  const [base, rest, of1] = [first.dataSync(), apart.dataSync(), last.dataSync()];
+function exact(first: Tensor, offset: Tensor, last: Tensor, row1: (value: number) => number): Tensor {
+  const [base, rest, of1] = [first.dataSync(), offset.dataSync(), last.dataSync()];
   const moments = new Float32Array(2 * base.length);
   moments.set(base.map((value, i) => value + (rest[i] as number)));
   moments.set(of1.map(row1), base.length);
@@ -62,8 +61,8 @@ export function renormalizeHalf(
     const [r, d] = unstack(
       correct({
         stddev: rows.divisor,
-        apartFrom: (movingMean) => reshape(pooledFrom(rows, onHost(movingMean, undefined), 0).deviation, [view.c]),
-        both: exact(rows.first, rows.apart, rows.divisor, (divisor) => divisor),
+        meanMinus: (movingMean) => reshape(pooledFrom(rows, onHost(movingMean, undefined), 0).deviation, [view.c]),
+        both: exact(rows.first, rows.offset, rows.divisor, (divisor) => divisor),
       }),
     ) as [Tensor, Tensor];
     return corrected(r, d, gamma, beta, rows.divisor, view.s);
@@ -131,8 +130,8 @@ function maskedMoments(x: Tensor, positions: Tensor, first: number, share: numbe
     const filled = where(positions, x2, add(zerosLike(x2), tensor(other, [1, c])));
     const spread = spreadOf(filled, view, 0).dataSync();
     for (let i = 0; i < c; i++) {
-      const [value, apart, deviation] = [i, c + i, 2 * c + i].map((at) => spread[at]) as [number, number, number];
-      const distance = (value - (other[i] as number) + apart) / share;
+      const [value, offset, deviation] = [i, c + i, 2 * c + i].map((at) => spread[at]) as [number, number, number];
+      const distance = (value - (other[i] as number) + offset) / share;
       const variance = deviation > SMALLEST_DIVISOR ? deviation ** 2 : 0;
       moments[i] = (other[i] as number) + distance;
       moments[c + i] = Math.max(variance / share - (1 - share) * distance ** 2, 0);
@@ -146,7 +145,12 @@ function maskedMoments(x: Tensor, positions: Tensor, first: number, share: numbe
  * y = (x - mean) / sqrt(variance + epsilon) * scale + shift, with the gradients of all that are there, from the means over the
  * positions of dy xHat and dy.
  */
-export const affineOfGiven = (x: Tensor, affine: Affine, view: View, epsilon: number): Tensor => {
+export const affineOfGiven = (
+  x: Tensor,
+  affine: Omit<Inputs<'ScaleShift', Tensor>, 'x'>,
+  view: View,
+  epsilon: number,
+): Tensor => {
   const { mean, variance, scale, shift } = affine;
   const spread = constant(() => spreadFrom(onHost(mean, variance, 1 - epsilon).dataSync(), view.c, epsilon));
   const given = Object.entries({ mean, variance, scale, shift }).filter(([, t]) => t !== undefined);

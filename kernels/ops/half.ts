@@ -7,10 +7,8 @@ import {
   add,
   clipByValue,
   concat,
-  customGrad,
   div,
   engine,
-  type GradSaveFunc,
   mean,
   mul,
   reshape,
@@ -24,10 +22,10 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { SMALLEST_DIVISOR } from '../core/contract.ts';
+import { LARGEST, splitMean } from '../core/half-values.ts';
 import { isHalf, run } from '../core/registry.ts';
-import { constant, recording } from '../core/tape.ts';
+import { constant, recording, withGradient } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import { LARGEST, splitMean } from './half-values.ts';
 
 /**
  * Whether the blended form goes this way. Gradients of gradients do not: their tapes need ordinary ops, and hold what 16 bits
@@ -68,8 +66,7 @@ export function applied<P extends string>(
     return standardize(x, spread, scale, shift, view);
   }
   const names = Object.keys(parameters) as P[];
-  const op = customGrad((...args) => {
-    const save = args.pop() as GradSaveFunc;
+  return withGradient([x, ...names.map((name) => parameters[name])], (save) => {
     const { values, gradient } = blendOf(parameters) as HalfBlend<P, 'scale' | 'shift'>;
     const kept = { ...parameters, ...values };
     save([x, spread, ...(mask ? [mask] : []), ...Object.values<Tensor>(kept)]);
@@ -92,11 +89,10 @@ export function applied<P extends string>(
     };
     return { value: standardize(x, spread, values.scale, values.shift, view), gradFunc };
   });
-  return op(x, ...names.map((name) => parameters[name]));
 }
 
 /** The rows of a spread: first value, mean less it, and divisor. */
-export type Spread = Readonly<Record<'first' | 'apart' | 'divisor', Tensor>>;
+export type Spread = Readonly<Record<'first' | 'offset' | 'divisor', Tensor>>;
 
 /** The spread [3, n * c] of x. */
 export const spreadOf = (x: Tensor, view: View, epsilon: number): Tensor => run('Spread', { x }, { view, epsilon })[0];
@@ -110,8 +106,8 @@ export const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: Vie
 
 /** A spread as rows of the given shape. */
 export function rowsOf(spread: Tensor, shape: readonly number[]): Spread {
-  const [first, apart, divisor] = unstack(reshape(spread, [3, ...shape])) as [Tensor, Tensor, Tensor];
-  return { first, apart, divisor };
+  const [first, offset, divisor] = unstack(reshape(spread, [3, ...shape])) as [Tensor, Tensor, Tensor];
+  return { first, offset, divisor };
 }
 
 /** How far the means of examples and channels are from a pooled one, [n, c], and the divisor of what is pooled. */
@@ -124,19 +120,19 @@ export interface Pooled {
  * Pools a spread of [n, c] over channels. Of values with mean m and divisor f the two numbers m - f and m + f have the same
  * mean, and f as their deviation: so the statistics of all these pairs are the pooled ones.
  */
-export function pooledOverChannels({ first, apart, divisor }: Spread): Pooled {
+export function pooledOverChannels({ first, offset, divisor }: Spread): Pooled {
   const [n, c] = first.shape as [number, number];
   const base = slice(first, [0, 0], [n, 1]);
-  const means = add(sub(first, base), apart);
+  const means = add(sub(first, base), offset);
   const pairs = concat([add(means, divisor), sub(means, divisor)], 1);
   const pooled = rowsOf(spreadOf(pairs, { n, s: 2 * c, c: 1, groups: 1 }, 0), [n, 1]);
-  return { deviation: sub(sub(means, pooled.first), pooled.apart), divisor: pooled.divisor };
+  return { deviation: sub(sub(means, pooled.first), pooled.offset), divisor: pooled.divisor };
 }
 
 /** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
-export function batchMoments({ first, apart, divisor }: Spread, epsilon: number): Tensor {
+export function batchMoments({ first, offset, divisor }: Spread, epsilon: number): Tensor {
   const [n, c] = first.shape as [number, number];
-  const [firsts, aparts, divisors] = [first, apart, divisor].map((t) => t.dataSync() as Numbers) as [
+  const [firsts, offsets, divisors] = [first, offset, divisor].map((t) => t.dataSync() as Numbers) as [
     Numbers,
     Numbers,
     Numbers,
@@ -146,7 +142,7 @@ export function batchMoments({ first, apart, divisor }: Spread, epsilon: number)
     let [mean, m2] = [0, 0]; // of the examples up to this one, by Chan's formula
     for (let i = 0; i < n; i++) {
       const at = i * c + channel;
-      const distance = (firsts[at] as number) + (aparts[at] as number) - mean;
+      const distance = (firsts[at] as number) + (offsets[at] as number) - mean;
       mean += distance / (i + 1);
       m2 += (distance * distance * i) / (i + 1) + varianceFrom(epsilon)(divisors[at] as number);
     }
@@ -172,7 +168,7 @@ export function batchOf(
 
 /** How a spread of [n, c] stands to the moments [2, c] of the batch or those in their place, which are on the host. */
 export function pooledFrom(
-  { first, apart }: Pick<Spread, 'first' | 'apart'>,
+  { first, offset }: Pick<Spread, 'first' | 'offset'>,
   moments: Tensor,
   epsilon: number,
 ): Pooled {
@@ -181,7 +177,7 @@ export function pooledFrom(
     constant(() => spreadFrom(moments.dataSync() as Numbers, c, epsilon)),
     [1, c],
   );
-  return { deviation: add(sub(first, given.first), sub(apart, given.apart)), divisor: given.divisor };
+  return { deviation: add(sub(first, given.first), sub(offset, given.offset)), divisor: given.divisor };
 }
 
 /** Means and variances, c values each, as a spread [3, c]: the mean in two parts. */

@@ -2,24 +2,13 @@
  * Division by a Euclidean length, as the form of `normalize` that it is: the length is the root mean square times the root
  * of the number of values. Nothing is checked here.
  */
-import {
-  add,
-  customGrad,
-  div,
-  fill,
-  type GradSaveFunc,
-  mul,
-  ones,
-  reshape,
-  sub,
-  type Tensor,
-  zerosLike,
-} from '@tensorflow/tfjs-core';
+import { add, div, fill, mul, ones, reshape, sub, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { isHalf } from '../core/registry.ts';
-import { constant } from '../core/tape.ts';
-import { rowView, type View, withLast } from '../core/view.ts';
-import { normalize, normalizeGradient } from './ops.ts';
+import { constant, withGradient } from '../core/tape.ts';
+import { rowView, type View } from '../core/view.ts';
+import { withLast } from './axes.ts';
+import { normalize, normalizeGradient } from './normalize.ts';
 import { exponentOf, largestExponent, opposite, shifted, shiftedFar } from './range.ts';
 
 /**
@@ -74,8 +63,7 @@ function unitsInHalfFloats(x: Tensor, gain: Tensor, exponent: Tensor, attrs: Nor
     shifted(x, opposite(a)),
     div(reshape(shifted(gain, opposite(b)), [attrs.view.c]), root),
   ];
-  const op = customGrad((...args) => {
-    const [x, gain, save] = args as unknown as [Tensor, Tensor, GradSaveFunc];
+  return withGradient([x, gain], (save) => {
     const ofGain = exponentOf(gain);
     save([x, gain, exponent, ofGain]);
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
@@ -89,7 +77,6 @@ function unitsInHalfFloats(x: Tensor, gain: Tensor, exponent: Tensor, attrs: Nor
     };
     return { value: shifted(normalize(...brought(x, gain, exponent, ofGain), undefined, attrs), ofGain), gradFunc };
   });
-  return op(x, gain);
 }
 
 /** The same for each vector along `axes`, ascending. */

@@ -5,13 +5,14 @@
  */
 import { matMul, reshape, slice, sub, type Tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import type { View } from '../core/view.ts';
-import { moments as momentsOf, scaleShift } from './ops.ts';
+import { moments as momentsOf } from './moments.ts';
+import { scaleShift } from './scale-shift.ts';
 
 /** What is pooled: 1 the examples, as in batch statistics; 2 the channels, as in layer statistics. */
 export type PooledAxis = 1 | 2;
 
 /** The means [n, c] of moments [2, n, c], and what else there is, with its sign turned: [0, -variance], [2, n, c]. */
-export function parted(moments: Tensor): { means: Tensor; negated: Tensor } {
+export function meansApart(moments: Tensor): { means: Tensor; negated: Tensor } {
   const [, n, c] = moments.shape as [number, number, number];
   const means = reshape(slice(moments, [0, 0, 0], [1, n, c]), [n, c]);
   return { means, negated: scaled(moments, 0, -1) };
@@ -28,7 +29,7 @@ export function scaled(t: Tensor, ofMeans: number, ofVariances: number): Tensor 
  * The moments over an axis, [2, 1, c] or [2, n, 1]: the mean of the means; the mean of the variances plus the variance of the
  * means, which unlike a difference of mean squares loses nothing where the means are large.
  */
-export function pool({ means, negated }: ReturnType<typeof parted>, axis: PooledAxis): Tensor {
+export function pool({ means, negated }: ReturnType<typeof meansApart>, axis: PooledAxis): Tensor {
   const between = momentsOf(means, pooledView([1, ...means.shape], axis));
   const within = meanOver(negated, axis);
   return sub(reshape(between, within.shape), within);
@@ -42,7 +43,7 @@ export function meanOver(t: Tensor, axis: PooledAxis): Tensor {
 }
 
 /** (t - pooled) times factors, both of the shape of what is pooled along an axis of t [2, n, c]. */
-export const apartFrom = (t: Tensor, pooled: Tensor, factors: Tensor, axis: PooledAxis): Tensor =>
+export const centredTimes = (t: Tensor, pooled: Tensor, factors: Tensor, axis: PooledAxis): Tensor =>
   scaleShift(t, { mean: pooled, scale: factors }, pooledView(t.shape, axis));
 
 /**

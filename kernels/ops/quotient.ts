@@ -16,24 +16,16 @@ import {
   where,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { isDivisor, ROUNDING, SMALLEST_F32_DIVISOR } from '../core/numbers.ts';
 import { constant } from '../core/tape.ts';
-
-/** The root of the smallest normal float32: less is no divisor. */
-const SMALLEST = 2 ** -63;
-
-/** Whether an epsilon alone is a divisor, so that no group needs care. */
-export const isDivisor = (epsilon: number): boolean => epsilon > SMALLEST;
-
-/** 1 / f, or 0. */
-export const reciprocal = (f: number): number => (f < SMALLEST ? 0 : 1 / f);
 
 /** x / f, or 0, where f is a divisor to which `epsilon` has been added, or of such divisors. */
 export const divide = (x: Tensor, f: Tensor, epsilon: number): Tensor =>
-  isDivisor(epsilon) ? div(x, f) : mul(x, careful(f, SMALLEST, tfReciprocal));
+  isDivisor(epsilon) ? div(x, f) : mul(x, careful(f, SMALLEST_F32_DIVISOR, tfReciprocal));
 
 /** 1 / sqrt(sum) of variances with `epsilon` added, or 0. */
 export const reciprocalRoot = (sum: Tensor, epsilon: number): Tensor =>
-  isDivisor(epsilon) ? rsqrt(sum) : careful(sum, SMALLEST ** 2, rsqrt);
+  isDivisor(epsilon) ? rsqrt(sum) : careful(sum, SMALLEST_F32_DIVISOR ** 2, rsqrt);
 
 /** Division by sqrt(sum) of variances with `epsilon` added; the quotient may be 0, as above. */
 export function byRoot(sum: Tensor, epsilon: number): (x: Tensor) => Tensor {
@@ -51,14 +43,7 @@ function careful(x: Tensor, least: number, f: (x: Tensor) => Tensor): Tensor {
   return where(isSome, f(where(isSome, x, onesLike(x))), zerosLike(x));
 }
 
-/** Equal values leave a variance of no more than this share of the square of their mean, by rounding. */
-const ROUNDING = 2 ** -66;
-
 /** A variance, or 0 where it is what rounding leaves of equal values. */
-export const unrounded = (variance: number, mean: number): number =>
-  variance <= mean * mean * ROUNDING ? 0 : variance;
-
-/** The same of tensors. */
 export function unroundedOf(variance: Tensor, mean: Tensor): Tensor {
   const isNone = constant(() => lessEqual(variance, square(mul(mean, Math.sqrt(ROUNDING)))));
   return where(isNone, zerosLike(variance), variance);

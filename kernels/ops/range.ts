@@ -2,24 +2,10 @@
  * Values brought near 1 where their squares would leave the range of the floats that tensors hold. They are multiplied by
  * powers of two, which change no digit. For what is computed once, or where floats have 16 bits.
  */
-import {
-  abs,
-  clipByValue,
-  customGrad,
-  div,
-  floor,
-  type GradSaveFunc,
-  log,
-  max,
-  mul,
-  neg,
-  pow,
-  sub,
-  type Tensor,
-} from '@tensorflow/tfjs-core';
+import { abs, clipByValue, div, floor, log, max, mul, neg, pow, sub, type Tensor } from '@tensorflow/tfjs-core';
 import { isHalf } from '../core/registry.ts';
-import { constant } from '../core/tape.ts';
-import { scaleShift } from './ops.ts';
+import { constant, withGradient } from '../core/tape.ts';
+import { scaleShift } from './scale-shift.ts';
 
 /** Exponents are within -limit and limit, so that 2^limit and 2^-limit are floats with all their digits. */
 const limit = () => (isHalf() ? 14 : 126);
@@ -61,11 +47,9 @@ function times(x: Tensor, factor: Tensor): Tensor {
   const k = factor.size;
   const size = x.size / k;
   const view = factor.shape.at(-1) === k ? { n: 1, s: size, c: k, groups: k } : { n: k, s: size, c: 1, groups: 1 };
-  const op = customGrad((...args) => {
-    const [x, save] = args as unknown as [Tensor, GradSaveFunc];
+  return withGradient([x], (save) => {
     save([factor]);
     const gradFunc = (dy: Tensor, [factor]: Tensor[]) => times(dy, factor as Tensor);
     return { value: scaleShift(x, { scale: factor }, view), gradFunc };
   });
-  return op(x);
 }

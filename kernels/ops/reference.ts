@@ -26,20 +26,27 @@ import {
   sub,
   sum,
   type Tensor,
+  transpose,
+  unstack,
   where,
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {
+  Attrs,
   AverageAttrs,
+  Inputs,
+  KernelName,
   MomentsAttrs,
   NormalizeAttrs,
+  Outputs,
   PowerIterationAttrs,
   ScaleShiftAttrs,
 } from '../core/contract.ts';
+import { isDivisor } from '../core/numbers.ts';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import { byRoot, divide, isDivisor, unroundedOf } from './quotient.ts';
+import { byRoot, divide, unroundedOf } from './quotient.ts';
 
 type Optional = Tensor | undefined;
 
@@ -73,7 +80,7 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
   const quotient = (f: Tensor) => (t: Tensor) => divide(t, f, epsilon);
   if (epsilonPlacement === 'inside') {
     const by = byRoot(add(variance, epsilon), epsilon);
-    return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive: undefined };
+    return { xHat: by(centred), mu, variance, axes, by, k: undefined, isAboveFloor: undefined };
   }
   // The gradient of sqrt at 0 is infinite, and 0 times infinity is NaN: take the root of 1 there, and discard it.
   // Comparisons have no gradient function, so they stay off the tape; these let a NaN pass.
@@ -84,11 +91,11 @@ function standardize(x: Tensor, { view, epsilon, epsilonPlacement, center, resca
     const f = add(root, epsilon);
     const k = where(positive, div(f, safe), zerosLike(f));
     const by = quotient(f);
-    return { xHat: by(centred), mu, variance, axes, by, k, alive: undefined };
+    return { xHat: by(centred), mu, variance, axes, by, k, isAboveFloor: undefined };
   }
-  const alive = constant(() => logicalNot(lessEqual(root, epsilon)));
-  const by = quotient(where(alive, root, fill(root.shape, epsilon)));
-  return { xHat: by(centred), mu, variance, axes, by, k: undefined, alive };
+  const isAboveFloor = constant(() => logicalNot(lessEqual(root, epsilon)));
+  const by = quotient(where(isAboveFloor, root, fill(root.shape, epsilon)));
+  return { xHat: by(centred), mu, variance, axes, by, k: undefined, isAboveFloor };
 }
 
 /** Means and variances as rows of one tensor [2, n * groups]; what is absent is 0. */
@@ -110,14 +117,14 @@ export function normalize(x: Tensor, gamma: Optional, beta: Optional, attrs: Nor
 /** See `NormalizeGradAttrs`; takes its moments from x anew, so as to be differentiable itself. */
 export function normalizeGrad(dy: Tensor, x: Tensor, gamma: Optional, attrs: NormalizeAttrs): [Tensor, Tensor, Tensor] {
   const { view } = attrs;
-  const { xHat, by, k, alive, axes } = standardize(x, attrs);
+  const { xHat, by, k, isAboveFloor, axes } = standardize(x, attrs);
   const dy3 = asView(dy, view);
   const dgamma = sum(mul(dy3, asView(xHat, view)), [0, 1]);
   const dbeta = sum(dy3, [0, 1]);
   const d = reshape(gamma ? mul(dy3, perChannel(gamma, view)) : dy3, xHat.shape);
   let dx = attrs.center ? sub(d, mean(d, axes, true)) : d;
   if (by) dx = by(sub(dx, mul(k ? mul(xHat, k) : xHat, mean(mul(d, xHat), axes, true))));
-  if (alive) dx = where(alive, dx, zerosLike(dx));
+  if (isAboveFloor) dx = where(isAboveFloor, dx, zerosLike(dx));
   return [reshape(dx, x.shape), dgamma, dbeta];
 }
 
@@ -178,10 +185,19 @@ export function blendGrad(
   return reshape(add(mul(asView(dy, view), perChannel(scale, view)), throughMoments), x.shape);
 }
 
+/** The first `size` values of one row of moments: 0 the means, 1 the variances. */
+export const row = (moments: Tensor, index: 0 | 1, size: number): Tensor =>
+  reshape(slice(moments, [index, 0], [1, size]), [size]);
+
+/** Both rows of statistics [2, k] of so many groups. */
+export const rows = (statistics: Tensor, groups: number): [mean: Tensor, variance: Tensor] =>
+  statistics.shape[1] === groups
+    ? (unstack(statistics) as [Tensor, Tensor])
+    : [row(statistics, 0, groups), row(statistics, 1, groups)];
+
 /** See `AverageAttrs`. */
-export function average(old: Tensor, moments: Tensor, { row, momentum }: AverageAttrs): Tensor {
-  const current = reshape(slice(moments, [row, 0], [1, -1]), old.shape);
-  return add(mul(old, momentum), mul(current, 1 - momentum));
+export function average(old: Tensor, moments: Tensor, { row: index, momentum }: AverageAttrs): Tensor {
+  return add(mul(old, momentum), mul(row(moments, index, old.size), 1 - momentum));
 }
 
 /** See `PowerIterationAttrs`. Not for the tape: u and v are constants to every gradient. */
@@ -208,3 +224,20 @@ export function powerIteration(
   // Clones, so that without iterations, too, the outputs are not the inputs.
   return [clone(u), clone(v), reshape(matMul(matMul(v, w), u, false, true), [])];
 }
+
+/** The compositions by the names of their kernels. */
+export const composed: {
+  readonly [K in ComposedName]: (inputs: Inputs<K, Tensor>, attrs: Attrs<K>) => Outputs<K, Tensor>;
+} = {
+  Normalize: ({ x, gamma, beta }, attrs) => normalize(x, gamma, beta, attrs),
+  NormalizeGrad: ({ dy, x, gamma }, attrs) => normalizeGrad(dy, x, gamma, attrs),
+  Moments: ({ x }, attrs) => [moments(x, attrs)],
+  ScaleShift: ({ x, ...affine }, attrs) => [scaleShift(x, affine, attrs)],
+  ScaleShiftGrad: ({ dy, x, mean }, { view }) => scaleShiftGrad(dy, x, mean, view),
+  BlendGrad: ({ dy, x, ...coefficients }, { view }) => [blendGrad(dy, x, coefficients, view)],
+  Average: ({ old, moments }, attrs) => [average(old, moments, attrs)],
+  PowerIteration: ({ w, u, v }, attrs) => powerIteration(w, u, v, attrs),
+  SwapAxes: ({ x }, { n, a, b }) => [transpose(reshape(x, [n, a, b]), [0, 2, 1])],
+};
+/** The kernels that can be composed: all but those of 16-bit floats, which only backends that have such tensors run. */
+export type ComposedName = KernelName | 'SwapAxes';

@@ -1,12 +1,11 @@
 /** A softmax that can be differentiated again: the gradient of TensorFlow.js's own ends at the output that it saved. */
-import { customGrad, type GradSaveFunc, mul, sub, sum, type Tensor, softmax as tfSoftmax } from '@tensorflow/tfjs-core';
-import { recording } from '../core/tape.ts';
+import { mul, sub, sum, type Tensor, softmax as tfSoftmax } from '@tensorflow/tfjs-core';
+import { recording, withGradient } from '../core/tape.ts';
 
 /** softmax over the last axis: dx = y (dy - sum(dy y)). */
 export function softmax(x: Tensor): Tensor {
   if (!recording()) return tfSoftmax(x);
-  const op = customGrad((...args) => {
-    const save = args.pop() as GradSaveFunc;
+  return withGradient([x], (save) => {
     const value = tfSoftmax(x);
     save([x, value]);
     const gradFunc = (dy: Tensor, [x, saved]: Tensor[]) => {
@@ -15,5 +14,4 @@ export function softmax(x: Tensor): Tensor {
     };
     return { value, gradFunc };
   });
-  return op(x);
 }

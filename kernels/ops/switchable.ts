@@ -32,7 +32,7 @@ import {
   spreadOf,
   sumOf,
 } from './half.ts';
-import { apartFrom, meanOver, type PooledAxis, parted, pool, poolGrad, scaled } from './pool.ts';
+import { centredTimes, meanOver, meansApart, type PooledAxis, pool, poolGrad, scaled } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';
 import { softmax } from './softmax.ts';
 
@@ -55,20 +55,20 @@ export function switchable(epsilon: number, sources: readonly Source[]): Blend<P
   return {
     forward(moments, { gamma, beta, meanWeights, varianceWeights }, moving) {
       const [, n, c] = moments.shape as [number, number, number];
-      const own = parted(moments);
+      const own = meansApart(moments);
       // All moments are subtracted from [mean, 0] of the example, so that large means cancel before they are weighted.
       const centre = add(moments, own.negated);
       const weights = softmax(stack([meanWeights, varianceWeights]));
-      const apart = columns(weights);
+      const ofSources = columns(weights);
       const values: Record<string, Tensor> = {};
       for (const [k, source] of sources.entries()) {
         const axis = AXES[source];
-        let shares = apart[k] as Tensor;
+        let shares = ofSources[k] as Tensor;
         if (axis) {
           const pooled = (source === 'batch' && moving) || pool(own, axis);
           shares = mul(shares, ones(axis === 1 ? [1, c] : [n, 1]));
           values[source] = pooled;
-          values[`${source} product`] = apartFrom(centre, pooled, shares, axis);
+          values[`${source} product`] = centredTimes(centre, pooled, shares, axis);
         } else values[`${source} product`] = mul(own.negated, shares);
         values[`${source} weights`] = shares;
       }

@@ -7,6 +7,7 @@ import { type DataId, engine, env, getKernel, type KernelBackend, type TensorInf
 import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
 import { fetches, fetchUniforms } from './fetches.ts';
 import { samePacking } from './layout.ts';
+import type { Size, Texture } from './texture.ts';
 
 /** The part of `MathBackendWebGL` that is used. */
 export interface WebGLPort {
@@ -51,29 +52,6 @@ interface Program {
 /** Of `PackingScheme`: the one under which `runWebGLProgram` takes the size of the output's texture as it is given. */
 const DENSE = 0;
 
-/** A packed tensor, and the size of its texture in texels. */
-export interface Texture {
-  readonly info: TensorInfo;
-  readonly height: number;
-  readonly width: number;
-  /** Of textures that were made 2^shift wide. */
-  readonly shift?: number | undefined;
-}
-export type Size = Omit<Texture, 'info'>;
-
-/** A texture for so many texels: nearly square, since fragments are shaded in blocks of 2 x 2, and 2^k wide. */
-export function sizeFor(texels: number): Size {
-  const shift = Math.max(1, Math.ceil(Math.log2(texels) / 2));
-  return { width: 2 ** shift, height: Math.ceil(texels / 2 ** shift), shift };
-}
-
-/** Texels that every WebGL 2 allows in a row or column. */
-const LIMIT = 2048;
-
-/** The same for `rows` x `columns` texels, in rows if that surely fits: they are read fastest by a column's own fragments. */
-export const sizeOfRows = (rows: number, columns: number): Size =>
-  rows <= LIMIT && columns <= LIMIT ? { width: columns, height: rows } : sizeFor(rows * columns);
-
 export interface Draw {
   /** For messages. */
   readonly name: string;
@@ -99,11 +77,6 @@ export class Gpu {
     return texture && isPacked ? shape : info.shape;
   }
 
-  /** What the backend holds of a tensor on the GPU now. */
-  held(info: TensorInfo): unknown {
-    return this.#backend.texData.get(info.dataId).texture;
-  }
-
   /** The values of a tensor that the host has: as float32, also where textures hold 16-bit floats. */
   onHost({ dataId }: TensorInfo): Float32Array | undefined {
     const { values } = this.#backend.texData.get(dataId);
@@ -113,11 +86,6 @@ export class Gpu {
   /** Those of any tensor, for which the host waits for the GPU if need be. */
   read({ dataId }: TensorInfo): Float32Array {
     return this.#backend.readSync(dataId) as Float32Array;
-  }
-
-  /** Lets the host have the values of a tensor from now on, as if they had been read. */
-  remember({ dataId }: TensorInfo, values: Float32Array): void {
-    this.#backend.texData.get(dataId).values = values;
   }
 
   /** Values as a tensor, which stays on the host until a kernel needs it on the GPU. */
@@ -130,13 +98,6 @@ export class Gpu {
     const info = this.fromHost(values, [values.length]);
     this.#scratch.push(info);
     return info;
-  }
-
-  /** The values of a texture that holds a tensor of `shape`. */
-  values(texture: Texture, shape: number[]): Float32Array {
-    const info = this.give(texture, shape);
-    this.#scratch.push(info);
-    return this.read(info);
   }
 
   /** The texture of a tensor packed as `shape`, brought about if need be. */

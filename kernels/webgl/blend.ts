@@ -4,21 +4,22 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs } from '../core/contract.ts';
-import { splitMean } from '../ops/half-values.ts';
-import { type Gpu, isHalfPrecision, kernel, sizeFor, type Texture } from './backend.ts';
+import { splitMean } from '../core/half-values.ts';
+import { type Gpu, isHalfPrecision, kernel } from './backend.ts';
 import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
 import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { LONGEST } from './parts.ts';
-import { knownOf, statistics } from './statistics.ts';
+import { giveStatistics, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
+import type { Texture } from './texture.ts';
 import { totals } from './totals.ts';
 
-export const moments = kernel<'Moments'>((gpu, { x }, { view }) => {
+export const Moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) => {
   const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x));
-  const { texture } = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
-  return [gpu.give(texture, [2, layout.units])];
+  const ofX = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
+  return [asStatistics ? giveStatistics(gpu, ofX) : gpu.give(ofX.texture, [2, layout.units])];
 });
 
 /**
@@ -66,7 +67,7 @@ function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | un
   return { mean: large, rest, ...ofVariance };
 }
 
-export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
+export const ScaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) => {
   const { x: info, scale, shift } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
@@ -92,7 +93,7 @@ export const scaleShift = kernel<'ScaleShift'>((gpu, inputs, { view, epsilon }) 
   return [gpu.give(y, info.shape, layout.shape)];
 });
 
-export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) => {
+export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) => {
   const info = inputs.x;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
@@ -113,7 +114,7 @@ export const scaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) =
   return [total('dh'), total('d')];
 });
 
-export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
+export const BlendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
   const { x: info, mean, scale, a, b } = inputs;
   const layout = columnLayout(gpu, info, view);
   const x = gpu.texture(info, layout.shape);
@@ -133,7 +134,7 @@ export const blendGrad = kernel<'BlendGrad'>((gpu, inputs, { view }) => {
   return [gpu.give(dx, info.shape, layout.shape)];
 });
 
-export const average = kernel<'Average'>((gpu, inputs, attrs) => {
+export const Average = kernel<'Average'>((gpu, inputs, attrs) => {
   const info = inputs.old;
   if (isHalfPrecision()) return [averageOnHost(gpu, info, inputs.moments, attrs)];
   const { row, momentum } = attrs;
@@ -149,7 +150,7 @@ void main() {
   if (cell == last && odd == 1) value.y = 0.;
   setOutput(${saturate('vec4(value, 0., 0.)')});
 }`,
-    textures: { old, moments: gpu.texture(inputs.moments, [1, 2, size]) },
+    textures: { old, moments: gpu.texture(inputs.moments, inputs.moments.shape) },
     integers: { row, odd: size % 2, last: Math.ceil(size / 2) - 1 },
     floats: { momentum },
     size: old,
@@ -163,7 +164,7 @@ void main() {
  */
 function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, momentum }: AverageAttrs): TensorInfo {
   const before = gpu.read(old);
-  const current = momentsOnHost(gpu, moments).subarray(row * before.length);
+  const current = momentsOnHost(gpu, moments, before.length).subarray(row * before.length);
   const after = before.map((value, i) => {
     const next = momentum * value + (1 - momentum) * (current[i] as number);
     return Number.isFinite(next) ? next : value;
@@ -172,41 +173,20 @@ function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, mo
 }
 
 /**
- * Moments [2, c] of a batch from what follows them in their texture: as tensors, means are coarse and variances stop at 65504.
- * The host then has them for good, so that their second row takes no time.
+ * The moments [2, c] of a batch. Statistics have them to more digits, and beyond 65504, in the columns that follow the moments:
+ * the relative means and the deviations, and last the first values of the channels.
  */
-function momentsOnHost(gpu: Gpu, moments: TensorInfo): Float32Array {
-  const there = gpu.onHost(moments);
-  if (there) return there;
-  const values = gpu.read(moments);
-  const known = knownOf(gpu, moments);
-  if (!known) return values;
-  const c = values.length / 2;
-  const texture = gpu.texture(moments, moments.shape);
-  const copy = (rows: 1 | 2, start: number) => gpu.values(pairsFrom(gpu, texture, start, c), [rows, c]);
-  const relative = copy(2, known.mains);
-  const firsts = known.firsts === undefined ? undefined : copy(1, known.firsts);
-  const exact = relative.map((value, i) =>
-    i >= c ? value ** 2 : firsts ? value + (firsts[i] as number) : (values[i] as number),
-  );
-  gpu.remember(moments, exact);
-  return exact;
-}
-
-/** The texels of a texture from one on, which have numbers of `c` channels. */
-function pairsFrom(gpu: Gpu, from: Texture, start: number, c: number): Texture {
-  const texels = Math.ceil(c / 2);
-  return gpu.draw({
-    name: 'copy of statistics',
-    source: `
-void main() {
-  ${CELL}
-  vec4 value = fromTexel(start + min(cell, last));
-  if (cell >= last && odd == 1) value.yw = vec2(0.);
-  setOutput(value);
-}`,
-    textures: { from },
-    integers: { start, odd: c % 2, last: texels - 1 },
-    size: sizeFor(texels),
-  });
+function momentsOnHost(gpu: Gpu, statistics: TensorInfo, c: number): Float32Array {
+  const values = gpu.onHost(statistics) ?? gpu.read(statistics);
+  const k = values.length / 2;
+  if (k === c) return values;
+  const width = 2 * Math.ceil(c / 2);
+  const at = (row: 0 | 1, region: number, channel: number) => values[row * k + region * width + channel] as number;
+  const last = k / width - 1;
+  const moments = new Float32Array(2 * c);
+  for (let channel = 0; channel < c; channel++) {
+    moments[channel] = last > 1 ? at(0, last, channel) + at(0, 1, channel) : at(0, 0, channel);
+    moments[c + channel] = at(1, 1, channel) ** 2;
+  }
+  return moments;
 }

@@ -1,8 +1,9 @@
 /** The programs whose output has the shape of x: one fragment computes one texel, and leaves zeros in the padding. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Draw, Gpu, Texture } from './backend.ts';
+import type { Draw, Gpu } from './backend.ts';
 import { CELL, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
+import type { Texture } from './texture.ts';
 
 interface Elementwise extends Pick<Draw, 'name' | 'textures' | 'integers' | 'floats'> {
   readonly layout: Layout;

@@ -2,66 +2,63 @@
  * How shaders fetch texels. Software renderers sample by coordinates faster than they fetch by `texelFetch`, and divide
  * integers slowly: hence several ways, and textures of our own that are a power of two wide.
  */
-import type { Size, Texture } from './backend.ts';
+import type { Size, Texture } from './texture.ts';
 
-/** The ways to fetch from texture `t`; a row of a tensor takes `columns` texels. */
-const WAYS = {
-  /** By index in the texture. */
-  Texel: 'int i',
-  At: 'int row, int column',
-  /** Where row and column are the fragment's own, in an output of the tensor's shape. */
-  Here: 'int row, int column',
-  /** Where the row is the fragment's own, and the column 0. */
-  RowStart: 'int row',
-  /** Where the column is the fragment's own. */
-  InColumn: 'int row, int column',
-  /** The same of the only row of a vector. */
-  InFirstRow: 'int column',
-};
-type Way = keyof typeof WAYS;
-
-/** The functions by which `source` fetches from texture `name`: `nameTexel(i)`, `nameAt(row, column)` and so on. */
+/**
+ * GLSL: the functions by which a program fetches from texture `name`. A row of the tensor takes `columns` texels.
+ *
+ *   nameTexel(i)               by index in the texture
+ *   nameAt(row, column)        by place in the tensor
+ *   nameHere(row, column)      the same where row and column are the fragment's own, in an output of the tensor's shape
+ *   nameRowStart(row)          where the row is the fragment's own, and the column 0
+ *   nameInColumn(row, column)  where the column is the fragment's own
+ *   nameInFirstRow(column)     the same of the only row of a vector
+ */
 export function fetches(
   name: string,
   texture: Texture,
   output: Size,
   columns: number | undefined,
-  source: string,
+  program: string,
 ): string {
   const at = (x: string, y: string) => `texture(${name}, vec2(${x}, ${y}))`;
   const across = (column: string) => `(float(${column}) + 0.5) * ${name}Step.x`;
   const down = (row: string) => `(float(${row}) + 0.5) * ${name}Step.y`;
   const shift = `${name}Shift`;
-  const bodies: Record<Way, string> = {
-    Texel:
-      texture.shift === undefined
-        ? `int row = i / ${name}Width; return ${at(across(`i - row * ${name}Width`), down('row'))};`
-        : `int row = i >> ${shift}; return ${at(across(`i - (row << ${shift})`), down('row'))};`,
-    At: `return ${at(across('column'), down('row'))};`,
-    Here: `return texture(${name}, resultUV);`,
-    RowStart: `return ${at('0.', 'resultUV.y')};`,
-    InColumn: `return ${at('resultUV.x', down('row'))};`,
-    InFirstRow: `return ${at('resultUV.x', '0.5')};`,
-  };
+  const texel =
+    texture.shift === undefined
+      ? `int row = i / ${name}Width; return ${at(across(`i - row * ${name}Width`), down('row'))};`
+      : `int row = i >> ${shift}; return ${at(across(`i - (row << ${shift})`), down('row'))};`;
 
   // Where a row of the tensor is a row of the texture, and perhaps of the output, no index is needed.
   const isStraight = texture.width === columns;
   const isLikeOutput = texture.width === output.width && texture.height === output.height;
-  const slow: Partial<Record<Way, string>> = {
-    ...(isStraight ? {} : { At: `return ${name}Texel(row * columns + column);` }),
-    ...(isLikeOutput ? {} : { Here: `return ${name}At(row, column);` }),
-    ...(isStraight && isLikeOutput ? {} : { RowStart: `return ${name}At(row, 0);` }),
-    ...(isStraight && columns === output.width
-      ? {}
-      : { InColumn: `return ${name}At(row, column);`, InFirstRow: `return ${name}At(0, column);` }),
-  };
-  const used = new Set((Object.keys(WAYS) as Way[]).filter((way) => source.includes(`${name}${way}(`)));
-  if ([...used].some((way) => way !== 'At' && slow[way])) used.add('At');
-  if (used.has('At') && slow.At) used.add('Texel');
-  return (Object.keys(WAYS) as Way[])
-    .filter((way) => used.has(way))
-    .map((way) => `vec4 ${name}${way}(${WAYS[way]}) { ${slow[way] ?? bodies[way]} }\n`)
-    .join('');
+  const isBeside = isStraight && columns === output.width;
+  const place = isStraight ? at(across('column'), down('row')) : `${name}Texel(row * columns + column)`;
+  const here = isLikeOutput ? `texture(${name}, resultUV)` : `${name}At(row, column)`;
+  const rowStart = isStraight && isLikeOutput ? at('0.', 'resultUV.y') : `${name}At(row, 0)`;
+  const inColumn = isBeside ? at('resultUV.x', down('row')) : `${name}At(row, column)`;
+  const inFirstRow = isBeside ? at('resultUV.x', '0.5') : `${name}At(0, column)`;
+  return functionsOf(program, [
+    [`${name}Texel`, `(int i) { ${texel} }`],
+    [`${name}At`, `(int row, int column) { return ${place}; }`],
+    [`${name}Here`, `(int row, int column) { return ${here}; }`],
+    [`${name}RowStart`, `(int row) { return ${rowStart}; }`],
+    [`${name}InColumn`, `(int row, int column) { return ${inColumn}; }`],
+    [`${name}InFirstRow`, `(int column) { return ${inFirstRow}; }`],
+  ]);
+}
+
+/**
+ * The functions that a program calls, and those that these call: they may call what comes before them. Without the others, of
+ * which some depend on the shape, a program serves more shapes.
+ */
+function functionsOf(program: string, functions: readonly (readonly [name: string, rest: string])[]): string {
+  let needed = '';
+  for (const [name, rest] of [...functions].reverse()) {
+    if ((program + needed).includes(`${name}(`)) needed = `vec4 ${name}${rest}\n${needed}`;
+  }
+  return needed;
 }
 
 /** The uniforms that these functions read. */

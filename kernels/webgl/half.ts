@@ -4,7 +4,7 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { SMALLEST_DIVISOR } from '../core/contract.ts';
-import { type Gpu, kernel, sizeFor, type Texture } from './backend.ts';
+import { type Gpu, kernel } from './backend.ts';
 import { COEFFICIENTS, coefficient, coefficients, columnLayout } from './blend.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, PICK, pivots, saturate } from './glsl.ts';
@@ -12,9 +12,10 @@ import type { Layout } from './layout.ts';
 import { LONGEST } from './parts.ts';
 import { statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
+import { sizeFor, type Texture } from './texture.ts';
 import { totals } from './totals.ts';
 
-export const spread = kernel<'Spread'>((gpu, { x: info }, { view, epsilon }) => {
+export const Spread = kernel<'Spread'>((gpu, { x: info }, { view, epsilon }) => {
   const layout = columnLayout(gpu, info, view);
   const activations = gpu.texture(info, layout.shape);
   const { texture } = statistics(gpu, activations, layout, true, { moments: false });
@@ -47,7 +48,7 @@ void main() {
   return [gpu.give(result, [3, layout.units])];
 });
 
-/** GLSL of what a spread says of both channels of a texel column: `first`, `apart`, `divisor`; no xHat is made of padding. */
+/** GLSL of what a spread says of both channels of a texel column: `first`, `offset`, `divisor`; no xHat is made of padding. */
 const OF_SPREAD = `
 float ofSpread(int part, int unit) {
   unit = min(unit, units - 1);
@@ -58,7 +59,7 @@ float ofSpread(int part, int unit) {
 vec2 ofSpreadPair(int part, int unit) { return vec2(ofSpread(part, unit), ofSpread(part, unit + 1)); }`;
 const READ_SPREAD = `
   int unit = line * channels + 2 * column;
-  vec2 first = ofSpreadPair(0, unit), apart = ofSpreadPair(1, unit), divisor = ofSpreadPair(2, unit);`;
+  vec2 first = ofSpreadPair(0, unit), offset = ofSpreadPair(1, unit), divisor = ofSpreadPair(2, unit);`;
 
 /** The operands of the other kernels: x, dy and the spread, and the coefficients named. */
 function operands(
@@ -83,9 +84,9 @@ function operands(
 }
 
 const FUNCTIONS = COEFFICIENTS + OF_SPREAD;
-const X_HAT = 'vec4 xHat = (xHere(row, column) - first.xyxy - apart.xyxy) / divisor.xyxy;';
+const X_HAT = 'vec4 xHat = (xHere(row, column) - first.xyxy - offset.xyxy) / divisor.xyxy;';
 
-export const standardize = kernel<'Standardize'>((gpu, inputs, { view }) => {
+export const Standardize = kernel<'Standardize'>((gpu, inputs, { view }) => {
   const { info, layout, x, textures, integers } = operands(gpu, inputs, view);
   const y = elementwise(gpu, x, {
     name: 'standardize',
@@ -98,13 +99,13 @@ export const standardize = kernel<'Standardize'>((gpu, inputs, { view }) => {
   return [gpu.give(y, info.shape, layout.shape)];
 });
 
-export const standardizeSums = kernel<'StandardizeSums'>((gpu, inputs, { view }) => {
+export const StandardizeSums = kernel<'StandardizeSums'>((gpu, inputs, { view }) => {
   const { layout, x, textures, integers } = operands(gpu, inputs, view);
   const parts = sumsOfParts(gpu, layout, layout.columns, view.s, {
     functions: FUNCTIONS,
     before: READ_SPREAD,
     d: (k) => item(layout, 'dy', k),
-    h: (k) => `(${item(layout, 'x', k)} - first.xxyy - apart.xxyy)`,
+    h: (k) => `(${item(layout, 'x', k)} - first.xxyy - offset.xxyy)`,
     factor: '1. / divisor',
     textures: { x, ...textures },
     integers,
@@ -115,7 +116,7 @@ export const standardizeSums = kernel<'StandardizeSums'>((gpu, inputs, { view })
   return [average('dh'), average('d')];
 });
 
-export const standardizeGrad = kernel<'StandardizeGrad'>((gpu, inputs, { view }) => {
+export const StandardizeGrad = kernel<'StandardizeGrad'>((gpu, inputs, { view }) => {
   const { info, layout, x, textures, integers } = operands(gpu, inputs, view);
   const dx = elementwise(gpu, x, {
     name: 'gradient of standardize',

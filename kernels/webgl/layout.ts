@@ -50,7 +50,7 @@ export interface Layout extends Lines {
   /** Groups. */
   readonly units: number;
   /** Texels that the tensor [2, units] takes in a texture of statistics; down columns, whole rows. */
-  readonly mains: number;
+  readonly momentTexels: number;
 }
 
 /**
@@ -76,7 +76,7 @@ export function layoutOf(
     rows,
     texelRows: half(rows),
     units,
-    mains: alongRows ? half(units) : Math.ceil(half(units) / half(c)) * half(c),
+    momentTexels: alongRows ? half(units) : Math.ceil(half(units) / half(c)) * half(c),
     ...(alongRows ? rowLines(matrix) : columnLines(matrix, n)),
   };
 }

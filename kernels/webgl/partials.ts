@@ -2,10 +2,11 @@
  * The first draw of the statistics: each part of each line in one pass that is as accurate as two. Values are taken relative
  * to the first one of their lane, blocks of eight texels are centred before they are squared, and joined by Chan's formula.
  */
-import { type Gpu, sizeFor, type Texture } from './backend.ts';
+import type { Gpu } from './backend.ts';
 import { CELL, item, LINE, pivots, saturate, walk } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { cut } from './parts.ts';
+import { sizeFor, type Texture } from './texture.ts';
 
 /** Statistics of parts: of each lane of each part the mean, relative to the first value of the line, and the deviation. */
 export interface Partials {
@@ -18,15 +19,15 @@ export interface Partials {
 export const JOIN = `
 void join(inout float n, inout vec2 mean, inout vec2 m2, float count, vec2 itsMean, vec2 itsM2) {
   float total = n + count;
-  vec2 apart = itsMean - mean;
+  vec2 distance_ = itsMean - mean;
   float share = count / total;
-  mean += apart * share;
-  m2 += itsM2 + apart * apart * (n * share);
+  mean += distance_ * share;
+  m2 += itsM2 + distance_ * distance_ * (n * share);
   n = total;
 }`;
 
 /** GLSL: writes two groups of the tensor of moments. */
-export const writeMain = () => `
+export const writeMoments = () => `
   vec4 pair = vec4(pivot + mean, m2 / n);
   if (2 * cell + 1 >= units) pair.yw = vec2(0.);
   setOutput(${saturate('pair')});`;
@@ -57,7 +58,7 @@ const visit = (item: Item, center: boolean) => {
 const ROW_PAIR = `
   ivec2 unit = min(2 * cell + ivec2(0, 1), units - 1), batch = unit / rows, row = unit - batch * rows;
   ivec2 lines = batch * texelRows + row / 2, halves = row & 1;
-  bool isApart = isMain && (lines.x != lines.y || halves.x == 1);`;
+  bool isApart = isMoments && (lines.x != lines.y || halves.x == 1);`;
 const PICK_ROWS = `
 vec2 pickRow(vec4 texel, int half_) { return half_ == 0 ? texel.xy : texel.zw; }
 vec4 rowsAt(ivec2 lines, ivec2 halves, int k) {
@@ -65,7 +66,7 @@ vec4 rowsAt(ivec2 lines, ivec2 halves, int k) {
 }`;
 
 /** Statistics of each part of each line; of rows that are not cut also the tensor of moments. */
-export function partials(gpu: Gpu, x: Texture, layout: Layout, center: boolean, mains: number): Partials {
+export function partials(gpu: Gpu, x: Texture, layout: Layout, center: boolean, momentTexels: number): Partials {
   const { parts, chunk } = cut(layout);
   const { alongRows, columns, rows, texelRows, units } = layout;
   const count = layout.count * layout.across * parts;
@@ -75,11 +76,11 @@ export function partials(gpu: Gpu, x: Texture, layout: Layout, center: boolean, 
     source: `${JOIN} ${pivots(layout)} ${alongRows ? PICK_ROWS : ''}
 void main() {
   ${CELL}
-  bool isMain = cell < mains;
+  bool isMoments = cell < momentTexels;
   ${alongRows ? ROW_PAIR : ''}
-  cell = isMain ? cell : min(cell - mains, last);
+  cell = isMoments ? cell : min(cell - momentTexels, last);
   ${LINE}
-  ${alongRows ? 'if (isMain) line = lines.x;' : ''}
+  ${alongRows ? 'if (isMoments) line = lines.x;' : ''}
   vec2 pivot = vec2(0.), mean = vec2(0.), m2 = vec2(0.);
   float n = 0.;
   ${alongRows ? `if (!isApart) { ${pivot('pivots(line, column)')} }` : pivot('pivots(line, column)')}
@@ -93,14 +94,14 @@ void main() {
   ${visit((k) => `rowsAt(lines, halves, ${k})`, center)}`
       : ''
   }
-  if (isMain) { ${writeMain()} } else setOutput(vec4(mean, sqrt(m2 / n)));
+  if (isMoments) { ${writeMoments()} } else setOutput(vec4(mean, sqrt(m2 / n)));
 }`,
     textures: { x },
     integers: {
       ...lineUniforms(layout),
-      ...{ columns, rows, texelRows, units, parts, chunk, mains, last: count - 1 },
+      ...{ columns, rows, texelRows, units, parts, chunk, momentTexels, last: count - 1 },
     },
-    size: sizeFor(mains + count),
+    size: sizeFor(momentTexels + count),
   });
   return { texture, parts, chunk };
 }

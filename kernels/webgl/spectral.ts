@@ -3,8 +3,9 @@
  * that it turns: three draws, or four where the sums of the product are so long that they are taken in parts.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Gpu, kernel, sizeFor, type Texture } from './backend.ts';
+import { type Gpu, kernel } from './backend.ts';
 import { CELL, saturate } from './glsl.ts';
+import { sizeFor, type Texture } from './texture.ts';
 
 /** Texels that a fragment sums up. */
 const CHUNK = 256;
@@ -170,7 +171,7 @@ void main() {
   return { vector: { texture, size: x.size }, parts };
 }
 
-export const powerIteration = kernel<'PowerIteration'>((gpu, inputs, { iterations, first, epsilon }) => {
+export const PowerIteration = kernel<'PowerIteration'>((gpu, inputs, { iterations, first, epsilon }) => {
   const { w: matrix, u: givenU, v: givenV } = inputs;
   const [rest, out] = matrix.shape as [number, number];
   const w = gpu.texture(matrix, [1, rest, out]);

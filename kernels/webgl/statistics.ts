@@ -1,20 +1,23 @@
 /**
- * The statistics of every group, in one texture. Its first `mains` texels are the tensor [2, n * groups] of means and
- * variances that the contract asks for. Then comes what other programs read, for every line: the means *relative to the
- * first value of the line*, which keeps digits that the tensor has no room for, and the standard deviations, since variances
- * overflow 16-bit floats. For groups of channels y's factor and summand may follow, see `Affine`; and with 16-bit floats
- * the first values, from which moving averages are made.
+ * The statistics of every group, in one texture, which is a packed tensor [2, k]: a texel has two columns. The first `momentTexels`
+ * texels are the moments [2, n * groups] that the contract asks for. Then comes what other programs read, for every line: the
+ * means *relative to the first value of the line*, which keeps digits that the moments have no room for, and the standard
+ * deviations, since variances overflow 16-bit floats. For groups of channels y's factor and summand may follow, see `Affine`;
+ * and with 16-bit floats the first values, from which moving averages are made.
  */
-import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
-import { type Gpu, isHalfPrecision, type Texture } from './backend.ts';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { type Gpu, isHalfPrecision } from './backend.ts';
 import type { Layout } from './layout.ts';
 import { type Affine, merge } from './merge.ts';
 import { partials } from './partials.ts';
 import { atOnce, cut, divisorOf, MERGED } from './parts.ts';
+import type { Texture } from './texture.ts';
 
 export interface Statistics {
   readonly texture: Texture;
-  readonly mains: number;
+  readonly momentTexels: number;
+  /** All that are used; there may be more. */
+  readonly texels: number;
 }
 
 interface Wanted {
@@ -26,69 +29,56 @@ interface Wanted {
 /** @param center false: means are 0, and variances mean squares */
 export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean, wanted: Wanted): Statistics {
   const { alongRows, view } = layout;
-  const mains = wanted.moments ? layout.mains : 0;
+  const momentTexels = wanted.moments ? layout.momentTexels : 0;
   const groupWidth = alongRows ? 1 : view.c / view.groups;
-  const isWhole = alongRows && cut(layout).parts === 1;
-  let state = partials(gpu, x, layout, center, isWhole ? mains : 0);
-  if (isWhole) return remember(gpu, { texture: state.texture, mains }, layout);
+  const count = layout.count * layout.across;
+  let state = partials(gpu, x, layout, center, isWhole(layout) ? momentTexels : 0);
+  if (isWhole(layout)) return { texture: state.texture, momentTexels, texels: momentTexels + count };
 
   while (state.parts > 1 && state.parts * groupWidth > MERGED) {
-    state = merge(gpu, x, layout, state, { center, mains: 0, together: atOnce(state.parts), width: 1, step: 1 });
+    state = merge(gpu, x, layout, state, { center, momentTexels: 0, together: atOnce(state.parts), width: 1, step: 1 });
   }
   let step = 1;
   while (groupWidth / step > MERGED) {
     const width = step * divisorOf(groupWidth / step);
     if (width === step) break; // a large prime
-    state = merge(gpu, x, layout, state, { center, mains: 0, together: 1, width, step });
+    state = merge(gpu, x, layout, state, { center, momentTexels: 0, together: 1, width, step });
     step = width;
   }
   const { affine } = wanted;
-  const firsts = mains > 0 && isHalfPrecision();
+  const hasFirstValues = momentTexels > 0 && isHalfPrecision();
   state = merge(gpu, x, layout, state, {
     center,
-    mains,
+    momentTexels,
     together: state.parts,
     width: groupWidth,
     step,
     affine,
-    firsts,
+    hasFirstValues,
   });
-  const count = layout.count * layout.across;
-  return remember(
-    gpu,
-    { texture: state.texture, mains },
-    layout,
-    firsts ? mains + (affine ? 2 : 1) * count : undefined,
-  );
+  const isSaved = momentTexels > 0;
+  const all = isSaved ? regions(layout, affine !== undefined) : 1 + Number(affine !== undefined);
+  return { texture: state.texture, momentTexels, texels: momentTexels + all * count };
 }
+
+/** In how many regions of texels, one after the other, a texture of statistics tells of its lines. */
+const regions = (layout: Layout, hasAffine: boolean): number =>
+  isWhole(layout) ? 1 : 1 + Number(hasAffine) + Number(isHalfPrecision());
+
+/** Rows that one draw takes the statistics of. */
+const isWhole = (layout: Layout): boolean => layout.alongRows && cut(layout).parts === 1;
+
+/** The tensor of statistics [2, k]: two columns for each texel. */
+export const giveStatistics = (gpu: Gpu, { texture, texels }: Statistics): TensorInfo =>
+  gpu.give(texture, [2, 2 * texels]);
 
 /**
- * Tensors of moments that came from here, and in which texture and layout: the gradient takes any others from x anew. On the
- * way to another backend and back a tensor loses what follows it in its texture.
+ * Statistics that came from here, for lines as those of `layout`; undefined for others, such as those of another backend, which
+ * do not have what follows the moments.
  */
-const made = new WeakMap<DataId, Made>();
-interface Made {
-  readonly texture: unknown;
-  readonly layout: string;
-  /** In which texels the relative means and deviations of the lines begin, and their first values, where these are there. */
-  readonly mains: number;
-  readonly firsts: number | undefined;
-}
-const signature = ({ alongRows, rows, view }: Layout) =>
-  [alongRows, alongRows && rows % 2 === 1 ? rows : 0, ...Object.values(view)].join();
-
-function remember(gpu: Gpu, result: Statistics, layout: Layout, firsts?: number): Statistics {
-  const { info } = result.texture;
-  made.set(info.dataId, { texture: gpu.held(info), layout: signature(layout), mains: result.mains, firsts });
-  return result;
-}
-
-export function isOurs(gpu: Gpu, info: TensorInfo, layout: Layout): boolean {
-  return knownOf(gpu, info)?.layout === signature(layout);
-}
-
-/** What is known of a tensor of moments that came from here, and is where it was. */
-export function knownOf(gpu: Gpu, info: TensorInfo): Made | undefined {
-  const known = made.get(info.dataId);
-  return known?.texture === gpu.held(info) ? known : undefined;
+export function savedStatistics(gpu: Gpu, info: TensorInfo, layout: Layout): Statistics | undefined {
+  const texels = (info.shape[1] as number) / 2;
+  const count = layout.count * layout.across;
+  const isOurs = [false, true].some((hasAffine) => texels === layout.momentTexels + regions(layout, hasAffine) * count);
+  return isOurs ? { texture: gpu.texture(info, info.shape), momentTexels: layout.momentTexels, texels } : undefined;
 }

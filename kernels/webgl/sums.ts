@@ -2,10 +2,11 @@
  * The sums that gradients need: of dy, and of dy times a centred or normalized x, along lines or down the channels. They
  * are kept as means, and become sums in the last draw, because sums overflow 16-bit floats.
  */
-import { type Gpu, sizeFor, type Texture } from './backend.ts';
+import type { Gpu } from './backend.ts';
 import { CELL, LINE, saturate, walk } from './glsl.ts';
 import { type Lines, lineUniforms } from './layout.ts';
 import { atOnce, cut, LONGEST } from './parts.ts';
+import { sizeFor, type Texture } from './texture.ts';
 
 /** Texels (mean d, mean d h) of each lane: `parts` of them to a line, which add up to it. */
 export interface Sums {

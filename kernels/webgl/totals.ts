@@ -1,9 +1,10 @@
 /** The last draws of the sums: over groups of channels, as tensors, and finished into what the gradient of x needs. */
-import { type Gpu, sizeFor, sizeOfRows, type Texture } from './backend.ts';
+import type { Gpu } from './backend.ts';
 import { CELL, PICK, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { divisorOf, MERGED } from './parts.ts';
 import { type Last, reduced, type Sums, writeFinished } from './sums.ts';
+import { sizeFor, sizeOfRows, type Texture } from './texture.ts';
 
 /** The last draw of sums along rows that were cut into parts, and are one again. */
 export function finished(gpu: Gpu, { texture, lines }: Sums, columns: number, last: Last): Texture {

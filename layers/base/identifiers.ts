@@ -5,7 +5,7 @@
  */
 import { serialization } from '@tensorflow/tfjs-core';
 import { constraints, initializers, layers, regularizers } from '@tensorflow/tfjs-layers';
-import { fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 
 /** A `tf.initializers` instance. */
 export type Initializer = ReturnType<typeof initializers.zeros>;

@@ -4,7 +4,7 @@
  */
 import { serialization, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 import { type Constraint, configOf } from './identifiers.ts';
 import { deepCopy, isPlainObject, savedOptions } from './options.ts';
 

@@ -4,7 +4,7 @@
  */
 import { maximum, sqrt, square, sub, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
 import { mapped, varianceFrom } from '../../kernels/ops/half.ts';
 import type { ConfiguredLayer } from './configured-layer.ts';

@@ -5,7 +5,7 @@
  */
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import { freezeWith } from './freezing.ts';
 import {

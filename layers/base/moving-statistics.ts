@@ -4,13 +4,10 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import {
-  type AffineOptions,
-  affinePerChannel,
-  type Form,
-  normalizePerChannel,
-} from '../../kernels/functions/normalization.ts';
-import { average } from '../../kernels/ops/ops.ts';
+import type { AffineOptions } from '../../kernels/functions/normalization.ts';
+import { average } from '../../kernels/ops/average.ts';
+import type { Form } from '../../kernels/ops/form.ts';
+import { affinePerChannel, normalizePerChannel } from '../../kernels/ops/per-channel.ts';
 import type { ConfiguredLayer } from './configured-layer.ts';
 import type { Initializer } from './identifiers.ts';
 

@@ -5,7 +5,8 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { checkAnyMomentum, checkBoolean, checkEpsilon, checkMomentum, fail } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
+import { checkAnyMomentum, checkBoolean, checkEpsilon, checkMomentum } from '../../kernels/functions/checks.ts';
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
 import { placeholderWeight } from './freezing.ts';
 import {

@@ -3,7 +3,8 @@
  */
 import type { serialization } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { fail, show, unknownOption } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
+import { unknownOption } from '../../kernels/functions/checks.ts';
 
 /** What is saved of a layer. */
 export type ConfigDict = serialization.ConfigDict;

@@ -1,6 +1,7 @@
 /** What the two layers of query-key normalization share: the learned scale g, the options that start it, and lists of inputs. */
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkEpsilon, fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
+import { checkEpsilon } from '../../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import { type Identifier, type Initializer, resolveIdentifier } from './identifiers.ts';
 import type { LayerArgs, Shape } from './options.ts';

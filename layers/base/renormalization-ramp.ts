@@ -1,6 +1,7 @@
 /** How the bounds of batch renormalization move from those of batch normalization to their own, over many training calls. */
 import { add, clipByValue, div, mul, reciprocal, slice, sub, type Tensor, unstack } from '@tensorflow/tfjs-core';
-import { checkKeys, fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
+import { checkKeys } from '../../kernels/functions/checks.ts';
 import type { CorrectionBounds } from '../../kernels/ops/correction.ts';
 import type { CheckedClipping } from './renormalization.ts';
 

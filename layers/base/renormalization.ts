@@ -3,9 +3,11 @@
  * (`BatchNormalization` with `renorm`), and the options in which they differ.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { checkAtLeast, checkKeys, fail } from '../../kernels/functions/checks.ts';
-import { type AffineOptions, renormalizePerChannel } from '../../kernels/functions/normalization.ts';
+import { fail } from '../../kernels/core/errors.ts';
+import { checkAtLeast, checkKeys } from '../../kernels/functions/checks.ts';
+import type { AffineOptions } from '../../kernels/functions/normalization.ts';
 import { type Averages, type CorrectionBounds, correction } from '../../kernels/ops/correction.ts';
+import { renormalizePerChannel } from '../../kernels/ops/per-channel.ts';
 
 /** Keras's bounds of renormalization. */
 export interface KerasClipping {

@@ -3,6 +3,7 @@
  * the frame of `call`. A subclass says in `transform` what happens to the tensor.
  */
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { fail } from '../../kernels/core/errors.ts';
 import {
   type BatchAxis,
   checkAxes,
@@ -11,7 +12,6 @@ import {
   checkOneInput,
   checkRank,
   checkSize,
-  fail,
 } from '../../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import type { Kwargs, LayerArgs, Shape } from './options.ts';

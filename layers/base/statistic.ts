@@ -1,6 +1,6 @@
 /** Statistics that are given as numbers: the options `mean` and `variance` of FeatureNormalization, their checks and tensors. */
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
-import { fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 import type { Shape } from './options.ts';
 
 /** Numbers, nested as the axes or as the last of them, or one for all. */

@@ -3,7 +3,7 @@
  * argument with the nodes of a layer, saves and loads it, and does not hand it over when the model runs.
  */
 import type { layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
 import type { Kwargs } from './options.ts';
 
 /** The `training` with which the layer was called in the graph; undefined if it was called without. */

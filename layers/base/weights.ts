@@ -1,7 +1,7 @@
 /** How layers add weights: errors name the layer and the weight, and values satisfy shape and constraint before kernels run. */
 import { type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
 import { freezeWith } from './freezing.ts';
 
 type AddWeight = layers.Layer['addWeight'];

@@ -1,6 +1,6 @@
 /** Reads what a file or handler gives, and refuses what is no model of layers, with the way to get one. */
 import type { io } from '@tensorflow/tfjs-core';
-import { fail, show } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 import { isRecord } from './keras/saved.ts';
 
 const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';

@@ -2,7 +2,7 @@
  * Refuses a graph in which the input of a layer never comes: it is the result of a call that the file does not have, or that
  * itself waits for this layer. TensorFlow.js would load such a file forever. For topologies in TensorFlow.js's form.
  */
-import { show } from '../../kernels/functions/checks.ts';
+import { show } from '../../kernels/core/errors.ts';
 import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse, type Saved } from './keras/saved.ts';
 
 /** A call of a layer that is not made yet, and the results of other calls that it takes. */

@@ -15,7 +15,8 @@ import '../unit-normalization.ts';
 
 import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { checkCall, fail, optionNames } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
+import { checkCall, optionNames } from '../../kernels/functions/checks.ts';
 import { receivesMask } from '../base/mask.ts';
 import { isTraining, trainingInGraph } from '../base/training.ts';
 import { checkArtifacts, readArtifacts } from './artifacts.ts';

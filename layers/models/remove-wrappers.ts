@@ -4,7 +4,7 @@
  */
 import { serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/functions/checks.ts';
+import { fail } from '../../kernels/core/errors.ts';
 import { lastPartOfName } from '../base/inner-layer.ts';
 import type { KernelWrapper } from '../base/kernel-wrapper.ts';
 import { deepCopy } from '../base/options.ts';

@@ -3,9 +3,13 @@
  * ordinary ops, 'ops' the differentiable operation that chooses between them, with its gradients through the tape.
  */
 import { type Tensor, tidy, valueAndGrads } from '@tensorflow/tfjs';
+import { momentsIn } from '../../kernels/core/numbers.ts';
 import { fused, run } from '../../kernels/core/registry.ts';
-import * as ops from '../../kernels/ops/ops.ts';
+import { average as averageOf } from '../../kernels/ops/average.ts';
+import { moments as momentsOf } from '../../kernels/ops/moments.ts';
+import { normalize as normalizeOf } from '../../kernels/ops/normalize.ts';
 import * as reference from '../../kernels/ops/reference.ts';
+import { type Affine, scaleShift as scaleShiftOf } from '../../kernels/ops/scale-shift.ts';
 import {
   type AffineInputs,
   type AverageInputs,
@@ -36,15 +40,23 @@ export const normalize = (args: Routed<NormalizeInputs>) =>
     const beta = values.beta && make(values.beta);
     if (route === 'ops') {
       const inputs = [x, gamma, beta].filter((t) => t !== undefined);
-      const { value, grads } = valueAndGrads((x: Tensor) => ops.normalize(x, gamma, beta, attributes))(inputs, dy);
+      const { value, grads } = valueAndGrads((x: Tensor) => normalizeOf(x, gamma, beta, attributes))(inputs, dy);
       const [dx, ...rest] = grads;
       return takeAll({ y: value, dx, dgamma: gamma && rest.shift(), dbeta: beta && rest.shift(), moments: undefined });
     }
     if (route === 'kernel') {
-      const [y, moments] = run('Normalize', { x, gamma, beta }, attributes) as [Tensor, Tensor];
+      const [y, statistics] = run('Normalize', { x, gamma, beta }, attributes) as [Tensor, Tensor];
       const affine = args.gamma || args.beta;
-      const [dx, dgamma, dbeta] = run('NormalizeGrad', { dy, x, moments, gamma }, { ...attributes, affine });
-      return takeAll({ y, moments, dx, dgamma: affine ? dgamma : undefined, dbeta: affine ? dbeta : undefined });
+      const [dx, dgamma, dbeta] = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attributes, affine });
+      const all = {
+        y,
+        moments: statistics,
+        dx,
+        dgamma: affine ? dgamma : undefined,
+        dbeta: affine ? dbeta : undefined,
+      };
+      const results = await takeAll(all);
+      return { ...results, moments: momentsIn(results.moments as Float32Array, view.n * view.groups) };
     }
     const [y, moments] = tidy(() => reference.normalize(x, gamma, beta, attributes));
     const [dx, dgamma, dbeta] = tidy(() => reference.normalizeGrad(dy, x, gamma, attributes));
@@ -59,7 +71,7 @@ export const moments = (args: Routed<Inputs & { dmoments?: number[] }>) =>
     if (route === 'kernel') return takeAll({ moments: run('Moments', { x }, { view })[0], dx: undefined });
     if (route === 'reference') return takeAll({ moments: tidy(() => reference.moments(x, { view })), dx: undefined });
     const upstream = make(Float32Array.from(dmoments!), [2, view.n * view.groups]);
-    const { value, grads } = valueAndGrads((x: Tensor) => ops.moments(x, view))([x], upstream);
+    const { value, grads } = valueAndGrads((x: Tensor) => momentsOf(x, view))([x], upstream);
     return takeAll({ moments: value, dx: grads[0] });
   });
 
@@ -69,7 +81,7 @@ export const scaleShift = (args: Routed<AffineInputs>) =>
     const { route, view, epsilon } = args;
     const values = affineInputs(args);
     const x = make(values.x, shapeOf(args));
-    const affine = Object.fromEntries(Object.entries(values.affine).map(([name, v]) => [name, make(v!)])) as ops.Affine;
+    const affine = Object.fromEntries(Object.entries(values.affine).map(([name, v]) => [name, make(v!)])) as Affine;
     const none = { dx: undefined, dmean: undefined, dvariance: undefined, dscale: undefined, dshift: undefined };
     if (route === 'kernel') return takeAll({ ...none, y: run('ScaleShift', { x, ...affine }, { view, epsilon })[0] });
     if (route === 'reference') {
@@ -77,7 +89,7 @@ export const scaleShift = (args: Routed<AffineInputs>) =>
     }
     const names = Object.keys(affine);
     const f = (x: Tensor, ...parameters: Tensor[]) =>
-      ops.scaleShift(x, Object.fromEntries(names.map((name, i) => [name, parameters[i]])), view, epsilon);
+      scaleShiftOf(x, Object.fromEntries(names.map((name, i) => [name, parameters[i]])), view, epsilon);
     const dy = make(values.dy, shapeOf(args));
     const { value, grads } = valueAndGrads(f)([x, ...(Object.values(affine) as Tensor[])], dy);
     const parameters = Object.fromEntries(names.map((name, i) => [`d${name}`, grads[i + 1]]));
@@ -115,7 +127,7 @@ export const average = (args: Routed<AverageInputs>) =>
     const routes = {
       kernel: () => run('Average', { old, moments }, attributes)[0],
       reference: () => tidy(() => reference.average(old, moments, attributes)),
-      ops: () => ops.average(old, moments, attributes),
+      ops: () => averageOf(old, moments, attributes),
     };
     return takeAll({ average: routes[route]() });
   });

@@ -1,6 +1,6 @@
 /** Axes brought last for a function of x and of a tensor in the order that the function sees, and gradients of two orders. */
 import { grad, mul, square, sum, type Tensor, tidy, valueAndGrad } from '@tensorflow/tfjs';
-import { withLast } from '../../kernels/core/view.ts';
+import { withLast } from '../../kernels/ops/axes.ts';
 import { normals } from '../support/random.ts';
 import { takeAll, withTensors } from './tensors.ts';
 

@@ -4,8 +4,10 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { countDraws } from '../../examples/benchmark/gpu.ts';
 import type { NormalizeAttrs } from '../../kernels/core/contract.ts';
 import type { View } from '../../kernels/core/view.ts';
-import * as ops from '../../kernels/ops/ops.ts';
+import { moments as momentsOf } from '../../kernels/ops/moments.ts';
+import { normalize } from '../../kernels/ops/normalize.ts';
 import * as reference from '../../kernels/ops/reference.ts';
+import { scaleShift, scaleShiftGrad } from '../../kernels/ops/scale-shift.ts';
 import { batchNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
 import type { SourceName } from '../support/webgl-sources.ts';
@@ -43,7 +45,7 @@ export const normalizeDraws = (args: DrawCase) =>
     const size = shape.reduce((a, b) => a * b, 1);
     const [x, dy] = [normals(1, size), normals(2, size)].map((v) => make(v, [...shape])) as [tf.Tensor, tf.Tensor];
     const [gamma, beta] = [make(normals(3, view.c)), make(normals(4, view.c))];
-    const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args));
+    const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => normalize(x, gamma, beta, attributes(args));
     const gradients = tf.grads(f);
     const forward = () => f(x, gamma, beta);
     const both = () => gradients([x, gamma, beta], dy);
@@ -63,9 +65,9 @@ export const otherDraws = ({ shape }: { shape: readonly [number, number, number,
     const norm = batchNormalization({ inputShape: [height, width, c] });
     const results: Record<string, number> = {};
     const bodies: Record<string, () => unknown> = {
-      moments: () => ops.moments(x, view),
-      scaleShift: () => ops.scaleShift(x, { mean, scale, shift }, view),
-      scaleShiftGrad: () => ops.scaleShiftGrad(dy, x, mean, view),
+      moments: () => momentsOf(x, view),
+      scaleShift: () => scaleShift(x, { mean, scale, shift }, view),
+      scaleShiftGrad: () => scaleShiftGrad(dy, x, mean, view),
       inference: () => norm.apply(x),
       training: () => norm.apply(x, { training: true }),
       trainingAndGradient: () => tf.grad((x: tf.Tensor) => norm.apply(x, { training: true }) as tf.Tensor)(x, dy),
@@ -85,7 +87,7 @@ export const programsOfTwoShapes = ({ first, second }: { first: DrawCase; second
       const size = args.shape.reduce((a, b) => a * b, 1);
       const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
       const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
-      const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args));
+      const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => normalize(x, gamma, beta, attributes(args));
       tf.dispose(tf.grads(f)([x, gamma, beta], dy));
       return programs();
     };
@@ -135,7 +137,7 @@ export const fromStockOp = ({ source, kind, affine }: StockCase) =>
       const attrs = attributes({ shape: x.shape, view: views[kind], form: { center: true, rescale: true } });
       const [gamma, beta] = affine ? [tf.tensor(normals(2, c)), tf.tensor(normals(3, c))] : [];
       const dy = tf.mul(tf.sin(tf.range(0, x.size)).reshape(x.shape), 1);
-      const f = (x: tf.Tensor) => ops.normalize(x, gamma, beta, attrs);
+      const f = (x: tf.Tensor) => normalize(x, gamma, beta, attrs);
       const { value, grad } = { value: f(x), grad: tf.grad(f)(x, dy) };
       const [y] = reference.normalize(x, gamma, beta, attrs);
       const [dx] = reference.normalizeGrad(dy, x, gamma, attrs);
@@ -161,7 +163,7 @@ export const gpuBytes = (args: DrawCase) =>
   withTensors(async (make) => {
     const size = args.shape.reduce((a, b) => a * b, 1);
     const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
-    const f = (x: tf.Tensor) => ops.normalize(x, undefined, undefined, attributes(args));
+    const f = (x: tf.Tensor) => normalize(x, undefined, undefined, attributes(args));
     const bytes = () => (tf.memory() as tf.MemoryInfo & { numBytesInGPU: number }).numBytesInGPU;
     const step = () => tf.dispose(tf.valueAndGrad(f)(x, dy) as unknown as tf.TensorContainer);
     step();
@@ -177,7 +179,7 @@ export const afterMoving = (args: DrawCase) =>
     const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
     const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
     const gradient = (useMoments: (moments: tf.Tensor) => void) =>
-      take(tf.grad((x: tf.Tensor) => ops.normalize(x, gamma, beta, attributes(args), useMoments))(x, dy));
+      take(tf.grad((x: tf.Tensor) => normalize(x, gamma, beta, attributes(args), useMoments))(x, dy));
     await tf.setBackend('cpu');
     await tf.setBackend('webgl');
     const move = (moments: tf.Tensor) => {
@@ -193,7 +195,7 @@ export const ofNothing = (args: DrawCase) =>
   withTensors(async (make) => {
     const x = make(new Float32Array(0), [...args.shape]);
     try {
-      tf.dispose(ops.normalize(x, undefined, undefined, attributes(args)));
+      tf.dispose(normalize(x, undefined, undefined, attributes(args)));
       return 'no error';
     } catch (error) {
       return (error as Error).message;
@@ -208,10 +210,10 @@ export const afterShaderFailure = (_: Record<string, never>) =>
     const gl = backend().gpgpu.gl as unknown as { getShaderParameter?: () => boolean };
     const attrs = { view, epsilon: 0.5, epsilonPlacement: 'floor', center: false, rescale: true } as const;
     // Uploading x takes a program, too.
-    tf.dispose(ops.normalize(x, undefined, undefined, { ...attrs, epsilonPlacement: 'inside', center: true }));
+    tf.dispose(normalize(x, undefined, undefined, { ...attrs, epsilonPlacement: 'inside', center: true }));
     gl.getShaderParameter = () => false;
     try {
-      tf.dispose(ops.normalize(x, undefined, undefined, attrs));
+      tf.dispose(normalize(x, undefined, undefined, attrs));
       return 'no error';
     } catch (error) {
       return (error as Error).message;
@@ -229,10 +231,10 @@ export const afterContextLoss = (_: Record<string, never>) =>
       view: { n: 2, s: 1, c: 4, groups: 1 },
       form: { center: true, rescale: true },
     });
-    tf.dispose(ops.normalize(x, undefined, undefined, attrs));
+    tf.dispose(normalize(x, undefined, undefined, attrs));
     backend().gpgpu.gl.getExtension('WEBGL_lose_context')?.loseContext();
     try {
-      tf.dispose(ops.normalize(x, undefined, undefined, attrs));
+      tf.dispose(normalize(x, undefined, undefined, attrs));
       return 'no error';
     } catch (error) {
       return (error as Error).message;

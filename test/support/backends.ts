@@ -6,8 +6,9 @@ import { afterAll, describe } from '@jest/globals';
 import { ready, setBackend } from '@tensorflow/tfjs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type CaseArguments, type CaseName, type CaseResult, runCase } from '../cases/index.ts';
+import { BACKEND_NAMES, type BackendName, leftOut } from './chosen-backends.ts';
 
-export type BackendName = 'cpu' | 'wasm' | 'tensorflow' | 'browser-cpu' | 'webgl';
+export type { BackendName };
 
 interface Description {
   /** TensorFlow.js's name of it. */
@@ -46,14 +47,15 @@ export interface Backend {
   run<N extends CaseName>(name: N, args: CaseArguments<N>): Promise<CaseResult<N>>;
 }
 
-/** `describe` for each backend; one that is absent is skipped under a title that says why. */
+/** `describe` for each backend; one that is absent, or left out, is skipped under a title that says why. */
 export function describeBackends(
   title: string,
   body: (backend: Backend) => void,
   { only, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
 ): void {
-  for (const name of only ?? (Object.keys(BACKENDS) as BackendName[])) {
-    const { where, absent } = BACKENDS[name];
+  for (const name of only ?? BACKEND_NAMES) {
+    const { where } = BACKENDS[name];
+    const absent = leftOut(name) ?? BACKENDS[name].absent;
     if (absent) {
       describe.skip(`${title} on ${name} (absent: ${absent})`, () => body({ name, run: () => Promise.reject(absent) }));
     } else {

@@ -12,13 +12,12 @@ interface Moments {
 
 /** Mean and biased variance of the elements of equal key. */
 function momentsOver(key: Key, x: Float64Array): Moments {
-  const length = Math.max(...key) + 1;
+  const length = key.reduce((most, k) => Math.max(most, k), 0) + 1;
+  const number = new Float64Array(length);
+  for (const k of key) number[k]!++;
   const average = (value: (i: number) => number) => {
-    const [total, number] = [new Float64Array(length), new Float64Array(length)];
-    key.forEach((k, i) => {
-      total[k]! += value(i);
-      number[k]!++;
-    });
+    const total = new Float64Array(length);
+    for (let i = 0; i < key.length; i++) total[key[i]!]! += value(i);
     return total.map((sum, k) => sum / number[k]!);
   };
   const mean = average((i) => x[i]!);

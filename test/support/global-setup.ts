@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { bundle } from './bundle.ts';
+import { checkChoice, leftOut } from './chosen-backends.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './server.ts';
 
@@ -22,7 +23,12 @@ async function startBrowser(): Promise<() => Promise<void>> {
 }
 
 export default async function setup(): Promise<void> {
-  const attempt = async <T>(variable: string, start: () => Promise<T>): Promise<T | undefined> => {
+  checkChoice();
+  const attempt = async <T>(variable: string, unwanted: string | undefined, start: () => Promise<T>) => {
+    if (unwanted) {
+      process.env[variable] = unwanted;
+      return undefined;
+    }
     delete process.env[variable];
     try {
       return await start();
@@ -32,8 +38,8 @@ export default async function setup(): Promise<void> {
       return undefined;
     }
   };
-  globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', startBrowser);
-  await attempt('TEST_NO_TENSORFLOW', findTensorFlow);
+  globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', leftOut('browser-cpu', 'webgl'), startBrowser);
+  await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow'), findTensorFlow);
 }
 
 /** The native backend: the installed one, or one that is built here once, if the machine has what that needs. */

@@ -49,13 +49,13 @@ export const perExampleAndGroup: Together = ({ shape, axes, options }) => {
 
 /** Means over equal `key`s of the elements that `counts` lets pass; divided by the number of them plus `extra`. */
 function means(key: Int32Array, value: (i: number) => number, counts: (i: number) => boolean, extra: number) {
-  const length = Math.max(...key) + 1;
+  const length = key.reduce((most, k) => Math.max(most, k), 0) + 1;
   const [total, number] = [new Float64Array(length), new Float64Array(length)];
-  key.forEach((k, i) => {
-    if (!counts(i)) return;
-    total[k]! += value(i);
-    number[k]!++;
-  });
+  for (let i = 0; i < key.length; i++) {
+    if (!counts(i)) continue;
+    total[key[i]!]! += value(i);
+    number[key[i]!]!++;
+  }
   return total.map((sum, k) => sum / (number[k]! + extra));
 }
 
@@ -132,9 +132,15 @@ function moved(point: Point, direction: Partial<Point>, step: number): Point {
 /** d f / d name for each of `names`, by central differences. */
 export function gradient(f: Scalar, at: Point, names: readonly string[], step = 1e-4): Weights {
   const entries = names.map((name) => {
-    const d = at[name]!.map((_, i) => {
-      const direction = { [name]: at[name]!.map((_, k) => (k === i ? 1 : 0)) };
-      return (f(moved(at, direction, step)) - f(moved(at, direction, -step))) / (2 * step);
+    const values = Float64Array.from(at[name]!); // of which one element at a time is moved, and put back
+    const point = { ...at, [name]: values };
+    const d = at[name]!.map((value, i) => {
+      values[i] = value + step;
+      const ahead = f(point);
+      values[i] = value - step;
+      const behind = f(point);
+      values[i] = value;
+      return (ahead - behind) / (2 * step);
     });
     return [name, d];
   });

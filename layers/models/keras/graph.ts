@@ -1,5 +1,5 @@
 /** The graph of a model of Keras, 3 or 2, as TensorFlow.js reads it: which layer is called on what, and with what. */
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 import {
   type Config,
   historyOf,

@@ -1,6 +1,6 @@
 /** Whether the layers of a loaded model get the masks that they have in Keras. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 import { maskOriginOf, receivesMask } from '../../base/mask.ts';
 import { MASK_TAKERS } from './graph.ts';
 

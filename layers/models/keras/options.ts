@@ -3,7 +3,7 @@
  * another name, the file is rewritten; what its layers would silently ignore is refused.
  */
 import { serialization } from '@tensorflow/tfjs-core';
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 import { InstanceNormalization } from '../../instance-normalization.ts';
 import { type Config, isRecord, isSaved, refuse, type Saved } from './saved.ts';
 

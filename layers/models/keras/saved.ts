@@ -1,5 +1,5 @@
 /** The form of what Keras saves as JSON: objects of a class, and the calls between layers. It is read here, not rewritten. */
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 
 export type Config = Record<string, unknown>;
 

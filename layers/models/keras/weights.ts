@@ -1,6 +1,6 @@
 /** Names of weights: those that Keras saved, as the layers of TensorFlow.js call theirs. */
 import type { io } from '@tensorflow/tfjs-core';
-import { fail } from '../../../kernels/functions/checks.ts';
+import { fail } from '../../../kernels/core/errors.ts';
 import { isModel, isSaved, nameOf, type Saved } from './saved.ts';
 
 type Specs = io.WeightsManifestEntry[];

@@ -1,0 +1,33 @@
+/** How a group is normalized, as options say it and as kernels are told. */
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { EpsilonPlacement, NormalizeAttrs } from '../core/contract.ts';
+import type { View } from '../core/view.ts';
+
+export const EPSILON_PLACEMENTS = ['inside', 'outside', 'floor'] as const satisfies readonly EpsilonPlacement[];
+
+/** How a group is normalized: everything of `NormalizeAttrs` but the view. */
+export type Form = Omit<NormalizeAttrs, 'view'>;
+/** The usual form. */
+export const centred = (epsilon: number): Form => ({
+  epsilon,
+  epsilonPlacement: 'inside',
+  center: true,
+  rescale: true,
+});
+
+/** The attributes of a form on a view. Spelled out: on small tensors a spread is noticed. */
+export const onView = (view: View, { epsilon, epsilonPlacement, center, rescale }: Form): NormalizeAttrs => ({
+  view,
+  epsilon,
+  epsilonPlacement,
+  center,
+  rescale,
+});
+
+/** Parameters that every function takes; gamma defaults to ones and beta to zeros. */
+export interface AffineOptions {
+  /** Scale, one value per channel. Default: none. */
+  readonly gamma?: Tensor | undefined;
+  /** Shift, one value per channel. Default: none. */
+  readonly beta?: Tensor | undefined;
+}

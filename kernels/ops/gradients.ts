@@ -1,0 +1,168 @@
+/**
+ * Every kernel of the contract with a gradient: one table, which does not compile with a kernel missing. Gradients reach
+ * TensorFlow.js by `tf.customGrad`, and nowhere else is decided what runs in the gradient of a gradient: see `compute`.
+ */
+import { clone, div, matMul, mul, neg, reshape, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
+import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
+import { fused, run } from '../core/registry.ts';
+import { recording, withGradient } from '../core/tape.ts';
+import { type ComposedName, composed, row } from './reference.ts';
+
+/**
+ * Runs a kernel: the backend's, or its composition of ordinary ops where the backend has none. The composition runs as well
+ * while a tape records, which it does here in the gradient of a gradient only: TensorFlow.js can differentiate ordinary ops
+ * again, to any order.
+ */
+export function compute<K extends ComposedName>(
+  name: K,
+  inputs: Inputs<K, Tensor>,
+  attrs: Attrs<K>,
+): Outputs<K, Tensor> {
+  return fused() && !recording() ? run(name, inputs, attrs) : tidy(() => composed[name](inputs, attrs));
+}
+
+/** What the gradient of each kernel needs of the call: TensorFlow.js keeps it until then. */
+interface Kept {
+  readonly Normalize: { readonly x: Tensor; readonly statistics: Tensor; readonly gamma?: Tensor | undefined };
+  readonly Moments: { readonly x: Tensor; readonly moments: Tensor };
+  readonly ScaleShift: Omit<Inputs<'ScaleShift', Tensor>, 'variance'>;
+  readonly PowerIteration: { readonly u: Tensor; readonly v: Tensor };
+  readonly SwapAxes: { readonly x: Tensor };
+}
+/** The kernels that have a gradient. */
+export type DifferentiableName = keyof Kept;
+
+type InputName<K extends Name> = keyof Inputs<K, Tensor> & string;
+
+interface Gradient<K extends DifferentiableName> {
+  /** The inputs that have a gradient; the others, and all outputs but `output`, are constants to every gradient. */
+  readonly inputs: readonly InputName<K>[];
+  readonly output: 0 | 2;
+  keep(inputs: Inputs<K, Tensor>, outputs: Outputs<K, Tensor>): Kept[K];
+  /** The gradients of the inputs, by name, from that of the output. `given`: the inputs that the call had. */
+  of(
+    dy: Tensor,
+    kept: Kept[K],
+    attrs: Attrs<K>,
+    given: readonly InputName<K>[],
+  ): { readonly [I in InputName<K>]?: Tensor | undefined };
+}
+
+export const gradients: { readonly [K in DifferentiableName]: Gradient<K> } = {
+  /**
+   * With D = gamma dy, means over the group, and k as in `NormalizeGradAttrs`:
+   *
+   *   dx = (D - mean(D) - k xHat mean(D xHat)) / f     dgamma = sum(dy xHat)     dbeta = sum(dy)
+   */
+  Normalize: {
+    inputs: ['x', 'gamma', 'beta'],
+    output: 0,
+    keep: ({ x, gamma }, [, statistics]) => ({ x, statistics: statistics as Tensor, gamma }),
+    of(dy, { x, statistics, gamma }, attrs, given) {
+      const { view, epsilon, epsilonPlacement, center, rescale } = attrs;
+      const affine = given.length > 1;
+      // Spelled out: on small tensors a spread is noticed.
+      const all = { view, epsilon, epsilonPlacement, center, rescale, affine };
+      const [dx, dgamma, dbeta] = compute('NormalizeGrad', { dy, x, statistics, gamma }, all);
+      return { x: dx, gamma: dgamma, beta: dbeta };
+    },
+  },
+
+  /** dx = dmean / s + 2 dvariance / s (x - mean) */
+  Moments: {
+    inputs: ['x'],
+    output: 0,
+    keep: ({ x }, [moments]) => ({ x, moments }),
+    of(dmoments, { x, moments }, { view }) {
+      // An outer tape must see how the mean depends on x.
+      const mean = row(recording() ? compute('Moments', { x }, { view })[0] : moments, 0, view.n * view.c);
+      const scale = mul(row(dmoments, 1, mean.size), 2 / view.s);
+      const shift = div(row(dmoments, 0, mean.size), view.s);
+      return { x: compute('ScaleShift', { x, mean, scale, shift }, { view, epsilon: 0 })[0] };
+    },
+  },
+
+  /**
+   * Without a variance, which `scaleShift` has made part of scale before:
+   *
+   *   dx = dy scale     dscale = sum_s dy (x - mean)     dshift = sum_s dy     dmean = -scale dshift
+   */
+  ScaleShift: {
+    inputs: ['x', 'mean', 'scale', 'shift'],
+    output: 0,
+    keep: ({ x, mean, scale, shift }) => ({ x, mean, scale, shift }),
+    of(dy, { x, mean, scale, shift }, { view, epsilon }) {
+      const dx = scale ? compute('ScaleShift', { x: dy, scale }, { view, epsilon })[0] : clone(dy);
+      if (!mean && !scale && !shift) return { x: dx };
+      const centre = mean ?? zeros([view.n * view.c]);
+      const [dscale, dshift] = compute('ScaleShiftGrad', { dy, x, mean: centre }, { view });
+      return {
+        x: dx,
+        mean: mean && reshape(neg(scale ? mul(reshape(scale, dshift.shape), dshift) : dshift), mean.shape),
+        scale: scale && reshape(dscale, scale.shape),
+        shift: shift && reshape(dshift, shift.shape),
+      };
+    },
+  },
+
+  /** sigma = v w u^T, with u and v that have come out: dw = dsigma v^T u */
+  PowerIteration: {
+    inputs: ['w'],
+    output: 2,
+    keep: (_, [u, v]) => ({ u, v }),
+    of: (dsigma, { u, v }) => ({ w: mul(matMul(v, u, true), dsigma) }),
+  },
+
+  /** The way back. */
+  SwapAxes: {
+    inputs: ['x'],
+    output: 0,
+    keep: ({ x }) => ({ x }),
+    of: (dy, { x }, { n, a, b }) => ({ x: reshape(apply('SwapAxes', { x: dy }, { n, a: b, b: a }), x.shape) }),
+  },
+};
+
+/** The kernels without a gradient, and why. */
+export const withoutGradient: { readonly [K in Exclude<Name, DifferentiableName>]: string } = {
+  NormalizeGrad: 'a gradient itself: of gradients, the composition is differentiated',
+  ScaleShiftGrad: 'a gradient itself',
+  BlendGrad: 'a gradient itself',
+  Average: 'a constant to every gradient',
+  Spread: 'a step of the blends on 16-bit floats, which have gradients as a whole: half.ts',
+  Standardize: 'a step of those blends',
+  StandardizeSums: 'a step of those blends',
+  StandardizeGrad: 'a step of those blends',
+};
+
+/**
+ * Runs a kernel on the tape, if there is one: gives its differentiable output, with the gradient of the table.
+ *
+ * @param use is handed all outputs, off the tape; those that it does not keep are gone afterwards
+ * @param forward stands in for the kernel where its outputs are known already
+ */
+export function apply<K extends DifferentiableName>(
+  name: K,
+  inputs: Inputs<K, Tensor>,
+  attrs: Attrs<K>,
+  use?: (outputs: Outputs<K, Tensor>) => void,
+  forward = () => compute(name, inputs, attrs),
+): Tensor {
+  const { inputs: all, output, keep, of }: Gradient<K> = gradients[name];
+  if (!recording()) return forward()[output] as Tensor;
+  const tensors = inputs as { readonly [I in InputName<K>]?: Tensor };
+  const given = all.filter((input) => tensors[input] !== undefined);
+  return withGradient([...given.map((input) => tensors[input] as Tensor)], (save) => {
+    const outputs = forward();
+    use?.(outputs);
+    const kept = Object.entries<Tensor | undefined>({ ...keep(inputs, outputs) }).filter(isThere);
+    save(kept.map(([, tensor]) => tensor));
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => {
+      const again = Object.fromEntries(kept.map(([key], i) => [key, saved[i]])) as unknown as Kept[K];
+      const grads = of(dy, again, attrs, given);
+      return given.map((input) => grads[input] as Tensor);
+    };
+    return { value: outputs[output] as Tensor, gradFunc };
+  });
+}
+
+const isThere = (entry: [string, Tensor | undefined]): entry is [string, Tensor] => entry[1] !== undefined;

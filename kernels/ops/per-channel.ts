@@ -1,0 +1,101 @@
+/**
+ * The operations of layers whose statistics, or whose parameters, are of channels: the axis of the channels is brought last,
+ * and the view is chosen. Nothing is checked here.
+ */
+import { add, mul, ones, sqrt, stack, sub, type Tensor, unstack, zeros } from '@tensorflow/tfjs-core';
+import { constant } from '../core/tape.ts';
+import { batchView, groupView, sampleView } from '../core/view.ts';
+import { withLast } from './axes.ts';
+import type { BatchStatistics } from './batch-statistics.ts';
+import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
+import { type AffineOptions, centred, type Form, onView } from './form.ts';
+import { inHalf } from './half.ts';
+import { normalizeMasked, renormalizeHalf } from './half-batch.ts';
+import { statisticsOf } from './moments.ts';
+import { normalize, normalizeWith } from './normalize.ts';
+import { ofNothing } from './nothing.ts';
+import { maskedMoments, rows } from './reference.ts';
+import { type Affine, scaleShift } from './scale-shift.ts';
+
+/**
+ * Normalizes each channel over everything else, and hands on its moments [2, channels], which are a constant to
+ * every gradient. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
+ */
+export function normalizePerChannel(
+  x: Tensor,
+  axis: number,
+  { gamma, beta, mask }: AffineOptions & { readonly mask?: Tensor | undefined },
+  form: Form,
+  useMoments: (moments: Tensor) => void,
+): Tensor {
+  return withLast(x, [axis], (x) => {
+    const view = batchView(x.shape);
+    if (!mask || x.size === 0) return normalize(x, gamma, beta, onView(view, form), useMoments);
+    if (inHalf()) return normalizeMasked(x, mask, view, affineOf(gamma, beta, view.c), form.epsilon, useMoments);
+    const moments = maskedMoments(x, mask, view);
+    useMoments(moments);
+    const [mean, variance] = rows(moments, view.c);
+    return scaleShift(x, { mean, variance, scale: gamma, shift: beta }, view, form.epsilon);
+  });
+}
+
+/** Both parameters, which default to ones and zeros. */
+const affineOf = (gamma: Tensor | undefined, beta: Tensor | undefined, c: number) => ({
+  gamma: gamma ?? ones([c]),
+  beta: beta ?? zeros([c]),
+});
+
+/** y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
+export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
+  return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
+}
+
+/**
+ * As `normalizePerChannel`, with xHat r + d in place of xHat. `correct` gives r and d, the rows of a tensor
+ * [2, channels], from the statistics of x; it runs off the tape, so that both are constants to every gradient.
+ */
+export function renormalizePerChannel(
+  x: Tensor,
+  axis: number,
+  { gamma, beta }: AffineOptions,
+  epsilon: number,
+  correct: (batch: BatchStatistics) => Tensor,
+): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
+  return withLast(x, [axis], (x) => {
+    const view = batchView(x.shape);
+    if (inHalf()) return renormalizeHalf(x, view, affineOf(gamma, beta, view.c), epsilon, correct);
+    const statistics = statisticsOf(x, view);
+    const corrected = constant(() => {
+      const [mean, variance] = rows(statistics, view.c);
+      const stddev = sqrt(add(variance, epsilon));
+      return correct({ stddev, meanMinus: (movingMean) => sub(mean, movingMean), both: stack([mean, stddev]) });
+    });
+    const [r, d] = unstack(corrected) as [Tensor, Tensor];
+    const scale = gamma ? mul(gamma, r) : r;
+    const shift = gamma ? mul(gamma, d) : d;
+    return normalizeWith(x, statistics, scale, beta ? add(shift, beta) : shift, onView(view, centred(epsilon)));
+  });
+}
+
+/**
+ * A blend of statistics per example and channel; gamma and beta default to ones and zeros.
+ *
+ * @param moving mean and variance [channels] that stand for the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, channels], if they take part; off the tape
+ */
+export function blendPerChannel<P extends string, Values extends BlendValues>(
+  x: Tensor,
+  axis: number,
+  { gamma, beta, ...others }: AffineOptions & Tensors<P>,
+  moving: readonly Tensor[] | undefined,
+  form: Blend<P | 'gamma' | 'beta', Values>,
+  useBatch?: (moments: Tensor) => void,
+): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, ...(Object.values(others) as Tensor[]));
+  const c = x.shape[axis] as number;
+  const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
+  // Channels right after the batch stay there: each of each example is a sample of its own.
+  if (axis === 1) return blend(x, c, sampleView(x.shape), all, moving, form, useBatch);
+  return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, moving, form, useBatch));
+}

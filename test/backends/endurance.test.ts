@@ -1,0 +1,102 @@
+/**
+ * Layers in long and disorderly lives: a thousand training steps, predictions at the same time, backends that change, scopes
+ * of the user's, and owners that let go in any order; on every backend.
+ */
+import { expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { Lasting } from '../cases/endurance.ts';
+import { describeBackends } from '../support/backends.ts';
+
+const NO_LEAK = { tensors: 0, data: 0 };
+const dense = { className: 'Dense', config: { units: 4 } };
+const row = (className: string, options: Lasting['options'] = {}, more: Partial<Lasting> = {}): Lasting => ({
+  className,
+  options,
+  shape: [4, 3, 4],
+  ...more,
+});
+
+/** Every layer that has weights to train, moments to follow, or vectors to turn. */
+const LASTING: readonly Lasting[] = [
+  row('BatchNormalization'),
+  row('BatchNormalization', { renorm: true, renormClipping: { rmax: 2, dmax: 1 } }),
+  row('InstanceNormalization', { axis: 1 }),
+  row('LayerNormalization', { gammaConstraint: 'nonNeg' }),
+  row('RMSNormalization', { axis: [1, 2] }),
+  row('GroupNormalization', { groups: 2 }),
+  row('WeightNormalization', { layer: dense, dataInit: true }),
+  row('SpectralNormalization', { layer: dense }),
+  row('SpectralNormalization', { layer: dense, reparameterize: false }),
+  row('BatchInstanceNormalization'),
+  row('SwitchableNormalization'),
+  row('BatchRenormalization', { rampSteps: { rmax: [1, 20], dmax: [1, 20] } }),
+  row('MeanOnlyBatchNormalization'),
+  row('QKNormalization', { sequenceLength: 8 }, { inputs: 2 }),
+  row('QKNormAttention', { sequenceLength: 8, causal: true, dropout: 0.1 }, { inputs: 3 }),
+  row('UnitNormalization'),
+];
+/** Those that a model can have one after the other. */
+const STACK = LASTING.filter(({ inputs }) => !inputs);
+const titled = LASTING.map((layer) => [`${layer.className} ${JSON.stringify(layer.options)}`, layer] as const);
+/** Without random numbers. */
+const STEADY = titled.filter(([, { options }]) => !options.dropout);
+
+describeBackends('endurance', ({ name, run }) => {
+  // A thousand in all, and more where a step takes less than a millisecond.
+  const steps = name === 'cpu' ? 250 : Math.ceil(1000 / LASTING.length);
+  test(`${steps * LASTING.length} training steps`, async () => {
+    const rss = () => process.memoryUsage().rss / 2 ** 20;
+    let start = 0;
+    for (const [i, layer] of LASTING.entries()) {
+      const { value, leaked } = await run('trainLong', { ...layer, steps });
+      expect(value.isFinite).toBe(true);
+      expect(value.after).toEqual(value.before);
+      expect(leaked).toEqual(NO_LEAK);
+      if (i === 0) start = rss(); // after what the first steps load
+    }
+    // A leak of one small tensor for each step and op would be some hundred megabytes.
+    expect(rss() - start).toBeLessThan(150);
+  });
+
+  test('predictions at the same time, and while fit runs', async () => {
+    const { value, leaked } = await run('atTheSameTime', { layers: STACK });
+    expect(value.together).toEqual(value.alone);
+    expect(value.isFinite).toBe(true);
+    expect(leaked).toEqual(NO_LEAK);
+  });
+
+  test('disposed in any order', async () => {
+    const orders = fc.sample(fc.shuffledSubarray([0, 1, 2, 3, 4, 5], { minLength: 6 }), { numRuns: 5, seed: 3 });
+    for (const order of orders) {
+      const { value, leaked } = await run('disposed', { layers: STACK, order });
+      expect(Array.from(value.predicted).every(Number.isFinite)).toBe(true);
+      expect(leaked).toEqual(NO_LEAK);
+    }
+  });
+
+  test.each(titled)('%s in scopes of the user', async (_, layer) => {
+    const { value, leaked } = await run('inScopes', layer);
+    expect(value).toEqual({ kept: 0, isFinite: true });
+    expect(leaked).toEqual(NO_LEAK);
+  });
+});
+
+const SAME = { ofMax: 1e-5, atol: 1e-5 }; // two backends, each of which rounds in its own way
+describeBackends(
+  'backends that change',
+  ({ run }) => {
+    test.each(STEADY)('%s: built on cpu, and back there in the end', async (_, layer) => {
+      const { value, leaked } = await run('acrossBackends', { ...layer, other: 'cpu' });
+      expect(value.actual).toHaveLength(value.expected.length);
+      for (const [i, expected] of value.expected.entries()) expect(value.actual[i]).toBeClose(expected, SAME);
+      expect(leaked).toEqual(NO_LEAK);
+    });
+
+    test.each(STEADY)('%s: a value computed here, and its gradient on cpu', async (_, layer) => {
+      const { value, leaked } = await run('backendWithinGradient', { ...layer, other: 'cpu' });
+      expect(value.actual).toBeClose(value.expected, SAME);
+      expect(leaked).toEqual(NO_LEAK);
+    });
+  },
+  { only: ['wasm', 'tensorflow', 'webgl'] },
+);

@@ -1,0 +1,116 @@
+/** The normalize kernels against the float64 oracle, on every backend: its own and composed from ordinary ops. */
+import { describe, expect, test } from '@jest/globals';
+import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
+import type { Route } from '../cases/kernels.ts';
+import { type Backend, describeBackends } from '../support/backends.ts';
+import { inFirstGroup, type NormalizeInputs, normalizeInputs } from '../support/inputs.ts';
+import { checkMoments, expectOurs, isFused, isThorough, ROUTES, tolerance } from '../support/kernel-checks.ts';
+import type { Tolerance } from '../support/matchers.ts';
+import * as oracle from '../support/oracle.ts';
+import { KINDS, LARGE_VIEWS, named, OFFSETS, VIEWS, WIDE } from '../support/views.ts';
+
+const PLACEMENTS: readonly EpsilonPlacement[] = ['inside', 'outside', 'floor'];
+const ATTRIBUTES = PLACEMENTS.flatMap((epsilonPlacement) =>
+  [true, false].flatMap((center) => [true, false].map((rescale) => ({ epsilonPlacement, center, rescale }))),
+);
+const PARAMETERS = [true, false].flatMap((gamma) => [true, false].map((beta) => ({ gamma, beta })));
+const USUAL = {
+  epsilon: 1e-3,
+  epsilonPlacement: 'inside',
+  center: true,
+  rescale: true,
+  gamma: true,
+  beta: true,
+} as const;
+
+/** In groups of one or two values the terms of dx cancel: there it is measured against the terms, which are about 1. */
+function gradientTolerance(backend: Backend, route: Route, inputs: NormalizeInputs): Tolerance {
+  const { s, c, groups } = inputs.view;
+  const { ofMax } = tolerance(backend, route, inputs, 'gradient');
+  return (s * c) / groups <= 2 ? { atol: ofMax } : { ofMax };
+}
+
+/** Runs `normalize` and compares every output that the route gives with the oracle. */
+async function checkNormalize(backend: Backend, route: Route, inputs: NormalizeInputs): Promise<void> {
+  const { value, kernels, leaked } = await backend.run('normalize', { route, ...inputs });
+  const { x, dy, gamma, beta } = normalizeInputs(inputs);
+  const { y, moments } = oracle.normalize(x, gamma, beta, inputs);
+  const { dx, dgamma, dbeta } = oracle.normalizeGrad(dy, x, gamma, inputs);
+  expect(value.y).toBeClose(y, tolerance(backend, route, inputs, 'activations'));
+  expect(value.dx).toBeClose(dx, gradientTolerance(backend, route, inputs));
+  if (inputs.gamma) expect(value.dgamma).toBeClose(dgamma, tolerance(backend, route, inputs, 'sums'));
+  if (inputs.beta) expect(value.dbeta).toBeClose(dbeta, tolerance(backend, route, inputs, 'sums'));
+  if (route !== 'ops') checkMoments(backend, route, inputs, value.moments, moments, inputs.rescale);
+  expect(leaked).toEqual({ tensors: 0, data: 0 });
+  expectOurs(backend, route, kernels, ['Normalize', 'NormalizeGrad']);
+}
+
+describeBackends('kernels', (backend) => {
+  test('the backend has the kernels it should have', async () => {
+    expect((await backend.run('hasKernels', {})).value).toBe(isFused(backend));
+  });
+
+  describe.each(ROUTES[backend.name])('normalize by %s', (route) => {
+    const thorough = isThorough(backend, route);
+    const large = route === 'kernel' || backend.name === 'wasm' ? LARGE_VIEWS : [];
+    test.each(named(thorough ? [...VIEWS, ...large] : KINDS))('%s', (_, inputs) =>
+      checkNormalize(backend, route, { ...USUAL, ...inputs }),
+    );
+
+    describe.each(named(KINDS))('%s', (_, inputs) => {
+      test.each(ATTRIBUTES)('%j', async (attributes) => {
+        for (const parameters of thorough ? PARAMETERS : PARAMETERS.slice(0, 1)) {
+          await checkNormalize(backend, route, { ...inputs, epsilon: 0.1, ...attributes, ...parameters });
+        }
+      });
+
+      test('deviations on both sides of a floor', async () => {
+        for (const epsilon of [0.5, 1, 1.5]) {
+          const options = { epsilonPlacement: 'floor', epsilon } as const;
+          await checkNormalize(backend, route, { ...USUAL, ...inputs, ...options });
+          await checkNormalize(backend, route, { ...USUAL, ...inputs, ...options, center: false });
+        }
+      });
+
+      test.each(OFFSETS)('mean %d', async (mean) => {
+        for (const wide of [inputs, WIDE[KINDS.indexOf(inputs)]!]) {
+          await checkNormalize(backend, route, { ...USUAL, ...wide, mean });
+          await checkNormalize(backend, route, { ...USUAL, ...wide, mean, rescale: false });
+          await checkNormalize(backend, route, { ...USUAL, ...wide, mean, center: false });
+        }
+      });
+
+      test.each(PLACEMENTS)('equal values, epsilon %s', async (epsilonPlacement) => {
+        for (const [mean, center] of [
+          [0, true],
+          [0, false],
+          [3, true],
+          [3, false],
+        ] as const) {
+          const options = { ...USUAL, epsilonPlacement, center, mean, special: 'constant' as const };
+          await checkNormalize(backend, route, { ...inputs, ...options });
+        }
+      });
+
+      test('a zero gradient', () => checkNormalize(backend, route, { ...USUAL, ...inputs, special: 'zero dy' }));
+
+      test.each(['nan', 'infinity'] as const)('%s stays in its group', async (special) => {
+        const run = { route, ...USUAL, ...inputs };
+        const { value } = await backend.run('normalize', { ...run, special });
+        const { value: clean } = await backend.run('normalize', run);
+        for (const name of ['y', 'dx'] as const) {
+          const touched = Array.from(value[name]!).map((_, i) => inFirstGroup(inputs.view, i));
+          const outside = (values: ArrayLike<number>) => Array.from(values).filter((_, i) => !touched[i]);
+          const inside = Array.from(value[name]!).filter((_, i) => touched[i]);
+          expect(outside(value[name]!)).toEqual(outside(clean[name]!));
+          expect(inside.filter(Number.isFinite)).toEqual([]);
+        }
+        const { c, groups } = inputs.view;
+        const dgamma = Array.from(value.dgamma!);
+        expect(dgamma.slice(c / groups)).toEqual(Array.from(clean.dgamma!).slice(c / groups));
+        expect(dgamma.slice(0, c / groups).filter(Number.isFinite)).toEqual([]);
+        expect(value.dbeta).toEqual(clean.dbeta);
+      });
+    });
+  });
+});

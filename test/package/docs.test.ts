@@ -1,0 +1,207 @@
+/** The API reference is complete, the documentation's code does what it says, and what it names is there. */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
+import * as pack from '../../layers/index.ts';
+import { examplesIn, type Outcome, runExamples } from '../support/examples.ts';
+import { MODULES, NAME, PACKAGE, ROOT } from '../support/user.ts';
+
+const TEXTS = ['README.md', 'layers/README.md', 'kernels/README.md'] as const;
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const folderOf = (path: string) => path.replace(/\/?[^/]+$/, '') || '.';
+
+describe('the texts', () => {
+  const examples = TEXTS.flatMap((path) =>
+    examplesIn(read(path), folderOf(path)).map((example) => ({ path, example })),
+  );
+  let outcomes: Outcome[];
+  beforeAll(async () => {
+    outcomes = await runExamples(examples.map(({ example }) => example));
+  }, 120_000);
+
+  test.each(examples.map(({ path }, i) => [i, path] as const))('code block %d, of %s, does what it says', (i) => {
+    expect(outcomes[i]!.error).toBeUndefined();
+  });
+
+  test('their TypeScript has the types of the folder that it is for', () => {
+    const blocks = examples.filter(({ example }) => example.language === 'ts');
+    const files = new Map(
+      blocks.map(({ example }, i) => [join(ROOT, example.folder, `example-${i}.ts`), example.code]),
+    );
+    const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);
+    const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
+    const host = ts.createCompilerHost({ ...options, noEmit: true });
+    const { readFile, fileExists, getSourceFile } = host;
+    host.fileExists = (path) => files.has(path) || fileExists(path);
+    host.readFile = (path) => files.get(path) ?? readFile(path);
+    host.getSourceFile = (path, version, ...rest) => {
+      const code = files.get(path);
+      return code === undefined ? getSourceFile(path, version, ...rest) : ts.createSourceFile(path, code, version);
+    };
+    const program = ts.createProgram([...files.keys()], { ...options, noEmit: true }, host);
+    const wrong = [...files.keys()].flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)));
+    expect(blocks.length).toBeGreaterThan(1);
+    expect(wrong.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
+  });
+
+  test('the calls in the tables run', async () => {
+    const calls = [...read('README.md').matchAll(/`([a-z]\w+Normalization\([^`]*\))`/g)].map(([, call]) => call!);
+    const given = 'const [G, mean, variance, layer, options] = [2, [0], [1], tf.layers.dense({units: 1}), {}];';
+    const blocks = calls.map((call) => ({ language: 'js', folder: '.', code: `${given}\n${call};\n` }) as const);
+    expect(calls.length).toBeGreaterThan(12);
+    for (const [i, { error }] of (await runExamples(blocks)).entries())
+      expect([calls[i], error]).toEqual([calls[i], undefined]);
+  }, 120_000);
+
+  test('the table of epsilon and momentum has the defaults', () => {
+    const rows = [...read('README.md').matchAll(/^\| here: (.+?) \| ([\d.e-]+)[^|]*\| ([\d.]*)/gm)];
+    const classes = Object.values(pack).filter((value) => typeof value === 'function' && 'className' in value);
+    const checked = rows.flatMap(([, names, epsilon, momentum]) =>
+      names!.split(', ').map((name) => {
+        const plain = name.replace('-', '');
+        const names = [`${plain}Normalization`, `${plain}BatchNormalization`, `Batch${plain}`];
+        const [layer] = classes.filter(({ className }) => names.includes(className));
+        expect([name, layer]).toEqual([name, expect.any(Function)]);
+        const { axis, ...config } = new (layer as typeof pack.BatchNormalization)().getConfig();
+        expect([name, axis]).toEqual([name, -1]);
+        if ('epsilon' in config) expect([name, config.epsilon]).toEqual([name, Number(epsilon)]);
+        if ('momentum' in config) expect([name, config.momentum]).toEqual([name, Number(momentum)]);
+        return name;
+      }),
+    );
+    expect(checked.length).toBe(9);
+  });
+
+  test.each(TEXTS)('%s has code', (path) => {
+    expect(examples.filter((example) => example.path === path)).not.toEqual([]);
+  });
+
+  test.each(TEXTS)('%s names files and scripts that are there', (path) => {
+    const text = read(path);
+    const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => join(folderOf(path), link!));
+    const files = code.filter((one) => /^(layers|kernels|test|examples)\/[\w./-]+$/.test(one));
+    for (const file of [...links, ...files]) expect([file, existsSync(join(ROOT, file))]).toEqual([file, true]);
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(PACKAGE.scripts)).toContain(script);
+    for (const [, entry] of text.matchAll(new RegExp(`${NAME}(/(?:layers|kernels)/[\\w-]+)`, 'g'))) {
+      expect(Object.keys(PACKAGE.exports)).toContain(`.${entry}`);
+    }
+  });
+});
+
+interface Words {
+  readonly kind: string;
+  readonly text: string;
+}
+interface Reflection {
+  readonly name: string;
+  readonly variant: string;
+  readonly children?: readonly Reflection[];
+  readonly signatures?: readonly Reflection[];
+  readonly comment?: {
+    readonly summary: readonly Words[];
+    readonly blockTags?: readonly { readonly tag: string; readonly content: readonly Words[] }[];
+  };
+}
+
+describe('the API reference', () => {
+  const folder = mkdtempSync(join(tmpdir(), `${NAME}-docs-`));
+  let log: string;
+  /** What typedoc says of each name. */
+  let names: Map<string, Reflection>;
+
+  beforeAll(async () => {
+    const json = join(folder, 'docs.json');
+    const typedoc = [
+      join(MODULES, 'typedoc', 'bin', 'typedoc'),
+      '--json',
+      json,
+      '--out',
+      join(folder, 'html'),
+      '--treatWarningsAsErrors',
+      'false',
+    ];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, typedoc, { cwd: ROOT }).catch((e) => e);
+    log = `${stdout}${stderr}`;
+    const { children: modules } = JSON.parse(readFileSync(json, 'utf8')) as Required<Reflection>;
+    names = new Map(modules.flatMap(({ children = [] }) => children).map((one) => [one.name, one]));
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  const commentOf = (name: string) => {
+    const reflection = names.get(name)!;
+    return reflection.comment ?? reflection.signatures?.[0]?.comment;
+  };
+  const summaryOf = (name: string) => joined(commentOf(name)?.summary);
+  const tagOf = (name: string, tag: string) => {
+    return joined(commentOf(name)?.blockTags?.find((one) => one.tag === tag)?.content);
+  };
+  const joined = (words: readonly Words[] = []) => words.map(({ text }) => text).join('');
+
+  const isClass = (value: unknown) => typeof value === 'function' && /^class\b/.test(String(value));
+  const classes = Object.entries(pack)
+    .filter(([, value]) => isClass(value))
+    .map(([name]) => name);
+  const factories = Object.keys(pack).filter((name) =>
+    classes.some((one) => one !== name && one.toLowerCase() === name.toLowerCase()),
+  );
+  const functions = Object.keys(pack).filter((name) => !classes.includes(name) && !factories.includes(name));
+  /** These compute nothing. */
+  const services = ['loadModel', 'registerKernels', 'restoreBuiltIns'];
+
+  test('typedoc has nothing to complain about', () => expect(log).not.toMatch(/warning|error/i));
+
+  test('has every public name', () => {
+    for (const name of Object.keys(pack)) expect([name, names.has(name)]).toEqual([name, true]);
+    expect(classes.length).toBeGreaterThan(15);
+    expect(factories.length).toBe(classes.length - 2); // TensorFlow Addons' wrappers have none
+    expect(functions.length).toBeGreaterThan(10);
+  });
+
+  test.each([...classes, ...functions])('%s has an example and says when it throws', (name) => {
+    expect(tagOf(name, '@example')).toContain('```js');
+    if (name !== 'restoreBuiltIns') expect(tagOf(name, '@throws')).not.toBe('');
+  });
+
+  test.each([...classes, ...functions].filter((name) => !services.includes(name)))(
+    '%s has formula and source',
+    (name) => {
+      expect(summaryOf(name)).toMatch(/^ {4}\S.* = /m);
+      expect(tagOf(name, '@see')).not.toBe('');
+    },
+  );
+
+  test.each(classes)('%s tells the shapes and the weights', (name) => {
+    expect(summaryOf(name)).toMatch(/Inputs?\b.*:/);
+    expect(summaryOf(name)).toMatch(/[Ww]eights/);
+  });
+
+  test.each(factories)('%s leads to its class', (name) => {
+    const [className] = classes.filter((one) => one.toLowerCase() === name.toLowerCase());
+    expect(joined(commentOf(name)?.summary)).toMatch(new RegExp(`^Makes an? ${className}\\.$`));
+  });
+
+  test('an option that may be left out tells its default', () => {
+    const options = [...names.values()].filter(({ name }) => /(Args|Options)$/.test(name));
+    const own = options.flatMap(({ name, children = [] }) =>
+      children.map((child) => ({ name: `${name}.${child.name}`, child })),
+    );
+    expect(own.length).toBeGreaterThan(80);
+    const silent = own.filter(({ child }) => !/Default|Required/.test(joined(child.comment?.summary)));
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('the examples give what they state', async () => {
+    const described = [...names.keys()].filter((name) => tagOf(name, '@example') !== '');
+    const examples = described.map((name) => examplesIn(tagOf(name, '@example'))[0]!);
+    const outcomes = await runExamples(examples);
+    const wrong = described
+      .map((name, i) => ({ name, ...outcomes[i]! }))
+      .filter(({ claims, error }) => error || claims === 0);
+    expect(wrong).toEqual([]);
+  }, 120_000);
+});

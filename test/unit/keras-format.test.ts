@@ -1,0 +1,1240 @@
+/** Files in Keras's spellings beyond the golden folders: what they mean here, what is refused, and what Keras reads of ours. */
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import * as ours from '../../layers/index.ts';
+import {
+  called,
+  called2,
+  file,
+  graph2,
+  graph3,
+  input3,
+  output,
+  saved,
+  type Values,
+  values,
+} from '../support/keras-files.ts';
+import type { Layer } from '../support/layers.ts';
+
+beforeEach(() => tf.setBackend('cpu'));
+
+type Topology = Parameters<typeof file>[1];
+const load3 = async (model: Topology, weights: Values) =>
+  ours.loadModel(tf.io.fromMemory(await file('3.15.1', model, weights)));
+const load2 = async (model: Topology, weights: Values) =>
+  ours.loadModel(tf.io.fromMemory(await file('2.15.0', model, weights)));
+const numbers = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
+const tensorOf = ({ data, shape }: Values[string]) => tf.tensor(data, shape);
+const predict = (model: tf.LayersModel, x: tf.Tensor) => model.predict(x) as tf.Tensor;
+const expectClose = (actual: tf.Tensor, expected: tf.Tensor) => {
+  expect(actual.shape).toEqual(expected.shape);
+  expect(numbers(actual)).toBeClose(numbers(expected), { rtol: 1e-5, atol: 1e-5 });
+};
+
+describe('Keras 3', () => {
+  const dense = { units: 4, activation: 'linear', use_bias: false };
+
+  test('models within models, operations, functions as objects, a policy of float16, options and classes of other names', async () => {
+    const inner = saved('Sequential', {
+      name: 'inner',
+      layers: [
+        saved('InputLayer', { name: 'i', batch_shape: [null, 3], dtype: 'float32' }),
+        saved('Dense', {
+          ...dense,
+          name: 'd1',
+          dtype: saved('DTypePolicy', { name: 'mixed_float16' }, 'keras'),
+          kernel_initializer: saved('LecunNormal', { seed: null }, 'keras.initializers'),
+          kernel_regularizer: saved('L2', { l2: 0.5 }, 'keras.regularizers'),
+        }),
+        saved('LeakyReLU', { name: 'leaky', negative_slope: 0.25 }),
+      ],
+      build_input_shape: [null, 3],
+    });
+    const part = graph3(
+      'part',
+      [
+        input3('p', null, 4),
+        called('Dense', { ...dense, name: 'd2', activation: saved('function', 'silu', 'builtins') }, [output('p')]),
+      ],
+      'd2',
+    );
+    const model = graph3(
+      'outer',
+      [
+        input3('x', null, 3),
+        { ...inner, name: 'inner', inbound_nodes: [{ args: [output('x')], kwargs: { training: null, mask: null } }] },
+        { ...part, name: 'part', inbound_nodes: [{ args: [output('inner')], kwargs: {} }] },
+        called('Add', { name: 'add' }, [output('inner'), output('part')]), // the operation +
+        called('Multiply', { name: 'multiply' }, [[output('add'), output('part')]]), // the layer
+      ],
+      'multiply',
+    );
+    const [k1, k2] = [values([3, 4]), values([4, 4], 2)];
+    const loaded = await load3(model, { 'inner/d1/kernel': k1, 'd2/kernel': k2 });
+    const x = tensorOf(values([5, 3], 3));
+    const a = tf.leakyRelu(tf.matMul(x, tensorOf(k1)), 0.25);
+    const linear = tf.matMul(a, tensorOf(k2));
+    const b = tf.mul(linear, tf.sigmoid(linear));
+    expectClose(predict(loaded, x), tf.mul(tf.add(a, b), b));
+    const d1 = (loaded.getLayer('inner') as tf.Sequential).getLayer('d1');
+    expect(d1.getConfig().kernelRegularizer).toMatchObject({ className: 'L1L2', config: { l1: 0, l2: 0.5 } });
+  });
+
+  test('a Sequential that is the output of a graph', async () => {
+    const inner = saved('Sequential', {
+      name: 's',
+      layers: [input3('i', null, 3), saved('Dense', { ...dense, name: 'd' })],
+    });
+    const model = graph3(
+      'm',
+      [input3('x', null, 3), { ...inner, name: 's', inbound_nodes: [{ args: [output('x')], kwargs: {} }] }],
+      's',
+    );
+    const kernel = values([3, 4]);
+    const x = tensorOf(values([2, 3], 5));
+    expectClose(predict(await load3(model, { 's/d/kernel': kernel }), x), tf.matMul(x, tensorOf(kernel)));
+  });
+
+  test('a Sequential without an input layer', async () => {
+    const model = {
+      ...saved('Sequential', { name: 's', layers: [saved('Dense', { ...dense, name: 'd' })] }),
+      build_config: { input_shape: [null, 3] },
+    };
+    const kernel = values([3, 4]);
+    const x = tensorOf(values([2, 3], 5));
+    expectClose(predict(await load3(model, { 's/d/kernel': kernel }), x), tf.matMul(x, tensorOf(kernel)));
+  });
+
+  test('weights of wrapped layers, of cells and of depthwise convolutions', async () => {
+    const lstm = {
+      name: 'forward_lstm',
+      units: 2,
+      return_sequences: true,
+      activation: 'tanh',
+      recurrent_activation: 'sigmoid',
+      use_bias: true,
+      unit_forget_bias: true,
+    };
+    const reference = tf.sequential({
+      layers: [
+        tf.layers.depthwiseConv2d({ kernelSize: 2, useBias: false, inputShape: [4, 3, 2] }),
+        tf.layers.reshape({ targetShape: [3, 4] }),
+        tf.layers.bidirectional({
+          layer: tf.layers.lstm({ units: 2, returnSequences: true, recurrentActivation: 'sigmoid' }) as tf.RNN,
+          mergeMode: 'concat',
+        }),
+        tf.layers.timeDistributed({ layer: tf.layers.dense({ units: 3, useBias: false }) }),
+      ],
+    });
+    const model = saved('Sequential', {
+      name: 'seq',
+      layers: [
+        input3('x', null, 4, 3, 2),
+        saved('DepthwiseConv2D', {
+          name: 'dw',
+          kernel_size: [2, 2],
+          strides: [1, 1],
+          depth_multiplier: 1,
+          use_bias: false,
+          padding: 'valid',
+          activation: 'linear',
+        }),
+        saved('Reshape', { name: 'r', target_shape: [3, 4] }),
+        saved('Bidirectional', {
+          name: 'bi',
+          merge_mode: 'concat',
+          layer: saved('LSTM', lstm),
+          backward_layer: saved('LSTM', { ...lstm, name: 'backward_lstm', go_backwards: true }),
+        }),
+        saved('TimeDistributed', {
+          name: 'td',
+          layer: saved('SpectralNormalization', {
+            name: 'sn',
+            power_iterations: 1,
+            layer: saved('Dense', { ...dense, units: 3, name: 'd' }),
+          }),
+        }),
+      ],
+    });
+    const names = [
+      'dw/kernel',
+      ...['forward', 'backward'].flatMap((way) =>
+        ['kernel', 'recurrent_kernel', 'bias'].map((name) => `bi/${way}_lstm/lstm_cell/${name}`),
+      ),
+      'td/sn/d/kernel',
+    ];
+    const weights = Object.fromEntries(
+      reference.getWeights().map(({ shape }, i) => [`seq/${names[i]}`, values(shape, i)]),
+    );
+    reference.setWeights(Object.values(weights).map(tensorOf));
+    const loaded = await load3(model, { ...weights, 'seq/td/sn/vector_u': values([1, 3]) });
+    const x = tensorOf(values([2, 4, 3, 2], 7));
+    expectClose(predict(loaded, x), predict(reference, x));
+  });
+});
+
+describe('weights of a second session', () => {
+  const dense = (name: string, inputs: string[], units = 3) =>
+    called2('Dense', { name, units, use_bias: false, activation: 'linear' }, inputs);
+  /** Layers one after the other, of [3, 3] kernels. */
+  const chain = (...names: string[]) =>
+    graph2(
+      [null, 3],
+      names.map((name, i) => dense(name, [names[i - 1] ?? 'x'])),
+    );
+  const kernels = (...names: string[]): Values =>
+    Object.fromEntries(names.map((name, i) => [`${name}/kernel`, values([3, 3], i + 1)]));
+  const x = () => tensorOf(values([2, 3], 9));
+  const product = (count: number) =>
+    Array.from({ length: count }, (_, i) => tensorOf(values([3, 3], i + 1))).reduce(
+      (y, kernel) => tf.matMul(y, kernel),
+      x() as tf.Tensor,
+    );
+
+  test.each([
+    ['each has a number', ['a', 'b'], ['a_1', 'b_17']],
+    ['a layer is called as the weights of another', ['a', 'a_1'], ['a_1', 'a_1_1']],
+    ['three in a row', ['a', 'a_1', 'a_1_1'], ['a_1', 'a_1_1', 'a_1_1_1']],
+    ['numbers that pass each other', ['a', 'a_1', 'a_2'], ['a_3', 'a_1_1', 'a_2_1']],
+    ['only the first', ['a', 'a_1', 'a_2'], ['a_1', 'a_1_1', 'a_2']],
+    ['names that end in a number of two digits', ['a_10', 'a_1'], ['a_10_2', 'a_1_2']],
+    ['names with paths', ['block/a', 'block/b'], ['block/a_1', 'block/b_1']],
+  ])('%s', async (_, names, scopes) => {
+    const before = tf.memory().numTensors;
+    const model = await load2(chain(...names), kernels(...scopes));
+    expect(tf.memory().numTensors).toBe(before + names.length);
+    expectClose(predict(model, x()), product(names.length));
+    expect(model.weights.map(({ originalName }) => originalName)).toEqual(names.map((name) => `${name}/kernel`));
+  });
+
+  test('exact names stay, whatever else would fit', async () => {
+    const model = await load2(chain('a', 'a_1', 'a_2'), kernels('a', 'a_1', 'a_2'));
+    expectClose(predict(model, x()), product(3));
+    // Not all of the weights: those of a_1 are not taken for those of a.
+    const partial = tf.io.fromMemory(await file('2.2.4', chain('a', 'a_1'), kernels('a_1')));
+    const loaded = await ours.loadModel(partial, { strict: false });
+    expect(numbers(loaded.getLayer('a_1').getWeights()[0]!)).toEqual(values([3, 3], 1).data);
+    expect(numbers(loaded.getLayer('a').getWeights()[0]!)).not.toEqual(values([3, 3], 1).data);
+  });
+
+  test('a layer without weights is called as those of another', async () => {
+    const layers = [dense('a', ['x']), called2('Dropout', { name: 'a_1', rate: 0.5 }, ['a']), dense('b', ['a_1'])];
+    for (const strict of [true, false]) {
+      const artifacts = await file('2.2.4', graph2([null, 3], layers), kernels('a_1', 'b'));
+      const model = await ours.loadModel(tf.io.fromMemory(artifacts), { strict });
+      expectClose(predict(model, x()), product(2));
+    }
+  });
+
+  test('in wrappers, ours and others, within each other and within models', async () => {
+    const inner = (name: string) => ({ class_name: 'Dense', config: { name, units: 3, use_bias: false } });
+    const wrap = (class_name: string, name: string, layer: object, more = {}) => ({
+      class_name,
+      config: { name, layer, ...more },
+    });
+    const spectral = wrap('SpectralNormalization', 'sn', inner('d1'), { power_iterations: 1 });
+    const weight = wrap('Addons>WeightNormalization', 'wn', inner('d2'), { data_init: false });
+    const distributed = wrap('TimeDistributed', 'td', wrap('SpectralNormalization', 'sn_1', inner('d3')));
+    const stack = (...layers: object[]) => ({
+      class_name: 'Sequential',
+      config: {
+        name: 'stack',
+        layers: [{ class_name: 'InputLayer', config: { name: 'i', batch_input_shape: [null, 2, 3] } }, ...layers],
+      },
+    });
+    const model = graph2(
+      [null, 2, 3],
+      [{ ...stack(spectral, weight, distributed), name: 'stack', inbound_nodes: [[['x', 0, 0, {}]]] }],
+    );
+    Object.assign(model.config, { output_layers: [['stack', 1, 0]] });
+    const [k1, k2, k3] = [values([3, 3], 1), values([3, 3], 2), values([3, 3], 3)];
+    const weights = (n: string): Values => ({
+      [`stack${n}/sn${n}/d1${n}/kernel`]: k1,
+      [`stack${n}/sn${n}/vector_u`]: values([1, 3]),
+      [`wn${n}/kernel`]: k2,
+      [`wn${n}/g`]: { shape: [3], data: [1, 2, 3] },
+      [`wn${n}/initialized`]: { shape: [], data: [1], dtype: 'bool' },
+      [`td${n}/sn_1${n}/d3${n}/kernel`]: k3,
+      [`td${n}/sn_1${n}/vector_u`]: values([1, 3]),
+    });
+    const input = tensorOf(values([2, 2, 3], 8));
+    const first = predict(await load2(model, weights('')), input);
+    const numbered = await load2(model, weights('_1'));
+    expect(numbers(predict(numbered, input))).toEqual(numbers(first));
+    expectClose(
+      first,
+      tf.matMul(
+        tf.matMul(
+          tf.matMul(input, tf.reshape(tensorOf(k1), [1, 3, 3]).tile([2, 1, 1])),
+          tf
+            .reshape(tf.mul(tf.div(tensorOf(k2), tf.norm(tensorOf(k2), 'euclidean', 0)), [1, 2, 3]), [1, 3, 3])
+            .tile([2, 1, 1]),
+        ),
+        tf.reshape(tensorOf(k3), [1, 3, 3]).tile([2, 1, 1]),
+      ),
+    );
+  });
+
+  test('what fits no layer, or the same one twice, is refused by name', async () => {
+    const refused = async (names: string[], weights: Values, message: RegExp) => {
+      const before = tf.memory().numTensors;
+      await expect(load2(chain(...names), weights)).rejects.toThrow(message);
+      return tf.memory().numTensors - before;
+    };
+    const twice = await refused(
+      ['a', 'b'],
+      kernels('a_1', 'a_2'),
+      /^loadModel: the weights called 'a_1' and those called 'a_2' both may be of the layer 'a'; save the model again/,
+    );
+    expect(twice).toBe(0);
+    await refused(['a'], { 'a_1/kernel': values([3, 2]) }, /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+    await refused(['a'], { 'a_1/bias': values([3, 3]) }, /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+    await refused(['a'], kernels('b_1'), /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+    await refused(['a'], kernels('ab'), /the layer 'a' \(Dense\) needs the weight 'a\/kernel'/);
+  });
+});
+
+describe('masks', () => {
+  const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: true, scale: false };
+  const statistics = {
+    'bn/beta': values([3]),
+    'bn/moving_mean': values([3]),
+    'bn/moving_variance': { shape: [3], data: [1, 1, 1] },
+  };
+  const mask = [
+    called('NotEqual', { name: 'ne' }, [output('x'), 0]),
+    called('Any', { name: 'any' }, [output('ne')], { axis: -1, keepdims: false }),
+  ];
+
+  test('that Keras 3 computes in the graph reach the statistics', async () => {
+    const model = await load3(
+      graph3(
+        'm',
+        [
+          input3('x', null, 2, 3),
+          called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+          ...mask,
+          called('BatchNormalization', norm, [output('masking')], { mask: output('any') }),
+        ],
+        'bn',
+      ),
+      statistics,
+    );
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const x = tf.tensor([
+      [
+        [1, 2, 3],
+        [0, 0, 0],
+      ],
+      [
+        [3, 4, 8],
+        [2, 0, 1],
+      ],
+    ]);
+    await model.fit(x, x, { epochs: 1, batchSize: 2, verbose: 0 });
+    expect(numbers(model.getLayer('bn').getWeights()[1]!)).toBeClose([2, 2, 4], { rtol: 1e-5 });
+  });
+
+  test.each([
+    ['of another value', 'BatchNormalization', norm, { mask_value: 7 }, /'ne' \(NotEqual\) is of a class/],
+    [
+      'for layers that ignore them',
+      'GlobalAveragePooling1D',
+      { name: 'bn' },
+      {},
+      /'bn' \(GlobalAveragePooling1D\) is called with the argument mask/,
+    ],
+  ])('%s are refused', async (_, className, config, masking, message) => {
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2, 3),
+        called('Masking', { name: 'masking', mask_value: 0, ...masking }, [output('x')]),
+        ...mask,
+        called(className, config, [output('masking')], { mask: output('any') }),
+      ],
+      'bn',
+    );
+    await expect(load3(model, statistics)).rejects.toThrow(message);
+  });
+
+  test('that only TensorFlow.js has are refused, or kept from the layer', async () => {
+    const rnn = { name: 'rnn', units: 2, activation: 'tanh', use_bias: false };
+    const model = (mask_value: number, ...layers: Topology[]) =>
+      graph3(
+        'm',
+        [input3('x', null, 2, 3), called('Masking', { name: 'masking', mask_value }, [output('x')]), ...layers],
+        'rnn',
+      );
+    const states = { initial_state: [output('state')] };
+    const started = model(0, input3('state', null, 2), called('SimpleRNN', rnn, [output('masking')], states));
+    const input_layers = ['x', 'state'].map((name) => [name, 0, 0]);
+    const whole = { ...started, config: { ...(started.config as object), input_layers } };
+    const recurrent = { 'rnn/kernel': values([3, 2]), 'rnn/recurrent_kernel': values([2, 2]) };
+    await expect(load3(whole, recurrent)).rejects.toThrow(/'rnn' \(SimpleRNN\) has no mask in the file/);
+
+    const ended = [
+      called('Conv1D', { name: 'conv', filters: 3, kernel_size: [1], strides: [1], padding: 'valid' }, [
+        output('masking'),
+      ]),
+      called('SimpleRNN', rnn, [output('conv')], { mask: null }),
+    ];
+    const weights = { 'conv/kernel': values([1, 3, 3]), 'conv/bias': values([3]), ...recurrent };
+    const x = tf.tensor([
+      [
+        [1, 2, 3],
+        [0, 0, 0],
+      ],
+    ]);
+    const [masked, unmasked] = [await load3(model(0, ...ended), weights), await load3(model(7, ...ended), weights)];
+    expectClose(predict(masked, x), predict(unmasked, x));
+  });
+
+  test('that TensorFlow.js loses on the way are refused', async () => {
+    const model = (last: string, config: object, kwargs: object) =>
+      graph3(
+        'm',
+        [
+          input3('x', null, 2, 3),
+          called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+          ...mask,
+          called('Permute', { name: 'permute', dims: [1, 2] }, [output('masking')]),
+          called(last, { name: 'bn', ...config }, [output('permute')], kwargs as never),
+        ],
+        'bn',
+      );
+    await expect(load3(model('BatchNormalization', norm, { mask: output('any') }), statistics)).rejects.toThrow(
+      /'bn' \(BatchNormalization\) has a mask in the file/,
+    );
+    const rnn = { name: 'rnn', units: 2, activation: 'tanh', use_bias: false, return_sequences: true };
+    const layers = [input3('x', null, 2, 3), saved('Masking', { name: 'k', mask_value: 0 }), saved('SimpleRNN', rnn)];
+    const nested = saved('Sequential', {
+      name: 's',
+      layers: [
+        input3('first', null, 2, 3),
+        saved('Sequential', { name: 'inner', layers }),
+        saved('SimpleRNN', { ...rnn, name: 'last' }),
+      ],
+    });
+    const weights = Object.fromEntries(
+      ['rnn', 'last'].flatMap((name, i) => [
+        [`${name}/kernel`, values([3 - i, 2])],
+        [`${name}/recurrent_kernel`, values([2, 2])],
+      ]),
+    );
+    await expect(load3(nested, weights)).rejects.toThrow(/'last' \(SimpleRNN\) has a mask of the model before it/);
+    const pooled = saved('Sequential', {
+      name: 's',
+      layers: [
+        input3('x', null, 2, 3),
+        saved('Masking', { name: 'k', mask_value: 0 }),
+        saved('GlobalAveragePooling1D', { name: 'p' }),
+      ],
+    });
+    await expect(load3(pooled, {})).rejects.toThrow(/'p' \(GlobalAveragePooling1D\) has a mask, which it ignores/);
+  });
+});
+
+describe('what the graph says of training', () => {
+  const norm = { name: 'bn', axis: [1], momentum: 0.5, epsilon: 1e-3, center: false, scale: false };
+  const statistics = { 'bn/moving_mean': values([3]), 'bn/moving_variance': { shape: [3], data: [1, 2, 3] } };
+  const x = () => tensorOf(values([8, 3], 4));
+  const standardized = (x: tf.Tensor) => {
+    const { mean, variance } = tf.moments(x, 0);
+    return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3)));
+  };
+
+  test.each([
+    ['Keras 2', load2, graph2([null, 3], [called2('BatchNormalization', norm, ['x'], { training: true })])],
+    [
+      'Keras 3',
+      load3,
+      graph3(
+        'm',
+        [
+          input3('x', null, 3),
+          called('BatchNormalization', { ...norm, axis: 1 }, [output('x')], { training: true, mask: null }),
+        ],
+        'bn',
+      ),
+    ],
+  ])('%s: batch statistics at inference, also when saved and loaded by TensorFlow.js', async (_, load, model) => {
+    const loaded = await load(model, statistics);
+    expectClose(predict(loaded, x()), standardized(x()));
+    const artifacts = await new Promise<tf.io.ModelArtifacts>((resolve) => {
+      loaded.save(
+        tf.io.withSaveHandler(async (given) => {
+          resolve(given);
+          return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+        }),
+      );
+    });
+    expectClose(predict(await tf.loadLayersModel(tf.io.fromMemory(artifacts)), x()), standardized(x()));
+    // Who asks for inference in so many words gets it.
+    const layer = loaded.getLayer('bn');
+    const inferred = layer.apply(x(), { training: false }) as tf.Tensor;
+    expect(numbers(inferred)).not.toBeClose(numbers(standardized(x())), { atol: 0.1 });
+  });
+
+  test('other layers and models within the model follow it too', async () => {
+    const inner = {
+      class_name: 'Sequential',
+      config: {
+        name: 's',
+        layers: [
+          called2('InputLayer', { name: 'i', batch_input_shape: [null, 3] }, []),
+          { class_name: 'BatchNormalization', config: norm },
+        ],
+      },
+    };
+    const model = graph2(
+      [null, 3],
+      [
+        { ...inner, name: 's', inbound_nodes: [[['x', 0, 0, { training: true }]]] },
+        { ...called2('Dropout', { name: 'drop', rate: 0.5 }, []), inbound_nodes: [[['s', 1, 0, { training: true }]]] },
+      ],
+    );
+    const y = numbers(predict(await load2(model, statistics), x()));
+    const expected = numbers(standardized(x()));
+    expect(y.filter((value) => value === 0).length).toBeGreaterThan(0);
+    for (const [i, value] of y.entries()) if (value !== 0) expect(value).toBeCloseTo(2 * expected[i]!, 4);
+  });
+
+  test("Keras 2's training: false holds in fit, Keras 3's default does not", async () => {
+    const frozenMean = async (model: tf.LayersModel) => {
+      model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+      await model.fit(x(), x(), { epochs: 1, verbose: 0 });
+      return numbers(model.getLayer('bn').getWeights()[0]!);
+    };
+    const frozen = graph2(
+      [null, 3],
+      [
+        called2('BatchNormalization', norm, ['x'], { training: false }),
+        called2('Dense', { name: 'd', units: 3, use_bias: false }, ['bn']),
+      ],
+    );
+    const dense = { 'd/kernel': values([3, 3]) };
+    expect(await frozenMean(await load2(frozen, { ...statistics, ...dense }))).toEqual(
+      statistics['bn/moving_mean'].data,
+    );
+    const free = graph3(
+      'm',
+      [
+        input3('x', null, 3),
+        called('BatchNormalization', { ...norm, axis: 1 }, [output('x')], { training: false }),
+        called('Dense', { name: 'd', units: 3, use_bias: false }, [output('bn')]),
+      ],
+      'd',
+    );
+    expect(await frozenMean(await load3(free, { ...statistics, ...dense }))).not.toEqual(
+      statistics['bn/moving_mean'].data,
+    );
+  });
+
+  test('a shared layer whose calls differ is refused', async () => {
+    const shared = {
+      ...called2('BatchNormalization', norm, []),
+      inbound_nodes: [[['x', 0, 0, { training: true }]], [['bn', 0, 0, {}]]],
+    };
+    const model = graph2([null, 3], [shared, called2('Add', { name: 'sum' }, ['bn'])]);
+    Object.assign(model.config.layers[2]!, {
+      inbound_nodes: [
+        [
+          ['bn', 0, 0, {}],
+          ['bn', 1, 0, {}],
+        ],
+      ],
+    });
+    await expect(load2(model, statistics)).rejects.toThrow("BatchNormalization: the layer 'bn' is shared");
+  });
+});
+
+describe('other classes', () => {
+  const nothing = Object.fromEntries(
+    ['beta', 'gamma'].flatMap((name) => ['regularizer', 'constraint'].map((kind) => [`${name}_${kind}`, null])),
+  );
+  const starts = {
+    beta_initializer: { class_name: 'Zeros', config: {} },
+    gamma_initializer: { class_name: 'Ones', config: {} },
+  };
+  const contrib = { name: 'in', epsilon: 0.1, center: true, scale: true, ...starts, ...nothing };
+
+  /** keras_contrib's formula, in plain numbers: over all that `together` maps to one key. */
+  function contribOf(
+    x: tf.Tensor,
+    together: (i: number, j: number, c: number) => string,
+    gamma: number[],
+    beta: number[],
+  ) {
+    const [n, s, c] = x.shape as [number, number, number];
+    const data = numbers(x);
+    const groups = new Map<string, number[]>();
+    const key = (k: number) => together(Math.floor(k / (s * c)), Math.floor(k / c) % s, k % c);
+    for (let k = 0; k < n * s * c; k++) groups.set(key(k), [...(groups.get(key(k)) ?? []), data[k]!]);
+    return data.map((value, k) => {
+      const group = groups.get(key(k))!;
+      const mean = group.reduce((a, b) => a + b) / group.length;
+      const deviation = Math.sqrt(group.reduce((sum, one) => sum + (one - mean) ** 2, 0) / group.length);
+      return ((value - mean) / (deviation + 0.1)) * gamma[(k % c) % gamma.length]! + beta[(k % c) % beta.length]!;
+    });
+  }
+
+  test.each([
+    ['a channel at a time', -1, [1, 2], [3, 4], (i: number, _: number, c: number) => `${i} ${c}`],
+    ['the whole example', null, [1.5], [0.5], (i: number) => `${i}`],
+  ])("keras_contrib's InstanceNormalization: %s", async (_, axis, gamma, beta, together) => {
+    const model = graph2([null, 5, 2], [called2('InstanceNormalization', { ...contrib, axis }, ['x'])]);
+    const artifacts = await file('2.2.4', model, {
+      'in/gamma': { shape: [gamma.length], data: gamma },
+      'in/beta': { shape: [beta.length], data: beta },
+    });
+    const x = tensorOf(values([3, 5, 2]));
+    const expected = contribOf(x, together, gamma, beta);
+    for (const load of [ours.loadModel, tf.loadLayersModel]) {
+      const loaded = await load(tf.io.fromMemory(artifacts));
+      expect(numbers(predict(loaded, x))).toBeClose(expected, { rtol: 1e-5, atol: 1e-5 });
+      // What we save of it has keras_contrib's keys, and is it again.
+      const config = JSON.parse(JSON.stringify(loaded.getLayer('in').getConfig()));
+      expect(Object.keys(config).sort()).toEqual([
+        'axis',
+        'betaConstraint',
+        'betaInitializer',
+        'betaRegularizer',
+        'center',
+        'epsilon',
+        'gammaConstraint',
+        'gammaInitializer',
+        'gammaRegularizer',
+        'name',
+        'scale',
+        'trainable',
+      ]);
+      const again = ours.InstanceNormalization.fromConfig<ours.InstanceNormalization>(
+        ours.InstanceNormalization,
+        config,
+      );
+      expect(again.epsilonPlacement).toBe('outside');
+      expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
+    }
+  });
+
+  test.each(['inside', 'outside', 'floor'] as const)(
+    'axis: null with epsilon %s, through a config',
+    (epsilonPlacement) => {
+      const layer = ours.instanceNormalization({ axis: null, epsilonPlacement, epsilon: 0.5, name: 'whole' });
+      const x = tensorOf(values([2, 4, 3]));
+      const y = layer.apply(x) as tf.Tensor;
+      const { mean, variance } = tf.moments(x, [1, 2], true);
+      const deviation = tf.sqrt(variance);
+      const divisor = {
+        inside: tf.sqrt(tf.add(variance, 0.5)),
+        outside: tf.add(deviation, 0.5),
+        floor: tf.maximum(deviation, 0.5),
+      };
+      expectClose(y, tf.div(tf.sub(x, mean), divisor[epsilonPlacement]));
+      expect(layer.weights.map(({ shape }) => shape)).toEqual([[1], [1]]);
+      const again = ours.InstanceNormalization.fromConfig<Layer>(
+        ours.InstanceNormalization,
+        JSON.parse(JSON.stringify(layer.getConfig())),
+      );
+      expectClose(again.apply(x) as tf.Tensor, y);
+    },
+  );
+
+  test.each(['BatchNormalizationV1', 'BatchNormalizationV2', 'SyncBatchNormalization'])(
+    '%s is BatchNormalization',
+    async (className) => {
+      const model = graph2(
+        [null, 2],
+        [called2(className, { name: 'bn', axis: [1], epsilon: 0.5, center: false, scale: false }, ['x'])],
+      );
+      const loaded = await load2(model, {
+        'bn/moving_mean': { shape: [2], data: [1, 2] },
+        'bn/moving_variance': { shape: [2], data: [0.5, 3.5] },
+      });
+      expect(loaded.layers[1]).toBeInstanceOf(ours.BatchNormalization);
+      expectClose(
+        predict(
+          loaded,
+          tf.tensor([
+            [1, 2],
+            [2, 4],
+          ]),
+        ),
+        tf.tensor([
+          [0, 0],
+          [1, 1],
+        ]),
+      );
+    },
+  );
+
+  test.each([true, false])(
+    "TensorFlow Addons' WeightNormalization starts in its first call, also in inference: dataInit %j",
+    (dataInit) => {
+      const [x, v, b] = [values([6, 3]), values([3, 2], 2), values([2], 3)].map(tensorOf) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      const weights = (initializer: tf.Tensor) => tf.initializers.constant({ value: numbers(initializer)[0]! });
+      const layer = new ours.AddonsWeightNormalization({
+        layer: tf.layers.dense({ units: 2, activation: 'relu', biasInitializer: weights(b) }),
+        dataInit,
+      });
+      layer.build([null, 3]);
+      const named = (name: string) => layer.weights.find(({ originalName }) => originalName === name)!;
+      named('kernel').write(v);
+      if (dataInit) named('data_dep_init/kernel').write(v);
+      named('g').write(tf.fill([2], 2));
+      const t = tf.add(tf.matMul(x, v), numbers(b)[0]!);
+      const { mean, variance } = tf.moments(t, 0);
+      const direction = tf.div(v, tf.norm(v, 'euclidean', 0));
+      const expected = dataInit ? tf.div(tf.sub(tf.mul(tf.matMul(x, direction), 2), mean), tf.sqrt(variance)) : t;
+      const before = tf.memory().numTensors;
+      const first = layer.apply(x) as tf.Tensor;
+      expectClose(first, tf.relu(expected));
+      expect(tf.memory().numTensors).toBe(before + 2); // y, and what it is compared with
+      expect(numbers(named('initialized').read())).toEqual([1]);
+      layer.apply(tf.mul(x, 3));
+      expectClose(layer.apply(x, { training: true }) as tf.Tensor, first);
+    },
+  );
+
+  test("TensorFlow Addons' WeightNormalization of other layers than those with one kernel", () => {
+    const layer = new ours.AddonsWeightNormalization({ layer: tf.layers.lstm({ units: 2 }), name: 'it' });
+    expect(() => layer.build([null, 3, 2])).toThrow(
+      "Addons>WeightNormalization: of the layer 'it': LSTM has other kernels",
+    );
+  });
+
+  test('UnitNormalization', async () => {
+    const model = graph3(
+      'm',
+      [input3('x', null, 2), called('UnitNormalization', { name: 'unit', axis: -1 }, [output('x')])],
+      'unit',
+    );
+    const loaded = await load3(model, {});
+    expectClose(
+      predict(
+        loaded,
+        tf.tensor([
+          [3, 4],
+          [0, 0],
+          [0, -2],
+          [3e-5, 4e-5],
+        ]),
+      ),
+      tf.tensor([
+        [0.6, 0.8],
+        [0, 0],
+        [0, -1],
+        [0.6, 0.8],
+      ]),
+    );
+    const x = tensorOf(values([2, 3, 4]));
+    const y = ours.unitNormalization({ axis: [1, 2] }).apply(x) as tf.Tensor;
+    expectClose(tf.sum(tf.square(y), [1, 2]), tf.ones([2]));
+    expectClose(tf.mul(y, tf.sqrt(tf.sum(tf.square(x), [1, 2], true))), x);
+  });
+
+  test('LayerNormalization with rms_scaling: not centred, with gamma and without beta', async () => {
+    const options = { name: 'norm', axis: [1, 2], epsilon: 0.5, center: true, scale: false, rms_scaling: true };
+    const model = graph3('m', [input3('x', null, 2, 3), called('LayerNormalization', options, [output('x')])], 'norm');
+    const gamma = values([2, 3]);
+    const artifacts = await file('3.15.1', model, { 'norm/gamma': gamma });
+    const x = tf.add(tensorOf(values([4, 2, 3], 9)), 5);
+    const plain = (x: tf.Tensor) =>
+      tf.mul(tf.div(x, tf.sqrt(tf.add(tf.moments(x, [1, 2], true).variance, 0.5))), tensorOf(gamma));
+    const loaded = await ours.loadModel(tf.io.fromMemory(artifacts));
+    expectClose(predict(loaded, x), plain(x));
+    const layer = loaded.getLayer('norm');
+    const dy = tensorOf(values([4, 2, 3], 3));
+    const gradient = (f: (x: tf.Tensor) => tf.Tensor) => tf.grad(f)(x, dy);
+    expectClose(
+      gradient((x) => layer.apply(x) as tf.Tensor),
+      gradient(plain),
+    );
+    const config = JSON.parse(JSON.stringify(layer.getConfig()));
+    expect(config).toMatchObject({ rmsScaling: true, scale: true, center: false });
+    const again = ours.LayerNormalization.fromConfig<Layer>(ours.LayerNormalization, config);
+    expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
+    expect(ours.layerNormalization().getConfig()).not.toHaveProperty('rmsScaling');
+    // Also where there is no variance, large values, and no epsilon.
+    for (const epsilon of [0, 1e-3]) {
+      const extreme = ours.layerNormalization({ rmsScaling: true, epsilon });
+      const rows = tf.tensor([
+        [5, 5, 5],
+        [0, 0, 0],
+        [3e30, -3e30, 1e30],
+      ]);
+      const y = extreme.apply(rows) as tf.Tensor;
+      const dx = tf.grad((x) => extreme.apply(x) as tf.Tensor)(rows);
+      for (const result of [y, dx]) expect(numbers(result).every(Number.isFinite)).toBe(true);
+      expect(numbers(y).slice(6)).toBeClose([1.2027, -1.2027, 0.4009], { rtol: 1e-3 });
+    }
+  });
+
+  test.each([0, [0, 2], -3])('rmsScaling has the axes that centring has: %j', (axis) => {
+    const x = tf.tensor([1, 2, 4, 8, 16, 32, 64, 128], [2, 2, 2]);
+    const centred = ours.layerNormalization({ axis }).apply(x) as tf.Tensor;
+    const scaled = ours.layerNormalization({ axis, rmsScaling: true }).apply(x) as tf.Tensor;
+    const over = [axis].flat().map((one) => (one + 3) % 3);
+    // What a mean that stays changes is the same for the whole group: the rest is what centring gives.
+    expectClose(tf.sub(scaled, tf.mean(scaled, over, true)), centred);
+  });
+
+  test.each([
+    ['an axis', { axis: [2], mean: null, variance: null, invert: false }, [3]],
+    ['no axis', { axis: null, mean: null, variance: null, invert: false }, []],
+    ['no axis, in a list', { axis: [], mean: null, variance: null, invert: false }, []],
+    ['an axis, back', { axis: -1, mean: null, variance: null, invert: true }, [3]],
+  ])('the preprocessing layer Normalization with %s', async (_, options, shape) => {
+    const model = graph2([null, 2, 3], [called2('Normalization', { name: 'norm', ...options }, ['x'])]);
+    const mean = values(shape);
+    const variance = { shape, data: mean.data.map((value, i) => (i === 0 ? 4 : value * value)) };
+    const artifacts = await file('2.15.0', model, {
+      'norm/mean': mean,
+      'norm/variance': variance,
+      'norm/count': { shape: [], data: [7], dtype: 'int32' },
+    });
+    const x = tensorOf(values([2, 2, 3], 9));
+    const deviation = tf.sqrt(tensorOf(variance));
+    const expected = options.invert
+      ? tf.add(tf.mul(x, deviation), tensorOf(mean))
+      : tf.div(tf.sub(x, tensorOf(mean)), deviation);
+    for (const load of [ours.loadModel, tf.loadLayersModel]) {
+      const loaded = await load(tf.io.fromMemory(artifacts));
+      expectClose(predict(loaded, x), expected);
+      const config = JSON.parse(JSON.stringify(loaded.getLayer('norm').getConfig()));
+      const again = ours.FeatureNormalization.fromConfig<Layer>(ours.FeatureNormalization, config);
+      expect(JSON.parse(JSON.stringify(again.getConfig()))).toEqual(config);
+    }
+  });
+
+  test.each<[string, ours.FeatureNormalizationArgs, number[]]>([
+    ['one axis of two', { axis: [1, 2], mean: [1, 2, 3], variance: [1, 4, 9] }, [1, 1, 3]],
+    ['the axes in another order', { axis: [2, -2], mean: [1, 2, 3], variance: [1, 4, 9] }, [1, 1, 3]],
+    ['ones', { axis: [1, 2], mean: [[1], [2]], variance: [[1], [4]] }, [1, 2, 1]],
+    [
+      'both',
+      {
+        axis: [1, 2],
+        mean: [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        variance: [
+          [1, 4, 9],
+          [16, 25, 36],
+        ],
+      },
+      [1, 2, 3],
+    ],
+    ['more ones than axes', { axis: 2, mean: [[[1]]], variance: [[[4]]] }, [1, 1, 1]],
+  ])('Normalization with statistics of %s', (_, options, shape) => {
+    const x = tensorOf(values([4, 2, 3], 5));
+    const data = (statistic: unknown) => [statistic].flat(3) as number[];
+    const expected = tf.div(
+      tf.sub(x, tf.tensor(data(options.mean), shape)),
+      tf.sqrt(tf.tensor(data(options.variance), shape)),
+    );
+    expectClose(ours.featureNormalization(options).apply(x) as tf.Tensor, expected);
+  });
+
+  test.each<[string, ours.FeatureNormalizationArgs, RegExp]>([
+    ['of the first axis', { axis: [1, 2], mean: [1, 2], variance: [1, 2] }, /mean .*\[2,3\].*received the shape \[2\]/],
+    ['in one list', { axis: [1, 2], mean: [1, 2, 3, 4, 5, 6], variance: 1 }, /received the shape \[6\]/],
+    [
+      'turned',
+      {
+        axis: [1, 2],
+        mean: [
+          [1, 2],
+          [3, 4],
+          [5, 6],
+        ],
+        variance: 1,
+      },
+      /received the shape \[3,2\]/,
+    ],
+    ['ragged', { axis: [1, 2], mean: [[1, 2], [3]], variance: 1 }, /nested lists of one length/],
+  ])('Normalization refuses statistics %s', (_, options, message) => {
+    expect(() => ours.featureNormalization(options).apply(tf.ones([4, 2, 3]))).toThrow(message);
+  });
+
+  test('Normalization with statistics as options, and a variance of 0', async () => {
+    const model = graph2(
+      [null, 2],
+      [called2('Normalization', { name: 'norm', axis: [-1], mean: [1, 2], variance: [4, 0], invert: false }, ['x'])],
+    );
+    const y = predict(await load2(model, {}), tf.tensor([[3, 2]]));
+    expectClose(y, tf.tensor([[1, 0]]));
+    expect(() => ours.featureNormalization({ mean: 1 })).toThrow(
+      'Normalization: mean and variance go together; received only mean',
+    );
+  });
+});
+
+test('the stem and a squeezed block, as in EfficientNet', async () => {
+  const same = { padding: 'same', strides: [1, 1], use_bias: false };
+  const convolution = {
+    kernel_size: [3, 3],
+    strides: [2, 2],
+    padding: 'valid',
+    use_bias: false,
+    filters: 4,
+    activation: 'linear',
+  };
+  const weights = {
+    'normalization/mean': values([3]),
+    'normalization/variance': { shape: [3], data: [0.5, 1, 2] },
+    'normalization/count': { shape: [], data: [0], dtype: 'int32' },
+    'stem_conv/kernel': values([3, 3, 3, 4], 2),
+    'stem_bn/gamma': values([4], 3),
+    'stem_bn/beta': values([4], 4),
+    'stem_bn/moving_mean': values([4], 5),
+    'stem_bn/moving_variance': { shape: [4], data: [1, 2, 3, 4] },
+    'dwconv/kernel': values([3, 3, 4, 1], 6),
+    'se_expand/kernel': values([1, 1, 4, 4], 7),
+  } satisfies Values;
+  const model = graph3(
+    'efficientnet',
+    [
+      input3('x', null, 6, 6, 3),
+      called('Rescaling', { name: 'rescaling', scale: 1 / 255, offset: 0 }, [output('x')]),
+      called('Normalization', { name: 'normalization', axis: [3], invert: false, mean: null, variance: null }, [
+        output('rescaling'),
+      ]),
+      called('Rescaling', { name: 'rescaling_1', scale: [1, 2, 3], offset: 0 }, [output('normalization')]),
+      called(
+        'ZeroPadding2D',
+        {
+          name: 'pad',
+          padding: [
+            [0, 1],
+            [0, 1],
+          ],
+          data_format: 'channels_last',
+        },
+        [output('rescaling_1')],
+      ),
+      called('Conv2D', { name: 'stem_conv', ...convolution }, [output('pad')]),
+      called(
+        'BatchNormalization',
+        { name: 'stem_bn', axis: 3, epsilon: 1e-3, renorm: false, renorm_momentum: 0.99, synchronized: false },
+        [output('stem_conv')],
+        { mask: null },
+      ),
+      called('Activation', { name: 'act', activation: 'silu' }, [output('stem_bn')]),
+      called('DepthwiseConv2D', { name: 'dwconv', kernel_size: [3, 3], ...same, depth_multiplier: 1 }, [output('act')]),
+      called('GlobalAveragePooling2D', { name: 'squeeze', keepdims: false }, [output('dwconv')]),
+      called('Reshape', { name: 'se_reshape', target_shape: [1, 1, 4] }, [output('squeeze')]),
+      called('Conv2D', { name: 'se_expand', kernel_size: [1, 1], ...same, filters: 4, activation: 'sigmoid' }, [
+        output('se_reshape'),
+      ]),
+      called('Multiply', { name: 'excite' }, [[output('dwconv'), output('se_expand')]]),
+      called('Dropout', { name: 'drop', rate: 0.2, noise_shape: [null, 1, 1, 1], seed: null }, [output('excite')]),
+    ],
+    'drop',
+  );
+  const w = (name: keyof typeof weights) => tensorOf(weights[name]);
+  const x = tf.mul(tensorOf(values([2, 6, 6, 3], 8)), 255);
+  const standard = tf.div(tf.sub(tf.div(x, 255), w('normalization/mean')), tf.sqrt(w('normalization/variance')));
+  const padded = tf.pad(tf.mul(standard, [1, 2, 3]), [
+    [0, 0],
+    [0, 1],
+    [0, 1],
+    [0, 0],
+  ]) as tf.Tensor4D;
+  const convolved = tf.conv2d(padded, w('stem_conv/kernel') as tf.Tensor4D, 2, 'valid');
+  const deviation = tf.sqrt(tf.add(w('stem_bn/moving_variance'), 1e-3));
+  const standardized = tf.div(tf.sub(convolved, w('stem_bn/moving_mean')), deviation);
+  const normed = tf.add(tf.mul(standardized, w('stem_bn/gamma')), w('stem_bn/beta'));
+  const active = tf.mul(normed, tf.sigmoid(normed)) as tf.Tensor4D;
+  const deep = tf.depthwiseConv2d(active, w('dwconv/kernel') as tf.Tensor4D, 1, 'same');
+  const squeezed = tf.mean(deep, [1, 2], true) as tf.Tensor4D;
+  const excited = tf.sigmoid(tf.conv2d(squeezed, w('se_expand/kernel') as tf.Tensor4D, 1, 'same'));
+  expectClose(predict(await load3(model, weights), x), tf.mul(deep, excited));
+});
+
+describe('refused', () => {
+  const one = (className: string, config: object = {}, kwargs: object = {}) =>
+    graph2([null, 4, 4, 2], [called2(className, { name: 'it', ...config }, ['x'], kwargs as never)]);
+  const three = (className: string, config: object, args: unknown[], kwargs: object = {}) =>
+    graph3('m', [input3('x', null, 4), called(className, { name: 'it', ...config }, args, kwargs as never)], 'it');
+
+  test.each([
+    [
+      'a class that nobody has',
+      one('Whatever'),
+      /the layer 'it' \(Whatever\) is of a class that neither.*registerClass/,
+    ],
+    [
+      'such a class in a wrapper',
+      one('TimeDistributed', { layer: saved('Whatever', { name: 'inner' }) }),
+      /the layer 'inner' \(Whatever\)/,
+    ],
+    ['a model of such a class', { ...one('Flatten'), class_name: 'MyModel' }, /the layer 'model' \(MyModel\)/],
+    [
+      'groups of convolutions',
+      one('Conv2D', { groups: 2 }),
+      /the layer 'it' \(Conv2D\) has groups 2, .*only 1 can be loaded/,
+    ],
+    ['slopes of ReLU', one('ReLU', { negative_slope: 0.5 }), /the layer 'it' \(ReLU\) has negative_slope 0.5/],
+    [
+      'pooling that keeps its axes',
+      one('GlobalAveragePooling2D', { keepdims: true }),
+      /'it' \(GlobalAveragePooling2D\) has keepdims true/,
+    ],
+    [
+      'output padding',
+      one('Conv2DTranspose', { output_padding: [1, 1] }),
+      /\(Conv2DTranspose\) has output_padding \[1,1\]/,
+    ],
+    [
+      'arguments by name',
+      one('LSTM', {}, { initial_state: ['x', 0, 0] }),
+      /'it' \(LSTM\) is called with the argument initial_state/,
+    ],
+    [
+      'an InstanceNormalization of somebody',
+      one('InstanceNormalization', { axis: -1 }),
+      /'it' \(InstanceNormalization\) is neither TensorFlow Addons' nor keras_contrib's/,
+    ],
+    [
+      'dilations of depthwise convolutions',
+      one('DepthwiseConv2D', { dilation_rate: [2, 2] }),
+      /'it' \(DepthwiseConv2D\) has dilation_rate \[2,2\]/,
+    ],
+    ['groups of others', one('SeparableConv2D', { groups: 2 }), /'it' \(SeparableConv2D\) has groups 2/],
+    ['causal padding', one('Conv1D', { padding: 'causal' }), /'it' \(Conv1D\) has the padding 'causal'/],
+    [
+      'a Sequential without an input shape',
+      {
+        class_name: 'Sequential',
+        config: { name: 's', layers: [called2('Dense', { name: 'd', units: 2 }, [])] },
+      },
+      /the layer 's' \(Sequential\) has no input shape/,
+    ],
+    ['virtual batches', one('BatchNormalization', { virtual_batch_size: 2 }), /virtual_batch_size 2/],
+  ])('%s', async (_, model, message) => {
+    await expect(load2(model, {})).rejects.toThrow(message);
+  });
+
+  test.each([
+    [
+      'an operation with a number',
+      three('Multiply', {}, [output('x'), 2]),
+      /'it' \(Multiply\) is called with other arguments/,
+    ],
+    [
+      'several tensors for a layer of one',
+      three('Dense', { units: 1 }, [output('x'), output('x')]),
+      /'it' \(Dense\) is called with other arguments/,
+    ],
+    [
+      'a mask that is an input',
+      three('LSTM', { units: 1 }, [output('x')], { mask: output('x') }),
+      /'it' \(LSTM\) is called with the argument mask/,
+    ],
+    [
+      "Keras 3's hard_sigmoid",
+      three('Dense', { units: 1, activation: 'hard_sigmoid' }, [output('x')]),
+      /'it' \(Dense\) has the activation hard_sigmoid/,
+    ],
+    [
+      'bilinear interpolation',
+      three('UpSampling2D', { interpolation: 'bilinear' }, [output('x')]),
+      /has interpolation "bilinear"/,
+    ],
+    [
+      'the operation reshape',
+      three('Reshape', { newshape: [-1, 2, 2] }, [output('x')]),
+      /'it' \(Reshape\) has newshape/,
+    ],
+    [
+      'a merge of one tensor',
+      three('Average', {}, [output('x')], { axis: null }),
+      /'it' \(Average\) is called with other/,
+    ],
+    [
+      'regularized activities',
+      three('Dense', { units: 1, activity_regularizer: saved('L2', { l2: 0.1 }) }, [output('x')]),
+      /'it' \(Dense\) has an activity_regularizer/,
+    ],
+    [
+      'zeros where masked',
+      three('LSTM', { units: 1, zero_output_for_mask: true }, [output('x')]),
+      /'it' \(LSTM\) gives zeros where masked/,
+    ],
+    [
+      'two ways that differ',
+      three(
+        'Bidirectional',
+        {
+          layer: saved('LSTM', { name: 'forward_lstm', units: 1 }),
+          backward_layer: saved('LSTM', { name: 'other', units: 1, activation: 'relu', go_backwards: true }),
+        },
+        [output('x')],
+      ),
+      /'it' \(Bidirectional\) has a backward layer of other options/,
+    ],
+    [
+      'quantized layers',
+      three('Dense', { units: 1, dtype: saved('QuantizedDTypePolicy', { name: 'int8_from_float32' }, 'keras') }, [
+        output('x'),
+      ]),
+      /quantized \(int8_from_float32\)/,
+    ],
+  ])('%s', async (_, model, message) => {
+    await expect(load3(model, {})).rejects.toThrow(message);
+  });
+
+  test('weights of a .keras file, which the converter numbers', async () => {
+    const weights = { 'layers/dense/vars/0': values([4, 1]) };
+    await expect(load3(three('Dense', { units: 1 }, [output('x')]), weights)).rejects.toThrow(
+      'loadModel: the weights have lost their names',
+    );
+  });
+
+  test('weights that do not fit, and two of one name', async () => {
+    const model = three('Dense', { units: 2, use_bias: false }, [output('x')]);
+    const kernel = values([4, 2]);
+    const refused = async (weights: Values, message: string) => expect(load3(model, weights)).rejects.toThrow(message);
+    await refused(
+      { 'it/kernel': kernel, 'it/bias': values([2]) },
+      "loadModel: the file has the weight 'it/bias', which the layer 'it' (Dense) does not take;",
+    );
+    await refused(
+      { 'it/kernel': kernel, 'at/bias': values([2]) },
+      "loadModel: the file has the weight 'at/bias', which no layer takes;",
+    );
+    await refused(
+      {},
+      "loadModel: the layer 'it' (Dense) needs the weight 'it/kernel' of shape [4,2], and the file does not have it;",
+    );
+    await refused(
+      { 'it/kernel': values([2, 4]) },
+      "the layer 'it' (Dense) needs the weight 'it/kernel' of shape [4,2], and the file has it of shape [2,4];",
+    );
+    await refused({ 'it/kernel': kernel, 'm/it/kernel': kernel }, "loadModel: two weights are called 'it/kernel'");
+  });
+
+  test('options and activations that nobody has, by the name of the layer', async () => {
+    const norm = three('LayerNormalization', { epsilon: -1 }, [output('x')]);
+    await expect(load3(norm, {})).rejects.toThrow(
+      "loadModel: the layer 'it' (LayerNormalization): LayerNormalization: epsilon must be",
+    );
+    const dense = three('Dense', { units: 1, activation: 'leaky_relu' }, [output('x')]);
+    await expect(load3(dense, {})).rejects.toThrow("loadModel: the layer 'it' (Dense): Unknown activation: leakyRelu");
+    // An error of the graph is no layer's alone.
+    const pooled = three('MaxPooling2D', {}, [output('x')]);
+    await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);
+  });
+
+  test.each<[string, object, string]>([
+    ['a graph model', { modelTopology: { node: [], versions: {} } }, 'a graph model (of operations, not of layers)'],
+    [
+      'a graph model, by its format',
+      { format: 'graph-model', modelTopology: {}, weightSpecs: [] },
+      'tf.loadGraphModel',
+    ],
+    ['a graph model in binary', { modelTopology: new ArrayBuffer(8) }, 'tf.loadGraphModel'],
+    ['weights alone', { weightSpecs: [], weightData: new ArrayBuffer(0) }, 'holds weights alone; load the model.json'],
+    ['nothing', {}, 'holds no modelTopology, but nothing'],
+    ['something else', { dependencies: {}, name: 'package' }, 'holds no modelTopology, but dependencies, name'],
+    ['no model', { modelTopology: { words: {}, index: 1 } }, 'class_name and config; received words, index'],
+    ['a text', { modelTopology: '<!DOCTYPE html>' }, 'modelTopology must be an object; received "<!DOCTYPE html>"'],
+  ])('%s', async (_, artifacts, message) => {
+    const loading = ours.loadModel({ load: async () => artifacts as tf.io.ModelArtifacts });
+    await expect(loading).rejects.toThrow(/^loadModel: /);
+    await expect(ours.loadModel({ load: async () => artifacts as tf.io.ModelArtifacts })).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['https://example.com/a.keras?raw=1', '', 'The name is that of a file of Keras 3; save the model as an .h5 file'],
+    ['https://example.com/A.H5', '', 'The name is that of a file of Keras; convert it with tensorflowjs_converter'],
+    ['https://example.com/saved_model.pb', '', 'tf.loadGraphModel'],
+    ['https://example.com/a.onnx', '', 'onnxruntime-web'],
+    ['https://example.com/a.tflite#x', '', 'tfjs-tflite'],
+    ['https://example.com/group1-shard1of1.bin', '', 'load the model.json that lies beside it'],
+    ['https://example.com/model.json', '<!DOCTYPE html><html></html>', 'HTML page of a server that does not have it'],
+    ['https://example.com/package.json', '{"name": "package"}', 'may be another file'],
+  ])('what is at %s', async (url, body, message) => {
+    const fetchFunc = (async () => new Response(body)) as never;
+    const loading = () => ours.loadModel(url, { fetchFunc });
+    await expect(loading()).rejects.toThrow(/^loadModel: /);
+    await expect(loading()).rejects.toThrow(message);
+    const missing = ours.loadModel(url, { fetchFunc: (async () => new Response('', { status: 404 })) as never });
+    await expect(missing).rejects.toThrow(/^loadModel: Request to .* failed with status code 404/);
+  });
+
+  test('what is no place to load from', async () => {
+    await expect(ours.loadModel({} as never)).rejects.toThrow(
+      'loadModel: the first argument must be a URL or a handler',
+    );
+    await expect(ours.loadModel(undefined as never)).rejects.toThrow('loadModel: the first argument');
+  });
+});
+
+describe('what we save with options that Keras has', () => {
+  const parts = ['gamma', 'beta'];
+  const aspects = (names: string[], kinds = ['initializer', 'regularizer', 'constraint']) =>
+    names.flatMap((name) => kinds.map((kind) => `${name}_${kind}`));
+  const affine = ['axis', 'epsilon', 'center', 'scale', ...aspects(parts)];
+  const batch = [...affine, 'momentum', ...aspects(['moving_mean', 'moving_variance'], ['initializer'])];
+  const moving = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
+  const wrapped = () => tf.layers.dense({ units: 2 });
+
+  test.each([
+    ['BatchNormalization', ours.batchNormalization(), batch, moving],
+    [
+      'BatchNormalization',
+      ours.batchNormalization({ renorm: true, renormClipping: { rmax: 3 } }),
+      [...batch, 'renorm', 'renorm_clipping', 'renorm_momentum'],
+      [...moving, 'moving_stddev', 'renorm_mean', 'renorm_stddev'],
+    ],
+    ['LayerNormalization', ours.layerNormalization(), affine, parts],
+    ['GroupNormalization', ours.groupNormalization({ groups: 2 }), [...affine, 'groups'], parts],
+    [
+      'RMSNormalization',
+      ours.rmsNormalization({ center: false, epsilonPlacement: 'inside' }),
+      ['axis', 'epsilon'],
+      ['scale'],
+    ],
+    [
+      'SpectralNormalization',
+      ours.spectralNormalization({ layer: wrapped(), reparameterize: false }),
+      ['layer', 'power_iterations'],
+      ['kernel', 'bias', 'vector_u'],
+    ],
+    ['UnitNormalization', ours.unitNormalization(), ['axis'], []],
+    [
+      'Normalization',
+      ours.featureNormalization(),
+      ['axis', 'mean', 'variance', 'invert'],
+      ['mean', 'variance', 'count'],
+    ],
+    [
+      'Addons>SpectralNormalization',
+      new ours.AddonsSpectralNormalization({ layer: wrapped() }),
+      ['layer', 'power_iterations'],
+      ['kernel', 'bias', 'sn_u'],
+    ],
+    [
+      'Addons>WeightNormalization',
+      new ours.AddonsWeightNormalization({ layer: wrapped() }),
+      ['layer', 'data_init'],
+      ['g', 'kernel', 'bias', 'initialized', 'data_dep_init/kernel', 'data_dep_init/bias'],
+    ],
+  ] as [string, Layer, string[], string[]][])('%s has its keys and weights', (className, layer, keys, weights) => {
+    const model = tf.sequential({ layers: [tf.layers.inputLayer({ inputShape: [4] }), layer] });
+    const { config } = JSON.parse(model.toJSON() as unknown as string);
+    const own = config.layers[1] as { class_name: string; config: object };
+    expect(own.class_name).toBe(className);
+    expect(Object.keys(own.config).sort()).toEqual([...keys, 'name', 'trainable'].sort());
+    const names = layer.weights.map(({ originalName }) => originalName.slice(layer.name.length + 1));
+    expect(names.sort()).toEqual([...weights].sort());
+  });
+});

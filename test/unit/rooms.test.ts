@@ -1,0 +1,90 @@
+/** The rooms of the sources: imports go one way, and never in a circle. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { composed } from '../../kernels/ops/reference.ts';
+
+const ROOT = join(__dirname, '..', '..');
+const BACKENDS = ['cpu', 'webgl', 'node', 'wasm', 'webgpu'].map((name) => `kernels/${name}`);
+
+/** What each room may import, beside itself. A file is in the room of its folder; layers/ itself has two. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'kernels/core': [],
+  'kernels/ops': ['kernels/core'],
+  'kernels/functions': ['kernels/ops', 'kernels/core'],
+  'kernels/simd': ['kernels/core'],
+  ...Object.fromEntries(BACKENDS.map((backend) => [backend, ['kernels/core', 'kernels/simd']])),
+  'layers/base': ['kernels/functions', 'kernels/ops', 'kernels/core'],
+  layers: ['layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
+  'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
+  'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/core'],
+  'layers, entries': [
+    'layers',
+    'layers/base',
+    'layers/models',
+    'kernels/functions',
+    'kernels/ops',
+    'kernels/core',
+    ...BACKENDS,
+  ],
+};
+const ENTRIES = ['layers/index.ts', 'layers/browser.ts', 'layers/exports.ts'];
+
+const sources = ['layers', 'kernels'].flatMap((folder) =>
+  (readdirSync(join(ROOT, folder), { recursive: true }) as string[])
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('simd/assembly'))
+    .map((file) => join(folder, file)),
+);
+/** Imports of types count: who reads a file has to know them, too. */
+const importsOf = new Map(
+  sources.map((file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    const paths = [...text.matchAll(/^(?:import|export)\b[^;]*?from '(\.[^']+)';|^import '(\.[^']+)';/gms)];
+    return [file, paths.map(([, from, bare]) => relative(ROOT, resolve(ROOT, dirname(file), (from ?? bare)!)))];
+  }),
+);
+const roomOf = (file: string) => (ENTRIES.includes(file) ? 'layers, entries' : dirname(file));
+
+describe.each(sources)('%s', (file) => {
+  test('is in a known room, and imports only from rooms below', () => {
+    const room = roomOf(file);
+    expect(Object.keys(MAY_IMPORT)).toContain(room);
+    const strange = importsOf.get(file)!.filter((to) => roomOf(to) !== room && !MAY_IMPORT[room]!.includes(roomOf(to)));
+    expect(strange).toEqual([]);
+  });
+});
+
+test('there is no circle', () => {
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at !== -1) circles.push([...path.slice(at), file].join(' -> '));
+    if (at !== -1 || done.has(file)) return;
+    for (const next of importsOf.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of sources) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
+test('the same kernel is in the same file of each backend', () => {
+  const filesOf = (folder: string): Map<string, string> => {
+    const index = readFileSync(join(ROOT, folder, 'index.ts'), 'utf8');
+    const modules = [...index.matchAll(/^import \{([^}]*)\} from '\.\/([\w-]+)\.ts';/gm)];
+    return new Map(
+      modules.flatMap(([, names, module]) =>
+        names!.split(',').map((name) => [name.trim().toLowerCase(), module!] as const),
+      ),
+    );
+  };
+  const folders = BACKENDS.filter((folder) => sources.includes(`${folder}/index.ts`));
+  const [first, ...others] = folders.map((folder) => [folder, filesOf(folder)] as const);
+  const kernels = Object.keys(composed).map((name) => name.toLowerCase());
+  for (const kernel of kernels) {
+    expect(first![1].get(kernel)).toBeDefined();
+    for (const [folder, files] of others.filter(([, files]) => kernel !== 'swapaxes' || files.has(kernel))) {
+      expect(`${kernel} of ${folder}: ${files.get(kernel)}`).toBe(`${kernel} of ${folder}: ${first![1].get(kernel)}`);
+    }
+  }
+});
