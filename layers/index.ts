@@ -5,6 +5,7 @@
  */
 import '../kernels/cpu/index.ts';
 import '../kernels/node/index.ts';
+import '../kernels/wasm/index.ts';
 import '../kernels/webgl/index.ts';
 
 export * from './exports.ts';

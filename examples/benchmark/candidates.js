@@ -56,9 +56,9 @@ export function kernelCalls(attrs, { x, dy, gamma, beta }) {
   const name = (kernel) => `tfjs-normalizations/2/${kernel}`;
   if (tf.getKernel(name('NormalizeGrad'), tf.getBackend()) === undefined) return undefined;
   const run = () => tf.engine().runKernel(name('Normalize'), { x, gamma, beta }, attrs);
-  const [y, moments] = run();
+  const [y, statistics] = run();
   y.dispose();
-  const gradInputs = { dy, x, moments, gamma };
+  const gradInputs = { dy, x, statistics, gamma };
   const gradAttrs = { ...attrs, affine: true };
   return {
     forward: () => tf.dispose(run()),

@@ -17,9 +17,10 @@ import * as node from './suites/node.js';
 import * as small from './suites/small.js';
 import * as speed from './suites/speed.js';
 import * as tax from './suites/tax.js';
+import * as wasm from './suites/wasm.js';
 import * as webgl from './suites/webgl.js';
 
-const suites = { speed, small, layers, tax, accuracy, webgl, node };
+const suites = { speed, small, layers, tax, accuracy, wasm, webgl, node };
 
 async function main(args) {
   const { help, only, quick, effort, clock, json, publish } = readOptions(args, Object.keys(suites));

@@ -1,26 +1,16 @@
 /** The part of TensorFlow.js's cpu backend that the kernels use: float32 data in, new tensors out. */
 import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Name } from '../core/contract.ts';
-import { giveBack } from './host.ts';
 
 /** The part of `MathBackendCPU` that is used. */
 export interface CpuPort {
   readonly data: { get(dataId: DataId): { readonly values?: ArrayLike<number> } };
   makeTensorInfo(shape: number[], dtype: 'float32', values: Float32Array): TensorInfo;
+  disposeIntermediateTensorInfo(info: TensorInfo): void;
 }
 
 export type CpuKernel<K extends Name> = Kernel<K, CpuPort>;
 
-/** A kernel that does not keep more memory than usual. */
-export function kernel<K extends Name>(body: CpuKernel<K>): CpuKernel<K> {
-  return (call) => {
-    try {
-      return body(call);
-    } finally {
-      giveBack();
-    }
-  };
-}
 /** The values of a float32 tensor, not to be written: the backend's own, but integers where it has been cast from such. */
 export function valuesOf(backend: CpuPort, { dataId }: TensorInfo): Float32Array {
   const { values = [] } = backend.data.get(dataId);

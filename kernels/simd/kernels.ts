@@ -5,8 +5,11 @@
 import type { View } from '../core/view.ts';
 import { binary } from './module.ts';
 
-/** In bytes; also of an array of float64 where the kernel says so. Sizes are in values. */
-type Address = number;
+/**
+ * In bytes; also of an array of float64 where the kernel says so. Sizes are in values. WebAssembly takes an address above 2 GB
+ * as it is, but returns it as a negative number: `>>> 0` makes it one again.
+ */
+export type Address = number;
 
 export interface Kernels {
   formSize(c: number, wide: number, affine: boolean): number;
@@ -90,9 +93,26 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes);
 }
 
+/** The name of the imported memory, and that it is a memory: after them comes whether it is shared. */
+const IMPORT = [...'memory'].map((character) => character.charCodeAt(0)).concat(2);
+/** Of a memory with a maximum: it is not shared; it is. */
+const UNSHARED = 1;
+const SHARED = 3;
+
+/** Makes the module import a memory that threads share: one byte tells. */
+function share(bytes: Uint8Array): void {
+  const start = bytes.findIndex((_, i) => IMPORT.every((byte, k) => bytes[i + k] === byte));
+  const flags = start + IMPORT.length;
+  if (start === -1 || bytes[flags] !== UNSHARED) throw new Error('no memory is imported');
+  bytes[flags] = SHARED;
+}
+
 /** The kernels on `memory`. Throws where WebAssembly, its SIMD or its compilation is refused. */
 export function instantiate(memory: WebAssembly.Memory): Kernels {
-  const module = new WebAssembly.Module(bytesOf(binary));
+  const bytes = bytesOf(binary);
+  // Not by `instanceof`: a page that shares no memory has no such class.
+  if (Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]') share(bytes);
+  const module = new WebAssembly.Module(bytes);
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 

@@ -1,7 +1,7 @@
 /** Models of Keras 2 and 3, TensorFlow Addons and keras_contrib on every backend: loaded, trained and saved again. */
 import { expect, test } from '@jest/globals';
 import type { GoldenRun } from '../cases/goldens.ts';
-import { describeBackends } from '../support/backends.ts';
+import { describeBackends, isWasm } from '../support/backends.ts';
 import { type Golden, goldens, type Kind } from '../support/goldens.ts';
 import { artifactsOf, folders, readJson } from '../support/keras-models.ts';
 
@@ -17,7 +17,7 @@ describeBackends('loaded as they are', ({ name: backend, run }) => {
     const artifacts = artifactsOf(name);
     // It has no gradient of a convolution or an embedding.
     const isHard = artifacts.weightSpecs.some(({ name, shape }) => shape.length > 2 || name.endsWith('embeddings'));
-    const train = !(backend === 'wasm' && isHard);
+    const train = !(isWasm(backend) && isHard);
     const { value, leaked } = await run('loadTrainSave', { ...artifacts, inputs, train });
     expect(value.outputs).toHaveLength(outputs.length);
     value.outputs.forEach((y, i) => {

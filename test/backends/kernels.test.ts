@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
 import type { Route } from '../cases/kernels.ts';
-import { type Backend, describeBackends } from '../support/backends.ts';
+import { type Backend, describeBackends, isWasm } from '../support/backends.ts';
 import { inFirstGroup, type NormalizeInputs, normalizeInputs } from '../support/inputs.ts';
 import { checkMoments, expectOurs, isFused, isThorough, ROUTES, tolerance } from '../support/kernel-checks.ts';
 import type { Tolerance } from '../support/matchers.ts';
@@ -52,7 +52,7 @@ describeBackends('kernels', (backend) => {
 
   describe.each(ROUTES[backend.name])('normalize by %s', (route) => {
     const thorough = isThorough(backend, route);
-    const large = route === 'kernel' || backend.name === 'wasm' ? LARGE_VIEWS : [];
+    const large = route === 'kernel' || isWasm(backend.name) ? LARGE_VIEWS : [];
     test.each(named(thorough ? [...VIEWS, ...large] : KINDS))('%s', (_, inputs) =>
       checkNormalize(backend, route, { ...USUAL, ...inputs }),
     );

@@ -16,5 +16,5 @@ describeBackends(
       expect(leaked).toEqual({ tensors: 0, data: 0 });
     });
   },
-  { only: ['cpu', 'tensorflow'] },
+  { only: ['cpu', 'wasm', 'tensorflow', 'browser-wasm'] },
 );

@@ -4,7 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import type { WrapperCase } from '../cases/wrappers.ts';
-import { type Backend, describeBackends } from '../support/backends.ts';
+import { type Backend, describeBackends, isWasm } from '../support/backends.ts';
 import type { Tolerance } from '../support/matchers.ts';
 import { normals } from '../support/random.ts';
 import * as oracle from '../support/wrapper-oracle.ts';
@@ -21,7 +21,7 @@ const NO_LEAK = { tensors: 0, data: 0 };
 const table = Object.entries(WRAPPABLE);
 /** TensorFlow.js's wasm backend has no gradients of convolutions, nor of gathered rows. */
 const trains = (backend: Backend, { convolution, indices }: Wrappable) =>
-  backend.name !== 'wasm' || !(convolution || indices);
+  !isWasm(backend.name) || !(convolution || indices);
 
 type Weights = Record<string, ArrayLike<number>>;
 
@@ -243,7 +243,7 @@ describeBackends(
       ['Conv2D', { filters: 3, kernelSize: [2, 2], activation: 'tanh', ...started }, [6, 5, 5, 2]],
       ['DepthwiseConv2D', { kernelSize: [2, 2], depthMultiplier: 2, activation: 'relu', ...started }, [6, 5, 5, 2]],
     ];
-    test.each(MEASURED.filter(([className]) => backend.name !== 'wasm' || className === 'Dense'))(
+    test.each(MEASURED.filter(([className]) => !isWasm(backend.name) || className === 'Dense'))(
       'dataInit of %s standardizes the first outputs',
       async (className, config, shape) => {
         const layer = { className, config };

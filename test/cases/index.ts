@@ -17,6 +17,7 @@ import * as powerIteration from './power-iteration.ts';
 import * as release from './release.ts';
 import * as serialization from './serialization.ts';
 import * as view from './view.ts';
+import * as wasm from './wasm.ts';
 import * as webgl from './webgl.ts';
 import * as wrappers from './wrappers.ts';
 
@@ -35,6 +36,7 @@ const cases = {
   ...release,
   ...serialization,
   ...view,
+  ...wasm,
   ...webgl,
   ...wrappers,
 };

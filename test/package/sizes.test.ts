@@ -50,7 +50,7 @@ describe('a bundle', () => {
     for (const { modules, code } of [inBrowser, inNode]) {
       expect(modules).toEqual(expect.arrayContaining(files.map((file) => `layers/${file.replace('.ts', '')}`)));
       expect(modules).toEqual(expect.arrayContaining(['kernels/cpu/index', 'kernels/simd/module']));
-      expect(modules).toContain('kernels/webgl/index');
+      expect(modules).toEqual(expect.arrayContaining(['kernels/wasm/index', 'kernels/webgl/index']));
       for (const className of LAYER_NAMES) expect(code).toContain(`"${className}"`);
       expect(code).toContain('registerClass');
       expect(code).toContain('registerKernel');
@@ -62,9 +62,7 @@ describe('a bundle', () => {
   test('of the kernels of one backend brings no others', async () => {
     const { modules } = await bundle(`import '${NAME}/kernels/cpu';`);
     expect(modules).toContain('kernels/cpu/normalize');
-    const others = modules.filter(
-      (module) => !/^kernels\/(cpu|simd)\/|^kernels\/(registry|checks|view|contract|pool|quotient)$/.test(module),
-    );
+    const others = modules.filter((module) => !/^kernels\/(cpu|simd|core)\//.test(module));
     expect(others).toEqual([]);
   });
 
@@ -74,7 +72,7 @@ describe('a bundle', () => {
     );
     const layers = modules.filter((module) => module.startsWith('layers/') && module.endsWith('-normalization'));
     expect(layers).toEqual(['layers/layer-normalization']);
-    expect(['webgl', 'node'].flatMap((backend) => modules.filter(isKernelOf(backend)))).toEqual([]);
+    expect(['wasm', 'webgl', 'node'].flatMap((backend) => modules.filter(isKernelOf(backend)))).toEqual([]);
     expect(code).not.toContain('BatchNormalization"');
   });
 
@@ -95,6 +93,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['all layers, with the kernels for browsers', `import '${NAME}';`, 56],
   ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 64],
   ['kernels for cpu', kernels('cpu'), 11],
+  ['kernels for wasm', kernels('wasm'), 11],
   ['kernels for webgl', kernels('webgl'), 13],
   ['kernels for node', kernels('node'), 8],
   ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 19],
@@ -127,7 +126,7 @@ describe('sizes', () => {
     const all = (await bundle(`export * from '${NAME}';`)).bytes;
     const alone = (await bundle(layer(name))).bytes;
     expect(alone).toBeLessThan(16_000);
-    for (const backend of ['cpu', 'webgl', 'node']) {
+    for (const backend of ['cpu', 'wasm', 'webgl', 'node']) {
       const { bytes, modules } = await bundle(layer(name) + kernels(backend));
       expect(bytes).toBeLessThan(alone + (await bundle(kernels(backend))).bytes + 1000);
       expect(bytes).toBeLessThan(all);

@@ -11,14 +11,20 @@ import { BACKEND_NAMES, type BackendName, leftOut } from './chosen-backends.ts';
 
 export type { BackendName };
 
+/** Whether it is TensorFlow.js's wasm backend, wherever it runs. */
+export const isWasm = (name: BackendName): boolean => BACKENDS[name].tfjs === 'wasm';
+
 interface Description {
   /** TensorFlow.js's name of it. */
   readonly tfjs: string;
-  readonly where: 'process' | 'page';
+  /** 'isolated page': one whose threads may share memory. */
+  readonly where: 'process' | 'page' | 'isolated page';
   /** Makes the backend known to TensorFlow.js in this process. */
   readonly load?: () => void;
   /** Why it cannot be tested here. */
   readonly absent?: string | undefined;
+  /** Only for tests that name it. */
+  readonly onRequest?: boolean;
 }
 
 const noBrowser = process.env.TEST_NO_BROWSER;
@@ -33,6 +39,8 @@ const BACKENDS: Record<BackendName, Description> = {
     absent: process.env.TEST_NO_TENSORFLOW,
   },
   'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser },
+  'browser-wasm': { tfjs: 'wasm', where: 'page', absent: noBrowser },
+  'threaded-wasm': { tfjs: 'wasm', where: 'isolated page', absent: noBrowser, onRequest: true },
   webgl: { tfjs: 'webgl', where: 'page', absent: noBrowser },
 };
 
@@ -54,13 +62,13 @@ export function describeBackends(
   body: (backend: Backend) => void,
   { only, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
 ): void {
-  for (const name of only ?? BACKEND_NAMES) {
+  for (const name of only ?? BACKEND_NAMES.filter((name) => !BACKENDS[name].onRequest)) {
     const { where } = BACKENDS[name];
     const absent = leftOut(name) ?? BACKENDS[name].absent;
     if (absent) {
       describe.skip(`${title} on ${name} (absent: ${absent})`, () => body({ name, run: () => Promise.reject(absent) }));
     } else {
-      describe(`${title} on ${name}`, () => body(where === 'page' ? inPage(name, flags) : inProcess(name)));
+      describe(`${title} on ${name}`, () => body(where === 'process' ? inProcess(name) : inPage(name, flags)));
     }
   }
 }
@@ -86,7 +94,7 @@ function inPage(name: BackendName, flags: Record<string, number | boolean>): Bac
     const browser = await connectToBrowser();
     const page = await browser.newPage();
     page.on('pageerror', (error) => errors.push(error));
-    await page.goto(process.env.TEST_PAGE!);
+    await page.goto(BACKENDS[name].where === 'page' ? process.env.TEST_PAGE! : process.env.TEST_ISOLATED_PAGE!);
     await page.evaluate(([backend, flags]) => globalThis.testPage.useBackend(backend, flags), [
       BACKENDS[name].tfjs,
       flags,

@@ -1,5 +1,13 @@
 /** The backends that tests run on: all of them, or those that the variable BACKENDS lists, as in `BACKENDS=cpu,webgl`. */
-export const BACKEND_NAMES = ['cpu', 'wasm', 'tensorflow', 'browser-cpu', 'webgl'] as const;
+export const BACKEND_NAMES = [
+  'cpu',
+  'wasm',
+  'tensorflow',
+  'browser-cpu',
+  'browser-wasm',
+  'threaded-wasm',
+  'webgl',
+] as const;
 export type BackendName = (typeof BACKEND_NAMES)[number];
 
 const list = process.env.BACKENDS;

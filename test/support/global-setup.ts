@@ -2,11 +2,16 @@
  * Runs once before all tests: finds out which backends are here, starts browsers and serves them the cases.
  * Workers learn the results through environment variables, the teardown through a global.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bundle } from './bundle.ts';
 import { checkChoice, leftOut } from './chosen-backends.ts';
 import { launchChromium } from './chromium.ts';
 import { serve } from './server.ts';
+
+/** A page that is served with these may share memory between threads. */
+const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+
+const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl'] as const;
 
 const MOST_BROWSERS = 4;
 
@@ -15,15 +20,20 @@ async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const browsers = [await launchChromium()];
   const more = Math.min(workers, MOST_BROWSERS) - 1;
   browsers.push(...(await Promise.all(Array.from({ length: more }, launchChromium))));
-  const { url, server } = await serve({
+  const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
     '/cases.js': await bundle(join(__dirname, 'page.ts'), { sourcemap: 'inline' }),
-  });
+  };
+  const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
+  const usual = await serve(files, folders);
+  const isolated = await serve(files, folders, ISOLATION);
   process.env.TEST_BROWSERS = browsers.map((browser) => browser.wsEndpoint()).join(' ');
-  process.env.TEST_PAGE = url;
+  process.env.TEST_PAGE = usual.url;
+  process.env.TEST_ISOLATED_PAGE = isolated.url;
   return async () => {
     for (const browser of browsers) await browser.close();
-    server.close();
+    usual.server.close();
+    isolated.server.close();
   };
 }
 
@@ -43,9 +53,7 @@ export default async function setup({ maxWorkers }: { maxWorkers: number }): Pro
       return undefined;
     }
   };
-  globalThis.stopBrowsers = await attempt('TEST_NO_BROWSER', leftOut('browser-cpu', 'webgl'), () =>
-    startBrowsers(maxWorkers),
-  );
+  globalThis.stopBrowsers = await attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), () => startBrowsers(maxWorkers));
   await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow'), findTensorFlow);
 }
 

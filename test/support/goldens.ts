@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GoldenRun } from '../cases/goldens.ts';
-import type { BackendName } from './backends.ts';
+import { type BackendName, isWasm } from './backends.ts';
 
 export interface TensorJson {
   readonly shape: number[];
@@ -68,7 +68,7 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
 /** Why TensorFlow.js itself cannot run a golden on a backend. */
 export function impossible({ config, weights, steps }: Golden, backend: BackendName): string | undefined {
   const convolves = 'layer' in config && weights.some(({ name, shape }) => name === 'kernel' && shape.length > 2);
-  if (backend === 'wasm' && convolves && steps.some(({ upstream }) => upstream)) {
+  if (isWasm(backend) && convolves && steps.some(({ upstream }) => upstream)) {
     return "TensorFlow.js's wasm backend has no gradient of a convolution";
   }
   return undefined;

@@ -11,9 +11,11 @@ import { kernelTolerance, type Offset, type OutputKind } from './tolerances.ts';
  */
 export const ROUTES: Record<BackendName, readonly Route[]> = {
   cpu: ['kernel', 'ops', 'reference'],
-  wasm: ['ops'],
+  wasm: ['kernel', 'ops', 'reference'],
   tensorflow: ['kernel', 'ops', 'reference'],
   'browser-cpu': ['kernel', 'ops'],
+  'browser-wasm': ['kernel', 'ops'],
+  'threaded-wasm': ['kernel', 'ops'],
   webgl: ['kernel', 'ops', 'reference'],
 };
 

@@ -17,10 +17,12 @@ const TYPES: Record<string, string> = {
 /**
  * @param files texts by path, for instance `{'/': '<!doctype html>'}`
  * @param folders folders by path prefix, for instance `{'/models/': '/tmp/models'}`
+ * @param headers sent with each of them
  */
 export async function serve(
   files: Record<string, string>,
   folders: Record<string, string> = {},
+  headers: Record<string, string> = {},
 ): Promise<{ url: string; server: Server }> {
   const find = async (path: string): Promise<string | Buffer> => {
     if (Object.hasOwn(files, path)) return files[path]!;
@@ -30,6 +32,7 @@ export async function serve(
   };
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     find(path).then(
       (body) =>
         response.setHeader('content-type', TYPES[extname(path) || '.html'] ?? 'application/octet-stream').end(body),

@@ -18,12 +18,17 @@ const COMPOSED: Record<BackendName, number> = {
   cpu: PROMISE,
   'browser-cpu': PROMISE,
   wasm: 2e-5, // sums thousands of values one after the other in float32
+  'browser-wasm': 2e-5,
+  'threaded-wasm': 2e-5,
   webgl: 2e-6, // sums in float32, in a tree
   tensorflow: 2e-5, // as wasm, where it sums over an axis that is not the last
 };
 
 const FUSED: Record<BackendName, number> = {
   ...COMPOSED,
+  wasm: PROMISE, // the kernels of cpu
+  'browser-wasm': PROMISE,
+  'threaded-wasm': PROMISE,
   webgl: 3e-6, // what is summed to dgamma and dbeta is float32 at every level
   tensorflow: 1e-5, // TensorFlow sums 40000 rows in float32
 };

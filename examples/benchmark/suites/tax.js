@@ -1,14 +1,14 @@
 /** The normalization tax on four backends: a whole training step with normalization over the same step without. */
-import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
 import { openPage } from '../browser.js';
 import { models } from '../models.js';
 import { startNative } from '../native-process.js';
 import { stepTimes } from '../training.js';
+import { startWasm } from '../wasm.js';
 
 export const title = 'The normalization tax: a training step with normalization over one without';
 
-/** By column: what starts the backend. A backend without kernels of ours, as wasm, runs their formulas in ordinary ops. */
+/** By column: what starts the backend. */
 const backends = {
   cpu: async () => {
     await tf.setBackend('cpu');
@@ -20,11 +20,7 @@ const backends = {
     return { ask: (what) => page.evaluate((what) => globalThis.benchmark.stepTimes(what), what), close };
   },
   wasm: async () => {
-    const require = createRequire(import.meta.url);
-    const { setThreadsCount, setWasmPaths } = require('@tensorflow/tfjs-backend-wasm');
-    setThreadsCount(1); // the threaded build does not start in Node
-    setWasmPaths(require.resolve('@tensorflow/tfjs-backend-wasm').replace(/[^/\\]*$/, ''));
-    if (!(await tf.setBackend('wasm'))) throw new Error("the backend 'wasm' does not start");
+    await startWasm();
     return { ask: stepTimes, close: () => tf.setBackend('cpu') };
   },
   node: startNative,
@@ -59,7 +55,7 @@ export async function run({ effort, clock, progress }) {
 
 const THEIRS = [
   'In the table of taxes, the column of a backend is ours, the one after it of TensorFlow.js: its layer for Layer and Batch,',
-  'else the plain formula as a layer. On wasm ours is ordinary ops, too.',
+  'else the plain formula as a layer.',
 ].join(' ');
 
 /** Why a network does not train: the only reason that is expected is a kernel that TensorFlow.js's backend lacks. */

@@ -1,0 +1,12 @@
+/** Starts TensorFlow.js's wasm backend in Node, from the files of its package. */
+import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs';
+
+/** @throws where it does not start */
+export async function startWasm() {
+  const require = createRequire(import.meta.url);
+  const { setThreadsCount, setWasmPaths } = require('@tensorflow/tfjs-backend-wasm');
+  setThreadsCount(1); // the threaded build does not start in Node
+  setWasmPaths(require.resolve('@tensorflow/tfjs-backend-wasm').replace(/[^/\\]*$/, ''));
+  if (!(await tf.setBackend('wasm'))) throw new Error("the backend 'wasm' does not start");
+}
