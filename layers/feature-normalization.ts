@@ -1,12 +1,11 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
-import { checkBoolean, checkSize } from '../kernels/functions/checks.ts';
+import { checkBoolean } from '../kernels/functions/checks.ts';
 import { standardizeFeatures } from '../kernels/functions/features.ts';
 import type { ConfigDict, LayerArgs, Shape } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 import { SingleInputLayer } from './base/single-input-layer.ts';
 import { checkFits, checkTogether, type Statistic, tensorOf } from './base/statistic.ts';
-import { checkUnbuilt } from './base/weights.ts';
 
 export type { Statistic };
 
@@ -66,9 +65,7 @@ export class FeatureNormalization extends SingleInputLayer<number | number[] | n
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    checkUnbuilt(this);
-    const [shape, axes] = this.checkedShape(inputShape);
-    const sizes = axes.map((axis) => checkSize(this.getClassName(), shape, axis));
+    const [, , sizes] = this.sizesToBuild(inputShape);
     if (this.mean === undefined) {
       const variance = initializers.ones();
       this.#weights = { mean: this.addState('mean', sizes), variance: this.addState('variance', sizes, variance) };

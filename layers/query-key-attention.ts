@@ -57,7 +57,7 @@ export class QKNormAttention extends QueryKeyLayer {
   readonly causal: boolean;
   /** The share of attention weights dropped in training. */
   readonly dropout: number;
-  /** In a graph, which of query, key and value have the mask that TensorFlow.js brings. */
+  /** In a graph, whether query, key and value each have the mask that TensorFlow.js passes, that of the first input. */
   #masked: readonly boolean[] | undefined;
 
   constructor(args: QKNormAttentionArgs = {}) {
@@ -68,7 +68,7 @@ export class QKNormAttention extends QueryKeyLayer {
     this.supportsMasking = true;
   }
 
-  /** In a graph also says which masks TensorFlow.js will bring, or refuses what it would lose. */
+  /** In a graph also notes whose mask TensorFlow.js will pass, and refuses a graph in which a mask would be lost. */
   override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
     const list = [inputs].flat();
     if (list.length < 3 || !list.every((input) => input instanceof SymbolicTensor)) return super.apply(inputs, kwargs);
@@ -95,7 +95,7 @@ export class QKNormAttention extends QueryKeyLayer {
         if (!isBrought) refuse(`would lose the mask of its ${name}: TensorFlow.js brings that of the first input only`);
       }
     }
-    // A call does not know of which node it is.
+    // A call of a shared layer cannot tell which of its places in the graph it belongs to.
     if (this.#masked?.some((was, i) => was !== masked[i])) {
       refuse('is shared by calls with and without masks, which TensorFlow.js does not tell apart');
     }

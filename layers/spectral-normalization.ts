@@ -29,9 +29,9 @@ interface Vectors {
 
 /** Steps with which a new layer comes near its singular vectors, as in PyTorch. */
 const FIRST_ITERATIONS = 15;
-/** Steps for a kernel that was trained before: it may be used as it is, so that sigma has to be right at once. */
+/** Steps for a kernel that was trained before: inference may use it without training, so that sigma has to be right at once. */
 const GIVEN_ITERATIONS = 100;
-/** Any direction will do to start from; always the same one lets runs be repeated. */
+/** The iteration may start from any direction; one seed makes runs repeatable. */
 const ANY_DIRECTION = initializers.truncatedNormal({ stddev: 0.02, seed: 1 });
 
 /**
@@ -123,14 +123,14 @@ export class SpectralNormalization extends KernelWrapper {
     });
   }
 
-  /** u and v come near the singular vectors of the kernel. In Keras's form, training brings u there if the kernel is new. */
-  protected override start(given: boolean): void {
-    if (!(given || this.reparameterize)) return;
-    const powerIterations = given ? GIVEN_ITERATIONS : FIRST_ITERATIONS;
+  /** Brings u and v near the singular vectors of the kernel. For a new kernel in Keras's form that is left to training. */
+  protected override startState(isTrained: boolean): void {
+    if (!(isTrained || this.reparameterize)) return;
+    const powerIterations = isTrained ? GIVEN_ITERATIONS : FIRST_ITERATIONS;
     tidy(() => {
       for (const [i, { variable }] of this.kernels.entries()) {
         const { axes, u, v } = this.#vectors[i] as Vectors;
-        // Of length 1 also where a kernel of zeros turns no vector: sigma is to be a stretch as soon as there is one.
+        // Of length 1, since a kernel of zeros leaves the vectors as they are, and sigma asks for unit vectors.
         const unit = ({ shape }: LayerVariable) => {
           const vector = ANY_DIRECTION.apply(shape as number[]);
           return div(vector, norm(vector));
@@ -170,7 +170,7 @@ export class SpectralNormalization extends KernelWrapper {
     variable.write(normalized);
   }
 
-  /** Keras has no `reparameterize`, and its form is what the option says no to. */
+  /** Keras's form leaves `reparameterize` out, which Keras does not know. */
   override getConfig(): ConfigDict {
     return this.reparameterize ? super.getConfig() : withoutOptions(super.getConfig(), ['reparameterize']);
   }

@@ -89,8 +89,8 @@ export class WeightNormalization extends KernelWrapper {
     }
   }
 
-  /** g is the norm of the kernel. */
-  protected override start(): void {
+  /** g starts as the norm of the kernel. */
+  protected override startState(): void {
     tidy(() => {
       for (const [i, { variable, axes }] of this.kernels.entries()) {
         this.#lengths[i]?.write(kernelNorms(this, variable, axes));

@@ -3,8 +3,8 @@ import * as blend from '../simd/blend.ts';
 import * as normalize from '../simd/normalize.ts';
 import { kernel } from './memory.ts';
 
-export const moments = kernel(normalize.moments);
-export const scaleShift = kernel(blend.scaleShift);
-export const scaleShiftGrad = kernel(blend.scaleShiftGrad);
-export const blendGrad = kernel(blend.blendGrad);
-export const average = kernel(blend.average);
+export const Moments = kernel(normalize.moments);
+export const ScaleShift = kernel(blend.scaleShift);
+export const ScaleShiftGrad = kernel(blend.scaleShiftGrad);
+export const BlendGrad = kernel(blend.blendGrad);
+export const Average = kernel(blend.average);

@@ -6,24 +6,24 @@
 import type { KernelSet } from '../core/contract.ts';
 import { register } from '../core/registry.ts';
 import type { CpuPort } from './backend.ts';
-import { average, blendGrad, moments, scaleShift, scaleShiftGrad } from './blend.ts';
+import { Average, BlendGrad, Moments, ScaleShift, ScaleShiftGrad } from './blend.ts';
 import { host } from './host.ts';
-import { normalize, normalizeGrad } from './normalize.ts';
-import { powerIteration } from './spectral.ts';
-import { swapAxes } from './swap.ts';
+import { Normalize, NormalizeGrad } from './normalize.ts';
+import { PowerIteration } from './spectral.ts';
+import { SwapAxes } from './swap.ts';
 
 /** The kernels of the `cpu` backend; importing this registers them. */
 export const cpu: KernelSet<CpuPort> = {
   kernels: {
-    Normalize: normalize,
-    NormalizeGrad: normalizeGrad,
-    Moments: moments,
-    ScaleShift: scaleShift,
-    ScaleShiftGrad: scaleShiftGrad,
-    BlendGrad: blendGrad,
-    Average: average,
-    PowerIteration: powerIteration,
-    SwapAxes: swapAxes,
+    Normalize,
+    NormalizeGrad,
+    Moments,
+    ScaleShift,
+    ScaleShiftGrad,
+    BlendGrad,
+    Average,
+    PowerIteration,
+    SwapAxes,
   },
   supported: () => host() !== undefined,
 };

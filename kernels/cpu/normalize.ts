@@ -14,10 +14,10 @@ const isLong = ({ s, c }: View) => s === 1 && c > LONG;
 const normalizeWhole = kernel(simd.normalize);
 const normalizeGradWhole = kernel(simd.normalizeGrad);
 
-export const normalize: CpuKernel<'Normalize'> = (call) =>
+export const Normalize: CpuKernel<'Normalize'> = (call) =>
   isLong(call.attrs.view) ? normalizeLong(call) : normalizeWhole(call);
 
-export const normalizeGrad: CpuKernel<'NormalizeGrad'> = (call) =>
+export const NormalizeGrad: CpuKernel<'NormalizeGrad'> = (call) =>
   isLong(call.attrs.view) ? normalizeGradLong(call) : normalizeGradWhole(call);
 
 /** The same statistics, of a view that has no long rows: each group is a row of its own, or a single column. */

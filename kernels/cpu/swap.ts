@@ -3,7 +3,7 @@ import { type CpuKernel, tensor, valuesOf } from './backend.ts';
 
 const STRIP = 8;
 
-export const swapAxes: CpuKernel<'SwapAxes'> = ({ inputs: { x }, backend, attrs: { n, a, b } }) => {
+export const SwapAxes: CpuKernel<'SwapAxes'> = ({ inputs: { x }, backend, attrs: { n, a, b } }) => {
   const from = valuesOf(backend, x);
   const to = new Float32Array(from.length);
   for (let start = 0; start < from.length; start += a * b) {

@@ -2,5 +2,5 @@
 import * as simd from '../simd/normalize.ts';
 import { kernel } from './memory.ts';
 
-export const normalize = kernel(simd.normalize);
-export const normalizeGrad = kernel(simd.normalizeGrad);
+export const Normalize = kernel(simd.normalize);
+export const NormalizeGrad = kernel(simd.normalizeGrad);

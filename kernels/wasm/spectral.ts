@@ -2,4 +2,4 @@
 import * as spectral from '../simd/spectral.ts';
 import { kernel } from './memory.ts';
 
-export const powerIteration = kernel(spectral.powerIteration);
+export const PowerIteration = kernel(spectral.powerIteration);

@@ -17,16 +17,16 @@ export type Constraint = ReturnType<typeof constraints.nonNeg>;
 /** A name such as 'zeros', an instance such as `tf.initializers.zeros()`, or a saved config. */
 export type Identifier<T> = string | T | serialization.ConfigDict;
 
-/** Options of initializers that are numbers. */
+/** Options of initializers whose values are numbers. */
 const NUMBERS = ['gain', 'maxval', 'mean', 'minval', 'scale', 'stddev', 'value'];
 
 const KINDS = { Initializer: initializers, Regularizer: regularizers, Constraint: constraints };
 type Kind = keyof typeof KINDS;
 
-/** An object that TensorFlow.js has for each kind: its class is derived from that of the kind. */
+/** Makes an object of each kind: its class is derived from the kind's base class, which TensorFlow.js does not export. */
 const EXAMPLES = { Initializer: initializers.zeros, Regularizer: regularizers.l2, Constraint: constraints.nonNeg };
 
-/** Whether an object, whose class may be anybody's, is a layer or of another kind: they have an `apply`, too. */
+/** Whether an object that has an `apply` is a layer or of another kind, whose `apply` does something else. */
 function isOther(instance: object, kind: Kind): boolean {
   const others = (Object.keys(EXAMPLES) as Kind[]).filter((other) => other !== kind);
   const isA = (other: Kind) => instance instanceof Object.getPrototypeOf(EXAMPLES[other]().constructor);
@@ -49,14 +49,14 @@ export function resolveIdentifier<T extends serialization.Serializable>(
   ) as serialization.ConfigDict;
   const name = config?.className;
   if (typeof name === 'string') {
-    // A factory's name, or the class that Keras names so: L2 is l2 here, and LecunNormal leCunNormal.
+    // The factories' names differ from Keras's class names in capitals alone: l2 and L2, leCunNormal and LecunNormal.
     const key = Object.keys(named).find((key) => key.toLowerCase() === name.toLowerCase());
     const factory = key === undefined ? undefined : named[key];
     const { classNameMap } = serialization.SerializationMap.getMap();
     const registered = Object.hasOwn(classNameMap, name) ? classNameMap[name] : undefined;
     const own = (config.config ?? {}) as serialization.ConfigDict;
     for (const [key, value] of Object.entries(own)) {
-      // TensorFlow.js's truncated normal distribution looks for a number within NaN forever.
+      // With NaN, TensorFlow.js's truncated normal distribution would draw numbers forever.
       const isWrong = NUMBERS.includes(key) && value !== null && value !== undefined && !Number.isFinite(value);
       if (isWrong) fail(who, `${option} '${name}': ${key} must be a finite number; received ${show(value)}; give one`);
     }
@@ -75,7 +75,7 @@ export function resolveIdentifier<T extends serialization.Serializable>(
   );
 }
 
-/** What `getConfig` writes. */
+/** What `getConfig` saves of an initializer, regularizer or constraint. */
 export function configOf(instance: serialization.Serializable | undefined): serialization.ConfigDict | null {
   return instance ? { className: instance.getClassName(), config: instance.getConfig() } : null;
 }

@@ -40,7 +40,7 @@ export function resolveLayer(who: string, layer: unknown, customObjects: seriali
 export function configOfLayer(layer: layers.Layer): serialization.ConfigDict {
   const config = layer.getConfig();
   const { depthMultiplier, depthwiseConstraint } = layer as unknown as Described;
-  // TensorFlow.js forgets the one of separable, and saves the regularizer for the other of depthwise convolutions.
+  // TensorFlow.js does not save depthMultiplier of separable convolutions, and saves for depthwiseConstraint the regularizer.
   if (depthMultiplier !== undefined) config.depthMultiplier = depthMultiplier;
   if ('depthwiseConstraint' in config) config.depthwiseConstraint = configOf(depthwiseConstraint ?? undefined);
   return { className: layer.getClassName(), config };
@@ -50,7 +50,7 @@ interface Described {
   readonly depthwiseConstraint?: Constraint | null;
 }
 
-/** Refuses what has no kernel of its own to normalize, or none that can be trained. */
+/** Refuses a layer that has no kernel of its own to normalize, or whose kernel TensorFlow.js cannot train. */
 export function checkWrappable(who: string, layer: layers.Layer): void {
   const name = `${layer.getClassName()} '${layer.name}'`;
   const { cell, stateSize } = layer as unknown as { cell?: Properties; stateSize?: unknown };
@@ -74,7 +74,7 @@ function isA(layer: layers.Layer, className: string): boolean {
   return builtIn !== undefined && layer instanceof builtIn;
 }
 
-/** What TensorFlow.js keeps to itself of a layer. */
+/** Members of a layer that TensorFlow.js does not declare. */
 interface Internals {
   readonly built: boolean;
   readonly cell?: Internals;
@@ -84,10 +84,10 @@ interface Internals {
 }
 const internalsOf = (layer: layers.Layer) => layer as unknown as Internals;
 
-/** Whether the layer has its weights; a recurrent layer whose `build` was called directly does not say so itself. */
+/** Whether the layer has its weights. A recurrent layer whose `build` was called directly has them, and `built` is false. */
 export const isBuilt = (layer: layers.Layer): boolean => layer.built || internalsOf(layer).cell?.built === true;
 
-/** The weights of a built layer that are to be trained, frozen or not, and those that are state. */
+/** The weights of a built layer: those that training adjusts unless they are frozen, and those that are never trained. */
 export function weightsByRole(layer: layers.Layer): { trainable: LayerVariable[]; state: LayerVariable[] } {
   const { _trainableWeights, cell } = internalsOf(layer);
   const trained = new Set([..._trainableWeights, ...(cell?._trainableWeights ?? []), ...layer.trainableWeights]);
@@ -103,7 +103,7 @@ export function nameGivenBy(layer: layers.Layer, { originalName }: LayerVariable
   return fitting.reduce(longest, originalName.slice(originalName.lastIndexOf('/') + 1));
 }
 
-/** The weight `variable` under another name; it is one weight, in two layers. */
+/** The weight `variable` under another name: two layers list one weight, and freeze it together. */
 export const underName = (variable: LayerVariable, originalName: string): LayerVariable =>
   Object.create(variable, {
     originalName: { value: originalName, enumerable: true },
@@ -115,7 +115,10 @@ export const underName = (variable: LayerVariable, originalName: string): LayerV
     },
   });
 
-/** Counts one more that uses the layer, if there is another: TensorFlow.js disposes of weights with their last user. */
+/**
+ * Counts the wrapper among the users of the layer, if a model uses it already: TensorFlow.js disposes of the layer's weights
+ * with its last user. Returns whether there is another.
+ */
 export function countUser(layer: layers.Layer): boolean {
   const internals = internalsOf(layer);
   if (layer.inboundNodes.length === 0 || !internals._refCount) return false;
@@ -125,11 +128,11 @@ export function countUser(layer: layers.Layer): boolean {
 
 /** A kernel of a layer. */
 export interface Kernel {
-  /** Whose property `key` holds it: the layer, or the cell of a recurrent layer. */
+  /** The object that holds the kernel in its property `key`: the layer, or the cell of a recurrent layer. */
   readonly owner: Properties;
   readonly key: string;
   readonly variable: LayerVariable;
-  /** Begins the names of the weights that a wrapper adds for it. */
+  /** The beginning of the names of the weights that a wrapper adds for this kernel. */
   readonly prefix: string;
   /** The axes that number the output units. */
   readonly axes: readonly number[];
@@ -169,14 +172,14 @@ function unitAxes(layer: layers.Layer, key: string, rank: number): number[] {
 export const sizeAlong = ({ shape }: LayerVariable, axes: readonly number[]): number =>
   axes.reduce((size, axis) => size * (shape[axis] as number), 1);
 
-/** The name that a layer gave its weight. */
+/** The last part of a weight's name, which is how its layer calls it. */
 export const lastPartOfName = ({ originalName }: LayerVariable): string =>
   originalName.slice(originalName.lastIndexOf('/') + 1);
 
 /** A property of an object, and the value that it has for a while. */
 export type Replacement = readonly [owner: Properties, key: string, value: unknown];
 
-/** Runs `f` while properties have other values, and puts their own back, whatever `f` throws. */
+/** Runs `f` while properties have other values, and puts their own back, also if `f` throws. */
 export function withReplaced<T>(replacements: readonly Replacement[], f: () => T): T {
   const own = replacements.map(([owner, key]) => owner[key]);
   try {
@@ -187,6 +190,6 @@ export function withReplaced<T>(replacements: readonly Replacement[], f: () => T
   }
 }
 
-/** The weight `variable` as one that reads `value`. */
+/** A stand-in for the weight `variable` that reads as `value`. */
 export const readingAs = (variable: LayerVariable, value: Tensor): LayerVariable =>
   Object.create(variable, { read: { value: () => value } });

@@ -36,7 +36,7 @@ export interface WrapperArgs extends LayerArgs {
 
 type Layer = layers.Layer;
 
-/** The options of a wrapper that was given as in Keras and PyTorch: the layer itself first. */
+/** The options of a wrapper, also where it is given the layer itself first and then the others, as in Keras and PyTorch. */
 export function layerFirstArgs<Args extends WrapperArgs>(
   target: unknown,
   given: Args | Layer,
@@ -77,8 +77,8 @@ export abstract class KernelWrapper extends ConfiguredLayer {
   /** Adds the wrapper's own weights, for `kernels`. */
   protected abstract buildState(): void;
 
-  /** Gives the wrapper's own weights the values that go with the kernels; `given`: these are not fresh from an initializer. */
-  protected abstract start(given: boolean): void;
+  /** Gives the wrapper's own weights the values that go with the kernels. `isTrained`: these are not fresh from an initializer. */
+  protected abstract startState(isTrained: boolean): void;
 
   /** The kernel that a call uses; `index` is that in `kernels`. */
   protected abstract normalizeKernel(kernel: Kernel, index: number, training: boolean): Tensor;
@@ -87,8 +87,8 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     checkUnbuilt(this);
     const who = this.getClassName();
     const { layer } = this;
-    const given = isBuilt(layer);
-    if (!given) {
+    const isTrained = isBuilt(layer);
+    if (!isTrained) {
       try {
         layer.build(inputShape);
       } catch (error) {
@@ -101,18 +101,21 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     this.kernels = kernelsOf(who, layer);
     this.buildState();
     this.#takeWeights();
-    if (this.#initializing) this.start(given);
+    if (this.#initializing) this.startState(isTrained);
     this.#shared = countUser(layer);
     const { setWeights } = layer;
-    // Weights given to the layer itself are a kernel to start from; what is given to the wrapper is complete.
+    // A kernel that is given to the layer itself starts the wrapper's weights anew; the wrapper's own setWeights sets them all.
     layer.setWeights = (weights) => {
       setWeights.call(layer, weights);
-      if (!this.#isDisposed) this.start(true);
+      if (!this.#isDisposed) this.startState(true);
     };
     this.built = true;
   }
 
-  /** Lists the layer's weights after the wrapper's own, under names as if they had been made here: saved models find them so. */
+  /**
+   * Lists the layer's weights after the wrapper's own, under names as if the wrapper had made them: by these names saved models
+   * hold them.
+   */
   #takeWeights(): void {
     const { layer } = this;
     const [first] = [...this._trainableWeights, ...super.nonTrainableWeights] as [LayerVariable];
@@ -156,7 +159,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     });
   }
 
-  /** A recurrent layer takes initial states in `apply`, which rewrites the input specification: its own does it for us. */
+  /** A recurrent layer takes initial states in `apply`: its own method does so for the wrapper. */
   override apply(...args: Parameters<Layer['apply']>): ReturnType<Layer['apply']> {
     return 'cell' in this.layer ? this.layer.apply.call(this, ...args) : super.apply(...args);
   }
@@ -170,7 +173,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
   }
 
   protected override warnOnIncompatibleInputShape(inputShape: Shape): void {
-    // An embedding takes every shape without a warning: the layer's own answer, for the wrapper's shape.
+    // The layer decides: an embedding, for example, takes every shape without a warning.
     const { warnOnIncompatibleInputShape: warn } = this.layer as unknown as { warnOnIncompatibleInputShape: Warn };
     warn.call(this, inputShape);
   }
@@ -197,7 +200,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     return this.layer.trainable ? super.trainableWeights : [];
   }
 
-  /** Trainable weights that are frozen, and what is never trained: the order is the same, frozen or not. */
+  /** Those that are frozen, and those that are never trained, in an order that freezing does not change. */
   override get nonTrainableWeights(): LayerVariable[] {
     const trained = this.trainableWeights;
     const frozen = this._trainableWeights.filter((weight) => !trained.includes(weight));
@@ -205,7 +208,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     return [...frozen, ...(this.built ? this.#layerState : this.layer.weights), ...own];
   }
 
-  /** Those of a layer that other models use stay. */
+  /** Keeps the weights of a layer that other models use. */
   protected override disposeWeights(): number {
     this.#isDisposed = true;
     if (!this.#shared) return super.disposeWeights();
@@ -278,7 +281,7 @@ for (const name of PASSED_ON) {
       return this.layer?.[name];
     },
     set(this: { layer?: Record<string, unknown> }, value: unknown) {
-      // The constructor of Layer writes before there is a wrapped layer.
+      // TensorFlow.js's constructor sets these properties when the wrapped layer is not there yet.
       if (this.layer) this.layer[name] = value;
     },
   });

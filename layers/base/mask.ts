@@ -1,33 +1,33 @@
 /**
- * Which mask of a call is meant for the layer. TensorFlow.js hands every layer after a masked one the same mask object, also
- * where the mask has ended: it counts only where the layers before carry one, and only in the shape that the input asks for.
+ * Which mask a call may use. TensorFlow.js passes the mask of one layer to all layers after it, also to those where the mask
+ * should have ended. It is right only where the layers before pass a mask on, and only if its shape goes with the input.
  */
 import { ones, reshape, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Kwargs } from './options.ts';
 
-/** The mask of the shape of x without `axis`, or undefined. */
+/** The mask that `layer` may use in a call with x, of the shape of x without `axis`; undefined if there is none. */
 export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs: Kwargs): Tensor | undefined {
   const given = kwargs?.mask as Tensor | Tensor[] | undefined;
   const mask = Array.isArray(given) ? given[0] : given;
-  // Channels at the axis of the batch have no positions to leave out.
+  // A mask says of positions in examples whether they count: with channels along the batch there are none.
   if (!mask || axis === 0) return undefined;
   const inModel = layer.inboundNodes.length > 0;
   if (inModel && !receivesMask(layer)) return undefined;
   const expected = x.shape.filter((_, i) => i !== axis);
-  // Another shape is a mask of what is around the layer, as in timeDistributed, or of what it was before it was pooled.
+  // In a model, a mask of another shape is that of the tensor around timeDistributed, or of the tensor before it was pooled.
   if (inModel) return maskOfShape(mask, expected);
   return String(mask.shape) === String(expected) ? mask : undefined;
 }
 
-/** A mask that TensorFlow.js brings, if it is of this shape; layers that merge tensors put axes of size 1 before it. */
+/** `mask` in this shape, or undefined if it has another; layers that merge tensors put axes of size 1 before a mask's. */
 export function maskOfShape(mask: Tensor, shape: readonly number[]): Tensor | undefined {
   const more = mask.rank - shape.length;
   const fits = more >= 0 && mask.shape.every((size, i) => size === (i < more ? 1 : shape[i - more]));
   return fits ? reshape(mask, [...shape]) : undefined;
 }
 
-/** Whether TensorFlow.js brings the layer a mask, which is that of its first input. */
+/** Whether TensorFlow.js passes a mask to the layer in a model: it passes that of the first input. */
 export const receivesMask = (layer: layers.Layer): boolean =>
   layer.inboundNodes.some(({ inputTensors }) => maskOriginOf(inputTensors[0]) !== undefined);
 
@@ -36,7 +36,7 @@ type Origin = object;
 
 const origins = new WeakMap<SymbolicTensor, Origin | null>();
 
-/** The origin of the mask that TensorFlow.js carries with the result of a layer; undefined where it carries none. */
+/** The origin of the mask that TensorFlow.js passes on with this output of a layer; undefined where it passes none. */
 export function maskOriginOf(tensor: SymbolicTensor | undefined): Origin | undefined {
   if (!tensor?.sourceLayer) return undefined;
   let origin = origins.get(tensor);
@@ -47,23 +47,23 @@ export function maskOriginOf(tensor: SymbolicTensor | undefined): Origin | undef
   return origin ?? undefined;
 }
 
-/** Follows the mask back to where it is made; layers between are asked, since they may end it. */
+/** Follows the mask back to where it is made, asking each layer on the way whether it passes it on. */
 function findOrigin(tensor: SymbolicTensor): Origin | null {
   const { sourceLayer: layer, inputs } = tensor;
   if (!layer.supportsMasking || inputs.length === 0) return null;
-  if (makesMask(layer)) return made(layer, inputs[0] as SymbolicTensor);
+  if (makesMask(layer)) return originMadeBy(layer, inputs[0] as SymbolicTensor);
   const before = inputs.map(maskOriginOf);
   if (before.every((origin) => !origin)) return null;
   const passed = passedMask(layer, inputs, before);
   if (passed === null) return null;
   if (passed !== undefined) return before[passed] as Origin;
-  // Layers that add or multiply make a mask anew of those of their inputs.
+  // Layers that add or multiply compute a new mask from those of their inputs; if all have one origin, it is the same mask.
   const all = new Set(before.filter((origin) => origin));
   const isMerged = inputs.length > 1 && inputs.every(({ shape }) => shape[1] === tensor.shape[1]);
   return isMerged && all.size === 1 ? ([...all][0] as Origin) : tensor;
 }
 
-/** The index of the input whose mask the layer passes on; null: it ends them; undefined: it makes another of them. */
+/** The index of the input whose mask the layer passes on; null if it passes on none, undefined if it computes a new one. */
 function passedMask(
   layer: layers.Layer,
   inputs: SymbolicTensor[],
@@ -77,28 +77,31 @@ function passedMask(
       const after = [layer.computeMask(standIns, masks)].flat()[0];
       const index = masks.indexOf(after as Tensor);
       passed = !after ? null : index < 0 ? undefined : index;
-    } catch {} // It calculates, and not with sizes of 1.
+    } catch {} // It computes a new mask, and cannot do so with stand-ins whose sizes are 1.
   });
   return passed;
 }
 
-/** Masking, a class made from it, or an embedding with `maskZero`. */
+/** Whether the layer makes a mask of its own: Masking, a class derived from it, or an embedding with `maskZero`. */
 const makesMask = (layer: layers.Layer): boolean => 'maskValue' in layer || (layer as Maker).maskZero === true;
 
 type Maker = layers.Layer & { readonly maskValue?: number; readonly maskZero?: boolean };
 
-/** One origin for all layers that find the same mask in the same tensor. */
-function made(layer: Maker, input: SymbolicTensor): Origin {
-  const known = makers.get(input) ?? new Map<string, Origin>();
-  makers.set(input, known);
+/** The origin of the mask that `layer` makes of `input`: layers that make the same mask of one tensor share it. */
+function originMadeBy(layer: Maker, input: SymbolicTensor): Origin {
+  const known = originsByInput.get(input) ?? new Map<string, Origin>();
+  originsByInput.set(input, known);
   const kind = layer.maskZero === true ? 'tokens' : `${layer.getClassName()} ${layer.maskValue}`;
   const origin = known.get(kind) ?? {};
   known.set(kind, origin);
   return origin;
 }
-const makers = new WeakMap<SymbolicTensor, Map<string, Origin>>();
+const originsByInput = new WeakMap<SymbolicTensor, Map<string, Origin>>();
 
-/** The layer at which the mask of a tensor ended that is only in other order since, if there was one. */
+/**
+ * The layer at which the tensor lost its mask, if that layer only orders values anew, as in splitting heads, so that the mask
+ * would still be meant; undefined otherwise.
+ */
 export function layerThatEndedMask(tensor: SymbolicTensor): layers.Layer | undefined {
   const { sourceLayer: layer, inputs } = tensor;
   const isOrdering = ORDERING.includes(layer.getClassName());
@@ -106,5 +109,5 @@ export function layerThatEndedMask(tensor: SymbolicTensor): layers.Layer | undef
   if (!before || !(layer.supportsMasking || isOrdering)) return undefined;
   return isOrdering && maskOriginOf(before) ? layer : layerThatEndedMask(before);
 }
-/** By which heads are split; TensorFlow.js carries no mask past them. */
+/** The layers that split heads; TensorFlow.js passes no mask on behind them. */
 const ORDERING = ['Reshape', 'Permute'];

@@ -6,13 +6,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
-import {
-  checkAnyMomentum,
-  checkBoolean,
-  checkEpsilon,
-  checkMomentum,
-  checkSize,
-} from '../../kernels/functions/checks.ts';
+import { checkAnyMomentum, checkBoolean, checkEpsilon, checkMomentum } from '../../kernels/functions/checks.ts';
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
 import { placeholderWeight } from './freezing.ts';
 import {
@@ -25,7 +19,7 @@ import {
 import type { Kwargs, LayerArgs, Shape } from './options.ts';
 import { type AxisRule, SingleInputLayer } from './single-input-layer.ts';
 import { isTraining } from './training.ts';
-import { addCheckedWeight, checkUnbuilt } from './weights.ts';
+import { addCheckedWeight } from './weights.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -86,7 +80,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   protected gamma: LayerVariable | undefined = undefined;
   readonly #gammaName: string | null;
   readonly #initializerNames: readonly string[];
-  /** Hears of a model that is frozen, where no weight would. */
+  /** Is told when a model is frozen, if the layer has no trainable weight to be told. */
   readonly #placeholder = placeholderWeight();
 
   protected constructor(
@@ -96,7 +90,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     const { options = [], initializers = {}, gammaName = 'gamma', ...defaults } = traits;
     const numbers = ['epsilon', 'momentum'].filter((name) => name in defaults);
     const parameters = gammaName ? ['scale', ...optionsOf('gamma'), ...optionsOf('beta')] : optionsOf('beta');
-    super(args, ['center', ...numbers, ...options, ...parameters, ...Object.keys(initializers)], traits);
+    super(args, ['center', ...numbers, ...Object.keys(initializers), ...options, ...parameters], traits);
     const who = this.getClassName();
     const momentum = args.momentum ?? traits.momentum ?? 1;
     this.epsilon = checkEpsilon(who, args.epsilon ?? traits.epsilon ?? 1);
@@ -150,9 +144,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    checkUnbuilt(this);
-    const [shape, axes] = this.checkedShape(inputShape);
-    const sizes = axes.map((axis) => checkSize(this.getClassName(), shape, axis));
+    const [shape, axes, sizes] = this.sizesToBuild(inputShape);
     this.checkSizes(sizes);
     const sizeAtAxis = Object.fromEntries(axes.map((axis, i) => [axis, sizes[i] as number]));
     this.inputSpec = [new InputSpec({ ndim: shape.length, axes: sizeAtAxis })];

@@ -27,7 +27,7 @@ const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
 
 const DTYPES = ['float32', 'int32', 'bool'];
 
-/** What a constructor was given, to be looked at before TensorFlow.js's reads it. */
+/** The options of a constructor, if they are an object: TensorFlow.js's own constructor would fail without saying why. */
 export function checkArgs<Args>(target: unknown, args: Args): Args {
   if (typeof args === 'object' && args !== null && !Array.isArray(args)) return args;
   const { className } = target as { className: string };
@@ -45,7 +45,7 @@ export function checkOptions(who: string, args: object, own: readonly string[]):
 export function savedOptions(saved: ConfigDict): ConfigDict {
   const { customObjects: _, dtype, ...config } = saved;
   for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
-  // That of a first layer's input. In Keras it may be a policy or a precision that TensorFlow.js does not have.
+  // In TensorFlow.js the dtype of a first layer's input. Keras may save a policy or a precision that TensorFlow.js has not.
   if (typeof dtype === 'string' && DTYPES.includes(dtype)) config.dtype = dtype;
   return config;
 }

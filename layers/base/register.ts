@@ -10,7 +10,7 @@ const registered = new Set<unknown>();
 
 type Entry = (typeof classNameMap)[string] | undefined;
 
-/** By class name, what there was before: kept with TensorFlow.js's own map, since of this package there may be several copies. */
+/** By class name, the class registered before ours. Kept with TensorFlow.js's map, which several copies of this package share. */
 const REPLACED = Symbol.for('tfjs-normalizations/replaced');
 const shared = classNameMap as unknown as { [REPLACED]?: Map<string, Entry> };
 shared[REPLACED] ??= new Map();
@@ -27,7 +27,7 @@ export function registerLayer(
   for (const alias of aliases) classNameMap[alias] = classNameMap[layer.className] as (typeof classNameMap)[string];
 }
 
-/** Whether a class was registered here; one made from such a class may have options that only it knows. */
+/** Whether the class was registered by this package; a class that a user derived from one of ours was not. */
 export const isRegistered = (layer: unknown): boolean => registered.has(layer);
 
 /**

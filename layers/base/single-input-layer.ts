@@ -11,9 +11,11 @@ import {
   checkAxisOption,
   checkOneInput,
   checkRank,
+  checkSize,
 } from '../../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import type { Kwargs, LayerArgs, Shape } from './options.ts';
+import { checkUnbuilt } from './weights.ts';
 
 /** Which values the option `axis` may have. */
 export interface AxisRule {
@@ -72,6 +74,13 @@ export abstract class SingleInputLayer<Axis extends AxisOption = number> extends
     }
     checkRank(who, shape.length);
     return [shape, this.frontAxes(shape.length)];
+  }
+
+  /** As `checkedShape`, for `build`: the sizes of these axes must be known, too. */
+  protected sizesToBuild(inputShape: Shape | Shape[]): [shape: Shape, axes: number[], sizes: number[]] {
+    checkUnbuilt(this);
+    const [shape, axes] = this.checkedShape(inputShape);
+    return [shape, axes, axes.map((axis) => checkSize(this.getClassName(), shape, axis))];
   }
 
   /** That of the input; fails where the layer could not be built. */

@@ -6,8 +6,8 @@ import type { layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import type { Kwargs } from './options.ts';
 
-/** What the graph around `layer` says of training; undefined: nothing. */
-export function graphTraining(layer: layers.Layer): boolean | undefined {
+/** The `training` with which the layer was called in the graph; undefined if it was called without. */
+export function trainingInGraph(layer: layers.Layer): boolean | undefined {
   const { inboundNodes } = layer;
   // The first node of a model is its own graph.
   const first = 'layers' in layer ? 1 : 0;
@@ -24,11 +24,11 @@ export function graphTraining(layer: layers.Layer): boolean | undefined {
 }
 
 /**
- * Whether a call of `layer` is a training call: the graph counts more than `fit`, an explicit false more than the graph. As in
- * TensorFlow.js what counts as true is true.
+ * Whether a call of `layer` is a training call. An explicit false says no, then the graph decides, then what `fit` or the caller
+ * asks for. As in TensorFlow.js, 1 counts as true.
  */
 export function isTraining(layer: layers.Layer, kwargs: Kwargs): boolean {
   const asked: unknown = kwargs?.training ?? undefined;
-  if (asked === undefined) return graphTraining(layer) ?? false;
-  return Boolean(asked) && (graphTraining(layer) ?? true);
+  if (asked === undefined) return trainingInGraph(layer) ?? false;
+  return Boolean(asked) && (trainingInGraph(layer) ?? true);
 }

@@ -1,4 +1,4 @@
-/** How layers add weights: so that errors name the layer and the weight, and kernels find the values that they expect. */
+/** How layers add weights: errors name the layer and the weight, and values satisfy shape and constraint before kernels run. */
 import { type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
@@ -6,13 +6,16 @@ import { freezeWith } from './freezing.ts';
 
 type AddWeight = layers.Layer['addWeight'];
 
-/** TensorFlow.js builds a layer once. A second time, its weights would be made anew under other names. */
+/** Refuses a second `build`, which would make the weights anew under other names. */
 export function checkUnbuilt(layer: layers.Layer): void {
   if (!layer.built) return;
   fail(layer.getClassName(), `'${layer.name}' is built already; give it values with setWeights, or make another layer`);
 }
 
-/** Calls `add`, TensorFlow.js's `addWeight`, and tries regularizer and constraint once; a frozen layer's weights stay still. */
+/**
+ * Adds a weight by `add`, TensorFlow.js's `addWeight`, and tries its regularizer and constraint once, so that a wrong one fails
+ * here. The weight is frozen with its layer.
+ */
 export function addCheckedWeight(layer: layers.Layer, add: AddWeight, ...args: Parameters<AddWeight>): LayerVariable {
   const [name, shape, , , regularizer, trainable = true, constraint] = args;
   const checkShape = (values: Tensor | LayerVariable, of: string) => {

@@ -1,11 +1,11 @@
-/** Files that are no models of layers: what they look like, and what to do with them. */
+/** Reads what a file or handler gives, and refuses what is no model of layers, with the way to get one. */
 import type { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { isRecord } from './keras/saved.ts';
 
 const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';
 
-/** What the end of a name says of a file. */
+/** What kind of file it is by the end of its name, and what to do with it. */
 const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
   [/\.keras$/, 'a file of Keras 3; save the model as an .h5 file, convert that, and load the model.json'],
   [/\.(h5|hdf5)$/, `a file of Keras; ${CONVERT} (--input_format keras)`],
@@ -19,8 +19,8 @@ const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
   [/\.bin$/, 'a file of weights; load the model.json that lies beside it'],
 ];
 
-/** What a handler gives; its errors with what the name of the place says of the file. */
-export async function read(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {
+/** What a handler gives. If it fails, the error also says which kind of file it is by its name. */
+export async function readArtifacts(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {
   if (typeof handler?.load !== 'function') {
     fail(who, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
   }

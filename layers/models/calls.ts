@@ -1,11 +1,11 @@
 /**
- * Refuses a graph of which TensorFlow.js would wait for a part forever: a layer that is called on the result of a call which
- * the file does not have, or which itself waits for this one. For topologies in TensorFlow.js's form.
+ * Refuses a graph in which the input of a layer never comes: it is the result of a call that the file does not have, or that
+ * itself waits for this layer. TensorFlow.js would load such a file forever. For topologies in TensorFlow.js's form.
  */
 import { show } from '../../kernels/core/errors.ts';
 import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse, type Saved } from './keras/saved.ts';
 
-/** A call that has not been made yet: its layer, and the results that it takes. */
+/** A call of a layer that is not made yet, and the results of other calls that it takes. */
 interface Waiting {
   readonly layer: Saved;
   readonly inputs: readonly Reference[];
@@ -20,7 +20,7 @@ export function checkCalls(topology: unknown): void {
     const isNamed = !('output_layers' in model.config) || layer.name === layer.config?.name;
     if (!isNamed) refuse(layer, `is called '${layer.name}' by the graph; save the model again`);
   }
-  // The first call of a model is its own graph, and an input is there.
+  // An input needs no call, and the first call of a model is its own graph.
   const isThere = (layer: Saved) => isModel(layer) || layer.class_name === 'InputLayer';
   const calls = new Map(layers.map((layer) => [nameOf(layer), isThere(layer) ? 1 : 0]));
   let waiting = layers.flatMap((layer) => [layer.inbound_nodes ?? []].flat().map((node) => waitingCall(layer, node)));

@@ -5,15 +5,15 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras/saved.ts';
-import type { Wanted } from './keras/weights.ts';
+import type { ModelWeight } from './keras/weights.ts';
 
-/** The message of `error`, or a better one; `artifacts` are in the form of TensorFlow.js. */
-export async function explained(error: Error, artifacts: io.ModelArtifacts): Promise<string> {
+/** The message of `error`, or one that says what is wrong. `artifacts` are in TensorFlow.js's form. */
+export async function explainLoadError(error: Error, artifacts: io.ModelArtifacts): Promise<string> {
   const { modelTopology, weightSpecs = [], weightData = [] } = artifacts;
   const bytes = [weightData].flat().reduce((sum, { byteLength }) => sum + byteLength, 0);
   const needed = weightSpecs.reduce((sum, spec) => sum + bytesOf(spec), 0);
   if (bytes < needed) return `the weights are ${needed} bytes, of which ${bytes} are there; get the file again`;
-  const model = await built(modelTopology as object);
+  const model = await buildTopology(modelTopology as object);
   if (!('message' in model)) {
     const difference = weightDifference(model, weightSpecs);
     model.dispose();
@@ -21,7 +21,7 @@ export async function explained(error: Error, artifacts: io.ModelArtifacts): Pro
   }
   const { model_config, ...whole } = modelTopology as Config;
   for (const layer of leavesOf(model_config ?? whole)) {
-    const alone = await built({ class_name: 'Sequential', config: { name: 'one', layers: [layer] } });
+    const alone = await buildTopology({ class_name: 'Sequential', config: { name: 'one', layers: [layer] } });
     if (!('message' in alone)) alone.dispose();
     else if (alone.message === model.message)
       return `the layer '${nameOf(layer)}' (${layer.class_name}): ${model.message}`;
@@ -29,7 +29,7 @@ export async function explained(error: Error, artifacts: io.ModelArtifacts): Pro
   return error.message;
 }
 
-/** NaN for what has no fixed size, or is no type. */
+/** The size of a weight in bytes; NaN where its type has no fixed size or is unknown. */
 function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): number {
   const each = { bool: 1, complex64: 8, float16: 2, float32: 4, int32: 4, uint8: 1, uint16: 2 }[
     (quantization?.dtype ?? dtype) as string
@@ -38,21 +38,21 @@ function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): numbe
 }
 
 /** The weights of a model that is made without values, for their names and shapes; none if it cannot be made. */
-export async function weightsWithin(modelTopology: object): Promise<Wanted[]> {
-  // The values are not needed: the orthogonal initializer takes its time, and that of a forget bias leaves tensors behind.
+export async function weightsOfTopology(modelTopology: object): Promise<ModelWeight[]> {
+  // Values are not needed: orthogonal initializers are slow, and TensorFlow.js's initializer of a forget bias leaks tensors.
   const initializer = { class_name: 'Ones', config: {} };
   const simple = JSON.stringify(modelTopology, (key, value) => {
     if (/_initializer$/.test(key)) return initializer;
     return key === 'unit_forget_bias' ? false : value;
   });
-  const model = await built(JSON.parse(simple));
+  const model = await buildTopology(JSON.parse(simple));
   if ('message' in model) return [];
   const weights = weightsOf(model);
   for (const weight of new Set(weights.map(({ weight }) => weight))) weight.dispose();
   return weights.map(({ layer, weight: { originalName: name, shape } }) => ({ layer: layer.name, name, shape }));
 }
 
-const built = (modelTopology: object): Promise<LayersModel | Error> =>
+const buildTopology = (modelTopology: object): Promise<LayersModel | Error> =>
   loadLayersModel({ load: async () => ({ modelTopology }) }).catch((error: Error) => error);
 
 function leavesOf(saved: unknown): Saved[] {
@@ -66,7 +66,7 @@ function weightDifference(model: LayersModel, specs: io.WeightsManifestEntry[]):
   const remedy =
     'the topology and the weights are not of the same model, or the layer is not of the class that it is called';
   const wanted = new Set(weightsOf(model).map(({ weight }) => weight.originalName));
-  // TensorFlow.js takes a name also without its last part but one, that of a cell.
+  // TensorFlow.js also finds a weight whose name in the file has one more part before the last, that of a cell.
   const targetOf = (name: string) => (wanted.has(name) ? name : name.replace(/[^/]+\/([^/]+)$/, '$1'));
   const given = new Map(specs.map(({ name, shape }) => [targetOf(name), shape]));
   for (const { layer, weight } of weightsOf(model)) {

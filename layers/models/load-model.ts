@@ -2,7 +2,7 @@
  * Loading of models from Keras, TensorFlow Addons and keras_contrib: `tf.loadLayersModel` with what it leaves out before and
  * after. The rewriting of the file is in keras/format.ts, the classes are the layers of the package.
  */
-// The classes that Keras's models ask for; what stands for them in TensorFlow.js is another or none.
+// Registers the classes that Keras's models ask for: TensorFlow.js's own under these names differ, or are missing.
 import '../batch-normalization.ts';
 import '../feature-normalization.ts';
 import '../group-normalization.ts';
@@ -18,13 +18,13 @@ import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs
 import { fail } from '../../kernels/core/errors.ts';
 import { checkCall, optionNames } from '../../kernels/functions/checks.ts';
 import { receivesMask } from '../base/mask.ts';
-import { graphTraining, isTraining } from '../base/training.ts';
-import { checkArtifacts, read } from './artifacts.ts';
+import { isTraining, trainingInGraph } from '../base/training.ts';
+import { checkArtifacts, readArtifacts } from './artifacts.ts';
 import { checkCalls } from './calls.ts';
 import { fromKeras, type Rewritten } from './keras/format.ts';
 import { checkMask } from './keras/masks.ts';
 import { fittedWeights } from './keras/weights.ts';
-import { explained, weightsWithin } from './load-errors.ts';
+import { explainLoadError, weightsOfTopology } from './load-errors.ts';
 
 const WHO = 'loadModel';
 /** Those of `io.LoadOptions`. */
@@ -71,15 +71,15 @@ export async function loadModel(
   checkCall(WHO, options, OPTIONS, more);
   const [handler, url] =
     typeof urlOrHandler === 'string' ? [handlerOf(urlOrHandler, options), urlOrHandler] : [urlOrHandler];
-  const { artifacts, masked } = await fitted(understood(await read(WHO, handler, url)));
+  const { artifacts, masked } = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));
   const model = await loadLayersModel({ load: async () => artifacts }, options).catch(async (error: Error) => {
-    throw new Error(`${WHO}: ${await explained(error, artifacts)}`, { cause: error });
+    throw new Error(`${WHO}: ${await explainLoadError(error, artifacts)}`, { cause: error });
   });
   try {
     for (const [layer, isMasked] of layersOf(model)) {
       if (masked) checkMask(layer, masked);
-      fixTraining(layer);
-      fixArguments(layer, isMasked);
+      obeyTrainingOfGraph(layer);
+      hideArgumentsOfOthers(layer, isMasked);
     }
   } catch (error) {
     model.dispose();
@@ -88,8 +88,8 @@ export async function loadModel(
   return model;
 }
 
-/** What `loadLayersModel` shall read: it fails or goes on forever where a file is broken, and says nothing of where. */
-function understood(given: io.ModelArtifacts): Rewritten {
+/** The file as `loadLayersModel` reads it. Checked first, since that would never end on some broken files, or not say why. */
+function checkedAndRewritten(given: io.ModelArtifacts): Rewritten {
   checkArtifacts(WHO, given);
   try {
     const rewritten = fromKeras(given);
@@ -108,12 +108,12 @@ function understood(given: io.ModelArtifacts): Rewritten {
   }
 }
 
-/** With weights that have the names of the model's, where they were saved under others. */
-async function fitted(rewritten: Rewritten): Promise<Rewritten> {
-  const { artifacts, hasStrangers } = rewritten;
+/** The same with the names that the model's weights have, where some were saved under others. */
+async function withFittedWeights(rewritten: Rewritten): Promise<Rewritten> {
+  const { artifacts, hasUnknownWeights } = rewritten;
   const { modelTopology, weightSpecs = [] } = artifacts;
-  if (!hasStrangers) return rewritten;
-  const wanted = await weightsWithin(modelTopology as object);
+  if (!hasUnknownWeights) return rewritten;
+  const wanted = await weightsOfTopology(modelTopology as object);
   return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
 }
 
@@ -123,25 +123,25 @@ function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
   return handlers[0] ?? io.browserHTTPRequest(url, options);
 }
 
-/** The layers of a model and of the models within, and whether a mask gets there. */
+/** The layers of a model and of the models within, each with whether a mask gets there. */
 const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean][] =>
   (model as LayersModel).layers.flatMap((layer): [layers.Layer, boolean][] => {
     const own: [layers.Layer, boolean] = [layer, isMasked || receivesMask(layer)];
     return 'layers' in layer ? [own, ...layersOf(...own)] : [own];
   });
 
-/** Hands a layer the `training` of the graph, which TensorFlow.js keeps and does not use. */
-function fixTraining(layer: layers.Layer): void {
-  if (graphTraining(layer) === undefined) return;
+/** Makes calls of a layer use the `training` of the graph, which TensorFlow.js saves and loads but does not use. */
+function obeyTrainingOfGraph(layer: layers.Layer): void {
+  if (trainingInGraph(layer) === undefined) return;
   const { call } = layer;
   layer.call = (inputs, kwargs) => call.call(layer, inputs, { ...kwargs, training: isTraining(layer, kwargs) });
 }
 
 /**
- * Hands a recurrent layer arguments of its own: TensorFlow.js hands all layers the masks and states of those before.
- * A mask of TimeDistributed is none of the layer within.
+ * Keeps masks from a recurrent layer that are not its own: TensorFlow.js keeps one object of arguments for all layers, in which
+ * those of the layers before are left. A mask that TimeDistributed gets is not meant for the layer within.
  */
-function fixArguments(layer: layers.Layer, isMasked: boolean): void {
+function hideArgumentsOfOthers(layer: layers.Layer, isMasked: boolean): void {
   const isDistributed = layer.getClassName() === 'TimeDistributed';
   if (!(isDistributed || 'cell' in layer || 'forwardLayer' in layer)) return;
   const { apply } = layer;

@@ -14,7 +14,7 @@ import { AddonsSpectralNormalization, AddonsWeightNormalization } from './tensor
 
 type Layer = layers.Layer;
 type Config = serialization.ConfigDict;
-/** A wrapper, perhaps of another copy of this package. */
+/** A wrapper, by its members: it may come from another copy of this package, whose classes are others. */
 type Wrapper = Layer & Pick<KernelWrapper, 'layer' | 'effectiveKernels'>;
 
 /**
@@ -68,12 +68,12 @@ export const removeSpectralNormalization = (model: LayersModel): LayersModel =>
 
 function remove(who: string, model: LayersModel, classNames: readonly string[]): LayersModel {
   if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${String(model)}`);
-  const wrapped = wrappersIn(model, classNames);
-  if (wrapped.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classNames[0]}`);
+  const wrappers = wrappersIn(model, classNames);
+  if (wrappers.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classNames[0]}`);
   const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[model.getClassName()] as MapEntry;
-  const config = unwrapped(deepCopy(model.getConfig()), classNames) as Config;
+  const config = withoutWrappers(deepCopy(model.getConfig()), classNames) as Config;
   const plain = fromConfig(cls, config, {}, true) as unknown as LayersModel;
-  tidy(() => plain.loadWeights(plainWeights(model, wrapped)));
+  tidy(() => plain.loadWeights(plainWeights(model, wrappers)));
   return plain;
 }
 
@@ -87,7 +87,7 @@ function wrappersIn(layer: Layer, classNames: readonly string[]): Wrapper[] {
   // By name: the classes of another copy of this package are others.
   if ('effectiveKernels' in layer && classNames.includes(layer.getClassName())) return [layer as Wrapper];
   const { layers = [], forwardLayer, backwardLayer, layer: inner } = layer as unknown as Containing;
-  // What `bidirectional` was given it has only copied.
+  // `bidirectional` has two copies of the layer that it was given, which itself is not used.
   const within = forwardLayer && backwardLayer ? [forwardLayer, backwardLayer] : [...layers, ...(inner ? [inner] : [])];
   return within.flatMap((one) => wrappersIn(one, classNames));
 }
@@ -100,12 +100,12 @@ interface Containing {
 }
 
 /** A saved config in which the wrapped layers stand where their wrappers stood, under the wrappers' names. */
-function unwrapped(saved: unknown, classNames: readonly string[]): unknown {
-  if (Array.isArray(saved)) return saved.map((one) => unwrapped(one, classNames));
+function withoutWrappers(saved: unknown, classNames: readonly string[]): unknown {
+  if (Array.isArray(saved)) return saved.map((one) => withoutWrappers(one, classNames));
   if (typeof saved !== 'object' || saved === null) return saved;
   const { className: own, config, ...rest } = saved as Config;
   if (!classNames.includes(own as string)) {
-    return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, unwrapped(value, classNames)]));
+    return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, withoutWrappers(value, classNames)]));
   }
   const { layer, name, trainable, batchInputShape, dtype } = config as Config;
   const inner = layer as { className: string; config: Config };
@@ -114,12 +114,12 @@ function unwrapped(saved: unknown, classNames: readonly string[]): unknown {
   return { ...rest, className: inner.className, config: { ...inner.config, ...taken } };
 }
 
-/** All weights of the model by name, as saved files have them: normalized kernels, and none of the wrappers' own weights. */
-function plainWeights(model: LayersModel, wrapped: readonly Wrapper[]): Record<string, Tensor> {
+/** All weights of the model by name, with the normalized kernels and without the weights that only wrappers have. */
+function plainWeights(model: LayersModel, wrappers: readonly Wrapper[]): Record<string, Tensor> {
   const own = new Set<LayerVariable>();
   const kernels: Record<string, Tensor> = {};
-  for (const wrapper of wrapped) {
-    // The wrapper may have the layer's weights under names of its own.
+  for (const wrapper of wrappers) {
+    // Compared by value, since the wrapper may list the layer's weights under names of its own.
     const variables = new Set(wrapper.layer.weights.map((weight) => weight.read()));
     for (const weight of wrapper.weights) if (!variables.has(weight.read())) own.add(weight);
     for (const [name, kernel] of Object.entries(wrapper.effectiveKernels())) {

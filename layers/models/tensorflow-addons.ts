@@ -14,8 +14,8 @@ import { checkArgs, type Kwargs } from '../base/options.ts';
 import { registerLayer } from '../base/register.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from '../spectral-normalization.ts';
 
-/** TensorFlow.js makes a layer's name from the class's, whose '>' no weight may have. */
-const withoutSign = (name: string): string => name.replaceAll('>', '');
+/** TensorFlow.js makes a layer's name of its class's, and the name of a weight must not have a '>'. */
+const withoutAngle = (name: string): string => name.replaceAll('>', '');
 
 /** Options of {@link AddonsSpectralNormalization}. */
 export type AddonsSpectralNormalizationArgs = Omit<SpectralNormalizationArgs, 'reparameterize'>;
@@ -48,7 +48,7 @@ export class AddonsSpectralNormalization extends SpectralNormalization {
   ) {
     const args = layerFirstArgs(new.target, given, options);
     super({ ...checkArgs(new.target, args), reparameterize: false });
-    if (!args.name) this.name = withoutSign(this.name);
+    if (!args.name) this.name = withoutAngle(this.name);
   }
 
   protected override get vectorName(): string {
@@ -102,7 +102,7 @@ export class AddonsWeightNormalization extends KernelWrapper {
   ) {
     const args = layerFirstArgs(new.target, given, options);
     super(args, ['dataInit']);
-    if (!args.name) this.name = withoutSign(this.name);
+    if (!args.name) this.name = withoutAngle(this.name);
     this.dataInit = checkBoolean(this.getClassName(), 'dataInit', args.dataInit ?? true);
   }
 
@@ -125,8 +125,8 @@ export class AddonsWeightNormalization extends KernelWrapper {
     );
   }
 
-  /** Without data g is the norm of the kernel; with data it waits for the first call. */
-  protected override start(): void {
+  /** Without `dataInit` g starts as the norm of the kernel; with it, in the first call. */
+  protected override startState(): void {
     const { variable } = this.kernels[0] as Kernel;
     tidy(() => {
       const norms = kernelNorms(this, variable, lastAxis(variable));
@@ -135,7 +135,7 @@ export class AddonsWeightNormalization extends KernelWrapper {
     });
   }
 
-  /** The weights that the copy is of. */
+  /** The weights of the layer that `#copies` are copies of: the kernel and, if there is one, the bias. */
   get #originals(): LayerVariable[] {
     const { variable } = this.kernels[0] as Kernel;
     const bias = biasOf(this.layer);

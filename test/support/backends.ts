@@ -1,11 +1,12 @@
 /**
- * The table of backends and how to run a case on each: in this process, or in a page of the one browser.
+ * The table of backends and how to run a case on each: in this process, or in a page of a browser.
  * Nothing here knows what a case does.
  */
 import { afterAll, describe } from '@jest/globals';
 import { ready, setBackend } from '@tensorflow/tfjs';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { type CaseArguments, type CaseName, type CaseResult, runCase } from '../cases/index.ts';
+import { connectToBrowser } from './browser.ts';
 import { BACKEND_NAMES, type BackendName, leftOut } from './chosen-backends.ts';
 
 export type { BackendName };
@@ -90,7 +91,7 @@ function inProcess(name: BackendName): Backend {
 function inPage(name: BackendName, flags: Record<string, number | boolean>): Backend {
   let opening: Promise<{ browser: Browser; page: Page }> | undefined;
   const open = async () => {
-    const browser = await chromium.connect(process.env.TEST_BROWSER!);
+    const browser = await connectToBrowser();
     const page = await browser.newPage();
     page.on('pageerror', (error) => errors.push(error));
     await page.goto(BACKENDS[name].where === 'page' ? process.env.TEST_PAGE! : process.env.TEST_ISOLATED_PAGE!);

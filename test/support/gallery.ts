@@ -1,12 +1,13 @@
 /**
- * Pages of the built gallery in the one browser, served from a sub-folder. Whatever a page writes to the console as an error,
+ * Pages of the built gallery in a browser, served from a sub-folder. Whatever a page writes to the console as an error,
  * throws, or asks of another host, fails the test that opened it.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { connectToBrowser } from './browser.ts';
 import { serve } from './server.ts';
 
 const ROOT = join(__dirname, '..', '..');
@@ -42,7 +43,7 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
     beforeAll(async () => {
       if (!existsSync(join(BUILT, 'index.html'))) throw new Error('no gallery is built; npm run build:gallery does it');
       ({ url, server } = await serve({}, { [FOLDER]: BUILT }));
-      browser = await chromium.connect(process.env.TEST_BROWSER!);
+      browser = await connectToBrowser();
       await browser.newPage(); // the headless shell ends with its last page
     });
     afterAll(async () => {

@@ -1,5 +1,5 @@
 /**
- * Runs once before all tests: finds out which backends are here, starts the one browser and serves it the cases.
+ * Runs once before all tests: finds out which backends are here, starts browsers and serves them the cases.
  * Workers learn the results through environment variables, the teardown through a global.
  */
 import { dirname, join } from 'node:path';
@@ -13,8 +13,13 @@ const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-e
 
 const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl'] as const;
 
-async function startBrowser(): Promise<() => Promise<void>> {
-  const browser = await launchChromium();
+const MOST_BROWSERS = 4;
+
+/** One for each worker, up to a few. The first by itself: it unpacks the program. */
+async function startBrowsers(workers: number): Promise<() => Promise<void>> {
+  const browsers = [await launchChromium()];
+  const more = Math.min(workers, MOST_BROWSERS) - 1;
+  browsers.push(...(await Promise.all(Array.from({ length: more }, launchChromium))));
   const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
     '/cases.js': await bundle(join(__dirname, 'page.ts'), { sourcemap: 'inline' }),
@@ -22,17 +27,17 @@ async function startBrowser(): Promise<() => Promise<void>> {
   const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
   const usual = await serve(files, folders);
   const isolated = await serve(files, folders, ISOLATION);
-  process.env.TEST_BROWSER = browser.wsEndpoint();
+  process.env.TEST_BROWSERS = browsers.map((browser) => browser.wsEndpoint()).join(' ');
   process.env.TEST_PAGE = usual.url;
   process.env.TEST_ISOLATED_PAGE = isolated.url;
   return async () => {
-    await browser.close();
+    for (const browser of browsers) await browser.close();
     usual.server.close();
     isolated.server.close();
   };
 }
 
-export default async function setup(): Promise<void> {
+export default async function setup({ maxWorkers }: { maxWorkers: number }): Promise<void> {
   checkChoice();
   const attempt = async <T>(variable: string, unwanted: string | undefined, start: () => Promise<T>) => {
     if (unwanted) {
@@ -48,7 +53,7 @@ export default async function setup(): Promise<void> {
       return undefined;
     }
   };
-  globalThis.stopBrowser = await attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), startBrowser);
+  globalThis.stopBrowsers = await attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), () => startBrowsers(maxWorkers));
   await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow'), findTensorFlow);
 }
 
@@ -60,5 +65,5 @@ async function findTensorFlow(): Promise<void> {
 }
 
 declare global {
-  var stopBrowser: (() => Promise<void>) | undefined;
+  var stopBrowsers: (() => Promise<void>) | undefined;
 }

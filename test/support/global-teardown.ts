@@ -1,4 +1,4 @@
-/** Closes the browser that the setup started. */
+/** Closes the browsers that the setup started. */
 export default async function teardown(): Promise<void> {
-  await globalThis.stopBrowser?.();
+  await globalThis.stopBrowsers?.();
 }

@@ -1,6 +1,7 @@
-/** Pages of a user, in the one browser: they leave a promise in `globalThis.result`. */
+/** Pages of a user, in a browser: they leave a promise in `globalThis.result`. */
 import { afterAll, describe } from '@jest/globals';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
+import { connectToBrowser } from './browser.ts';
 import { serve } from './server.ts';
 
 export interface Visit<T> {
@@ -18,7 +19,7 @@ export async function visit<T>(
   files: Record<string, string>,
   folders: Record<string, string> = {},
 ): Promise<Visit<T>> {
-  browser ??= chromium.connect(process.env.TEST_BROWSER!);
+  browser ??= connectToBrowser();
   const { url, server } = await serve(files, folders);
   const context = await (await browser).newContext();
   try {

@@ -73,17 +73,15 @@ test('the same kernel is in the same file of each backend', () => {
     const index = readFileSync(join(ROOT, folder, 'index.ts'), 'utf8');
     const modules = [...index.matchAll(/^import \{([^}]*)\} from '\.\/([\w-]+)\.ts';/gm)];
     return new Map(
-      modules.flatMap(([, names, module]) =>
-        names!.split(',').map((name) => [name.trim().toLowerCase(), module!] as const),
-      ),
+      modules.flatMap(([, names, module]) => names!.split(',').map((name) => [name.trim(), module!] as const)),
     );
   };
   const folders = BACKENDS.filter((folder) => sources.includes(`${folder}/index.ts`));
   const [first, ...others] = folders.map((folder) => [folder, filesOf(folder)] as const);
-  const kernels = Object.keys(composed).map((name) => name.toLowerCase());
+  const kernels = Object.keys(composed);
   for (const kernel of kernels) {
     expect(first![1].get(kernel)).toBeDefined();
-    for (const [folder, files] of others.filter(([, files]) => kernel !== 'swapaxes' || files.has(kernel))) {
+    for (const [folder, files] of others.filter(([, files]) => kernel !== 'SwapAxes' || files.has(kernel))) {
       expect(`${kernel} of ${folder}: ${files.get(kernel)}`).toBe(`${kernel} of ${folder}: ${first![1].get(kernel)}`);
     }
   }

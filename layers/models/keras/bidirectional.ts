@@ -1,4 +1,4 @@
-/** `Bidirectional` of Keras 3, which TensorFlow.js has with other values where a sequence is masked. */
+/** `Bidirectional` of Keras 3: where a sequence is masked, its outputs are zeros, and TensorFlow.js's are not. */
 import { expandDims, mul, serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { layers, RNN } from '@tensorflow/tfjs-layers';
 import { usableMask } from '../../base/mask.ts';
@@ -10,12 +10,12 @@ interface Args {
   readonly mergeMode?: string;
 }
 
-// TensorFlow.js exports its class under no name.
+// TensorFlow.js does not export its class: it is found where saved models find it.
 const [Bidirectional] = serialization.SerializationMap.getMap().classNameMap.Bidirectional as unknown as [
   new (args: Args) => layers.Layer,
 ];
 
-/** Gives zeros where the sequence is masked, and not the output of the step before. */
+/** Outputs zeros at masked steps, where TensorFlow.js's class repeats the output of the step before. */
 class KerasBidirectional extends Bidirectional {
   static readonly className = 'KerasBidirectional';
 

@@ -1,21 +1,21 @@
 /**
  * Rewrites a model that Keras saved into the form that TensorFlow.js reads: Keras 3's topology becomes Keras 2's, options get
  * the names they have in TensorFlow.js, and weights the names of their layers. Pure: what it is given stays as it is, and a
- * model that needs no change comes back equal. What TensorFlow.js would leave out without a word is an error here.
+ * model that needs no change comes back equal. What TensorFlow.js would silently ignore is an error here.
  */
 import type { io } from '@tensorflow/tfjs-core';
 import { maskOperations, rewrittenGraph } from './graph.ts';
-import { checkKnown, classOf, dtypeOf, renamedOptions } from './options.ts';
+import { checkKnown, classInTensorFlowJs, dtypeOf, renamedOptions } from './options.ts';
 import { type Config, isModel, isRecord, isReference, isSaved, nameOf, refuse, type Saved } from './saved.ts';
-import { checkNames, hasStrangers, renamedWeights } from './weights.ts';
+import { checkWeightNames, hasUnknownWeights, renamedWeights } from './weights.ts';
 
 export interface Rewritten {
   /** For `tf.loadLayersModel`. */
   readonly artifacts: io.ModelArtifacts;
-  /** Whether the file gives a layer a mask, which TensorFlow.js has to bring it or not; absent for a file of its own. */
+  /** By the name of a layer, whether the file gives it a mask; absent for a file that TensorFlow.js wrote. */
   readonly masked?: ReadonlyMap<string, boolean>;
-  /** Whether weights have names of no layer of the model, as those of a second session have; see `fittedWeights`. */
-  readonly hasStrangers?: boolean;
+  /** Whether weights have names that no layer of the model has, as those of a second session have; see `fittedWeights`. */
+  readonly hasUnknownWeights?: boolean;
 }
 
 export function fromKeras(artifacts: io.ModelArtifacts): Rewritten {
@@ -25,7 +25,7 @@ export function fromKeras(artifacts: io.ModelArtifacts): Rewritten {
   const { model_config, ...whole } = topology;
   const model = model_config ?? whole;
   if (!isSaved(model)) return { artifacts };
-  checkNames(artifacts.weightSpecs ?? []);
+  checkWeightNames(artifacts.weightSpecs ?? []);
   checkKnown(model);
   const isKeras3 = version ? Number.parseInt(version, 10) >= 3 : 'module' in model;
   const context: Context = { isKeras3, masked: new Map() };
@@ -36,7 +36,7 @@ export function fromKeras(artifacts: io.ModelArtifacts): Rewritten {
   return {
     artifacts: { ...artifacts, modelTopology, ...weights },
     masked: context.masked,
-    hasStrangers: weights !== undefined && hasStrangers(weights.weightSpecs, rewritten),
+    hasUnknownWeights: weights !== undefined && hasUnknownWeights(weights.weightSpecs, rewritten),
   };
 }
 
@@ -67,7 +67,7 @@ function rewrittenObject(saved: Saved, context: Context): unknown {
   // The first versions of Keras saved of a Sequential its layers alone.
   const given = withInputShapes(Array.isArray(saved.config) ? { layers: saved.config } : (saved.config ?? {}));
   const config = renamedOptions(saved, rewrittenEntries(given, context), context.isKeras3);
-  const class_name = classOf(saved);
+  const class_name = classInTensorFlowJs(saved);
   if (!isModel(saved) || !Array.isArray(given.layers)) return { ...rest, class_name, config };
   const layers = given.layers as Saved[];
   const masks = maskOperations(layers);
@@ -83,22 +83,22 @@ function rewrittenObject(saved: Saved, context: Context): unknown {
   return { ...rest, class_name, config: { ...config, layers: called, ...ends } };
 }
 
-/** The layers of a Sequential that may have no input layer, and was built all the same. */
+/** The layers of a Sequential, of which the first gets the shape that the model was built with, if it has none itself. */
 function withInput(model: Saved, layers: Saved[], shape: unknown): Saved[] {
   const [first, ...others] = layers;
-  if (!first || !isOpen(first)) return layers;
+  if (!first || !lacksInputShape(first)) return layers;
   if (!Array.isArray(shape)) refuse(model, 'has no input shape in the file; save it with an input layer in it');
   return [{ ...first, config: { ...first.config, batch_input_shape: shape } }, ...others];
 }
 
-/** Whether a first layer says nothing of its input. */
-function isOpen(first: Saved): boolean {
+/** Whether the first layer of a Sequential says nothing about the shape of its input. */
+function lacksInputShape(first: Saved): boolean {
   const { config } = first;
   if (!isRecord(config) || isModel(first) || 'batch_input_shape' in config || 'batch_shape' in config) return false;
-  return !(isSaved(config.layer) && isOpen(config.layer) === false);
+  return !(isSaved(config.layer) && lacksInputShape(config.layer) === false);
 }
 
-/** tf.keras 1 saves no input shape of a Sequential within a graph, which is that of an input layer before it. */
+/** tf.keras 1 saves no input shape for a Sequential within a graph: it is that of the input layer before it. */
 function withInputShapes(config: Config): Config {
   if (!Array.isArray(config.layers)) return config;
   const all = config.layers.filter(isSaved);

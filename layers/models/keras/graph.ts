@@ -16,33 +16,35 @@ import {
 /** Layers of several inputs, which Keras also makes of operations such as x + y. */
 const MERGES = ['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'];
 /** Layers that take a mask, in Keras and in TensorFlow.js. */
-export const MASKED = ['BatchNormalization', 'Bidirectional', 'GRU', 'LSTM', 'RNN', 'SimpleRNN'];
+export const MASK_TAKERS = ['BatchNormalization', 'Bidirectional', 'GRU', 'LSTM', 'RNN', 'SimpleRNN'];
 
-/** What calls are rewritten with. */
+/** What is known of the model while its calls are rewritten. */
 interface Calls {
   readonly isKeras3: boolean;
-  /** The layers that are models. */
+  /** The names of the layers that are models. */
   readonly models: readonly string[];
-  /** The operations that make masks; see `maskOperations`. */
+  /** The names of the operations that compute masks; see `maskOperations`. */
   readonly masks: ReadonlySet<string>;
-  /** Names of layers that take a mask, and whether they are called with one: added to. */
+  /** By the name of a layer that takes a mask, whether it is called with one. `rewrittenGraph` adds to it. */
   readonly masked: Map<string, boolean>;
 }
 
 /** The calls of all layers, and the inputs and outputs of the graph; `layers` are as they were saved. */
 export function rewrittenGraph(config: Config, layers: readonly Saved[], context: Omit<Calls, 'models'>) {
-  // The first node of a model is its own graph, which TensorFlow.js and Keras 2 count, and Keras 3 in part.
+  // The first node of a model is its own graph. TensorFlow.js and Keras 2 count it; Keras 3 does not where layers are
+  // called, and among the outputs of the graph it counts it unless the model is a Sequential.
   const calls = { ...context, models: layers.filter(isModel).map(nameOf) };
   const sequentials = layers.filter(({ class_name }) => class_name === 'Sequential').map(nameOf);
   const isKeras3 = layers.some(({ inbound_nodes }) => inbound_nodes?.some(isRecord));
   const made = layers.map((layer) => (layer.inbound_nodes ?? []).map((node) => rewrittenCall(layer, node, calls)));
-  const ends = references(config.output_layers).map((one) => (isKeras3 ? shifted(one, sequentials) : one));
-  // Nobody takes what the own node of a model gives: where node 0 is taken, as tf.keras 1 has it, the own one is not counted.
+  const ends = references(config.output_layers).map((one) => (isKeras3 ? countingOwnCall(one, sequentials) : one));
+  // No layer takes its input from a model's own graph: where one takes that of node 0, the file does not count the own graph,
+  // as those of tf.keras 1 do not.
   const uncounted = calls.models.filter((model) =>
     [...made.flat(2), ...ends].some(([name, node]) => name === model && node === 0),
   );
-  const nodes = made.map((node) => node.map((call) => call.map((one) => shifted(one, uncounted))));
-  // A name that no layer has would keep TensorFlow.js waiting for it.
+  const nodes = made.map((node) => node.map((call) => call.map((one) => countingOwnCall(one, uncounted))));
+  // TensorFlow.js would wait forever for the output of a layer that is not there.
   const names = new Set(layers.map(nameOf));
   for (const [i, layer] of layers.entries()) {
     const missing = nodes[i]?.flat().find(([from]) => !names.has(from));
@@ -51,7 +53,7 @@ export function rewrittenGraph(config: Config, layers: readonly Saved[], context
   return {
     nodes,
     input_layers: references(config.input_layers),
-    output_layers: ends.map((one) => shifted(one, uncounted)),
+    output_layers: ends.map((one) => countingOwnCall(one, uncounted)),
   };
 }
 
@@ -78,10 +80,13 @@ function rewrittenCall(layer: Saved, node: unknown, calls: Calls): Reference[] {
       'is called with other arguments than one tensor or a list of tensors, which TensorFlow.js does not have',
     );
   }
-  return histories.map(([name, node, tensor]) => [...shifted([name, node, tensor], calls.models), passed]);
+  return histories.map(([name, node, tensor]) => [...countingOwnCall([name, node, tensor], calls.models), passed]);
 }
 
-/** Keras 3 also writes the default `training: false` of some layers, and fit goes over it; in Keras 2 someone said so. */
+/**
+ * The keyword arguments of a call that TensorFlow.js has. `training: false` counts in a file of Keras 2, where someone wrote it
+ * in a call; Keras 3 also saves the default of some layers so, which `fit` overrules.
+ */
 function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked }: Calls): Config {
   if (isKeras3 && takesMask(layer) && !masked.has(nameOf(layer))) masked.set(nameOf(layer), false);
   for (const [key, value] of Object.entries(kwargs)) {
@@ -89,7 +94,7 @@ function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked
     if (key === 'mask' && masks.has(historyOf(value)?.[0] ?? '')) {
       if (takesMask(layer)) masked.set(nameOf(layer), true);
       const isAround = layer.class_name === 'TimeDistributed' || isModel(layer);
-      if (takesMask(layer) || (isAround && !holdsMasked(layer))) continue;
+      if (takesMask(layer) || (isAround && !holdsMaskTaker(layer))) continue;
     }
     refuse(
       layer,
@@ -101,12 +106,12 @@ function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked
   return training === false && !isKeras3 ? { training } : {};
 }
 
-const takesMask = ({ class_name }: Saved) => MASKED.includes(class_name);
+const takesMask = ({ class_name }: Saved) => MASK_TAKERS.includes(class_name);
 
-/** Whether what a layer holds uses masks; GlobalAveragePooling1D does so in Keras alone. */
-function holdsMasked({ config: { layer, layers } }: Saved): boolean {
+/** Whether a layer within this one uses masks. GlobalAveragePooling1D does in Keras, and ignores them in TensorFlow.js. */
+function holdsMaskTaker({ config: { layer, layers } }: Saved): boolean {
   const held = [layers ?? layer].flat().filter(isSaved);
-  return held.some((one) => takesMask(one) || one.class_name === 'GlobalAveragePooling1D' || holdsMasked(one));
+  return held.some((one) => takesMask(one) || one.class_name === 'GlobalAveragePooling1D' || holdsMaskTaker(one));
 }
 
 /**
@@ -135,14 +140,14 @@ export function maskOperations(layers: readonly Saved[]): Set<string> {
   return names;
 }
 
-/** Counts the own node of the models among the layers. */
-const shifted = ([name, node, ...rest]: Reference, models: readonly string[]): Reference => [
+/** A reference in TensorFlow.js's count: the first call of a model is its own graph, so that others come one later. */
+const countingOwnCall = ([name, node, ...rest]: Reference, models: readonly string[]): Reference => [
   name,
   models.includes(name) ? node + 1 : node,
   ...rest,
 ];
 
-/** What a list holds, or a dictionary, in the order in which Keras counts it: by its keys. */
+/** The values of a list or of a dictionary. Keras numbers those of a dictionary in the order of its keys. */
 function listOf(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   if (!isRecord(value) || isSaved(value)) return [value];
@@ -151,7 +156,7 @@ function listOf(value: unknown): unknown[] {
     .map((key) => value[key]);
 }
 
-/** None, also for each of several inputs. */
+/** Whether a value is None, or a list or dictionary of None, one for each of several inputs. */
 const isNothing = (value: unknown): boolean =>
   value === null || ((Array.isArray(value) || isRecord(value)) && Object.values(value).every(isNothing));
 

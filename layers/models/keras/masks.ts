@@ -2,11 +2,14 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { maskOriginOf, receivesMask } from '../../base/mask.ts';
-import { MASKED } from './graph.ts';
+import { MASK_TAKERS } from './graph.ts';
 
 type Layer = layers.Layer;
 
-/** Refuses a layer whose mask would be lost, or that would get one; `masked` is what the file says, if it does. */
+/**
+ * Refuses a layer that has a mask in Keras and would have none in TensorFlow.js, or the other way round. `masked` says of layers
+ * by name whether the file gives them a mask; a file need not say so of all.
+ */
 export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): void {
   const className = layer.getClassName();
   const refuse = (message: string) =>
@@ -15,15 +18,15 @@ export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): v
   const expected = masked.get(layer.name);
   if (expected && !carries) refuse('has a mask in the file, which TensorFlow.js does not bring so far');
   if (expected === false && carries) refuse('has no mask in the file, and would get one in TensorFlow.js');
-  if (className !== AVERAGING && !TAKING.includes(className)) return;
+  if (className !== AVERAGING && !USING_MASKS.includes(className)) return;
   if (losesMask(layer)) refuse('has a mask of the model before it, which TensorFlow.js does not bring so far');
   if (className === AVERAGING && carries) refuse('has a mask, which it ignores in TensorFlow.js');
 }
 
 const AVERAGING = 'GlobalAveragePooling1D';
-const TAKING = [...MASKED, 'KerasBidirectional'];
+const USING_MASKS = [...MASK_TAKERS, 'KerasBidirectional'];
 
-/** Whether a model before `layer` would hand on a mask in Keras; those of TensorFlow.js do not. */
+/** Whether a model before `layer` would pass a mask on in Keras; models of TensorFlow.js pass none on. */
 function losesMask(layer: Layer, seen = new Set<Layer>()): boolean {
   if (seen.has(layer)) return false;
   seen.add(layer);

@@ -1,6 +1,6 @@
 /**
- * Classes and options that have other names in TensorFlow.js, or other meanings: what can be said otherwise is rewritten, and
- * what its layers would leave out without a word is refused.
+ * Classes and options of Keras that have other names or meanings in TensorFlow.js. Where TensorFlow.js has the same thing under
+ * another name, the file is rewritten; what its layers would silently ignore is refused.
  */
 import { serialization } from '@tensorflow/tfjs-core';
 import { fail } from '../../../kernels/core/errors.ts';
@@ -19,12 +19,12 @@ const CLASSES: Readonly<Record<string, string>> = {
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LeakyReLU: { negative_slope: 'alpha' },
 };
-/** Options that Keras saves and does not use, where TensorFlow.js refuses them. */
+/** By class, options that Keras saves without using them, and TensorFlow.js refuses. */
 const kernel = ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint'];
 const UNUSED: Readonly<Record<string, readonly string[]>> = { SeparableConv2D: kernel };
 const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
-/** Options that TensorFlow.js's layers ignore, with the value for which that is right. */
+/** By class, options that TensorFlow.js's layers ignore, with the only value that they may have for that to be right. */
 const convolution = { groups: 1 };
 const depthwise = { groups: 1, dilation_rate: 1 };
 const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
@@ -46,14 +46,14 @@ const IGNORED: Readonly<Record<string, Config>> = {
   LSTM: recurrent,
   SimpleRNN: recurrent,
   ReLU: { negative_slope: 0, threshold: 0 },
-  // That of the operation, which counts the batch.
+  // An operation's option, in which the batch counts as an axis; the layer Reshape has another.
   Reshape: { newshape: null },
   Resizing: { crop_to_aspect_ratio: false, pad_to_aspect_ratio: false },
   SeparableConv2D: convolution,
   UpSampling2D: { interpolation: 'nearest' },
 };
 
-/** The options of an object of Keras; those within are rewritten already. */
+/** The options of an object of Keras under TensorFlow.js's names. The objects within `config` are rewritten already. */
 export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean): Config {
   const { class_name } = saved;
   for (const [option, right] of Object.entries(IGNORED[class_name] ?? {})) {
@@ -68,7 +68,7 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
     refuse(saved, "has the padding 'causal', which TensorFlow.js does not have; pad in a layer before it");
   }
   if (class_name === 'L1' || class_name === 'L2') return { l1: 0, l2: 0, ...config };
-  if (class_name === 'Bidirectional') return bothWays(saved, config);
+  if (class_name === 'Bidirectional') return optionsOfBidirectional(saved, config);
   if (isIdentity(saved)) return { ...config, activation: 'linear' };
   const names = OPTIONS[class_name] ?? {};
   const unused = UNUSED[class_name] ?? [];
@@ -88,9 +88,9 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
 }
 
 /** The class in TensorFlow.js. */
-export function classOf(saved: Saved): string {
+export function classInTensorFlowJs(saved: Saved): string {
   const { class_name, config } = saved;
-  // An initializer has that name, too.
+  // An initializer may also have the class name Identity, which is not to become an activation.
   if (isIdentity(saved)) return 'Activation';
   const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
   return isZeroed ? 'KerasBidirectional' : (CLASSES[class_name] ?? class_name);
@@ -98,8 +98,8 @@ export function classOf(saved: Saved): string {
 
 const isIdentity = ({ class_name, config }: Saved) => class_name === 'Identity' && 'name' in (config ?? {});
 
-/** `Bidirectional` of TensorFlow.js makes its two layers of one, and their names of its. */
-function bothWays(saved: Saved, { backward_layer, ...config }: Config): Config {
+/** TensorFlow.js's `Bidirectional` makes both of its layers from one, and their names from that of the one. */
+function optionsOfBidirectional(saved: Saved, { backward_layer, ...config }: Config): Config {
   const { layer } = config;
   if (!isSaved(layer)) return config;
   const shared = ({ config: { name: _, go_backwards: __, ...options } }: Saved) => JSON.stringify(options);
@@ -122,7 +122,10 @@ export function dtypeOf(dtype: unknown): unknown {
   return name.includes('int') ? 'int32' : name;
 }
 
-/** Refuses a layer, or one that it wraps, of a class that nobody has, and what it would lose. */
+/**
+ * Refuses a layer, or one that it wraps, whose class neither TensorFlow.js nor this package has, or which has options that
+ * would be lost. `around` is the layer that wraps it.
+ */
 export function checkKnown(layer: Saved, around?: Saved): void {
   const { classNameMap } = serialization.SerializationMap.getMap();
   const { class_name: className, config } = layer;

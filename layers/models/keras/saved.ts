@@ -1,4 +1,4 @@
-/** What Keras saves, in JSON: objects of a class, and the calls between them. Nothing here rewrites. */
+/** The form of what Keras saves as JSON: objects of a class, and the calls between layers. It is read here, not rewritten. */
 import { fail } from '../../../kernels/core/errors.ts';
 
 export type Config = Record<string, unknown>;
@@ -11,7 +11,7 @@ export interface Saved {
   readonly inbound_nodes?: readonly unknown[];
 }
 
-/** Which output of which call of which layer. */
+/** Says of which call of which layer a tensor is an output, and which output of it. */
 export type Reference = readonly [layer: string, node: number, tensor: number, ...rest: unknown[]];
 
 const MODELS = ['Functional', 'Model', 'Sequential'];
@@ -36,7 +36,7 @@ export function isSaved(value: unknown): value is Saved {
 export const isReference = (value: unknown): value is Reference =>
   Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number' && typeof value[2] === 'number';
 
-/** Where a tensor of Keras 3 comes from. */
+/** The output of a layer that a tensor in a file of Keras 3 is. */
 export function historyOf(tensor: unknown): Reference | undefined {
   const history = isSaved(tensor) ? tensor.config.keras_history : undefined;
   return isReference(history) ? history : undefined;

@@ -5,17 +5,17 @@ import { isModel, isSaved, nameOf, type Saved } from './saved.ts';
 
 type Specs = io.WeightsManifestEntry[];
 
-/** What the names of a layer's weights may hold: the layers it wraps, from outside in. */
+/** A layer of the model with the layers that it wraps: the names of its weights may hold the names of all of them. */
 interface Chain {
   readonly inner: ReadonlySet<string>;
-  /** The class of the innermost. */
+  /** The class of the innermost layer. */
   readonly className: string;
-  /** What TensorFlow.js calls the cells of a recurrent layer that has several. */
+  /** TensorFlow.js's names of the cells of a recurrent layer that has several, by Keras's names. */
   readonly cells: ReadonlyMap<string, string>;
 }
 
 /** Refuses what the converter writes of a .keras file: layers/dense/vars/0 may be of any layer. */
-export function checkNames(specs: Specs): void {
+export function checkWeightNames(specs: Specs): void {
   if (specs.some(({ name }) => /\/vars\/\d+$/.test(name))) {
     fail(
       'loadModel',
@@ -25,7 +25,7 @@ export function checkNames(specs: Specs): void {
   }
 }
 
-/** Without the names of models around a layer, and of layers within it. */
+/** Weights under TensorFlow.js's names: without the names of the models around a layer, and of the layers within it. */
 export function renamedWeights(specs: Specs, model: Saved): Specs {
   const { models, chains } = namesIn(model);
   const rename = (name: string): string => {
@@ -55,16 +55,19 @@ export function renamedWeights(specs: Specs, model: Saved): Specs {
   });
 }
 
-/** Whether some weights have names of no layer of the model, or of one that differs by a number from a layer that has none. */
-export function hasStrangers(specs: Specs, model: Saved): boolean {
+/**
+ * Whether some weights have names that no layer of the model has, or that differ only by a number from the name of a layer
+ * without weights in the file.
+ */
+export function hasUnknownWeights(specs: Specs, model: Saved): boolean {
   const { chains } = namesIn(model);
   const scopes = [...new Set(specs.map(({ name }) => scopeOf(name, (path) => chains.has(path))))];
   const without = [...chains.keys()].filter((layer) => !scopes.includes(layer));
   return scopes.some((scope) => scope === undefined || without.some((layer) => isNumbered(scope, layer)));
 }
 
-/** A weight of the model that was built, and the name of its layer. */
-export interface Wanted {
+/** A weight that the built model has, and the name of its layer. */
+export interface ModelWeight {
   readonly layer: string;
   readonly name: string;
   readonly shape: readonly (number | null)[];
@@ -76,7 +79,7 @@ export interface Wanted {
  * such name go to the layer that has weights of the same names and shapes and whose name differs in the number alone. Where
  * there are several, it is the one that remains when the others have theirs; then the one of exactly that name.
  */
-export function fittedWeights(specs: Specs, wanted: readonly Wanted[]): Specs {
+export function fittedWeights(specs: Specs, wanted: readonly ModelWeight[]): Specs {
   const layers = grouped(wanted, ({ layer }) => layer);
   const open = new Map<string, Map<string, Renaming>>();
   const isLayer = (path: string) => [...layers.keys()].some((layer) => isNumberedPath(path, layer));
@@ -108,11 +111,11 @@ export function fittedWeights(specs: Specs, wanted: readonly Wanted[]): Specs {
   return specs.map((spec) => ({ ...spec, name: names.get(spec.name) ?? spec.name }));
 }
 
-/** The names that weights have in the file, and in the model. */
+/** By the name of a weight in the file, its name in the model. */
 type Renaming = ReadonlyMap<string, string>;
 
-/** How `group` is called in a layer with the weights `wanted`, if all of it has a place there. */
-function renamingOf(group: Specs, wanted: readonly Wanted[]): Renaming | undefined {
+/** The names that the weights of `group` get in a layer with the weights `wanted`, if each has one place there. */
+function renamingOf(group: Specs, wanted: readonly ModelWeight[]): Renaming | undefined {
   const renaming = new Map<string, string>();
   for (const { name, shape } of group) {
     const fits = wanted.filter((weight) => String(weight.shape) === String(shape) && isNumberedName(name, weight.name));
@@ -123,7 +126,10 @@ function renamingOf(group: Specs, wanted: readonly Wanted[]): Renaming | undefin
   return renaming;
 }
 
-/** Whether `given` is `name`, but for numbers after its parts, and for parts of wrapped layers and cells between them. */
+/**
+ * Whether `given` is `name` apart from numbers that Keras added to its parts, and from parts in between, which are names of
+ * wrapped layers and cells.
+ */
 function isNumberedName(given: string, name: string): boolean {
   const parts = given.split('/');
   const own = name.split('/');
@@ -132,13 +138,13 @@ function isNumberedName(given: string, name: string): boolean {
   return own.length === 0;
 }
 
-/** Whether each part of the path is that of the other, or that and a number; names of layers may be paths. */
+/** Whether each part of `path` is that of `other`, or that with a number added. The name of a layer may have several parts. */
 function isNumberedPath(path: string, other: string): boolean {
   const [parts, others] = [path.split('/'), other.split('/')];
   return parts.length === others.length && parts.every((part, i) => isNumbered(part, others[i] as string));
 }
 
-/** The longest beginning of a weight's name that `isLayer` holds for. */
+/** The longest path at the beginning of a weight's name that names a layer, by `isLayer`. */
 function scopeOf(name: string, isLayer: (path: string) => boolean): string | undefined {
   const parts = name.split('/');
   for (let end = parts.length - 1; end > 0; end--) {
@@ -148,7 +154,7 @@ function scopeOf(name: string, isLayer: (path: string) => boolean): string | und
   return undefined;
 }
 
-/** Whether `part` is `name`, or `name` and a number. */
+/** Whether `part` is `name`, or `name` with a number added, such as conv2d_1 and conv2d. */
 const isNumbered = (part: string, name: string): boolean =>
   part.startsWith(name) && /^(_\d+)?$/.test(part.slice(name.length));
 
