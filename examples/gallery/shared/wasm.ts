@@ -1,8 +1,8 @@
 /** TensorFlow.js's wasm backend, with its binaries, and the gradients that it lacks. Only pages that run on it load this. */
 import { getThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import threaded from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
-import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
 import 'tfjs-normalizations/kernels/wasm-training';
 
 /** To be called before the backend starts. */
