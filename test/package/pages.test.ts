@@ -15,8 +15,10 @@ const tfjs = (file: string) => readFileSync(join(MODULES, '@tensorflow', 'tfjs',
 const HEAD = '<!doctype html><meta charset="utf-8"><title>user</title><link rel="icon" href="data:,">';
 const script = (path: string) => `<script src="${path}"></script>`;
 const page = (...paths: string[]) => `${HEAD}${paths.map(script).join('')}`;
+/** TensorFlow.js's wasm backend: its script and its binaries. */
+const WASM = { '/wasm/': join(MODULES, '@tensorflow', 'tfjs-backend-wasm', 'dist') };
 const open = <T = Answers>(html: string, more: Record<string, string> = {}): Promise<Visit<T>> =>
-  visit('/', { ...files, ...more, '/': html });
+  visit('/', { ...files, ...more, '/': html }, WASM);
 
 /** A bundle of the user's, with a copy of TensorFlow.js of its own. */
 async function bundle(source: string): Promise<string> {
@@ -63,6 +65,25 @@ describePages('scripts', () => {
     const { result, errors } = await open(page('/main.js'), { '/main.js': main, '/worker.js': worker });
     expect(errors).toEqual([]);
     expectAnswers(result, ['cpu', 'webgl']);
+  });
+
+  test('with the wasm backend, in a page and in a Worker', async () => {
+    const start = `tf.wasm.setWasmPaths('/wasm/'); ${ANSWER}`;
+    const main = `${start} globalThis.result = new Promise((resolve, reject) => {
+      const answering = answer(tf, tfn, ['wasm']);
+      const worker = new Worker('/worker.js');
+      worker.onmessage = async ({ data }) => resolve({ worker: data, page: await answering });
+      worker.onerror = ({ message }) => reject(new Error(message));
+    });`;
+    const worker = `importScripts('/tf.js', '/wasm/tf-backend-wasm.min.js', '/tfn.js');
+      ${start} answer(tf, tfn, ['wasm']).then(postMessage);`;
+    const { result, errors, warnings } = await open<{ page: Answers; worker: Answers }>(
+      page('/tf.js', '/wasm/tf-backend-wasm.min.js', '/tfn.js', '/main.js'),
+      { '/main.js': main, '/worker.js': worker },
+    );
+    expect({ errors, warnings }).toEqual({ errors: [], warnings: [] });
+    expectAnswers(result.page, ['wasm']);
+    expectAnswers(result.worker, ['wasm']);
   });
 
   test('without TensorFlow.js, the error says what is missing', async () => {
