@@ -18,12 +18,16 @@ export default defineConfig({
     // The library as it stands, not as it was built last.
     alias: [
       { find: /^tfjs-normalizations$/, replacement: path('../../layers/index.ts') },
+      { find: /^tfjs-normalizations\/(kernels\/.*)$/, replacement: path('../../$1/index.ts') },
       { find: /^tfjs-normalizations\/(.*)$/, replacement: path('../../$1.ts') },
     ],
   },
   // Found before the first page opens: to find more of them later means to reload the page.
   optimizeDeps: {
-    include: ['@tensorflow/tfjs', '@tensorflow/tfjs-core', '@tensorflow/tfjs-layers', '@observablehq/plot'],
+    include: [
+      ...['', '-core', '-layers', '-backend-wasm'].map((name) => `@tensorflow/tfjs${name}`),
+      '@observablehq/plot',
+    ],
   },
   server: { open: process.stdout.isTTY === true && !process.env.CI, fs: { allow: [path('../..')] } },
   build: {

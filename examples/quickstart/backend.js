@@ -1,4 +1,4 @@
-/** Chooses the TensorFlow.js backend: cpu, or the native one of @tensorflow/tfjs-node. */
+/** Chooses the TensorFlow.js backend: wasm, cpu, or the native one of @tensorflow/tfjs-node. */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
@@ -9,13 +9,21 @@ const SETUP = 'test/support/setup-tfjs-node.mjs';
 const BUILT = fileURLToPath(new URL('../../.cache/tfjs-node/node_modules/@tensorflow/tfjs-node', import.meta.url));
 
 /**
- * @param {'cpu' | 'tensorflow'} name
+ * @param {'wasm' | 'cpu' | 'tensorflow'} name
  * @throws {UsageError} if @tensorflow/tfjs-node is needed and does not load
  */
 export async function useBackend(name) {
   tf.enableProdMode(); // or TensorFlow.js advertises its native backend
   if (name === 'tensorflow') loadTfjsNode();
+  if (name === 'wasm') await loadWasm();
   await tf.setBackend(name);
+}
+
+/** The wasm backend, and the gradients that it lacks to train convolutions. */
+async function loadWasm() {
+  const { setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
+  setThreadsCount(1); // its build with threads does not start in Node
+  await import('tfjs-normalizations/kernels/wasm-training');
 }
 
 function loadTfjsNode() {

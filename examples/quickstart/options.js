@@ -3,9 +3,9 @@ import { count, names, parse } from '../command-line.js';
 import { DIGITS, TEST_DIGITS } from './data.js';
 import { normalizations } from './model.js';
 
-const BACKENDS = ['cpu', 'tensorflow'];
+const BACKENDS = ['wasm', 'cpu', 'tensorflow'];
 const MOST_SAMPLES = DIGITS - TEST_DIGITS;
-const DEFAULTS = { norm: 'batch,group,layer', batch: '4', epochs: '1', samples: '2400', backend: 'cpu' };
+const DEFAULTS = { norm: 'batch,group,layer', batch: '4', epochs: '1', samples: '2400', backend: 'wasm' };
 
 const HELP = `Trains a small convolutional network on MNIST digits, once for each
 normalization, and compares them.
@@ -17,8 +17,8 @@ normalization, and compares them.
   --batch N        digits in one training step (${DEFAULTS.batch})
   --epochs N       passes over the training digits (${DEFAULTS.epochs})
   --samples N      digits to train with, at most ${MOST_SAMPLES} (${DEFAULTS.samples})
-  --backend LIST   cpu, or tensorflow, or both separated by a comma (${DEFAULTS.backend});
-                   tensorflow needs the package @tensorflow/tfjs-node
+  --backend LIST   wasm, cpu, tensorflow, or several separated by commas
+                   (${DEFAULTS.backend}); tensorflow needs @tensorflow/tfjs-node
   --help           this text`;
 
 /**

@@ -43,7 +43,7 @@ declare const Image: new () => { src: string; decode(): Promise<void> };
 /** Where there is no GPU, the first picture compiles for half a minute. */
 jest.setTimeout(300_000);
 
-const BACKENDS = ['webgl', 'cpu'];
+const BACKENDS = ['webgl', 'wasm', 'cpu'];
 const GOLDENS = join(__dirname, '..', 'goldens', 'style26');
 const PAGE = join(__dirname, '..', '..', 'examples', 'gallery', 'style-transfer');
 /** The published tolerance of the expected pictures, whose values are in [0, 1]. */

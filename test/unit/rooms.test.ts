@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'kernels/ops': ['kernels/core'],
   'kernels/functions': ['kernels/ops', 'kernels/core'],
   'kernels/simd': ['kernels/core'],
+  'kernels/wasm-training': ['kernels/core'],
   ...Object.fromEntries(BACKENDS.map((backend) => [backend, ['kernels/core', 'kernels/simd']])),
   'layers/base': ['kernels/functions', 'kernels/ops', 'kernels/core'],
   layers: ['layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],

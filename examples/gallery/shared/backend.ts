@@ -1,23 +1,54 @@
-/** Which backend a page runs on: `?backend=` chooses, as the switch in the header does. */
+/**
+ * Which backend a page runs on: `?backend=` chooses, as the switch in the header does. Without a choice it is webgl, or wasm where
+ * webgl is drawn by software, which is slower.
+ */
 import * as tf from '@tensorflow/tfjs';
 import { renderer } from '../../benchmark/gpu.ts';
 import { given } from './address.ts';
 
-export const BACKENDS = ['webgl', 'cpu'] as const;
-export const backendWanted = (): string => given('backend') ?? BACKENDS[0];
+export const BACKENDS = ['webgl', 'wasm', 'cpu'] as const;
+type BackendName = (typeof BACKENDS)[number];
 
-/** Starts it, or the next one that this browser has. Returns the name of what runs, and of the GPU. */
-export async function startBackend(): Promise<{ name: string; device: string; missing?: string }> {
+/** Renderers that are no hardware. */
+const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i;
+
+interface Started {
+  readonly name: string;
+  /** What it runs on. */
+  readonly device: string;
+  /** What was asked for and is not here. */
+  readonly missing?: string;
+}
+
+/** Starts the backend that is wanted, or the next one that this browser has. */
+export async function startBackend(): Promise<Started> {
   // Before any backend starts: TensorFlow.js else refuses a WebGL that is drawn in software.
   tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
-  const wanted = backendWanted();
-  const known = BACKENDS.find((name) => name === wanted);
-  const started = known !== undefined && (await tf.setBackend(known).catch(() => false));
-  if (!started) await tf.setBackend('cpu');
-  await tf.ready();
+  const wanted = given('backend');
+  const started = wanted === null ? await startFastest() : isKnown(wanted) && (await start(wanted));
+  if (!started) await start('cpu');
   const name = tf.getBackend();
-  const device = name === 'webgl' ? renderer() : 'WebAssembly SIMD, one core';
-  return { name, device, ...(!started && { missing: wanted }) };
+  return { name, device: await deviceOf(name), ...(wanted !== null && !started && { missing: wanted }) };
+}
+
+const isKnown = (name: string): name is BackendName => (BACKENDS as readonly string[]).includes(name);
+
+async function startFastest(): Promise<boolean> {
+  if ((await start('webgl')) && !SOFTWARE.test(renderer())) return true;
+  return (await start('wasm')) || start('webgl');
+}
+
+async function start(name: BackendName): Promise<boolean> {
+  if (name === 'wasm') await (await import('./wasm.ts')).prepare();
+  const started = await tf.setBackend(name).catch(() => false);
+  await tf.ready();
+  return started;
+}
+
+async function deviceOf(name: string): Promise<string> {
+  if (name === 'webgl') return renderer();
+  const threads = name === 'wasm' ? (await import('./wasm.ts')).threads() : 1;
+  return `WebAssembly SIMD, ${threads === 1 ? 'one core' : `${threads} threads`}`;
 }
 
 /** Another backend means a fresh page: no tensor is left behind on the old one. */

@@ -6,7 +6,8 @@
 import './style.css';
 import { type CatalogEntry, catalog } from 'tfjs-normalizations/layers/catalog';
 import { findPage, pages } from '../pages.ts';
-import { BACKENDS, backendWanted, startBackend, switchBackend } from './backend.ts';
+import { given } from './address.ts';
+import { BACKENDS, startBackend, switchBackend } from './backend.ts';
 import { colors, type Named, shortNames } from './colors.ts';
 import { element, section } from './dom.ts';
 import { memoryLine, showMemory } from './memory.ts';
@@ -50,11 +51,12 @@ export async function openPage({ folder, explanation, attributions = [], sources
 }
 
 function header(folder: string, backendPlace: HTMLElement): HTMLElement {
+  const wanted = given('backend');
   const link = (page: { folder: string; title: string }) =>
     element(
       'a',
       {
-        href: `../${page.folder}/index.html${location.search && `?backend=${backendWanted()}`}`,
+        href: `../${page.folder}/index.html${wanted === null ? '' : `?backend=${encodeURIComponent(wanted)}`}`,
         ...(page.folder === folder && { 'aria-current': 'page' }),
       },
       page.title,
