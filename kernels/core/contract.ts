@@ -152,7 +152,7 @@ export interface Kernels<T> {
   };
   /**
    * x [n, a, b], of any shape, to [n, b, a]. Only for backends whose own transpose is slow: that of cpu takes the time of fifty
-   * copies.
+   * copies, that of wasm of up to thirty.
    */
   SwapAxes: {
     inputs: { readonly x: T };

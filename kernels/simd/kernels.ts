@@ -73,6 +73,8 @@ export interface Kernels {
     uFirst: boolean,
     epsilon: number,
   ): number;
+
+  swapAxes(x: Address, y: Address, n: number, a: number, b: number): void;
 }
 
 /** Where epsilon stands, as the kernels number it; 'none': nothing is divided. */

@@ -11,6 +11,7 @@ import { heapOf, type WasmPort } from './backend.ts';
 import { Average, BlendGrad, Moments, ScaleShift, ScaleShiftGrad } from './blend.ts';
 import { Normalize, NormalizeGrad } from './normalize.ts';
 import { PowerIteration } from './spectral.ts';
+import { SwapAxes } from './swap.ts';
 
 /** The kernels of the `wasm` backend; importing this registers them. */
 export const wasm: KernelSet<WasmPort> = {
@@ -23,6 +24,7 @@ export const wasm: KernelSet<WasmPort> = {
     BlendGrad,
     Average,
     PowerIteration,
+    SwapAxes,
   },
   // Asked of the current backend, whose tensors kernels are about to be given.
   supported: () => heapOf(engine().backend as unknown as WasmPort) !== undefined,

@@ -41,6 +41,23 @@ for (const [title, only, flags, build] of BUILDS) {
         expect(leaked).toEqual({ tensors: 0, data: 0 });
       });
 
+      test.each([
+        [1, 1, 1],
+        [2, 3, 5],
+        [3, 17, 18],
+        [2, 4, 4],
+        [1, 33, 64],
+        [2, 64, 33],
+      ] as const)('swaps the axes of [%d, %d, %d]', async (n, a, b) => {
+        const { value, leaked } = await run('swapAxes', { n, a, b });
+        const expected = Array.from({ length: n * a * b }, (_, i) => {
+          const [sample, column, row] = [Math.floor(i / (a * b)), Math.floor(i / a) % b, i % a];
+          return sample * a * b + row * b + column;
+        });
+        expect(Array.from(value)).toEqual(expected);
+        expect(leaked).toEqual({ tensors: 0, data: 0 });
+      });
+
       test('turns the vectors of a power iteration', async () => {
         const args = { rest: 33, out: 65, first: 'u', iterations: 2, epsilon: 0, scale: 1, route: 'kernel' } as const;
         const { value } = await run('powerIteration', args);

@@ -92,12 +92,12 @@ const kernels = (backend: string) => `import '${NAME}/kernels/${backend}';`;
 const ROWS: readonly (readonly [string, string, number])[] = [
   ['all layers, with the kernels for browsers', `import '${NAME}';`, 56],
   ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 64],
-  ['kernels for cpu', kernels('cpu'), 11],
+  ['kernels for cpu', kernels('cpu'), 12],
   ['kernels for wasm', kernels('wasm'), 11],
   ['kernels for webgl', kernels('webgl'), 13],
   ['kernels for node', kernels('node'), 8],
   ['kernels for training on wasm', kernels('wasm-training'), 3],
-  ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 19],
+  ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 21],
   ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 21],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 9],
 ];

@@ -7,3 +7,4 @@ export {
   columnGradAffine, columnGradCoefficients, columnGradSums, columnMeans, columnsBackward,
 } from './columns-backward';
 export { powerIteration } from './power-iteration';
+export { swapAxes } from './swap-axes';
