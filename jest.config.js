@@ -41,6 +41,7 @@ export default {
   testTimeout: 60_000,
   // Every core: by default Jest leaves one to itself, which with two cores is one test file at a time.
   maxWorkers: '100%',
+  testSequencer: '<rootDir>/test/support/sequencer.mjs',
   projects: [
     project('unit'),
     project('backends', withBrowser),
