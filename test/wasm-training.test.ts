@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as fc from 'fast-check';
-import { useFastInputGradient } from '../kernels/wasm-training/index.ts';
+import { useCorrectMaxPoolGradients, useFastInputGradient } from '../kernels/wasm-training/index.ts';
 import { normals } from './support/random.ts';
 
 const ROOT = join(__dirname, '..');
@@ -68,6 +68,14 @@ function convolutions(depthwise: boolean, withDilations = false): fc.Arbitrary<C
     .filter(({ y }) => y.every((length) => length > 0));
 }
 
+/** Random values, over and over where they are many. */
+function values(seed: number, count: number): Float32Array {
+  const some = normals(seed, Math.min(count, 4099));
+  const all = new Float32Array(count);
+  for (let from = 0; from < count; from += some.length) all.set(some.subarray(0, count - from), from);
+  return all;
+}
+
 /** Runs a kernel on one backend with data of its own. */
 async function run(
   backend: string,
@@ -78,7 +86,7 @@ async function run(
   await tf.setBackend(backend);
   return tf.tidy(() => {
     const inputs = Object.fromEntries(
-      Object.entries(shapes).map(([name, shape], i) => [name, tf.tensor(normals(i + 1, size(shape)), [...shape])]),
+      Object.entries(shapes).map(([name, shape], i) => [name, tf.tensor(values(i + 1, size(shape)), [...shape])]),
     );
     return (tf.engine().runKernel(kernel, inputs, attrs as never) as tf.Tensor).dataSync();
   });
@@ -89,6 +97,13 @@ async function expectSame(kernel: string, shapes: Record<string, readonly number
   expect(await run('wasm', kernel, shapes, attrs)).toBeClose(expected, { ...ROUNDING, what: kernel });
 }
 
+/** Five rows above. */
+const PADDED: Attrs['pad'] = [
+  [0, 0],
+  [5, 0],
+  [0, 0],
+  [0, 0],
+];
 const channelsFirst = ([n, h, w, c]: Shape): Shape => [n, c, h, w];
 const RUNS = { numRuns: 60, seed: 1 };
 
@@ -126,8 +141,8 @@ describe('the gradients of generated convolutions are those of cpu', () => {
   test('with dilations, depthwise', () =>
     fc.assert(
       fc.asyncProperty(convolutions(true, true), async ({ x, y, filter, ...attrs }) => {
-        const values = (await run('cpu', 'DepthwiseConv2dNative', { x, filter }, attrs)) as Float32Array;
-        const [x1, filter2] = [normals(1, size(x)), normals(2, size(filter))];
+        const y0 = (await run('cpu', 'DepthwiseConv2dNative', { x, filter }, attrs)) as Float32Array;
+        const [x1, filter2] = [values(1, size(x)), values(2, size(filter))];
         const dot = (a: tf.TypedArray, b: tf.TypedArray) =>
           Array.from(a, (value, i) => value * b[i]!).reduce((s, v) => s + v, 0);
         const length = (a: tf.TypedArray) => Math.sqrt(dot(a, a));
@@ -140,10 +155,8 @@ describe('the gradients of generated convolutions are those of cpu', () => {
             filterShape: filter,
           },
         );
-        const dy2 = normals(2, size(y));
-        expect(Math.abs(dot(byFilter, filter2) - dot(dy2, values))).toBeLessThan(
-          1e-5 * length(dy2) * length(values) + 1e-5,
-        );
+        const dy2 = values(2, size(y));
+        expect(Math.abs(dot(byFilter, filter2) - dot(dy2, y0))).toBeLessThan(1e-5 * length(dy2) * length(y0) + 1e-5);
         const byInput = await run(
           'wasm',
           'DepthwiseConv2dNativeBackpropInput',
@@ -153,20 +166,23 @@ describe('the gradients of generated convolutions are those of cpu', () => {
             inputShape: x,
           },
         );
-        const dy1 = normals(1, size(y));
-        expect(Math.abs(dot(byInput, x1) - dot(dy1, values))).toBeLessThan(1e-5 * length(dy1) * length(values) + 1e-5);
+        const dy1 = values(1, size(y));
+        expect(Math.abs(dot(byInput, x1) - dot(dy1, y0))).toBeLessThan(1e-5 * length(dy1) * length(y0) + 1e-5);
       }),
       RUNS,
     ));
 
   test.each([
-    ['a batch in parts, of which the last is shorter', [7, 60, 60, 2], [3, 3, 2, 3], [1, 1]],
+    ['a long sum in parts, of which the last is shorter', [9, 40, 40, 1], [2, 2, 1, 2], [1, 1]],
+    ['large examples in parts, of which the last is shorter', [5, 1000, 1000, 1], [2, 2, 1, 2], [10, 10]],
+    ['one that reads the padding only', [1, 4, 4, 1], [1, 1, 1, 2], [9, 1], PADDED],
+    ['one tap, padded to the size of x', [2, 3, 3, 1], [1, 1, 1, 2], [2, 2], 1],
     ['one tap', [37, 20, 20, 3], [1, 1, 3, 5], [1, 1]],
     ['one tap with strides', [5, 7, 6, 3], [1, 1, 3, 5], [2, 3]],
-  ] as [string, Shape, Shape, Pair][])('%s', async (_, x, filter, strides) => {
+  ] as [string, Shape, Shape, Pair, Attrs['pad']?][])('%s', async (_, x, filter, strides, pad = 'same') => {
     for (const depthwise of [false, true]) {
-      const y = computeConv2DInfo(x, filter, strides, 1, 'same', undefined, depthwise).outShape;
-      const attrs = { strides, pad: 'same', dataFormat: 'NHWC', dilations: 1, filterShape: filter };
+      const y = computeConv2DInfo(x, filter, strides, 1, pad, undefined, depthwise).outShape;
+      const attrs = { strides, pad, dataFormat: 'NHWC', dilations: 1, filterShape: filter };
       const kernel = depthwise ? 'DepthwiseConv2dNativeBackpropFilter' : 'Conv2DBackpropFilter';
       const expected = await run('cpu', kernel, { x, dy: y }, attrs);
       // Sums of thousands of products lose more.
@@ -392,26 +408,68 @@ describe('registration', () => {
     expect(inProcess(script)).toBe('true');
   });
 
-  test('useFastInputGradient needs the backend', () => {
-    const script = `try { load().useFastInputGradient(); } catch (error) { console.log(error.message); }`;
-    expect(inProcess(script)).toMatch(/^useFastInputGradient: .*; import '@tensorflow\/tfjs-backend-wasm' first$/);
+  test.each(['useFastInputGradient', 'useCorrectMaxPoolGradients'])('%s needs the backend', (name) => {
+    const script = `try { load().${name}(); } catch (error) { console.log(error.message); }`;
+    expect(inProcess(script)).toMatch(new RegExp(`^${name}: .*; import '@tensorflow/tfjs-backend-wasm' first$`));
   });
 });
 
-// Last: it changes this process.
-describe('useFastInputGradient', () => {
-  const kernel = () => tf.getKernel('Conv2DBackpropInput', 'wasm').kernelFunc;
+// Last: they change this process.
+describe.each([
+  ['useFastInputGradient', useFastInputGradient, ['Conv2DBackpropInput']],
+  ['useCorrectMaxPoolGradients', useCorrectMaxPoolGradients, ['MaxPoolGrad', 'MaxPool3DGrad']],
+] as const)('%s', (name, use, replaced) => {
+  const kernels = () => replaced.map((kernel) => tf.getKernel(kernel, 'wasm'));
 
-  test('replaces one kernel, once', () => {
-    const before = kernel();
-    useFastInputGradient();
-    const after = kernel();
-    useFastInputGradient();
-    expect(after).not.toBe(before);
-    expect(kernel()).toBe(after);
+  if (name === 'useCorrectMaxPoolGradients') {
+    test('is still needed: TensorFlow.js itself is wrong about windows of negative values', async () => {
+      const [cpu, wasm] = [
+        await maxPoolGradient('cpu', [1, 2, 4, 1], 2, 2, 'valid', -10),
+        await maxPoolGradient('wasm', [1, 2, 4, 1], 2, 2, 'valid', -10),
+      ];
+      expect(wasm).not.toBeClose(cpu, ROUNDING);
+    });
+  }
+
+  test('replaces what it names, once, and keeps how it is set up', () => {
+    const before = kernels();
+    use();
+    const after = kernels();
+    use();
+    for (const [i, { kernelFunc, setupFunc }] of after.entries()) {
+      expect(kernelFunc).not.toBe(before[i]!.kernelFunc);
+      expect(setupFunc).toBe(before[i]!.setupFunc);
+      expect(kernels()[i]!.kernelFunc).toBe(kernelFunc);
+    }
   });
+});
 
-  test.each(['NHWC', 'NCHW'] as const)('gives what cpu gives, %s', async (dataFormat) => {
+/** The gradient of max pooling, of values about `mean`. */
+async function maxPoolGradient(
+  backend: string,
+  x: number[],
+  window: number,
+  strides: number,
+  pad: 'same' | 'valid',
+  mean: number,
+): Promise<tf.TypedArray> {
+  await tf.setBackend(backend);
+  return tf.tidy(() => {
+    const f = (x: tf.Tensor) => {
+      const y: tf.Tensor =
+        x.rank === 4
+          ? tf.maxPool(x as tf.Tensor4D, window, strides, pad)
+          : tf.maxPool3d(x as tf.Tensor5D, window, strides, pad);
+      return tf.sum(tf.mul(y, tf.tensor(normals(2, y.size), y.shape)));
+    };
+    return tf
+      .grad(f)(tf.tensor(normals(1, size(x), mean), x))
+      .dataSync();
+  });
+}
+
+describe('after all replacements', () => {
+  test.each(['NHWC', 'NCHW'] as const)('the gradient of the input is that of cpu, %s', async (dataFormat) => {
     const order = dataFormat === 'NCHW' ? channelsFirst : (shape: Shape) => shape;
     await fc.assert(
       fc.asyncProperty(convolutions(false), async ({ x, y, filter, strides, pad }) => {
@@ -424,5 +482,33 @@ describe('useFastInputGradient', () => {
       }),
       RUNS,
     );
+  });
+
+  test('the gradients of max pooling are those of cpu', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 3, max: 7 }), { minLength: 2, maxLength: 3 }),
+        fc.tuple(...[2, 3, 3, 3].map((max) => fc.integer({ min: 1, max }))),
+        fc.constantFrom('same' as const, 'valid' as const),
+        fc.integer({ min: -3, max: 1 }),
+        async (space, [batch, channels, window, strides], pad, mean) => {
+          const x = [batch!, ...space, channels!];
+          const expected = await maxPoolGradient('cpu', x, window!, strides!, pad, mean);
+          expect(await maxPoolGradient('wasm', x, window!, strides!, pad, mean)).toBeClose(expected, ROUNDING);
+        },
+      ),
+      RUNS,
+    ));
+
+  test('of several largest values the first has the gradient', async () => {
+    await tf.setBackend('wasm');
+    const gradient = tf.grad((x) => tf.maxPool(x as tf.Tensor4D, 2, 2, 'valid'))(tf.ones([1, 2, 4, 1]));
+    expect([...gradient.dataSync()]).toEqual([1, 0, 1, 0, 0, 0, 0, 0]);
+  });
+
+  test('a gradient of another shape than the output is refused', async () => {
+    const attrs = { filterSize: 2, strides: 2, pad: 'valid' };
+    const shapes = { dy: [1, 3, 3, 1], input: [1, 5, 5, 1] };
+    await expect(run('wasm', 'MaxPoolGrad', shapes, attrs)).rejects.toThrow(/^MaxPoolGrad: .*\[1,2,2,1\].*\[1,3,3,1\]/);
   });
 });

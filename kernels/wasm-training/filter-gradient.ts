@@ -17,7 +17,6 @@ import {
   matMul,
   reshape,
   slice,
-  stridedSlice,
   sum,
   type Tensor,
   type Tensor2D,
@@ -26,12 +25,12 @@ import {
   transpose,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { type Axis, crop, type Geometry, geometryOf, type Padding } from './geometry.ts';
+import { type Axis, type Cropped, crop, type Geometry, geometryOf, type Padding } from './geometry.ts';
 import { composed } from './kernel.ts';
 
 /** Sums of more products than this in one float32 lose digits: they are taken in parts. */
 const PRODUCTS = 8192;
-/** With fewer examples at once the convolution loses more speed than longer sums lose digits. */
+/** The convolution is slow with fewer examples at once, or with a few more than a multiple of this. */
 const EXAMPLES = 4;
 /** At most so many values of x and dy together are copied at once: 16 MB. */
 const VALUES = 2 ** 22;
@@ -44,13 +43,27 @@ export const conv2DBackpropFilter = composed<'x' | 'dy', Conv2DBackpropFilterAtt
   const geometry = geometryOf('Conv2DBackpropFilter', x.shape, filterShape, dy.shape, attrs, false);
   if (x.size === 0 || dy.size === 0) return zeros(filterShape);
   const [inputs, gradients] = dataFormat === 'NCHW' ? [channelsLast(x), channelsLast(dy)] : [x, dy];
-  const { part, finish } = isPointwise(geometry) ? pointwise(geometry) : spatial(geometry);
-  return reshape(finish(sumOverExamples(inputs, gradients, examplesAtOnce(geometry, PRODUCTS), part)), filterShape);
+  const { height, width, inChannels, outChannels } = geometry;
+  if (isPointwise(geometry)) {
+    // dFilter = x^T dy, with the examples and positions as rows.
+    const matrix = (t: Tensor4D, channels: number) => reshape(t, [-1, channels]) as Tensor2D;
+    const product: Part = ({ cropped }, dy) => matMul(transpose(matrix(cropped, inChannels)), matrix(dy, outChannels));
+    return reshape(sumOfParts(inputs, gradients, geometry, PRODUCTS, product), filterShape);
+  }
+  const strides: Pair = [height.dilation, width.dilation];
+  const dilations: Pair = [height.stride, width.stride];
+  const byChannel = sumOfParts(inputs, gradients, geometry, PRODUCTS, ({ cropped, pad }, dy) => {
+    const [n, h, w, c] = cropped.shape;
+    const input = reshape(transpose(reshape(cropped, [n, h * w, c]), [2, 1, 0]), [c, h, w, n]) as Tensor4D;
+    return conv2d(input, batchBeforeChannels(dy), strides, pad, 'NHWC', dilations);
+  });
+  const taps = height.filter * width.filter;
+  return reshape(transpose(reshape(byChannel, [inChannels, taps, outChannels]), [1, 0, 2]), filterShape);
 });
 
 /**
  * dFilter of `DepthwiseConv2dNative`: x [n, h, w, c], dy [n, outHeight, outWidth, c * q], with q outputs for each channel. Each
- * example and channel is a channel of one depthwise convolution.
+ * channel of each example becomes a channel of one depthwise convolution.
  */
 export const depthwiseConv2dNativeBackpropFilter = composed<'x' | 'dy', DepthwiseConv2dNativeBackpropFilterAttrs>(
   ({ x, dy }, attrs) => {
@@ -58,71 +71,33 @@ export const depthwiseConv2dNativeBackpropFilter = composed<'x' | 'dy', Depthwis
     const geometry = geometryOf('DepthwiseConv2dNativeBackpropFilter', x.shape, filterShape, dy.shape, attrs, true);
     if (x.size === 0 || dy.size === 0) return zeros(filterShape);
     const { height, width, inChannels, outChannels } = geometry;
-    const part = (x: Tensor4D, dy: Tensor4D): Tensor => {
-      const { cropped, pad } = crop(x, paddingOf(height), paddingOf(width));
+    const strides: Pair = [height.dilation, width.dilation];
+    const dilations: Pair = [height.stride, width.stride];
+    const total = sumOfParts(x, dy, geometry, PRODUCTS * EXAMPLES, ({ cropped, pad }, dy) => {
       const [n, h, w] = cropped.shape;
-      const input = batchBefore(cropped, [1, h, w, n * inChannels]);
-      const filter = batchBefore(dy, [height.output, width.output, n * inChannels, outChannels / inChannels]);
-      const strides: Pair = [height.dilation, width.dilation];
-      const dilations: Pair = [height.stride, width.stride];
-      const perExample = depthwiseConv2d(input, filter, strides, pad, 'NHWC', dilations);
+      const channels = n * inChannels;
+      const input = reshape(batchBeforeChannels(cropped), [1, h, w, channels]) as Tensor4D;
+      const [outHeight, outWidth] = [dy.shape[1], dy.shape[2]];
+      const filter = reshape(batchBeforeChannels(dy), [outHeight, outWidth, channels, outChannels / inChannels]);
+      const perExample = depthwiseConv2d(input, filter as Tensor4D, strides, pad, 'NHWC', dilations);
       return sum(reshape(perExample, [height.filter * width.filter, n, outChannels]), 1);
-    };
-    return reshape(sumOverExamples(x, dy, examplesAtOnce(geometry, Infinity), part), filterShape);
+    });
+    return reshape(total, filterShape);
   },
 );
 
-/** A sum over some examples, and what makes the filter of the sum over all, but for its shape. */
-interface Sum {
-  part(x: Tensor4D, dy: Tensor4D): Tensor;
-  finish(total: Tensor): Tensor;
-}
-
-/** By the convolution above. */
-function spatial({ height, width, inChannels, outChannels }: Geometry): Sum {
-  return {
-    part: (x, dy) => {
-      const { cropped, pad } = crop(x, paddingOf(height), paddingOf(width));
-      const [n, h, w] = cropped.shape;
-      const input = transpose(reshape(cropped, [n, h * w, inChannels]), [2, 1, 0]);
-      return conv2d(
-        reshape(input, [inChannels, h, w, n]) as Tensor4D,
-        batchBefore(dy, [height.output, width.output, n, outChannels]),
-        [height.dilation, width.dilation],
-        pad,
-        'NHWC',
-        [height.stride, width.stride],
-      );
-    },
-    finish: (total) => transpose(reshape(total, [inChannels, height.filter * width.filter, outChannels]), [1, 0, 2]),
-  };
-}
-
-/** A filter of one tap: dFilter = x^T dy, with the examples and positions as rows. */
-function pointwise({ height, width, inChannels, outChannels }: Geometry): Sum {
-  return {
-    part: (x, dy) => {
-      const read =
-        height.stride * width.stride === 1
-          ? x
-          : stridedSlice(x, [0, 0, 0, 0], x.shape, [1, height.stride, width.stride, 1]);
-      return matMul(transpose(reshape(read, [-1, inChannels])) as Tensor2D, reshape(dy, [-1, outChannels]) as Tensor2D);
-    },
-    finish: (total) => total,
-  };
-}
-
-function isPointwise({ height, width }: Geometry): boolean {
-  return [height, width].every((axis) => axis.filter === 1 && paddingOf(axis).every((count) => count <= 0));
-}
+const isPointwise = ({ height, width }: Geometry): boolean =>
+  [height, width].every(
+    ({ filter, stride, before, input, output }) => filter === 1 && stride === 1 && before === 0 && input === output,
+  );
 
 /** [n, c, h, w] to [n, h, w, c]. */
 const channelsLast = (t: Tensor4D): Tensor4D => transpose(t, [0, 2, 3, 1]);
 
-/** t [n, h, w, c] as [h, w, n, c], in another shape of the same order. */
-function batchBefore(t: Tensor4D, shape: [number, number, number, number]): Tensor4D {
+/** [n, h, w, c] to [h, w, n, c]. */
+function batchBeforeChannels(t: Tensor4D): Tensor4D {
   const [n, h, w, c] = t.shape;
-  return reshape(transpose(reshape(t, [n, h * w, c]), [1, 0, 2]), shape);
+  return reshape(transpose(reshape(t, [n, h * w, c]), [1, 0, 2]), [h, w, n, c]);
 }
 
 /** The padding of x with which the convolution has as many outputs as the filter has taps. */
@@ -131,32 +106,42 @@ function paddingOf({ input, output, filter, stride, dilation, before }: Axis): P
   return [before, reach - input - before];
 }
 
-/** How many examples to take at once, so that memory is bounded, and no sum has many more than `products` products. */
-function examplesAtOnce({ batch, inChannels, outChannels, height, width }: Geometry, products: number): number {
+/** dFilter, in some layout, of some rows of dy of some examples, and of those rows of x that meet them. */
+type Part = (x: Cropped, dy: Tensor4D) => Tensor;
+
+/** How many examples to take at once, and how many rows of dy, so that memory is bounded and no sum is much longer than `products`. */
+function sizeOfParts(geometry: Geometry, products: number): { readonly examples: number; readonly rows: number } {
+  const { batch, inChannels, outChannels, height, width } = geometry;
   const values = height.input * width.input * inChannels + height.output * width.output * outChannels;
   const inMemory = Math.max(1, Math.floor(VALUES / values));
-  const inOneSum = Math.max(EXAMPLES, Math.floor(products / (height.output * width.output)));
-  return Math.min(batch, inMemory, inOneSum);
+  const inOneSum = products / (height.output * width.output);
+  const examples = Math.min(batch, inMemory, Math.max(1, Math.floor(inOneSum / EXAMPLES)) * EXAMPLES);
+  const parts = Math.max(1, Math.ceil(examples / inOneSum), Math.ceil(values / VALUES));
+  return { examples, rows: Math.ceil(height.output / parts) };
 }
 
-/** Calls `part` for all examples, some at a time, and adds up its results. */
-function sumOverExamples(
-  x: Tensor4D,
-  dy: Tensor4D,
-  atOnce: number,
-  part: (x: Tensor4D, dy: Tensor4D) => Tensor,
-): Tensor {
-  const batch = x.shape[0];
-  if (atOnce >= batch) return part(x, dy);
-  const some = (t: Tensor4D, from: number): Tensor4D => {
-    const [, h, w, c] = t.shape;
-    return slice(t, [from, 0, 0, 0], [Math.min(atOnce, batch - from), h, w, c]);
-  };
-  let total = tidy(() => part(some(x, 0), some(dy, 0)));
-  for (let from = atOnce; from < batch; from += atOnce) {
-    const before = total;
-    total = tidy(() => add(before, part(some(x, from), some(dy, from))));
-    dispose(before);
+/** The sum of all parts. */
+function sumOfParts(x: Tensor4D, dy: Tensor4D, geometry: Geometry, products: number, part: Part): Tensor {
+  const { batch, height, width, inChannels, outChannels } = geometry;
+  const { examples, rows } = sizeOfParts(geometry, products);
+  let total: Tensor | undefined;
+  for (let n = 0; n < batch; n += examples) {
+    const count = Math.min(examples, batch - n);
+    for (let row = 0; row < height.output; row += rows) {
+      const some = {
+        ...height,
+        output: Math.min(rows, height.output - row),
+        before: height.before - row * height.stride,
+      };
+      const before = total;
+      total = tidy(() => {
+        const ofExamples = slice(x, [n, 0, 0, 0], [count, height.input, width.input, inChannels]);
+        const dyPart = slice(dy, [n, row, 0, 0], [count, some.output, width.output, outChannels]);
+        const one = part(crop(ofExamples, paddingOf(some), paddingOf(width)), dyPart);
+        return before ? add(before, one) : one;
+      });
+      dispose(before ?? []);
+    }
   }
-  return total;
+  return total as Tensor;
 }

@@ -6,7 +6,7 @@
  *
  * All gradients here are convolutions again, so they need the axes of this one, and paddings that may be negative.
  */
-import { backend_util, slice, type Tensor4D } from '@tensorflow/tfjs-core';
+import { backend_util, slice, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
 import { fail, show } from '../core/errors.ts';
 
 /** One spatial axis of a convolution. */
@@ -105,19 +105,30 @@ export function geometryOf(
 /** How many zeros to add before and after an axis; negative: how many values to take away. */
 export type Padding = readonly [before: number, after: number];
 
+export interface Cropped {
+  readonly cropped: Tensor4D;
+  readonly pad: backend_util.ExplicitPadding;
+}
+
 /**
  * x [n, h, w, c] without the rows and columns that a negative padding takes away, and what remains of the paddings, as
  * TensorFlow.js's convolutions take it.
  */
-export function crop(
-  x: Tensor4D,
-  rows: Padding,
-  columns: Padding,
-): { readonly cropped: Tensor4D; readonly pad: backend_util.ExplicitPadding } {
+export function crop(x: Tensor4D, rows: Padding, columns: Padding): Cropped {
   const [n, h, w, c] = x.shape;
   const most = ([before, after]: Padding): [number, number] => [Math.max(before, 0), Math.max(after, 0)];
-  const pad: backend_util.ExplicitPadding = [[0, 0], most(rows), most(columns), [0, 0]];
+  const explicit = (rows: [number, number], columns: [number, number]): backend_util.ExplicitPadding => [
+    [0, 0],
+    rows,
+    columns,
+    [0, 0],
+  ];
+  const pad = explicit(most(rows), most(columns));
   const [top, bottom, left, right] = [...rows, ...columns].map((count) => Math.max(-count, 0)) as Shape4;
   if (top + bottom + left + right === 0) return { cropped: x, pad };
+  if (top + bottom >= h || left + right >= w) {
+    const [height, width] = [h + rows[0] + rows[1], w + columns[0] + columns[1]];
+    return { cropped: zeros([n, height, width, c]), pad: explicit([0, 0], [0, 0]) };
+  }
   return { cropped: slice(x, [0, top, left, 0], [n, h - top - bottom, w - left - right, c]), pad };
 }

@@ -5,10 +5,17 @@
  *
  * @module tfjs-normalizations/kernels/wasm-training
  */
-import { getKernel, type KernelFunc, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import {
+  type Conv2DBackpropInputAttrs,
+  getKernel,
+  type KernelFunc,
+  registerKernel,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
 import { fail } from '../core/errors.ts';
 import { conv2DBackpropFilter, depthwiseConv2dNativeBackpropFilter } from './filter-gradient.ts';
 import { conv2DBackpropInput, depthwiseConv2dNativeBackpropInput } from './input-gradient.ts';
+import { maxPool3DGrad, maxPoolGrad } from './pool-gradient.ts';
 import { unsortedSegmentSum } from './segment-sum.ts';
 
 const BACKEND = 'wasm';
@@ -25,9 +32,12 @@ for (const [kernelName, kernelFunc] of Object.entries(missing)) {
   if (getKernel(kernelName, BACKEND) === undefined) registerKernel({ kernelName, backendName: BACKEND, kernelFunc });
 }
 
+/** Above this product of strides the zeros that `conv2DBackpropInput` puts between the values of dy cost more than they save. */
+const MOST_STRIDES = 4;
+
 /**
  * Replaces the kernel with which the wasm backend computes the gradient of a convolution with respect to its input, and
- * `tf.conv2dTranspose`, by a convolution with the filter turned round. The results are the same but for rounding, many times sooner.
+ * `tf.conv2dTranspose`, by a convolution with the filter turned round. The results are the same but for rounding, several times sooner.
  * It counts for the whole process; calling it again does nothing.
  *
  * @throws if the wasm backend is not loaded yet: its own kernel would then replace this one
@@ -44,15 +54,52 @@ for (const [kernelName, kernelFunc] of Object.entries(missing)) {
  * ```
  */
 export function useFastInputGradient(): void {
-  const kernelName = 'Conv2DBackpropInput';
+  replace('useFastInputGradient', 'Conv2DBackpropInput', (present) => (call) => {
+    const [height, width] = [(call.attrs as unknown as Conv2DBackpropInputAttrs).strides].flat();
+    const strides = (height as number) * (width ?? (height as number));
+    return strides > MOST_STRIDES ? present(call) : conv2DBackpropInput(call);
+  });
+}
+
+/**
+ * Replaces the gradients of max pooling. Those of the wasm backend of TensorFlow.js 4.22 are wrong, without an error, where all
+ * values of a window are negative: they miss the largest one. After a ReLU that makes no difference.
+ * It counts for the whole process; calling it again does nothing.
+ *
+ * @throws if the wasm backend is not loaded yet: its own kernels would then replace these
+ * @example
+ * ```js
+ * import '@tensorflow/tfjs-backend-wasm';
+ * import { useCorrectMaxPoolGradients } from 'tfjs-normalizations/kernels/wasm-training';
+ *
+ * useCorrectMaxPoolGradients();
+ * await tf.setBackend('wasm');
+ * const pool = (x) => tf.sum(tf.maxPool(x, 2, 2, 'valid'));
+ * tf.reshape(tf.grad(pool)(tf.tensor4d([-4, -3, -2, -1], [1, 2, 2, 1])), [4]); // [0, 0, 0, 1]
+ * await tf.setBackend('cpu');
+ * ```
+ */
+export function useCorrectMaxPoolGradients(): void {
+  for (const [kernelName, kernelFunc] of Object.entries({ MaxPoolGrad: maxPoolGrad, MaxPool3DGrad: maxPool3DGrad })) {
+    replace('useCorrectMaxPoolGradients', kernelName, () => kernelFunc);
+  }
+}
+
+/** The kernels that replaced others, so that none is replaced twice. */
+const replacements = new Set<KernelFunc>();
+
+/** Replaces a kernel of the backend by one made of it. What sets it up stays: the new one may call the old one. */
+function replace(who: string, kernelName: string, by: (present: KernelFunc) => KernelFunc): void {
   const present = getKernel(kernelName, BACKEND);
   if (present === undefined) {
     fail(
-      'useFastInputGradient',
+      who,
       `there is no kernel ${kernelName} of the wasm backend to replace; import '@tensorflow/tfjs-backend-wasm' first`,
     );
   }
-  if (present.kernelFunc === conv2DBackpropInput) return;
+  if (replacements.has(present.kernelFunc)) return;
+  const kernelFunc = by(present.kernelFunc);
+  replacements.add(kernelFunc);
   unregisterKernel(kernelName, BACKEND);
-  registerKernel({ kernelName, backendName: BACKEND, kernelFunc: conv2DBackpropInput });
+  registerKernel({ ...present, kernelFunc });
 }

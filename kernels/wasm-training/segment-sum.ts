@@ -1,15 +1,7 @@
 /** The gradient of gather, and of an embedding with it: rows that have the same index are added up. */
 import type { KernelFunc, TensorInfo, UnsortedSegmentSumAttrs } from '@tensorflow/tfjs-core';
 import { fail, show } from '../core/errors.ts';
-
-type Values = Float32Array | Int32Array | Uint8Array;
-
-/** The part of `BackendWasm` that is used. */
-export interface WasmPort {
-  makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
-  /** The values of a tensor where they lie; a view that ends when memory grows, so outputs are made before. */
-  typedArrayFromHeap(tensor: TensorInfo): Values;
-}
+import { type Values, type WasmPort, zeroOutput } from './backend.ts';
 
 interface Call {
   readonly inputs: { readonly x: TensorInfo; readonly segmentIds: TensorInfo };
@@ -29,13 +21,8 @@ function segmentSum({ inputs: { x, segmentIds }, attrs: { numSegments }, backend
         'reshape both',
     );
   }
-  const y = backend.makeOutput([numSegments, ...x.shape.slice(1)], 'float32');
-  const [rows, ids, sums] = [x, segmentIds, y].map((tensor) => backend.typedArrayFromHeap(tensor)) as [
-    Values,
-    Values,
-    Values,
-  ];
-  sums.fill(0);
+  const y = zeroOutput(backend, [numSegments, ...x.shape.slice(1)]);
+  const [rows, ids, sums] = [x, segmentIds, y].map((t) => backend.typedArrayFromHeap(t)) as [Values, Values, Values];
   const length = rows.length / ids.length;
   for (let row = 0; row < ids.length; row++) {
     const id = ids[row] as number;
