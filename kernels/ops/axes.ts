@@ -3,7 +3,7 @@ import { reshape, type Tensor, transpose } from '@tensorflow/tfjs-core';
 import type { SwapAxesAttrs } from '../core/contract.ts';
 import { has } from '../core/registry.ts';
 import { product } from '../core/view.ts';
-import { apply } from './gradients.ts';
+import { apply, SwapAxes } from './gradients.ts';
 
 /**
  * Applies `f`, which keeps shapes, to x with `axes` (ascending) brought last, and puts the axes of the result back where they
@@ -30,4 +30,4 @@ export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => T
 
 /** x [n, a, b] as [n, b, a], of the shape `shape`. */
 const swapAxes = (x: Tensor, attrs: SwapAxesAttrs, shape: number[]): Tensor =>
-  reshape(apply('SwapAxes', { x }, attrs), shape);
+  reshape(apply(SwapAxes, { x }, attrs), shape);

@@ -6,7 +6,7 @@
 import { reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
 import { constant, recording, withGradient } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import { compute } from './gradients.ts';
+import { BlendGrad, compute } from './gradients.ts';
 import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf } from './half.ts';
 import { moments } from './moments.ts';
 import { scaled } from './pool.ts';
@@ -114,7 +114,7 @@ export function blend<P extends string, Values extends BlendValues>(
       const grads = gradient(dscale, dshift, values, all, moving !== undefined);
       const [b, a] = unstack(scaled(grads.dmoments, 1 / view.s, 2 / view.s)) as [Tensor, Tensor];
       const { mean, scale } = values;
-      const [dx] = compute('BlendGrad', { dy, x: x as Tensor, mean, scale, a, b }, { view });
+      const [dx] = compute(BlendGrad, { dy, x: x as Tensor, mean, scale, a, b }, { view });
       return [dx, ...names.map((name) => reshape(grads[name], parameters[name].shape))];
     };
     return { value, gradFunc };

@@ -1,24 +1,32 @@
 /**
- * Every kernel of the contract with a gradient: one table, which does not compile with a kernel missing. Gradients reach
- * TensorFlow.js by `tf.customGrad`, and nowhere else is decided what runs in the gradient of a gradient: see `compute`.
+ * Every kernel of the contract, with its composition of ordinary ops and its gradient. The table at the end does not compile with one
+ * missing; each has a constant of its own, so that bundles carry those alone that they use. Gradients reach TensorFlow.js by
+ * `tf.customGrad`, and only `compute` decides what runs in the gradient of a gradient.
  */
-import { clone, div, matMul, mul, neg, reshape, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
+import { clone, div, matMul, mul, neg, reshape, type Tensor, tidy, transpose, zeros } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
 import { fused, run } from '../core/registry.ts';
 import { recording, withGradient } from '../core/tape.ts';
-import { type ComposedName, composed, row } from './reference.ts';
+import * as reference from './reference.ts';
+
+/** A kernel, and what stands for it. */
+interface Operation<K extends Name> {
+  readonly name: K;
+  /** The same of ordinary ops. */
+  compose(inputs: Inputs<K, Tensor>, attrs: Attrs<K>): Outputs<K, Tensor>;
+}
 
 /**
  * Runs a kernel: the backend's, or its composition of ordinary ops where the backend has none. The composition runs as well
  * while a tape records, which it does here in the gradient of a gradient only: TensorFlow.js can differentiate ordinary ops
  * again, to any order.
  */
-export function compute<K extends ComposedName>(
-  name: K,
+export function compute<K extends Name>(
+  { name, compose }: Operation<K>,
   inputs: Inputs<K, Tensor>,
   attrs: Attrs<K>,
 ): Outputs<K, Tensor> {
-  return fused() && !recording() ? run(name, inputs, attrs) : tidy(() => composed[name](inputs, attrs));
+  return fused() && !recording() ? run(name, inputs, attrs) : tidy(() => compose(inputs, attrs));
 }
 
 /** What the gradient of each kernel needs of the call: TensorFlow.js keeps it until then. */
@@ -29,12 +37,12 @@ interface Kept {
   readonly PowerIteration: { readonly u: Tensor; readonly v: Tensor };
   readonly SwapAxes: { readonly x: Tensor };
 }
-/** The kernels that have a gradient. */
-export type DifferentiableName = keyof Kept;
+type DifferentiableName = keyof Kept;
 
 type InputName<K extends Name> = keyof Inputs<K, Tensor> & string;
 
-interface Gradient<K extends DifferentiableName> {
+/** A kernel that has a gradient. */
+interface Differentiable<K extends DifferentiableName> extends Operation<K> {
   /** The inputs that have a gradient; the others, and all outputs but `output`, are constants to every gradient. */
   readonly inputs: readonly InputName<K>[];
   readonly output: 0 | 2;
@@ -48,82 +56,115 @@ interface Gradient<K extends DifferentiableName> {
   ): { readonly [I in InputName<K>]?: Tensor | undefined };
 }
 
-export const gradients: { readonly [K in DifferentiableName]: Gradient<K> } = {
-  /**
-   * With D = gamma dy, means over the group, and k as in `NormalizeGradAttrs`:
-   *
-   *   dx = (D - mean(D) - k xHat mean(D xHat)) / f     dgamma = sum(dy xHat)     dbeta = sum(dy)
-   */
-  Normalize: {
-    inputs: ['x', 'gamma', 'beta'],
-    output: 0,
-    keep: ({ x, gamma }, [, statistics]) => ({ x, statistics: statistics as Tensor, gamma }),
-    of(dy, { x, statistics, gamma }, attrs, given) {
-      const { view, epsilon, epsilonPlacement, center, rescale } = attrs;
-      const affine = given.length > 1;
-      // Spelled out: on small tensors a spread is noticed.
-      const all = { view, epsilon, epsilonPlacement, center, rescale, affine };
-      const [dx, dgamma, dbeta] = compute('NormalizeGrad', { dy, x, statistics, gamma }, all);
-      return { x: dx, gamma: dgamma, beta: dbeta };
-    },
-  },
-
-  /** dx = dmean / s + 2 dvariance / s (x - mean) */
-  Moments: {
-    inputs: ['x'],
-    output: 0,
-    keep: ({ x }, [moments]) => ({ x, moments }),
-    of(dmoments, { x, moments }, { view }) {
-      // An outer tape must see how the mean depends on x.
-      const mean = row(recording() ? compute('Moments', { x }, { view })[0] : moments, 0, view.n * view.c);
-      const scale = mul(row(dmoments, 1, mean.size), 2 / view.s);
-      const shift = div(row(dmoments, 0, mean.size), view.s);
-      return { x: compute('ScaleShift', { x, mean, scale, shift }, { view, epsilon: 0 })[0] };
-    },
-  },
-
-  /**
-   * Without a variance, which `scaleShift` has made part of scale before:
-   *
-   *   dx = dy scale     dscale = sum_s dy (x - mean)     dshift = sum_s dy     dmean = -scale dshift
-   */
-  ScaleShift: {
-    inputs: ['x', 'mean', 'scale', 'shift'],
-    output: 0,
-    keep: ({ x, mean, scale, shift }) => ({ x, mean, scale, shift }),
-    of(dy, { x, mean, scale, shift }, { view, epsilon }) {
-      const dx = scale ? compute('ScaleShift', { x: dy, scale }, { view, epsilon })[0] : clone(dy);
-      if (!mean && !scale && !shift) return { x: dx };
-      const centre = mean ?? zeros([view.n * view.c]);
-      const [dscale, dshift] = compute('ScaleShiftGrad', { dy, x, mean: centre }, { view });
-      return {
-        x: dx,
-        mean: mean && reshape(neg(scale ? mul(reshape(scale, dshift.shape), dshift) : dshift), mean.shape),
-        scale: scale && reshape(dscale, scale.shape),
-        shift: shift && reshape(dshift, shift.shape),
-      };
-    },
-  },
-
-  /** sigma = v w u^T, with u and v that have come out: dw = dsigma v^T u */
-  PowerIteration: {
-    inputs: ['w'],
-    output: 2,
-    keep: (_, [u, v]) => ({ u, v }),
-    of: (dsigma, { u, v }) => ({ w: mul(matMul(v, u, true), dsigma) }),
-  },
-
-  /** The way back. */
-  SwapAxes: {
-    inputs: ['x'],
-    output: 0,
-    keep: ({ x }) => ({ x }),
-    of: (dy, { x }, { n, a, b }) => ({ x: reshape(apply('SwapAxes', { x: dy }, { n, a: b, b: a }), x.shape) }),
+/**
+ * With D = gamma dy, means over the group, and k as in `NormalizeGradAttrs`:
+ *
+ *   dx = (D - mean(D) - k xHat mean(D xHat)) / f     dgamma = sum(dy xHat)     dbeta = sum(dy)
+ */
+export const Normalize: Differentiable<'Normalize'> = {
+  name: 'Normalize',
+  compose: ({ x, gamma, beta }, attrs) => reference.normalize(x, gamma, beta, attrs),
+  inputs: ['x', 'gamma', 'beta'],
+  output: 0,
+  keep: ({ x, gamma }, [, statistics]) => ({ x, statistics: statistics as Tensor, gamma }),
+  of(dy, { x, statistics, gamma }, attrs, given) {
+    const { view, epsilon, epsilonPlacement, center, rescale } = attrs;
+    const affine = given.length > 1;
+    // Spelled out: on small tensors a spread is noticed.
+    const all = { view, epsilon, epsilonPlacement, center, rescale, affine };
+    const [dx, dgamma, dbeta] = compute(NormalizeGrad, { dy, x, statistics, gamma }, all);
+    return { x: dx, gamma: dgamma, beta: dbeta };
   },
 };
 
-/** The kernels without a gradient, and why. */
-export const withoutGradient: { readonly [K in Exclude<Name, DifferentiableName>]: string } = {
+/** dx = dmean / s + 2 dvariance / s (x - mean) */
+export const Moments: Differentiable<'Moments'> = {
+  name: 'Moments',
+  compose: ({ x }, attrs) => [reference.moments(x, attrs)],
+  inputs: ['x'],
+  output: 0,
+  keep: ({ x }, [moments]) => ({ x, moments }),
+  of(dmoments, { x, moments }, { view }) {
+    // An outer tape must see how the mean depends on x.
+    const mean = reference.row(recording() ? compute(Moments, { x }, { view })[0] : moments, 0, view.n * view.c);
+    const scale = mul(reference.row(dmoments, 1, mean.size), 2 / view.s);
+    const shift = div(reference.row(dmoments, 0, mean.size), view.s);
+    return { x: compute(ScaleShift, { x, mean, scale, shift }, { view, epsilon: 0 })[0] };
+  },
+};
+
+/**
+ * Without a variance, which `scaleShift` has made part of scale before:
+ *
+ *   dx = dy scale     dscale = sum_s dy (x - mean)     dshift = sum_s dy     dmean = -scale dshift
+ */
+export const ScaleShift: Differentiable<'ScaleShift'> = {
+  name: 'ScaleShift',
+  compose: ({ x, ...affine }, attrs) => [reference.scaleShift(x, affine, attrs)],
+  inputs: ['x', 'mean', 'scale', 'shift'],
+  output: 0,
+  keep: ({ x, mean, scale, shift }) => ({ x, mean, scale, shift }),
+  of(dy, { x, mean, scale, shift }, { view, epsilon }) {
+    const dx = scale ? compute(ScaleShift, { x: dy, scale }, { view, epsilon })[0] : clone(dy);
+    if (!mean && !scale && !shift) return { x: dx };
+    const centre = mean ?? zeros([view.n * view.c]);
+    const [dscale, dshift] = compute(ScaleShiftGrad, { dy, x, mean: centre }, { view });
+    return {
+      x: dx,
+      mean: mean && reshape(neg(scale ? mul(reshape(scale, dshift.shape), dshift) : dshift), mean.shape),
+      scale: scale && reshape(dscale, scale.shape),
+      shift: shift && reshape(dshift, shift.shape),
+    };
+  },
+};
+
+/** sigma = v w u^T, with u and v that have come out: dw = dsigma v^T u */
+export const PowerIteration: Differentiable<'PowerIteration'> = {
+  name: 'PowerIteration',
+  compose: ({ w, u, v }, attrs) => reference.powerIteration(w, u, v, attrs),
+  inputs: ['w'],
+  output: 2,
+  keep: (_, [u, v]) => ({ u, v }),
+  of: (dsigma, { u, v }) => ({ w: mul(matMul(v, u, true), dsigma) }),
+};
+
+/** The way back. */
+export const SwapAxes: Differentiable<'SwapAxes'> = {
+  name: 'SwapAxes',
+  compose: ({ x }, { n, a, b }) => [transpose(reshape(x, [n, a, b]), [0, 2, 1])],
+  inputs: ['x'],
+  output: 0,
+  keep: ({ x }) => ({ x }),
+  of: (dy, { x }, { n, a, b }) => ({ x: reshape(apply(SwapAxes, { x: dy }, { n, a: b, b: a }), x.shape) }),
+};
+
+export const NormalizeGrad: Operation<'NormalizeGrad'> = {
+  name: 'NormalizeGrad',
+  compose: ({ dy, x, gamma }, attrs) => reference.normalizeGrad(dy, x, gamma, attrs),
+};
+
+export const ScaleShiftGrad: Operation<'ScaleShiftGrad'> = {
+  name: 'ScaleShiftGrad',
+  compose: ({ dy, x, mean }, { view }) => reference.scaleShiftGrad(dy, x, mean, view),
+};
+
+export const BlendGrad: Operation<'BlendGrad'> = {
+  name: 'BlendGrad',
+  compose: ({ dy, x, ...coefficients }, { view }) => [reference.blendGrad(dy, x, coefficients, view)],
+};
+
+export const Average: Operation<'Average'> = {
+  name: 'Average',
+  compose: ({ old, moments }, attrs) => [reference.average(old, moments, attrs)],
+};
+
+/** All kernels: what differentiates them, or why nothing does. */
+export const gradients: { readonly [K in Name]: K extends DifferentiableName ? Differentiable<K> : string } = {
+  Normalize,
+  Moments,
+  ScaleShift,
+  PowerIteration,
+  SwapAxes,
   NormalizeGrad: 'a gradient itself: of gradients, the composition is differentiated',
   ScaleShiftGrad: 'a gradient itself',
   BlendGrad: 'a gradient itself',
@@ -135,19 +176,19 @@ export const withoutGradient: { readonly [K in Exclude<Name, DifferentiableName>
 };
 
 /**
- * Runs a kernel on the tape, if there is one: gives its differentiable output, with the gradient of the table.
+ * Runs a kernel on the tape, if there is one: gives its differentiable output, with its gradient.
  *
  * @param use is handed all outputs, off the tape; those that it does not keep are gone afterwards
  * @param forward stands in for the kernel where its outputs are known already
  */
 export function apply<K extends DifferentiableName>(
-  name: K,
+  operation: Differentiable<K>,
   inputs: Inputs<K, Tensor>,
   attrs: Attrs<K>,
   use?: (outputs: Outputs<K, Tensor>) => void,
-  forward = () => compute(name, inputs, attrs),
+  forward = () => compute(operation, inputs, attrs),
 ): Tensor {
-  const { inputs: all, output, keep, of }: Gradient<K> = gradients[name];
+  const { inputs: all, output, keep, of } = operation;
   if (!recording()) return forward()[output] as Tensor;
   const tensors = inputs as { readonly [I in InputName<K>]?: Tensor };
   const given = all.filter((input) => tensors[input] !== undefined);

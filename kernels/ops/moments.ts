@@ -2,11 +2,11 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
-import { apply, compute } from './gradients.ts';
+import { apply, compute, Moments } from './gradients.ts';
 
 /** Moments [2, n * c]; `view.groups` must be `view.c`. */
-export const moments = (x: Tensor, view: View): Tensor => apply('Moments', { x }, { view });
+export const moments = (x: Tensor, view: View): Tensor => apply(Moments, { x }, { view });
 
 /** The statistics [2, k] that `normalize` would take of x: a constant to every gradient. */
 export const statisticsOf = (x: Tensor, view: View): Tensor =>
-  constant(() => compute('Moments', { x }, { view, asStatistics: true })[0]);
+  constant(() => compute(Moments, { x }, { view, asStatistics: true })[0]);

@@ -2,7 +2,7 @@
 import { clone, keep, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { recording } from '../core/tape.ts';
-import { apply, compute } from './gradients.ts';
+import { apply, compute, Normalize, NormalizeGrad, ScaleShift } from './gradients.ts';
 import { ofNothing } from './nothing.ts';
 import { rows } from './reference.ts';
 
@@ -26,9 +26,9 @@ export function normalize(
   if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
   const inputs = { x, gamma, beta };
   if (recording()) {
-    return apply('Normalize', inputs, attrs, ([, statistics]) => useStatistics?.(statistics as Tensor));
+    return apply(Normalize, inputs, attrs, ([, statistics]) => useStatistics?.(statistics as Tensor));
   }
-  const [y, statistics] = compute('Normalize', inputs, useStatistics ? attrs : yOnly(attrs));
+  const [y, statistics] = compute(Normalize, inputs, useStatistics ? attrs : yOnly(attrs));
   if (statistics) {
     useStatistics?.(statistics);
     statistics.dispose();
@@ -60,10 +60,10 @@ export function normalizeWith(
   const { view, epsilon } = attrs;
   const y = () => {
     const [mean, variance] = rows(statistics, view.n * view.c);
-    return compute('ScaleShift', { x, mean, variance, scale: gamma, shift: beta }, { view, epsilon })[0];
+    return compute(ScaleShift, { x, mean, variance, scale: gamma, shift: beta }, { view, epsilon })[0];
   };
   if (!recording()) return tidy(y);
-  return apply('Normalize', { x, gamma, beta }, attrs, undefined, () => [y(), statistics]);
+  return apply(Normalize, { x, gamma, beta }, attrs, undefined, () => [y(), statistics]);
 }
 
 /** As `normalize`, with the statistics [2, k] as a second result: a constant to every gradient; of nothing, zeros. */
@@ -85,7 +85,7 @@ export function normalizeWithStatistics(
 
 /** The gradients of `normalize` without beta in x and gamma, for those who define an operation by it; differentiable. */
 export function normalizeGradient(dy: Tensor, x: Tensor, gamma: Tensor, attrs: NormalizeAttrs): [Tensor, Tensor] {
-  const [, statistics] = compute('Normalize', { x, gamma }, attrs) as [Tensor, Tensor];
-  const [dx, dgamma] = compute('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true });
+  const [, statistics] = compute(Normalize, { x, gamma }, attrs) as [Tensor, Tensor];
+  const [dx, dgamma] = compute(NormalizeGrad, { dy, x, statistics, gamma }, { ...attrs, affine: true });
   return [dx, dgamma as Tensor];
 }

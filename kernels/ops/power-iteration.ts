@@ -2,7 +2,7 @@
 import { clone, keep, type Tensor } from '@tensorflow/tfjs-core';
 import type { PowerIterationAttrs } from '../core/contract.ts';
 import { recording } from '../core/tape.ts';
-import { apply, compute } from './gradients.ts';
+import { apply, compute, PowerIteration } from './gradients.ts';
 
 /**
  * Steps of power iteration on w [rest, out], from u [1, out] and v [1, rest]: see `PowerIterationAttrs`. The vectors that
@@ -14,9 +14,9 @@ export function powerIteration(
   v: Tensor,
   attrs: PowerIterationAttrs,
 ): [u: Tensor, v: Tensor, sigma: Tensor] {
-  if (!recording()) return compute('PowerIteration', { w, u, v }, attrs);
+  if (!recording()) return compute(PowerIteration, { w, u, v }, attrs);
   const kept: Tensor[] = [];
-  const sigma = apply('PowerIteration', { w, u, v }, attrs, ([nextU, nextV]) => {
+  const sigma = apply(PowerIteration, { w, u, v }, attrs, ([nextU, nextV]) => {
     for (const vector of [nextU, nextV]) kept.push(keep(clone(vector)));
   });
   const [nextU, nextV] = kept.map((vector) => clone(vector)) as [Tensor, Tensor]; // these belong to the caller's tidy

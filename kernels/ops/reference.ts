@@ -26,20 +26,15 @@ import {
   sub,
   sum,
   type Tensor,
-  transpose,
   unstack,
   where,
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type {
-  Attrs,
   AverageAttrs,
-  Inputs,
-  KernelName,
   MomentsAttrs,
   NormalizeAttrs,
-  Outputs,
   PowerIterationAttrs,
   ScaleShiftAttrs,
 } from '../core/contract.ts';
@@ -224,20 +219,3 @@ export function powerIteration(
   // Clones, so that without iterations, too, the outputs are not the inputs.
   return [clone(u), clone(v), reshape(matMul(matMul(v, w), u, false, true), [])];
 }
-
-/** The compositions by the names of their kernels. */
-export const composed: {
-  readonly [K in ComposedName]: (inputs: Inputs<K, Tensor>, attrs: Attrs<K>) => Outputs<K, Tensor>;
-} = {
-  Normalize: ({ x, gamma, beta }, attrs) => normalize(x, gamma, beta, attrs),
-  NormalizeGrad: ({ dy, x, gamma }, attrs) => normalizeGrad(dy, x, gamma, attrs),
-  Moments: ({ x }, attrs) => [moments(x, attrs)],
-  ScaleShift: ({ x, ...affine }, attrs) => [scaleShift(x, affine, attrs)],
-  ScaleShiftGrad: ({ dy, x, mean }, { view }) => scaleShiftGrad(dy, x, mean, view),
-  BlendGrad: ({ dy, x, ...coefficients }, { view }) => [blendGrad(dy, x, coefficients, view)],
-  Average: ({ old, moments }, attrs) => [average(old, moments, attrs)],
-  PowerIteration: ({ w, u, v }, attrs) => powerIteration(w, u, v, attrs),
-  SwapAxes: ({ x }, { n, a, b }) => [transpose(reshape(x, [n, a, b]), [0, 2, 1])],
-};
-/** The kernels that can be composed: all but those of 16-bit floats, which only backends that have such tensors run. */
-export type ComposedName = KernelName | 'SwapAxes';

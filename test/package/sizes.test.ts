@@ -97,7 +97,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['kernels for webgl', kernels('webgl'), 13],
   ['kernels for node', kernels('node'), 8],
   ['kernels for training on wasm', kernels('wasm-training'), 3],
-  ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 21],
+  ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 20],
   ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 21],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 9],
 ];

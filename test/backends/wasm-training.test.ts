@@ -8,10 +8,10 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as fc from 'fast-check';
-import { useCorrectMaxPoolGradients, useFastInputGradient } from '../kernels/wasm-training/index.ts';
-import { normals } from './support/random.ts';
+import { useCorrectMaxPoolGradients, useFastInputGradient } from '../../kernels/wasm-training/index.ts';
+import { normals } from '../support/random.ts';
 
-const ROOT = join(__dirname, '..');
+const ROOT = join(__dirname, '..', '..');
 /** float32 sums of a few hundred products, in another order. */
 const ROUNDING = { ofMax: 1e-6 };
 
