@@ -43,7 +43,7 @@ const read = (page: Page) =>
 
 describeGallery('learned gates', ({ open }) => {
   test('shows the gates that the layers have, and the accuracy that the networks have', async () => {
-    const steps = 40;
+    const steps = 25;
     const page = await open('gates', { settings: { steps } });
     await runTask(page, 'Train');
     const { networks, rhoPoints, weights, labels } = await read(page);
@@ -81,7 +81,7 @@ describeGallery('learned gates', ({ open }) => {
   }, 400_000);
 
   test('in the first layer the gates part: batch for the style, the single picture for the digit', async () => {
-    const page = await open('gates', { settings: { steps: 120, backend: 'cpu' } });
+    const page = await open('gates', { settings: { steps: 50, backend: 'cpu' } });
     await runTask(page, 'Train');
     const { networks } = await read(page);
     const first = (kind: string, question: Question) =>
@@ -107,7 +107,7 @@ describeGallery('learned gates', ({ open }) => {
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.locator('.task[data-state=stopped]').waitFor();
 
-    for (let run = 0; run < 3; run++) await runTask(page, 'Train');
+    for (let run = 0; run < 2; run++) await runTask(page, 'Train');
     expect(await tensorsOf(page)).toBe(after);
     await page.locator('select[name=gates]').selectOption('1');
     expect(await tensorsOf(page)).toBe(atFirst);
