@@ -73,7 +73,7 @@ async function expectTable(page: Page, results: readonly Result[]): Promise<void
 
 describeGallery('benchmark', ({ open }) => {
   test('measures on webgl: table, draws and download', async () => {
-    const page = await open('benchmark', { settings: openQuick });
+    const page = await open('benchmark', { settings: { ...openQuick, backend: 'webgl' } });
     // It does not come empty: there are the results of the repository.
     expect(await page.locator('.source').textContent()).toMatch(/^Not yet yours: results of \d{4}-\d\d-\d\d on /);
     expect(await page.locator('.results tbody').count()).toBeGreaterThan(2);
