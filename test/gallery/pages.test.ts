@@ -17,6 +17,13 @@ describeGallery('gallery', ({ open }) => {
     expect(catalog.map(({ className }) => className).filter((name) => !shown.has(name))).toEqual([]);
   });
 
+  test('a page runs on wasm by itself where webgl is drawn by software, and links to others without a choice', async () => {
+    const page = await open('averages', { anyBackend: true });
+    expect(await page.locator('select[name=backend]').inputValue()).toBe('wasm');
+    expect(await page.locator('.device').textContent()).toBe('WebAssembly SIMD, one core');
+    expect(await page.locator('nav a').first().getAttribute('href')).not.toContain('backend');
+  });
+
   test.each(pages)('$folder explains itself, on every backend', async ({ folder, title, layers }) => {
     for (const backend of ['webgl', 'wasm', 'cpu']) {
       const page = await open(folder, { settings: { backend } });

@@ -17,8 +17,10 @@ const FOLDER = '/some/folder/';
 const SCREENSHOTS = join(ROOT, '.cache', 'screenshots');
 
 export interface OpenOptions {
-  /** Settings in the address, such as `{ backend: 'cpu', batch: 4 }`. */
+  /** Settings in the address, such as `{ backend: 'cpu', batch: 4 }`. The backend is webgl if none is given. */
   readonly settings?: Record<string, string | number>;
+  /** Leaves the backend to the page, as an address without one does. */
+  readonly anyBackend?: boolean;
   readonly width?: number;
   readonly height?: number;
   readonly dark?: boolean;
@@ -58,7 +60,8 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
       if (found.length > 0) throw new Error(`the page complained:\n${found.join('\n')}`);
     });
 
-    const open: Gallery['open'] = async (folder, { settings = {}, width = 1200, height = 900, dark = false } = {}) => {
+    const open: Gallery['open'] = async (folder, options = {}) => {
+      const { settings = {}, anyBackend = false, width = 1200, height = 900, dark = false } = options;
       const colorScheme = dark ? 'dark' : 'light';
       const page = await browser.newPage({ viewport: { width, height }, colorScheme, acceptDownloads: true });
       opened.push(page);
@@ -69,7 +72,8 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
         const { protocol, origin } = new URL(request.url());
         if (protocol.startsWith('http') && origin !== url) complaints.push(`asked for ${request.url()}`);
       });
-      const query = Object.entries(settings).map(([name, value]) => [name, String(value)]);
+      const all = anyBackend ? settings : { backend: 'webgl', ...settings };
+      const query = Object.entries(all).map(([name, value]) => [name, String(value)]);
       const path = folder ? `${folder}/index.html` : 'index.html';
       await page.goto(`${url}${FOLDER}${path}?${new URLSearchParams(query)}`);
       await stands(page);
