@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { UsageError } from '../command-line.js';
+import { startWasm } from '../wasm.js';
 
 const SETUP = 'test/support/setup-tfjs-node.mjs';
 /** Where that script builds it. */
@@ -10,20 +11,16 @@ const BUILT = fileURLToPath(new URL('../../.cache/tfjs-node/node_modules/@tensor
 
 /**
  * @param {'wasm' | 'cpu' | 'tensorflow'} name
- * @throws {UsageError} if @tensorflow/tfjs-node is needed and does not load
+ * @throws {UsageError} if @tensorflow/tfjs-node is needed and does not load; an error where wasm does not start
  */
 export async function useBackend(name) {
   tf.enableProdMode(); // or TensorFlow.js advertises its native backend
+  if (name === 'wasm') {
+    await import('tfjs-normalizations/kernels/wasm-training'); // the gradients of convolutions
+    return startWasm();
+  }
   if (name === 'tensorflow') loadTfjsNode();
-  if (name === 'wasm') await loadWasm();
   await tf.setBackend(name);
-}
-
-/** The wasm backend, and the gradients that it lacks to train convolutions. */
-async function loadWasm() {
-  const { setThreadsCount } = await import('@tensorflow/tfjs-backend-wasm');
-  setThreadsCount(1); // its build with threads does not start in Node
-  await import('tfjs-normalizations/kernels/wasm-training');
 }
 
 function loadTfjsNode() {

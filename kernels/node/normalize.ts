@@ -32,7 +32,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
   const { dy, x, statistics, gamma } = inputs;
   const { n, c, groups } = attrs.view;
   const route = routeOf(call, attrs);
-  const saved = savedFrom(momentsIn(Float32Array.from(call.numbers(statistics)), n * groups), attrs);
+  const saved = savedFrom(momentsIn(call.numbers(statistics) as Float32Array, n * groups), attrs);
   const values = { dy: call.input(dy), x: call.input(x), gamma: call.optional(gamma), saved };
   const { dx, dgamma, dbeta } = route.backward(call, values, attrs);
   const output = call.output(dx, x.shape);

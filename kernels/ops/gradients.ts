@@ -195,7 +195,7 @@ export function apply<K extends DifferentiableName>(
   return withGradient([...given.map((input) => tensors[input] as Tensor)], (save) => {
     const outputs = forward();
     use?.(outputs);
-    const kept = Object.entries<Tensor | undefined>({ ...keep(inputs, outputs) }).filter(isThere);
+    const kept = Object.entries<Tensor | undefined>(keep(inputs, outputs)).filter(isThere);
     save(kept.map(([, tensor]) => tensor));
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
       const again = Object.fromEntries(kept.map(([key], i) => [key, saved[i]])) as unknown as Kept[K];

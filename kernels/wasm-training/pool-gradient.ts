@@ -32,17 +32,7 @@ function maxPoolGradient2D({ inputs, attrs, backend }: Call<MaxPoolGradAttrs>): 
   const shape = inputs.input.shape as [number, number, number, number];
   const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
   checkOutput('MaxPoolGrad', info.outShape, inputs.dy);
-  const { padInfo, inHeight, outHeight, filterHeight, strideHeight, inWidth, outWidth, filterWidth, strideWidth } =
-    info;
-  const height = {
-    input: inHeight,
-    output: outHeight,
-    filter: filterHeight,
-    stride: strideHeight,
-    before: padInfo.top,
-  };
-  const width = { input: inWidth, output: outWidth, filter: filterWidth, stride: strideWidth, before: padInfo.left };
-  return maxPoolGradient(inputs, backend, [SINGLE, height, width]);
+  return maxPoolGradient(inputs, backend, [SINGLE, ...heightAndWidth(info)]);
 }
 
 /** x [n, d, h, w, c], dy [n, outDepth, outHeight, outWidth, c]. */
@@ -51,19 +41,18 @@ function maxPoolGradient3D({ inputs, attrs, backend }: Call<MaxPool3DGradAttrs>)
   const shape = inputs.input.shape as [number, number, number, number, number];
   const info = backend_util.computePool3DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
   checkOutput('MaxPool3DGrad', info.outShape, inputs.dy);
-  const { padInfo, inHeight, outHeight, filterHeight, strideHeight, inWidth, outWidth, filterWidth, strideWidth } =
-    info;
-  const { inDepth, outDepth, filterDepth, strideDepth } = info;
+  const { inDepth, outDepth, filterDepth, strideDepth, padInfo } = info;
   const depth = { input: inDepth, output: outDepth, filter: filterDepth, stride: strideDepth, before: padInfo.front };
-  const height = {
-    input: inHeight,
-    output: outHeight,
-    filter: filterHeight,
-    stride: strideHeight,
-    before: padInfo.top,
-  };
-  const width = { input: inWidth, output: outWidth, filter: filterWidth, stride: strideWidth, before: padInfo.left };
-  return maxPoolGradient(inputs, backend, [depth, height, width]);
+  return maxPoolGradient(inputs, backend, [depth, ...heightAndWidth(info)]);
+}
+
+function heightAndWidth(info: backend_util.Conv2DInfo | backend_util.Conv3DInfo): [height: Windows, width: Windows] {
+  const { inHeight, outHeight, filterHeight, strideHeight, inWidth, outWidth, filterWidth, strideWidth, padInfo } =
+    info;
+  return [
+    { input: inHeight, output: outHeight, filter: filterHeight, stride: strideHeight, before: padInfo.top },
+    { input: inWidth, output: outWidth, filter: filterWidth, stride: strideWidth, before: padInfo.left },
+  ];
 }
 
 function checkOutput(kernelName: string, shape: readonly number[], dy: TensorInfo): void {

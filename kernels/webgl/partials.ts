@@ -19,10 +19,10 @@ export interface Partials {
 export const JOIN = `
 void join(inout float n, inout vec2 mean, inout vec2 m2, float count, vec2 itsMean, vec2 itsM2) {
   float total = n + count;
-  vec2 distance_ = itsMean - mean;
+  vec2 offset = itsMean - mean;
   float share = count / total;
-  mean += distance_ * share;
-  m2 += itsM2 + distance_ * distance_ * (n * share);
+  mean += offset * share;
+  m2 += itsM2 + offset * offset * (n * share);
   n = total;
 }`;
 

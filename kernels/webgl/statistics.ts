@@ -56,12 +56,11 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
     affine,
     hasFirstValues,
   });
-  const isSaved = momentTexels > 0;
-  const all = isSaved ? regions(layout, affine !== undefined) : 1 + Number(affine !== undefined);
-  return { texture: state.texture, momentTexels, texels: momentTexels + all * count };
+  const regionsThere = 1 + Number(affine !== undefined) + Number(hasFirstValues);
+  return { texture: state.texture, momentTexels, texels: momentTexels + regionsThere * count };
 }
 
-/** In how many regions of texels, one after the other, a texture of statistics tells of its lines. */
+/** In how many regions of texels, one after the other, saved statistics tell of their lines. */
 const regions = (layout: Layout, hasAffine: boolean): number =>
   isWhole(layout) ? 1 : 1 + Number(hasAffine) + Number(isHalfPrecision());
 

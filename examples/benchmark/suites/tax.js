@@ -1,10 +1,10 @@
 /** The normalization tax on four backends: a whole training step with normalization over the same step without. */
 import * as tf from '@tensorflow/tfjs';
+import { startWasm } from '../../wasm.js';
 import { openPage } from '../browser.js';
 import { models } from '../models.js';
 import { startNative } from '../native-process.js';
 import { stepTimes } from '../training.js';
-import { startWasm } from '../wasm.js';
 
 export const title = 'The normalization tax: a training step with normalization over one without';
 

@@ -1,8 +1,8 @@
 /** Forward, forward + gradient and the kernels alone on TensorFlow.js's wasm backend, against its ordinary ops and a copy. */
 import * as tf from '@tensorflow/tfjs';
+import { startWasm } from '../../wasm.js';
 import { contest, kernelCalls, runners } from '../candidates.js';
 import { calls, race } from '../race.js';
-import { startWasm } from '../wasm.js';
 import { attributes, normalizations } from '../workloads.js';
 
 export const title = 'Speed of one normalization (wasm backend, in Node, one thread)';

@@ -39,7 +39,7 @@ async function startFastest(): Promise<boolean> {
 }
 
 async function start(name: BackendName): Promise<boolean> {
-  if (name === 'wasm') await (await import('./wasm.ts')).prepare();
+  if (name === 'wasm') (await import('./wasm.ts')).prepare();
   const started = await tf.setBackend(name).catch(() => false);
   await tf.ready();
   return started;

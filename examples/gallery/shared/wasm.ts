@@ -6,7 +6,7 @@ import threaded from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threa
 import 'tfjs-normalizations/kernels/wasm-training';
 
 /** To be called before the backend starts. */
-export async function prepare(): Promise<void> {
+export function prepare(): void {
   setWasmPaths({
     'tfjs-backend-wasm.wasm': plain,
     'tfjs-backend-wasm-simd.wasm': simd,
