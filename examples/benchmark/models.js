@@ -1,11 +1,9 @@
-/**
- * Five small networks with places for normalizations. Those without convolutions also train on the wasm backend, which
- * lacks the gradient of a convolution.
- */
+/** Small networks with places for normalizations. */
 import * as tf from '@tensorflow/tfjs';
 
-const { add, activation, conv2d, dense, flatten, globalAveragePooling1d, globalAveragePooling2d, input, reLU } =
+const { add, activation, conv2d, dense, flatten, globalAveragePooling1d, globalAveragePooling2d, input, maxPooling2d } =
   tf.layers;
+const { reLU } = tf.layers;
 
 const sequential = (layers) => tf.sequential({ layers });
 const image = (filters, options) => conv2d({ filters, kernelSize: 3, padding: 'same', ...options });
@@ -30,7 +28,7 @@ const through = (x, ...layers) => layers.reduce((x, layer) => layer.apply(x), x)
 
 /**
  * By name: a label, the normalization (of workloads.js), the shapes of inputs and targets, and `make(norm)`: the network,
- * where `norm()` makes a list of a normalization or of nothing.
+ * where `norm()` makes a list of a normalization or of nothing. A step of a `large` one takes the cpu backend ten seconds.
  */
 export const models = {
   perceptron: {
@@ -108,5 +106,25 @@ export const models = {
       const sum = through(add().apply([stem, branch]), activation({ activation: 'relu' }));
       return tf.model({ inputs: x, outputs: through(sum, globalAveragePooling2d({}), classes()) });
     },
+  },
+  mnist: {
+    label: 'MNIST, 2 Batch',
+    large: true,
+    norm: 'batch',
+    shape: [32, 28, 28, 1],
+    targets: [32, 10],
+    make: (norm) =>
+      sequential([
+        image(16, { inputShape: [28, 28, 1] }),
+        ...norm(),
+        reLU(),
+        maxPooling2d({ poolSize: 2 }),
+        image(32),
+        ...norm(),
+        reLU(),
+        maxPooling2d({ poolSize: 2 }),
+        flatten(),
+        classes(),
+      ]),
   },
 };

@@ -24,30 +24,33 @@ class Composed extends tf.layers.Layer {
 }
 
 /**
- * The median times of a training step on the backend in use, in microseconds.
+ * The median times of a training step on the backend in use, in microseconds: of the network without normalization, with
+ * ours, and with TensorFlow.js's.
  *
- * @param {{model: string, effort: object}} what a name in models.js, and the effort of `race`
- * @returns {Promise<{without: number, ours: number, theirs: number}>}
+ * @param {{model: string, effort: object, only?: string[]}} what a name in models.js, the effort of `race`, and which of
+ *   the three
+ * @returns {Promise<{without?: number, ours?: number, theirs?: number}>}
  */
-export async function stepTimes({ model, effort }) {
+export async function stepTimes({ model, effort, only = ['without', 'ours', 'theirs'] }) {
   const { norm, shape, targets, make } = models[model];
   const { layer, builtIn, composed } = normalizations[norm];
   const x = tf.randomNormal(shape, 0, 1, 'float32', 1);
   const labels = tf.tidy(() => tf.oneHot(tf.mod(tf.range(0, targets[0], 1, 'int32'), tf.scalar(10, 'int32')), 10));
-  const networks = {
-    without: make(() => []),
-    ours: make(() => [layer()]),
-    theirs: make(() => [builtIn ? builtIn() : new Composed(composed)]),
+  const normalizationsOf = {
+    without: () => [],
+    ours: () => [layer()],
+    theirs: () => [builtIn ? builtIn() : new Composed(composed)],
   };
+  const networks = only.map((whose) => [whose, make(normalizationsOf[whose])]);
   const steps = {};
-  for (const [name, network] of Object.entries(networks)) {
+  for (const [whose, network] of networks) {
     network.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
-    steps[name] = asyncCalls(() => network.trainOnBatch(x, labels));
+    steps[whose] = asyncCalls(() => network.trainOnBatch(x, labels));
   }
   try {
     return await race(steps, effort);
   } finally {
-    for (const network of Object.values(networks)) network.dispose();
+    for (const [, network] of networks) network.dispose();
     tf.dispose([x, labels]);
   }
 }

@@ -15,10 +15,7 @@ const BUILT = fileURLToPath(new URL('../../.cache/tfjs-node/node_modules/@tensor
  */
 export async function useBackend(name) {
   tf.enableProdMode(); // or TensorFlow.js advertises its native backend
-  if (name === 'wasm') {
-    await import('tfjs-normalizations/kernels/wasm-training'); // the gradients of convolutions
-    return startWasm();
-  }
+  if (name === 'wasm') return startWasm();
   if (name === 'tensorflow') loadTfjsNode();
   await tf.setBackend(name);
 }
