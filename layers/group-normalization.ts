@@ -64,9 +64,9 @@ export class GroupNormalization extends Normalization {
     checkGroups(this.getClassName(), this.groups, channels as number);
   }
 
-  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
+  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
     const { axis, epsilon, groups } = this;
-    return groupNorm(x, { ...parameters, axis, epsilon, groups });
+    return groupNorm(x, { gamma, beta, axis, epsilon, groups });
   }
 }
 

@@ -62,9 +62,9 @@ export class LayerNormalization extends Normalization<number | number[]> {
     this.rmsScaling = checkBoolean(this.getClassName(), 'rmsScaling', scaling);
   }
 
-  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
+  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
     const { axis, epsilon, rmsScaling } = this;
-    const options = { ...parameters, axis, epsilon };
+    const options = { gamma, beta, axis, epsilon };
     return rmsScaling ? divideByDeviation(this.getClassName(), x, options) : layerNorm(x, options);
   }
 

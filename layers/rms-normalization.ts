@@ -60,9 +60,9 @@ export class RMSNormalization extends Normalization<number | number[]> {
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
   }
 
-  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
+  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
     const { axis, epsilon, epsilonPlacement } = this;
-    return rmsNorm(x, { ...parameters, axis, epsilon, epsilonPlacement });
+    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement });
   }
 
   /** Without the options that Keras's layer does not have, where it can represent the others. */

@@ -29,13 +29,15 @@ export function compute<K extends Name>(
   return fused() && !recording() ? run(name, inputs, attrs) : tidy(() => compose(inputs, attrs));
 }
 
-/** What the gradient of each kernel needs of the call: TensorFlow.js keeps it until then. */
+type Optional = Tensor | undefined;
+
+/** What the gradient of each kernel needs of the call: TensorFlow.js keeps it until then. A list, which is noticed on small tensors. */
 interface Kept {
-  readonly Normalize: { readonly x: Tensor; readonly statistics: Tensor; readonly gamma?: Tensor | undefined };
-  readonly Moments: { readonly x: Tensor; readonly moments: Tensor };
-  readonly ScaleShift: Omit<Inputs<'ScaleShift', Tensor>, 'variance'>;
-  readonly PowerIteration: { readonly u: Tensor; readonly v: Tensor };
-  readonly SwapAxes: { readonly x: Tensor };
+  readonly Normalize: readonly [x: Tensor, statistics: Tensor, gamma: Optional];
+  readonly Moments: readonly [x: Tensor, moments: Tensor];
+  readonly ScaleShift: readonly [x: Tensor, mean: Optional, scale: Optional, shift: Optional];
+  readonly PowerIteration: readonly [u: Tensor, v: Tensor];
+  readonly SwapAxes: readonly [x: Tensor];
 }
 type DifferentiableName = keyof Kept;
 
@@ -53,7 +55,7 @@ interface Differentiable<K extends DifferentiableName> extends Operation<K> {
     kept: Kept[K],
     attrs: Attrs<K>,
     given: readonly InputName<K>[],
-  ): { readonly [I in InputName<K>]?: Tensor | undefined };
+  ): { readonly [I in InputName<K>]?: Optional };
 }
 
 /**
@@ -66,8 +68,8 @@ export const Normalize: Differentiable<'Normalize'> = {
   compose: ({ x, gamma, beta }, attrs) => reference.normalize(x, gamma, beta, attrs),
   inputs: ['x', 'gamma', 'beta'],
   output: 0,
-  keep: ({ x, gamma }, [, statistics]) => ({ x, statistics: statistics as Tensor, gamma }),
-  of(dy, { x, statistics, gamma }, attrs, given) {
+  keep: ({ x, gamma }, [, statistics]) => [x, statistics as Tensor, gamma],
+  of(dy, [x, statistics, gamma], attrs, given) {
     const { view, epsilon, epsilonPlacement, center, rescale } = attrs;
     const affine = given.length > 1;
     // Spelled out: on small tensors a spread is noticed.
@@ -83,8 +85,8 @@ export const Moments: Differentiable<'Moments'> = {
   compose: ({ x }, attrs) => [reference.moments(x, attrs)],
   inputs: ['x'],
   output: 0,
-  keep: ({ x }, [moments]) => ({ x, moments }),
-  of(dmoments, { x, moments }, { view }) {
+  keep: ({ x }, [moments]) => [x, moments],
+  of(dmoments, [x, moments], { view }) {
     // An outer tape must see how the mean depends on x.
     const mean = reference.row(recording() ? compute(Moments, { x }, { view })[0] : moments, 0, view.n * view.c);
     const scale = mul(reference.row(dmoments, 1, mean.size), 2 / view.s);
@@ -103,8 +105,8 @@ export const ScaleShift: Differentiable<'ScaleShift'> = {
   compose: ({ x, ...affine }, attrs) => [reference.scaleShift(x, affine, attrs)],
   inputs: ['x', 'mean', 'scale', 'shift'],
   output: 0,
-  keep: ({ x, mean, scale, shift }) => ({ x, mean, scale, shift }),
-  of(dy, { x, mean, scale, shift }, { view, epsilon }) {
+  keep: ({ x, mean, scale, shift }) => [x, mean, scale, shift],
+  of(dy, [x, mean, scale, shift], { view, epsilon }) {
     const dx = scale ? compute(ScaleShift, { x: dy, scale }, { view, epsilon })[0] : clone(dy);
     if (!mean && !scale && !shift) return { x: dx };
     const centre = mean ?? zeros([view.n * view.c]);
@@ -124,8 +126,8 @@ export const PowerIteration: Differentiable<'PowerIteration'> = {
   compose: ({ w, u, v }, attrs) => reference.powerIteration(w, u, v, attrs),
   inputs: ['w'],
   output: 2,
-  keep: (_, [u, v]) => ({ u, v }),
-  of: (dsigma, { u, v }) => ({ w: mul(matMul(v, u, true), dsigma) }),
+  keep: (_, [u, v]) => [u, v],
+  of: (dsigma, [u, v]) => ({ w: mul(matMul(v, u, true), dsigma) }),
 };
 
 /** The way back. */
@@ -134,8 +136,8 @@ export const SwapAxes: Differentiable<'SwapAxes'> = {
   compose: ({ x }, { n, a, b }) => [transpose(reshape(x, [n, a, b]), [0, 2, 1])],
   inputs: ['x'],
   output: 0,
-  keep: ({ x }) => ({ x }),
-  of: (dy, { x }, { n, a, b }) => ({ x: reshape(apply(SwapAxes, { x: dy }, { n, a: b, b: a }), x.shape) }),
+  keep: ({ x }) => [x],
+  of: (dy, [x], { n, a, b }) => ({ x: reshape(apply(SwapAxes, { x: dy }, { n, a: b, b: a }), x.shape) }),
 };
 
 export const NormalizeGrad: Operation<'NormalizeGrad'> = {
@@ -192,13 +194,14 @@ export function apply<K extends DifferentiableName>(
   if (!recording()) return forward()[output] as Tensor;
   const tensors = inputs as { readonly [I in InputName<K>]?: Tensor };
   const given = all.filter((input) => tensors[input] !== undefined);
-  return withGradient([...given.map((input) => tensors[input] as Tensor)], (save) => {
+  return withGradient(given.map((input) => tensors[input]) as Tensor[], (save) => {
     const outputs = forward();
     use?.(outputs);
-    const kept = Object.entries<Tensor | undefined>(keep(inputs, outputs)).filter(isThere);
-    save(kept.map(([, tensor]) => tensor));
+    const kept: readonly Optional[] = keep(inputs, outputs);
+    save(kept.filter(isThere));
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
-      const again = Object.fromEntries(kept.map(([key], i) => [key, saved[i]])) as unknown as Kept[K];
+      let next = 0;
+      const again = kept.map((tensor) => tensor && saved[next++]) as unknown as Kept[K];
       const grads = of(dy, again, attrs, given);
       return given.map((input) => grads[input] as Tensor);
     };
@@ -206,4 +209,4 @@ export function apply<K extends DifferentiableName>(
   });
 }
 
-const isThere = (entry: [string, Tensor | undefined]): entry is [string, Tensor] => entry[1] !== undefined;
+const isThere = (tensor: Optional): tensor is Tensor => tensor !== undefined;
