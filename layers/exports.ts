@@ -46,6 +46,7 @@ export * from './mean-only-batch-normalization.ts';
 export * from './models/load-model.ts';
 export * from './models/remove-wrappers.ts';
 export * from './models/tensorflow-addons.ts';
+export * from './multi-head-attention.ts';
 export * from './query-key-normalization.ts';
 export * from './rms-normalization.ts';
 export * from './spectral-normalization.ts';

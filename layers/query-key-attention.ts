@@ -1,16 +1,11 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { fail } from '../kernels/core/errors.ts';
+import type { layers } from '@tensorflow/tfjs-layers';
 import { attend, checkAttention } from '../kernels/functions/attention.ts';
-import type { PaddingMasks } from '../kernels/functions/attention-mask.ts';
 import { checkBoolean, checkRate, checkSize } from '../kernels/functions/checks.ts';
-import { layerThatEndedMask, maskOfShape, maskOriginOf } from './base/mask.ts';
+import { AttentionMasks, maskOfFirst } from './base/attention-masks.ts';
 import type { Kwargs, Shape } from './base/options.ts';
 import { listOfShapes, QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
-
-const NAMES = ['query', 'key', 'value'];
-const MASKS = '[batch, keys] or [batch, queries, keys]';
 
 /** Options of {@link QKNormAttention}. */
 export interface QKNormAttentionArgs extends ScaleArgs {
@@ -57,8 +52,7 @@ export class QKNormAttention extends QueryKeyLayer {
   readonly causal: boolean;
   /** The share of attention weights dropped in training. */
   readonly dropout: number;
-  /** In a graph, whether query, key and value each have the mask that TensorFlow.js passes, that of the first input. */
-  #masked: readonly boolean[] | undefined;
+  readonly #masks = new AttentionMasks(this, ['query', 'key', 'value']);
 
   constructor(args: QKNormAttentionArgs = {}) {
     super(args, ['causal', 'dropout']);
@@ -68,38 +62,8 @@ export class QKNormAttention extends QueryKeyLayer {
     this.supportsMasking = true;
   }
 
-  /** In a graph also notes whose mask TensorFlow.js will pass, and refuses a graph in which a mask would be lost. */
   override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
-    const list = [inputs].flat();
-    if (list.length < 3 || !list.every((input) => input instanceof SymbolicTensor)) return super.apply(inputs, kwargs);
-    const masked = this.#maskedInputs(list, kwargs);
-    const output = super.apply(inputs, kwargs);
-    this.#masked = masked;
-    return output;
-  }
-
-  /** Which of query, key and value have the mask of the first input. */
-  #maskedInputs(inputs: SymbolicTensor[], kwargs: Kwargs | undefined): boolean[] {
-    const refuse = (problem: string) =>
-      fail(this.getClassName(), `'${this.name}' ${problem}; give it an attention mask as the fourth input, ${MASKS}`);
-    if (kwargs?.mask) refuse('is given a mask in a graph, which TensorFlow.js does not keep');
-    const parts = inputs.slice(0, 3);
-    const [query, ...others] = parts.map(maskOriginOf);
-    const masked = [query, ...others].map((origin) => origin !== undefined && origin === query);
-    if (inputs.length === 3) {
-      for (const [i, input] of parts.entries()) {
-        const name = NAMES[i];
-        const lost = i > 0 && layerThatEndedMask(input);
-        if (lost) refuse(`would lose the mask of its ${name}, which ends at '${lost.name}' (${lost.getClassName()})`);
-        const isBrought = masked[i] || maskOriginOf(input) === undefined;
-        if (!isBrought) refuse(`would lose the mask of its ${name}: TensorFlow.js brings that of the first input only`);
-      }
-    }
-    // A call of a shared layer cannot tell which of its places in the graph it belongs to.
-    if (this.#masked?.some((was, i) => was !== masked[i])) {
-      refuse('is shared by calls with and without masks, which TensorFlow.js does not tell apart');
-    }
-    return masked;
+    return this.#masks.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -129,36 +93,16 @@ export class QKNormAttention extends QueryKeyLayer {
       const list = this.listOf(inputs, '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
       const dropout = kwargs?.training ? this.dropout : 0;
-      const padding = this.#padding([query, key, value], kwargs);
+      const padding = this.#masks.of([query, key, value], kwargs);
       const batchFirst = this.inboundNodes.length > 0;
       const options = { mask, causal: this.causal, dropout, epsilon: this.epsilon, padding, batchFirst };
       return attend(this.getClassName(), query, key, value, this.g.read(), options);
     });
   }
 
-  /** The masks of query, key and value: those of the graph, those of the call, or those that the tensors carry. */
-  #padding(inputs: Tensor[], kwargs: Kwargs): PaddingMasks {
-    const who = this.getClassName();
-    const given = kwargs?.mask as Tensor | Tensor[] | undefined;
-    const [query, key, value] = inputs as [Tensor, Tensor, Tensor];
-    if (Array.isArray(given)) {
-      if (given.length === 3 || given.length === 4) return given.slice(0, 3);
-      fail(who, `mask must be a list of the masks of query, key and value; received ${given.length}; null is none`);
-    }
-    if (this.inboundNodes.length > 0) {
-      const whole = query.shape.slice(0, -1);
-      const short = [whole[0] as number, whole.at(-1) as number];
-      const mask = this.#masked?.[0] && given && (maskOfShape(given, short) ?? maskOfShape(given, whole));
-      return mask ? inputs.map((_, i) => (this.#masked?.[i] ? mask : null)) : [];
-    }
-    if (!given) return inputs.map(({ kerasMask }) => (kerasMask?.isDisposed ? null : kerasMask));
-    if (query === key && key === value) return [given, given, given];
-    return fail(who, 'mask must be a list, since there are several inputs; give [query, key, value], null being none');
-  }
-
   /** That of the query. */
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
-    return ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;
+    return maskOfFirst(mask);
   }
 }
 

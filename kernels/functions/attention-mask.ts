@@ -23,10 +23,16 @@ type Shape = readonly number[];
 /** The masks of queries, keys and values, [batch, queries] or [batch, keys] each, or of the input's shape without its width. */
 export type PaddingMasks = readonly (Tensor | null | undefined)[];
 
+/**
+ * Which keys count as later than a query: counted from the last query and the last key, as in decoding with a cache, or from the
+ * first ones, as in Keras. It is the same where there are as many queries as keys.
+ */
+export type Causal = 'from last' | 'from first';
+
 /** What restricts which query attends to which key. */
 export interface Restrictions {
   readonly mask?: Tensor | undefined;
-  readonly causal?: boolean;
+  readonly causal?: Causal | undefined;
   readonly padding?: PaddingMasks;
   /** Whether a mask of two axes is [batch, keys] for certain, as in a model, where the first axis is the batch. */
   readonly batchFirst?: boolean;
@@ -39,7 +45,7 @@ export interface Restrictions {
 export function allowedPairs(
   who: string,
   logits: Shape,
-  { mask, causal = false, padding = [], batchFirst = false }: Restrictions,
+  { mask, causal, padding = [], batchFirst = false }: Restrictions,
 ): Tensor | undefined {
   const masks = padding.map((mask, i) => mask && fitPadding(who, NAMES[i] as string, mask, logits, i === 0));
   if (mask) masks.push(fitMask(who, mask, logits, batchFirst));
@@ -48,17 +54,18 @@ export function allowedPairs(
   return constant(() => {
     // Numbers are compared: where nobody could look at them, none but 1 allows.
     const all = given.map((mask) => (mask.dtype === 'bool' ? mask : equal(mask, 1)));
-    if (causal) all.push(causalPairs(logits));
+    if (causal) all.push(causalPairs(logits, causal));
     return all.reduce((a, b) => logicalAnd(a, b));
   });
 }
 
 const NAMES = ['query', 'key', 'value'] as const;
 
-/** Key j is not later than query i, the last of both being at the same time. */
-function causalPairs(logits: Shape): Tensor {
+/** Key j is not later than query i. */
+function causalPairs(logits: Shape, causal: Causal): Tensor {
   const [queries, keys] = logits.slice(-2) as [number, number];
-  const i = reshape(range(keys - queries, keys), [queries, 1]);
+  const first = causal === 'from last' ? keys - queries : 0;
+  const i = reshape(range(first, first + queries), [queries, 1]);
   return reshape(greaterEqual(i, range(0, keys)), [...logits.slice(0, -2).map(() => 1), queries, keys]);
 }
 

@@ -2,7 +2,24 @@
  * Query-key normalization and the attention built on it. The normalization is the direct form on rows; masking, dropout
  * and the two matrix products are TensorFlow.js's own ops.
  */
-import { abs, dropout, matMul, mul, reshape, sub, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
+import {
+  abs,
+  add,
+  dropout,
+  expandDims,
+  matMul,
+  mul,
+  reshape,
+  scalar,
+  stack,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+  tidy,
+  unstack,
+  where,
+} from '@tensorflow/tfjs-core';
 import { fail } from '../core/errors.ts';
 import { isHalf } from '../core/registry.ts';
 import { constant } from '../core/tape.ts';
@@ -139,6 +156,12 @@ export function qkAttention(
   return attend('qkAttention', query, key, value, g, options);
 }
 
+/** Options that only layers have: what a model knows of masks, and the seed of dropout. */
+interface LayerOptions extends Restrictions {
+  readonly dropout?: number;
+  readonly seed?: number | undefined;
+}
+
 /** For layers: `qkAttention`, with the name for errors, and with what a model knows of masks. */
 export function attend(
   who: string,
@@ -146,45 +169,129 @@ export function attend(
   key: Tensor,
   value: Tensor,
   g: Tensor,
-  options: AttentionOptions & Restrictions,
+  { epsilon = 1e-12, causal = false, ...options }: AttentionOptions & Omit<LayerOptions, 'causal'>,
 ): Tensor {
-  const { dropout: rate = 0, epsilon = 1e-12 } = options;
-  checkRate(who, 'dropout', rate);
   checkEpsilon(who, epsilon);
   return tidy(() => {
-    const [q, k, v] = [query, key, value].map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
-    checkAttention(who, q.shape, k.shape, v.shape, options.causal ?? false);
     const gain = checkScale(who, g);
-    const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
-    const result = [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number];
-    if (shape.includes(0) || result.includes(0)) return ofNothing(result, q, k, v, g);
-    const allowed = allowedPairs(who, shape, options);
-    const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
-    const apply = (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => {
-      const [qHat, kHat] = [
-        normalizeRowLength(q, [q.rank - 1], epsilon, g),
-        normalizeRowLength(k, [k.rank - 1], epsilon),
-      ];
-      const logits = matMul(qHat, kHat, false, true);
-      const weights = softmax(pairs ? where(pairs, logits, below(g, logits.rank)) : logits);
-      return matMul(rate > 0 ? dropout(weights, rate) : weights, v);
-    };
-    // Three or four axes, those between batch and length being one: for more, webgl has no `where`.
-    const [q4, k4, v4] = [q, k, v].map((x) =>
-      x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
-    ) as [Tensor, Tensor, Tensor];
-    const half = { isScaleFree: epsilon < SMALLEST_HALF, sumsToOne: rate === 0 };
-    const y = isHalf() ? attendWithinHalf(apply, [q4, k4, gain, v4], half) : apply(q4, k4, gain, v4);
-    return reshape(y, result);
+    const inputs = checkedInputs(who, [query, key, value], causal);
+    const restrictions: LayerOptions = { ...options, causal: causal ? 'from last' : undefined };
+    return attention(who, inputs, gain, cosines(epsilon), restrictions)[0];
   });
 }
 
+/** What logits are: cosines of queries and keys times g, their products times a number, or weight sum(tanh(scale (query + key))). */
+export type Logits =
+  | { readonly g: Tensor; readonly epsilon: number }
+  | { readonly scale: Tensor | number }
+  | { readonly sums: readonly [scale: Tensor, weight: Tensor] };
+
 /**
- * A logit that is less than any, [1, ..., 1]. Logits lie between -|g| and |g|, but for rounding; 110 below the largest the
- * weight is 0 exactly. Unlike a fixed -1e9 it is a half float, too, so that a row of nothing else has even weights.
+ * For layers, which have checked sizes: y = softmax(logits) value, and the weights softmax(logits) before dropout. Inputs as those
+ * of `qkAttention`; keys and values may have fewer heads, each of which then serves several heads of queries in a row.
  */
-const below = (g: Tensor, rank: number): Tensor =>
+export const attendHeads = (
+  who: string,
+  inputs: readonly [query: Tensor, key: Tensor, value: Tensor],
+  logits: Logits,
+  options: LayerOptions,
+): [y: Tensor, weights: Tensor] => {
+  if ('g' in logits) return attention(who, inputs, logits.g, cosines(logits.epsilon), options);
+  if ('sums' in logits) return attention(who, inputs, stack([...logits.sums]), sums, options);
+  const scale = typeof logits.scale === 'number' ? scalar(logits.scale) : logits.scale;
+  return attention(who, inputs, scale, products, options);
+};
+
+/** Where logits come from. */
+interface Scores {
+  readonly logits: (q: Tensor, k: Tensor, gain: Tensor) => Tensor;
+  /** A logit so small that its weight is 0, unless all are as small: then they are even. [1, ..., 1]. */
+  readonly least: (gain: Tensor, rank: number) => Tensor;
+  /** Whether only the directions of queries and keys count. */
+  readonly isScaleFree: boolean;
+}
+
+/** Cosines times g. */
+const cosines = (epsilon: number): Scores => ({
+  logits: (q, k, g) =>
+    productOfHeads(normalizeRowLength(q, [q.rank - 1], epsilon, g), normalizeRowLength(k, [k.rank - 1], epsilon), true),
+  least: belowCosines,
+  isScaleFree: epsilon < SMALLEST_HALF,
+});
+
+/**
+ * Logits lie between -|g| and |g|, but for rounding; 110 below the largest the weight is 0 exactly. Unlike a fixed -1e9 it is a
+ * half float, too, so that a row of nothing else has even weights.
+ */
+const belowCosines = (g: Tensor, rank: number): Tensor =>
   constant(() => reshape(sub(-110, mul(abs(g), 1.001)), new Array(rank).fill(1)));
+
+/** Below logits of any size is what Keras takes, or the smallest half float. */
+const belowAll = (_: Tensor, rank: number): Tensor =>
+  reshape(scalar(isHalf() ? -65504 : -1e9), new Array(rank).fill(1));
+
+/** Products times a number. */
+const products: Scores = {
+  logits: (q, k, scale) => productOfHeads(mul(q, scale), k, true),
+  least: belowAll,
+  isScaleFree: false,
+};
+
+/** weight sum(tanh(scale (q + k))): Bahdanau's, as Keras's Attention has it. */
+const sums: Scores = {
+  logits(q, k, gain) {
+    const [scale, weight] = unstack(gain) as [Tensor, Tensor];
+    return mul(weight, sum(tanh(mul(scale, add(expandDims(q, -2), expandDims(k, -3)))), -1));
+  },
+  least: belowAll,
+  isScaleFree: false,
+};
+
+/** softmax(logits) v, with the axes between batch and length as one, and softmax(logits) before dropout. Nothing is checked but masks. */
+function attention(
+  who: string,
+  [q, k, v]: readonly [Tensor, Tensor, Tensor],
+  gain: Tensor,
+  { logits, least, isScaleFree }: Scores,
+  { dropout: rate = 0, seed, ...restrictions }: LayerOptions,
+): [y: Tensor, weights: Tensor] {
+  checkRate(who, 'dropout', rate);
+  const shape = [...q.shape.slice(0, -1), k.shape[k.rank - 2] as number];
+  const result = [...q.shape.slice(0, -1), v.shape[v.rank - 1] as number];
+  if (shape.includes(0) || result.includes(0)) {
+    return [ofNothing(result, q, k, v, gain), ofNothing(shape, q, k, gain)];
+  }
+  const allowed = allowedPairs(who, shape, restrictions);
+  const pairs = allowed && shape.length > 4 ? mergeHeads(allowed, shape) : allowed;
+  let weights: Tensor | undefined;
+  const apply = (q: Tensor, k: Tensor, gain: Tensor, v: Tensor) => {
+    const all = logits(q, k, gain);
+    weights = softmax(pairs ? where(pairs, all, least(gain, all.rank)) : all);
+    return productOfHeads(rate > 0 ? dropout(weights, rate, undefined, seed) : weights, v);
+  };
+  // Three or four axes, those between batch and length being one: for more, webgl has no `where`.
+  const [q4, k4, v4] = [q, k, v].map((x) =>
+    x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
+  ) as [Tensor, Tensor, Tensor];
+  const half = { isScaleFree, sumsToOne: rate === 0 };
+  const y = isHalf() ? attendWithinHalf(apply, [q4, k4, gain, v4], half) : apply(q4, k4, gain, v4);
+  return [reshape(y, result), reshape(weights as Tensor, shape)];
+}
+
+/** a b, or a b^T, for each head; the heads of b may be fewer, each for several heads of a in a row: these are rows of one matrix. */
+function productOfHeads(a: Tensor, b: Tensor, transposeB = false): Tensor {
+  const [batch, heads, length] = a.shape as [number, number, number];
+  if (a.rank < 4 || b.shape[1] === heads) return matMul(a, b, false, transposeB);
+  const rows = reshape(a, [batch, b.shape[1] as number, -1, a.shape[3] as number]);
+  return reshape(matMul(rows, b, false, transposeB), [batch, heads, length, -1]);
+}
+
+/** Query, key and value as float32. */
+function checkedInputs(who: string, given: readonly Tensor[], causal: boolean): [Tensor, Tensor, Tensor] {
+  const [q, k, v] = given.map((x) => checkInput(who, x)) as [Tensor, Tensor, Tensor];
+  checkAttention(who, q.shape, k.shape, v.shape, causal);
+  return [q, k, v];
+}
 
 /** The sizes that must agree for attention. */
 export function checkAttention(who: string, query: Shape, key: Shape, value: Shape, causal: boolean): void {

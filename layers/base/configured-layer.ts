@@ -35,9 +35,13 @@ export abstract class ConfiguredLayer extends layers.Layer {
 
   /** All options that the constructor takes, each from the field of its name. */
   override getConfig(): ConfigDict {
-    const fields = this as unknown as Record<string, unknown>;
-    const own = this.#options.map((name) => [name, savedValue(fields[name])]);
+    const own = this.#options.map((name) => [name, savedValue(this.optionOf(name))]);
     return { ...(Object.fromEntries(own) as ConfigDict), ...super.getConfig() };
+  }
+
+  /** The value of an option: a field of its name. */
+  protected optionOf(name: string): unknown {
+    return (this as unknown as Record<string, unknown>)[name];
   }
 
   /**

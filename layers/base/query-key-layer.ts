@@ -29,22 +29,8 @@ export abstract class QueryKeyLayer extends ConfiguredLayer {
     super(args, ['sequenceLength', 'epsilon', 'scaleInitializer', ...own]);
     const who = this.getClassName();
     this.epsilon = checkEpsilon(who, args.epsilon ?? 1e-12);
-    const { sequenceLength: length, scaleInitializer } = args;
-    if (length !== undefined && !(Number.isSafeInteger(length) && length >= 2)) {
-      const rule = 'an integer of at least 2, since g starts at log2(L^2 - L)';
-      fail(who, `sequenceLength must be ${rule}; received ${show(length)}; give the usual length of the sequences`);
-    }
-    if (length === undefined && scaleInitializer === undefined) {
-      fail(
-        who,
-        'sequenceLength is required; received none; give the usual length of the sequences, or scaleInitializer',
-      );
-    }
-    this.sequenceLength = length;
-    this.scaleInitializer =
-      scaleInitializer !== undefined
-        ? resolveIdentifier(who, 'scaleInitializer', scaleInitializer)
-        : initializers.constant({ value: Math.log2((length as number) ** 2 - (length as number)) });
+    this.sequenceLength = args.sequenceLength;
+    this.scaleInitializer = startOfScale(who, args.sequenceLength, args.scaleInitializer);
   }
 
   /** Adds g, the only weight. */
@@ -60,6 +46,24 @@ export abstract class QueryKeyLayer extends ConfiguredLayer {
     const received = Array.isArray(inputs) ? inputs.length : 1;
     return fail(this.getClassName(), `the inputs are ${names}; received ${received}; call apply with a list`);
   }
+}
+
+/** What g starts at, from the usual length of the sequences or from an initializer. */
+export function startOfScale(
+  who: string,
+  length: number | undefined,
+  scaleInitializer: Identifier<Initializer> | undefined,
+): Initializer {
+  if (length !== undefined && !(Number.isSafeInteger(length) && length >= 2)) {
+    const rule = 'an integer of at least 2, since g starts at log2(L^2 - L)';
+    fail(who, `sequenceLength must be ${rule}; received ${show(length)}; give the usual length of the sequences`);
+  }
+  if (scaleInitializer !== undefined) return resolveIdentifier(who, 'scaleInitializer', scaleInitializer);
+  if (length !== undefined) return initializers.constant({ value: Math.log2(length ** 2 - length) });
+  return fail(
+    who,
+    'sequenceLength is required; received none; give the usual length of the sequences, or scaleInitializer',
+  );
 }
 
 /** Shapes as a list, also that of a single input. */

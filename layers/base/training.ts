@@ -1,25 +1,11 @@
-/**
- * Whether a call trains. Keras lets a graph fix it, as in `BatchNormalization()(x, training=True)`; TensorFlow.js keeps that
- * argument with the nodes of a layer, saves and loads it, and does not hand it over when the model runs.
- */
+/** Whether a call trains: Keras lets a graph fix it, see call-arguments.ts. */
 import type { layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/core/errors.ts';
+import { argumentInGraph } from './call-arguments.ts';
 import type { Kwargs } from './options.ts';
 
 /** The `training` with which the layer was called in the graph; undefined if it was called without. */
 export function trainingInGraph(layer: layers.Layer): boolean | undefined {
-  const { inboundNodes } = layer;
-  // The first node of a model is its own graph.
-  const first = 'layers' in layer ? 1 : 0;
-  const said = inboundNodes[first]?.callArgs?.training ?? undefined;
-  for (let i = first + 1; i < inboundNodes.length; i++) {
-    if ((inboundNodes[i]?.callArgs?.training ?? undefined) === said) continue;
-    fail(
-      layer.getClassName(),
-      `the layer '${layer.name}' is shared, and its calls in the graph differ in 'training', which TensorFlow.js does not ` +
-        'tell apart; use a layer for each',
-    );
-  }
+  const said = argumentInGraph(layer, 'training');
   return said === undefined ? undefined : Boolean(said);
 }
 

@@ -16,7 +16,15 @@ import {
 /** Layers of several inputs, which Keras also makes of operations such as x + y. */
 const MERGES = ['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'];
 /** Layers that take a mask, in Keras and in TensorFlow.js. */
-export const MASK_TAKERS = ['BatchNormalization', 'Bidirectional', 'GRU', 'LSTM', 'RNN', 'SimpleRNN'];
+export const MASK_TAKERS = [
+  'BatchNormalization',
+  'Bidirectional',
+  'GlobalAveragePooling1D',
+  'GRU',
+  'LSTM',
+  'RNN',
+  'SimpleRNN',
+];
 
 /** What is known of the model while its calls are rewritten. */
 interface Calls {
@@ -59,6 +67,7 @@ export function rewrittenGraph(config: Config, layers: readonly Saved[], context
 
 /** One call of a layer: [[layer, node, tensor, keyword arguments], one for each input]. */
 function rewrittenCall(layer: Saved, node: unknown, calls: Calls): Reference[] {
+  if (isAttention(layer)) return rewrittenAttention(layer, node, calls);
   if (Array.isArray(node)) {
     return node.map((input) => {
       if (!isReference(input)) refuse(layer, 'is called in a way that TensorFlow.js does not have');
@@ -106,12 +115,68 @@ function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked
   return training === false && !isKeras3 ? { training } : {};
 }
 
+/** Layers of Keras that are called with several tensors by name, and take the first of them in TensorFlow.js as a list. */
+const isAttention = ({ class_name }: Saved) => class_name in ATTENTION_ARGUMENTS;
+const MASKS = ['query_mask', 'value_mask', 'key_mask'];
+const ofHeads = ['query', 'value', 'key', ...MASKS, 'attention_mask'];
+const ATTENTION_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  Attention: ['inputs', 'mask'],
+  GroupedQueryAttention: ofHeads,
+  MultiHeadAttention: ofHeads,
+};
+
+/** A call of an attention layer as one of a list: [query, value], then perhaps the key and an attention mask. */
+function rewrittenAttention(layer: Saved, node: unknown, calls: Calls): Reference[] {
+  const { args, kwargs } = argumentsOf(layer, node);
+  const names = ATTENTION_ARGUMENTS[layer.class_name] as readonly string[];
+  const { inputs = [], ...named }: Config = {
+    ...Object.fromEntries(args.map((arg, i) => [names[i] ?? `argument ${i}`, arg])),
+    ...kwargs,
+  };
+  const [first, second, third] = listOf(inputs);
+  const { query = first, value = second, key = third, attention_mask: mask, use_causal_mask, ...others } = named;
+  for (const [name, given] of Object.entries(others)) {
+    const isMask = [...MASKS, 'mask'].includes(name);
+    const areMasks =
+      isMask && listOf(given).every((one) => isNothing(one) || calls.masks.has(referenceOf(one)?.[0] ?? ''));
+    // TensorFlow.js brings the masks of inputs by itself, or AttentionMasks refuses the graph.
+    if (areMasks || given === false) delete others[name];
+  }
+  const passed = rewrittenKwargs(layer, others, calls);
+  const tensors = [query, value, key ?? (isNothing(mask ?? null) ? null : value), mask].filter(
+    (one) => !isNothing(one ?? null),
+  );
+  const references = tensors.map(referenceOf);
+  if (tensors.length < 2 || !references.every((one) => one !== undefined)) {
+    refuse(layer, 'is called with other arguments than tensors of the graph, which TensorFlow.js does not have');
+  }
+  const isKeras3 = !Array.isArray(node);
+  return (references as Reference[]).map(([name, at, tensor]) => {
+    const counted = isKeras3 ? countingOwnCall([name, at, tensor], calls.models) : ([name, at, tensor] as const);
+    return [...counted, use_causal_mask ? { ...passed, use_causal_mask: true } : passed];
+  });
+}
+
+/** The arguments of a call. Keras 2 lists the tensors of the first argument, each with all arguments that have names. */
+function argumentsOf(layer: Saved, node: unknown): { args: unknown[]; kwargs: Config } {
+  if (!Array.isArray(node)) {
+    const { args = [], kwargs = {} } = node as { args?: unknown[]; kwargs?: Config };
+    return { args, kwargs };
+  }
+  const tensors = node.filter(isReference);
+  const kwargs = tensors[0]?.[3];
+  const first = layer.class_name === 'Attention' ? tensors : tensors[0];
+  return { args: [first], kwargs: isRecord(kwargs) ? kwargs : {} };
+}
+
+const referenceOf = (tensor: unknown): Reference | undefined => (isReference(tensor) ? tensor : historyOf(tensor));
+
 const takesMask = ({ class_name }: Saved) => MASK_TAKERS.includes(class_name);
 
 /** Whether a layer within this one uses masks. GlobalAveragePooling1D does in Keras, and ignores them in TensorFlow.js. */
 function holdsMaskTaker({ config: { layer, layers } }: Saved): boolean {
   const held = [layers ?? layer].flat().filter(isSaved);
-  return held.some((one) => takesMask(one) || one.class_name === 'GlobalAveragePooling1D' || holdsMaskTaker(one));
+  return held.some((one) => takesMask(one) || holdsMaskTaker(one));
 }
 
 /**
@@ -132,9 +197,12 @@ export function maskOperations(layers: readonly Saved[]): Set<string> {
   const names = new Set<string>();
   for (const layer of layers) {
     const calls = argumentsOf(layer);
+    const isMaskOf = (tensor: unknown) => names.has(historyOf(tensor)?.[0] ?? '');
     const isMask = ([tensor, value]: unknown[]) =>
       (layer.class_name === 'NotEqual' && maskedValues.get(key(tensor)) === value) ||
-      (layer.class_name === 'Any' && names.has(historyOf(tensor)?.[0] ?? ''));
+      (layer.class_name === 'Any' && isMaskOf(tensor)) ||
+      // Of the inputs of a sum: where either counts.
+      (layer.class_name === 'LogicalOr' && isMaskOf(tensor) && isMaskOf(value));
     if (calls.length > 0 && calls.every(isMask)) names.add(nameOf(layer));
   }
   return names;

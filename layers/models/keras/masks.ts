@@ -24,7 +24,7 @@ export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): v
 }
 
 const AVERAGING = 'GlobalAveragePooling1D';
-const USING_MASKS = [...MASK_TAKERS, 'KerasBidirectional'];
+const USING_MASKS = [...MASK_TAKERS, 'KerasBidirectional', 'KerasGlobalAveragePooling1D'];
 
 /** Whether a model before `layer` would pass a mask on in Keras; models of TensorFlow.js pass none on. */
 function losesMask(layer: Layer, seen = new Set<Layer>()): boolean {

@@ -9,6 +9,7 @@ import { type Config, isRecord, isSaved, refuse, type Saved } from './saved.ts';
 
 /** Keras's classes, and TensorFlow.js's names for them. */
 const CLASSES: Readonly<Record<string, string>> = {
+  GroupedQueryAttention: 'MultiHeadAttention',
   IdentityInitializer: 'Identity',
   L1: 'L1L2',
   L2: 'L1L2',
@@ -17,11 +18,17 @@ const CLASSES: Readonly<Record<string, string>> = {
   OrthogonalInitializer: 'Orthogonal',
 };
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  GroupedQueryAttention: { head_dim: 'key_dim', num_query_heads: 'num_heads' },
   LeakyReLU: { negative_slope: 'alpha' },
 };
 /** By class, options that Keras saves without using them, and TensorFlow.js refuses. */
 const kernel = ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint'];
-const UNUSED: Readonly<Record<string, readonly string[]>> = { SeparableConv2D: kernel };
+const ofHeads = ['use_gate', 'sliding_window', 'flash_attention', 'query_shape', 'key_shape', 'value_shape'];
+const UNUSED: Readonly<Record<string, readonly string[]>> = {
+  GroupedQueryAttention: ofHeads,
+  MultiHeadAttention: ofHeads,
+  SeparableConv2D: kernel,
+};
 const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
 /** By class, options that TensorFlow.js's layers ignore, with the only value that they may have for that to be right. */
@@ -30,6 +37,7 @@ const depthwise = { groups: 1, dilation_rate: 1 };
 const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
 const pooling = { keepdims: false };
 const recurrent = { time_major: false };
+const heads = { use_gate: false, sliding_window: null };
 const IGNORED: Readonly<Record<string, Config>> = {
   Conv1D: convolution,
   Conv2D: convolution,
@@ -41,9 +49,11 @@ const IGNORED: Readonly<Record<string, Config>> = {
   GlobalAveragePooling2D: pooling,
   GlobalMaxPooling1D: pooling,
   GlobalMaxPooling2D: pooling,
+  GroupedQueryAttention: heads,
   GRU: recurrent,
   InputLayer: { optional: false, ragged: false },
   LSTM: recurrent,
+  MultiHeadAttention: heads,
   SimpleRNN: recurrent,
   ReLU: { negative_slope: 0, threshold: 0 },
   // An operation's option, in which the batch counts as an axis; the layer Reshape has another.
@@ -92,9 +102,14 @@ export function classInTensorFlowJs(saved: Saved): string {
   const { class_name, config } = saved;
   // An initializer may also have the class name Identity, which is not to become an activation.
   if (isIdentity(saved)) return 'Activation';
+  if (class_name === 'GlobalAveragePooling1D' && isCalledWithMask(saved)) return 'KerasGlobalAveragePooling1D';
   const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
   return isZeroed ? 'KerasBidirectional' : (CLASSES[class_name] ?? class_name);
 }
+
+/** Whether a file of Keras 3 calls the layer with a mask. */
+const isCalledWithMask = ({ inbound_nodes = [] }: Saved) =>
+  inbound_nodes.some((node) => isRecord(node) && isRecord(node.kwargs) && isSaved(node.kwargs.mask));
 
 const isIdentity = ({ class_name, config }: Saved) => class_name === 'Identity' && 'name' in (config ?? {});
 
@@ -129,7 +144,7 @@ export function dtypeOf(dtype: unknown): unknown {
 export function checkKnown(layer: Saved, around?: Saved): void {
   const { classNameMap } = serialization.SerializationMap.getMap();
   const { class_name: className, config } = layer;
-  if (!Object.hasOwn(classNameMap, className)) {
+  if (!Object.hasOwn(classNameMap, CLASSES[className] ?? className)) {
     refuse(
       layer,
       'is of a class that neither TensorFlow.js nor this package has; make it known with ' +

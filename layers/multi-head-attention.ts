@@ -1,0 +1,380 @@
+import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { initializers, type LayerVariable, type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { fail, show } from '../kernels/core/errors.ts';
+import { product } from '../kernels/core/view.ts';
+import { attendHeads, type Logits } from '../kernels/functions/attention.ts';
+import {
+  checkBoolean,
+  checkEpsilon,
+  checkOneOf,
+  checkPositiveInteger,
+  checkRate,
+  checkSize,
+} from '../kernels/functions/checks.ts';
+import { rmsNorm } from '../kernels/functions/normalization.ts';
+import { AttentionMasks, maskOfFirst } from './base/attention-masks.ts';
+import { argumentInGraph } from './base/call-arguments.ts';
+import { ConfiguredLayer } from './base/configured-layer.ts';
+import {
+  type Constraint,
+  type Identifier,
+  type Initializer,
+  type Regularizer,
+  resolveIdentifier,
+} from './base/identifiers.ts';
+import { type ConfigDict, type Kwargs, type LayerArgs, type Shape, withoutOptions } from './base/options.ts';
+import { type AddWeight, Projection, type ProjectionOptions } from './base/projection.ts';
+import { listOfShapes, startOfScale } from './base/query-key-layer.ts';
+import { registerLayer } from './base/register.ts';
+import { isTraining } from './base/training.ts';
+import { addCheckedWeight, checkUnbuilt } from './base/weights.ts';
+
+const IDENTIFIERS = ['kernel', 'bias'].flatMap((name) => [
+  `${name}Initializer`,
+  `${name}Regularizer`,
+  `${name}Constraint`,
+]);
+/** Options of {@link MultiHeadAttention}. */
+export interface MultiHeadAttentionArgs extends LayerArgs {
+  /** How many heads queries have. */
+  numHeads: number;
+  /** The width of queries and keys in each head. */
+  keyDim: number;
+  /** The width of values in each head. Default: keyDim. */
+  valueDim?: number;
+  /** How many heads keys and values have, a divisor of numHeads: grouped-query attention. Default: numHeads. */
+  numKeyValueHeads?: number;
+  /** The share of attention weights dropped in training. Default: 0. */
+  dropout?: number;
+  /** Add a bias to each projection. Default: true. */
+  useBias?: boolean;
+  /** The shape of the output after the axes of the query, a number or a list. Default: the width of the query. */
+  outputShape?: number | number[];
+  /** The axes whose positions attend to each other. Default: all between the first and the last. */
+  attentionAxes?: number | number[];
+  /** Makes dropout repeat itself. Default: none. */
+  seed?: number;
+  /**
+   * What happens to queries and keys of each head before their product: 'l2', query-key normalization, unit length and a learned
+   * scale g; 'rms', root mean square normalization with a learned weight each, as in Qwen 3 and Gemma 3. Default: nothing.
+   */
+  queryKeyNorm?: 'l2' | 'rms';
+  /** With 'l2', the usual length of the training sequences, at which g starts, see {@link QKNormalization}. */
+  sequenceLength?: number;
+  /** With 'l2', where g starts, instead of sequenceLength. */
+  scaleInitializer?: Identifier<Initializer>;
+  /** Of queryKeyNorm. Default: 1e-12 for 'l2' (the smallest length), 1e-6 for 'rms' (inside of the root). */
+  epsilon?: number;
+  /** Where the kernels start. Default: 'glorotUniform'. */
+  kernelInitializer?: Identifier<Initializer>;
+  /** Adds a penalty on the kernels to the loss. Default: none. */
+  kernelRegularizer?: Identifier<Regularizer>;
+  /** Projects the kernels after every step of training. Default: none. */
+  kernelConstraint?: Identifier<Constraint>;
+  /** Where the biases start. Default: 'zeros'. */
+  biasInitializer?: Identifier<Initializer>;
+  /** Adds a penalty on the biases to the loss. Default: none. */
+  biasRegularizer?: Identifier<Regularizer>;
+  /** Projects the biases after every step of training. Default: none. */
+  biasConstraint?: Identifier<Constraint>;
+}
+
+/**
+ * Multi-head attention, as in Keras: several attentions side by side, each on projections of its own.
+ *
+ *     y = concat_h(softmax(q_h k_h^T / sqrt(keyDim)) v_h) W + b     q_h = query W_h + b_h, and so k_h of key and v_h of value
+ *
+ * **Inputs: [query, value], [query, value, key] or [query, value, key, mask], in this order, which is Keras's: the value comes before the
+ * key.** (`QKNormAttention` takes query, key, value.) Without a key the value is the key, too; to give a mask without one, repeat
+ * the value. Query [batch, ..., queries, width], value and key [batch, ..., keys, any]. The attention mask is true (or 1) where
+ * a query may attend to a key: [batch, queries, keys] or [batch, heads, queries, keys], of which any size may be 1. Masks of the
+ * inputs join it, as described at {@link QKNormAttention}.
+ *
+ * Output: [batch, ..., queries, width of the query], or what `outputShape` says. Weights, in Keras's order: query/kernel [width, heads,
+ * keyDim], query/bias [heads, keyDim], the same of key and value, g [] or query_norm/gamma and key_norm/gamma [keyDim] if
+ * `queryKeyNorm` asks for them, attention_output/kernel [heads, valueDim, width], attention_output/bias.
+ *
+ * Arguments of a call, which a graph keeps: `useCausalMask`, true: query i attends to the keys up to i, both counted from the first;
+ * `training`. Outside of a graph `returnAttentionScores`, true: gives [y, weights], the weights before dropout.
+ *
+ * @example
+ * ```js
+ * const attention = multiHeadAttention({numHeads: 4, keyDim: 16});
+ * const x = tf.input({shape: [10, 64]});
+ * attention.apply([x, x], {useCausalMask: true}).shape; // [null, 10, 64]
+ * attention.countParams(); // 16576
+ * ```
+ * @throws if an option is unknown or invalid; when called, if there are not two to four inputs, ranks, or the numbers of keys and
+ *   values differ, a mask does not fit or holds other numbers than 0 and 1; in a graph, if it would lose a mask
+ * @see Vaswani et al.: Attention Is All You Need. 2017, https://arxiv.org/abs/1706.03762
+ */
+export class MultiHeadAttention extends ConfiguredLayer {
+  /** In saved models, here and in Keras. */
+  static readonly className = 'MultiHeadAttention';
+  readonly numHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly numKeyValueHeads: number;
+  readonly dropout: number;
+  readonly useBias: boolean;
+  readonly attentionAxes: number | readonly number[] | undefined;
+  readonly seed: number | undefined;
+  readonly queryKeyNorm: 'l2' | 'rms' | undefined;
+  readonly sequenceLength: number | undefined;
+  readonly epsilon: number | undefined;
+  protected readonly scaleInitializer: Initializer | undefined;
+  readonly #outputShape: number | readonly number[] | undefined;
+  readonly #masks = new AttentionMasks(this, ['query', 'value', 'key']);
+  #projections!: Readonly<Record<'query' | 'key' | 'value' | 'output', Projection>>;
+  /** g, or the weights of both root mean square normalizations. */
+  #norm: readonly LayerVariable[] = [];
+
+  constructor(args: MultiHeadAttentionArgs) {
+    super(args, [
+      ...[
+        'numHeads',
+        'keyDim',
+        'valueDim',
+        'numKeyValueHeads',
+        'dropout',
+        'useBias',
+        'outputShape',
+        'attentionAxes',
+        'seed',
+      ],
+      ...['queryKeyNorm', 'sequenceLength', 'scaleInitializer', 'epsilon', ...IDENTIFIERS],
+    ]);
+    const who = this.getClassName();
+    this.numHeads = checkPositiveInteger(who, 'numHeads', args.numHeads, 8);
+    this.keyDim = checkPositiveInteger(who, 'keyDim', args.keyDim, 64);
+    this.valueDim = checkPositiveInteger(who, 'valueDim', args.valueDim ?? args.keyDim, 64);
+    this.numKeyValueHeads = checkPositiveInteger(who, 'numKeyValueHeads', args.numKeyValueHeads ?? args.numHeads, 2);
+    if (this.numHeads % this.numKeyValueHeads !== 0) {
+      const received = `${this.numKeyValueHeads} for ${this.numHeads}`;
+      fail(who, `numKeyValueHeads must divide numHeads; received ${received}; each serves as many heads of queries`);
+    }
+    this.dropout = checkRate(who, 'dropout', args.dropout ?? 0);
+    this.useBias = checkBoolean(who, 'useBias', args.useBias ?? true);
+    this.seed = args.seed;
+    this.#outputShape = args.outputShape;
+    for (const size of this.#sizesOfOutput() ?? []) checkPositiveInteger(who, 'outputShape', size, 64);
+    this.attentionAxes = args.attentionAxes;
+    this.queryKeyNorm =
+      args.queryKeyNorm == null
+        ? undefined
+        : checkOneOf(who, 'queryKeyNorm', args.queryKeyNorm, ['l2', 'rms'] as const);
+    this.#checkNormOptions(args);
+    this.epsilon = args.epsilon === undefined ? undefined : checkEpsilon(who, args.epsilon);
+    this.sequenceLength = args.sequenceLength;
+    const { sequenceLength, scaleInitializer } = args;
+    this.scaleInitializer =
+      this.queryKeyNorm === 'l2' ? startOfScale(who, sequenceLength, scaleInitializer) : undefined;
+    const given = args as unknown as Record<string, Identifier<Initializer & Regularizer & Constraint> | undefined>;
+    const defaults: Record<string, string> = { kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' };
+    for (const name of IDENTIFIERS) {
+      const identifier = given[name] ?? defaults[name];
+      Object.assign(this, { [name]: identifier && resolveIdentifier(who, name, identifier) });
+    }
+    this.supportsMasking = true;
+  }
+
+  #checkNormOptions(args: MultiHeadAttentionArgs): void {
+    const needs = { sequenceLength: ['l2'], scaleInitializer: ['l2'], epsilon: ['l2', 'rms'] };
+    for (const [option, norms] of Object.entries(needs)) {
+      if (args[option as keyof typeof needs] === undefined || norms.includes(this.queryKeyNorm ?? '')) continue;
+      const out = `give queryKeyNorm: '${norms[0]}', or leave it out`;
+      fail(
+        this.getClassName(),
+        `${option} is an option of queryKeyNorm; received it with ${show(args.queryKeyNorm)}; ${out}`,
+      );
+    }
+  }
+
+  protected override optionOf(name: string): unknown {
+    // TensorFlow.js has a property outputShape of its own, which fails before the layer is called.
+    return name === 'outputShape' ? this.#outputShape : super.optionOf(name);
+  }
+
+  #sizesOfOutput(): readonly number[] | undefined {
+    return this.#outputShape === undefined ? undefined : [this.#outputShape].flat();
+  }
+
+  override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
+    if (kwargs?.returnAttentionScores && [inputs].flat().some((input) => input instanceof SymbolicTensor)) {
+      const out = 'make a model that gives them by calling the layer on tensors';
+      fail(this.getClassName(), `returnAttentionScores is not kept in a graph; received it for '${this.name}'; ${out}`);
+    }
+    return this.#masks.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    checkUnbuilt(this);
+    const who = this.getClassName();
+    const { query, value, key } = this.#checkedShapes(inputShape);
+    const width = (shape: Shape) => checkSize(who, shape, shape.length - 1);
+    const addTrained: AddWeight = (name, shape, initializer, regularizer, constraint) =>
+      addCheckedWeight(this, this.addWeight, name, shape, 'float32', initializer, regularizer, true, constraint);
+    const options = this as unknown as ProjectionOptions;
+    const project = (name: string, inputs: readonly number[], outputs: readonly number[]) =>
+      new Projection(addTrained, name, inputs, outputs, options);
+    const { numHeads, numKeyValueHeads, keyDim, valueDim } = this;
+    const ofInputs = {
+      query: project('query', [width(query)], [numHeads, keyDim]),
+      key: project('key', [width(key)], [numKeyValueHeads, keyDim]),
+      value: project('value', [width(value)], [numKeyValueHeads, valueDim]),
+    };
+    if (this.scaleInitializer) this.#norm = [addTrained('g', [], this.scaleInitializer)];
+    if (this.queryKeyNorm === 'rms') {
+      const names = ['query_norm/gamma', 'key_norm/gamma'];
+      this.#norm = names.map((name) => addTrained(name, [keyDim], initializers.ones()));
+    }
+    const outputs = this.#sizesOfOutput() ?? [width(query)];
+    this.#projections = { ...ofInputs, output: project('attention_output', [numHeads, valueDim], outputs) };
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+    const { query } = this.#checkedShapes(inputShape);
+    return [...query.slice(0, -1), ...(this.#sizesOfOutput() ?? query.slice(-1))];
+  }
+
+  #listOf<T>(inputs: T[]): T[] {
+    if (inputs.length >= 2 && inputs.length <= 4) return inputs;
+    const rule = 'the inputs are [query, value], then perhaps the key and an attention mask';
+    return fail(this.getClassName(), `${rule}; received ${inputs.length}; call apply with a list`);
+  }
+
+  /** The shapes of query, value and key, which must fit each other. */
+  #checkedShapes(inputShape: Shape | Shape[]): { query: Shape; value: Shape; key: Shape } {
+    const who = this.getClassName();
+    const [query, value, key = value] = this.#listOf(listOfShapes(inputShape)) as [Shape, Shape, Shape?];
+    const ranks = [query, value, key].map((shape) => (shape as Shape).length);
+    if (ranks[0] !== ranks[1] || ranks[0] !== ranks[2] || (ranks[0] as number) < 3) {
+      fail(who, `query, value and key must have the same rank, 3 or more; received ${ranks.join(', ')}; reshape them`);
+    }
+    const attended = this.#axes(query.length);
+    for (let axis = 0; axis < query.length - 1; axis++) {
+      const sizes = [query, value, key].map((shape) => (shape as Shape)[axis]);
+      const same = attended.includes(axis) ? sizes.slice(1) : sizes;
+      if (new Set(same.filter((size) => size != null)).size <= 1) continue;
+      const rule = attended.includes(axis)
+        ? 'there must be one value per key'
+        : 'query, value and key must have the same sizes where they do not attend';
+      fail(
+        who,
+        `${rule}; received ${sizes.join(', ')} of query, value and key at axis ${axis}; give inputs of one length`,
+      );
+    }
+    return { query, value, key: key as Shape };
+  }
+
+  /** The axes along which positions attend to each other, counted from the front, ascending. */
+  #axes(rank: number): number[] {
+    const { attentionAxes } = this;
+    if (attentionAxes === undefined) return Array.from({ length: rank - 2 }, (_, i) => i + 1);
+    const axes = [attentionAxes].flat().map((axis) => (axis < 0 ? axis + rank : axis));
+    const areRight = axes.every((axis) => Number.isInteger(axis) && axis > 0 && axis < rank - 1);
+    if (areRight && new Set(axes).size === axes.length && axes.length > 0) return axes.sort((a, b) => a - b);
+    const rule = `attentionAxes must lie between the batch and the width of the ${rank} axes of the query, each once`;
+    return fail(this.getClassName(), `${rule}; received ${show(attentionAxes)}; use 1 to ${rank - 2}`);
+  }
+
+  override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
+    return tidy(() => {
+      this.invokeCallHook(inputs, kwargs);
+      const [query, value, key = value, mask] = this.#listOf([inputs].flat()) as [Tensor, Tensor, Tensor?, Tensor?];
+      this.#checkedShapes([query, value, key as Tensor].map(({ shape }) => shape));
+      const axes = this.#axes(query.rank);
+      const [q, k, v] = (
+        [
+          ['query', query],
+          ['key', key as Tensor],
+          ['value', value],
+        ] as const
+      ).map(([name, x]) => split(this.#projections[name].apply(x), axes)) as [Tensor, Tensor, Tensor];
+      const padding = this.#masks.of([query, value, key as Tensor], kwargs);
+      const options = {
+        mask: mask && this.#merged(mask, axes),
+        causal: this.#isCausal(kwargs) ? ('from first' as const) : undefined,
+        dropout: isTraining(this, kwargs) ? this.dropout : 0,
+        seed: this.seed,
+        padding: [padding[0], padding[2], padding[1]],
+        batchFirst: true,
+      };
+      const [attended, weights] = attendHeads(this.getClassName(), ...this.#logits(q, k, v), options);
+      const y = this.#projections.output.apply(join(attended, query.shape, axes));
+      if (!kwargs?.returnAttentionScores) return y;
+      return [y, weights] as unknown as Tensor;
+    });
+  }
+
+  #logits(q: Tensor, k: Tensor, v: Tensor): [readonly [Tensor, Tensor, Tensor], Logits] {
+    const weights = this.#norm.map((weight) => weight.read());
+    if (this.queryKeyNorm === 'l2') return [[q, k, v], { g: weights[0] as Tensor, epsilon: this.epsilon ?? 1e-12 }];
+    const options = { epsilon: this.epsilon ?? 1e-6, epsilonPlacement: 'inside' as const };
+    const [qs, ks] = [q, k].map((x, i) => (weights[i] ? rmsNorm(x, { gamma: weights[i], ...options }) : x));
+    return [[qs as Tensor, ks as Tensor, v], { scale: this.keyDim ** -0.5 }];
+  }
+
+  #isCausal(kwargs: Kwargs): boolean {
+    return Boolean(kwargs?.useCausalMask ?? argumentInGraph(this, 'useCausalMask') ?? false);
+  }
+
+  /** An attention mask [batch, (heads,) queries, keys], where several axes of each make queries and keys. */
+  #merged(mask: Tensor, axes: readonly number[]): Tensor {
+    const rank = mask.rank - 2 * axes.length;
+    if (rank < 1 || rank > 2) {
+      const shape = axes.length > 1 ? 'the attended axes of queries, those of keys' : 'queries, keys';
+      fail(
+        this.getClassName(),
+        `the attention mask must have the shape [batch, ${shape}], or heads after the batch; received [${mask.shape}]; reshape it`,
+      );
+    }
+    const sizes = mask.shape.slice(rank);
+    const of = (from: number) => product(sizes, from, from + axes.length);
+    return reshape(mask, [...mask.shape.slice(0, rank), of(0), of(axes.length)]);
+  }
+
+  /** Without the options that Keras's layer does not have, where it can represent the others. */
+  override getConfig(): ConfigDict {
+    const config = super.getConfig();
+    const isOfKeras = this.queryKeyNorm === undefined;
+    const own = isOfKeras ? ['queryKeyNorm', 'sequenceLength', 'scaleInitializer', 'epsilon'] : [];
+    return withoutOptions(config, this.numKeyValueHeads === this.numHeads ? [...own, 'numKeyValueHeads'] : own);
+  }
+
+  /** That of the query. */
+  override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
+    return maskOfFirst(mask);
+  }
+}
+
+/** The order of axes in which [batch, ..., heads, width] has its heads before the attended axes. */
+function orderOf(rank: number, axes: readonly number[]): number[] {
+  const others = Array.from({ length: rank - 3 }, (_, i) => i + 1).filter((axis) => !axes.includes(axis));
+  return [0, ...others, rank - 2, ...axes, rank - 1];
+}
+
+/** Projected inputs [batch, ..., heads, width] as [batch, heads, positions, width]; heads of other positions are more heads. */
+function split(x: Tensor, axes: readonly number[]): Tensor {
+  const positions = axes.reduce((size, axis) => size * (x.shape[axis] as number), 1);
+  const width = x.shape.at(-1) as number;
+  return reshape(transpose(x, orderOf(x.rank, axes)), [x.shape[0] as number, -1, positions, width]);
+}
+
+/** The way back, to [batch, ..., heads, width] of a query of this shape. */
+function join(y: Tensor, query: readonly number[], axes: readonly number[]): Tensor {
+  const order = orderOf(query.length + 1, axes);
+  const others = order.slice(1, -2 - axes.length).map((axis) => query[axis] as number);
+  const attended = axes.map((axis) => query[axis] as number);
+  const heads = (y.shape[1] as number) / product(others, 0, others.length);
+  const shape = [query[0] as number, ...others, heads, ...attended, y.shape[3] as number];
+  return transpose(
+    reshape(y, shape),
+    order.map((_, axis) => order.indexOf(axis)),
+  );
+}
+
+/** Makes a {@link MultiHeadAttention}. */
+export const multiHeadAttention = (args: MultiHeadAttentionArgs) => new MultiHeadAttention(args);
+registerLayer(MultiHeadAttention);
