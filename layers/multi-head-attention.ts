@@ -12,7 +12,7 @@ import {
   checkSize,
 } from '../kernels/functions/checks.ts';
 import { rmsNorm } from '../kernels/functions/normalization.ts';
-import { AttentionMasks, maskOfFirst } from './base/attention-masks.ts';
+import { AttentionInputs, maskOfFirst } from './base/attention-inputs.ts';
 import { argumentInGraph } from './base/call-arguments.ts';
 import { ConfiguredLayer } from './base/configured-layer.ts';
 import {
@@ -124,7 +124,9 @@ export class MultiHeadAttention extends ConfiguredLayer {
   readonly epsilon: number | undefined;
   protected readonly scaleInitializer: Initializer | undefined;
   readonly #outputShape: number | readonly number[] | undefined;
-  readonly #masks = new AttentionMasks(this, ['query', 'value', 'key']);
+  readonly #inputs = new AttentionInputs(this, ['query', 'value', 'key']);
+  /** Whether the call that runs gives the attention weights, too, which have no mask. */
+  #givesScores = false;
   #projections!: Readonly<Record<'query' | 'key' | 'value' | 'output', Projection>>;
   /** g, or the weights of both root mean square normalizations. */
   #norm: readonly LayerVariable[] = [];
@@ -204,7 +206,8 @@ export class MultiHeadAttention extends ConfiguredLayer {
       const out = 'make a model that gives them by calling the layer on tensors';
       fail(this.getClassName(), `returnAttentionScores is not kept in a graph; received it for '${this.name}'; ${out}`);
     }
-    return this.#masks.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+    this.#givesScores = Boolean(kwargs?.returnAttentionScores);
+    return this.#inputs.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -282,7 +285,12 @@ export class MultiHeadAttention extends ConfiguredLayer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const [query, value, key = value, mask] = this.#listOf([inputs].flat()) as [Tensor, Tensor, Tensor?, Tensor?];
+      const [query, value, key = value, mask] = this.#listOf(this.#inputs.all(inputs)) as [
+        Tensor,
+        Tensor,
+        Tensor?,
+        Tensor?,
+      ];
       this.#checkedShapes([query, value, key as Tensor].map(({ shape }) => shape));
       const axes = this.#axes(query.rank);
       const [q, k, v] = (
@@ -292,7 +300,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
           ['value', value],
         ] as const
       ).map(([name, x]) => split(this.#projections[name].apply(x), axes)) as [Tensor, Tensor, Tensor];
-      const padding = this.#masks.of([query, value, key as Tensor], kwargs);
+      const padding = this.#inputs.masks([query, value, key as Tensor], kwargs);
       const options = {
         mask: mask && this.#merged(mask, axes),
         causal: this.#isCausal(kwargs) ? ('from first' as const) : undefined,
@@ -345,7 +353,8 @@ export class MultiHeadAttention extends ConfiguredLayer {
 
   /** That of the query. */
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
-    return maskOfFirst(mask);
+    const own = maskOfFirst(mask);
+    return this.#givesScores ? ([own, null] as unknown as Tensor) : own;
   }
 }
 

@@ -2,7 +2,7 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { attend, checkAttention } from '../kernels/functions/attention.ts';
 import { checkBoolean, checkRate, checkSize } from '../kernels/functions/checks.ts';
-import { AttentionMasks, maskOfFirst } from './base/attention-masks.ts';
+import { AttentionInputs, maskOfFirst } from './base/attention-inputs.ts';
 import type { Kwargs, Shape } from './base/options.ts';
 import { listOfShapes, QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
@@ -52,7 +52,7 @@ export class QKNormAttention extends QueryKeyLayer {
   readonly causal: boolean;
   /** The share of attention weights dropped in training. */
   readonly dropout: number;
-  readonly #masks = new AttentionMasks(this, ['query', 'key', 'value']);
+  readonly #inputs = new AttentionInputs(this, ['query', 'key', 'value']);
 
   constructor(args: QKNormAttentionArgs = {}) {
     super(args, ['causal', 'dropout']);
@@ -63,7 +63,7 @@ export class QKNormAttention extends QueryKeyLayer {
   }
 
   override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
-    return this.#masks.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+    return this.#inputs.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -90,10 +90,10 @@ export class QKNormAttention extends QueryKeyLayer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const list = this.listOf(inputs, '[query, key, value] and perhaps a mask', 3, 4);
+      const list = this.listOf(this.#inputs.all(inputs), '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
       const dropout = kwargs?.training ? this.dropout : 0;
-      const padding = this.#masks.of([query, key, value], kwargs);
+      const padding = this.#inputs.masks([query, key, value], kwargs);
       const batchFirst = this.inboundNodes.length > 0;
       const options = { mask, causal: this.causal, dropout, epsilon: this.epsilon, padding, batchFirst };
       return attend(this.getClassName(), query, key, value, this.g.read(), options);

@@ -12,6 +12,7 @@ import * as keras from './keras-models.ts';
 import * as kernels from './kernels.ts';
 import * as large from './large.ts';
 import * as layers from './layers.ts';
+import * as multiHead from './multi-head.ts';
 import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as release from './release.ts';
@@ -31,6 +32,7 @@ const cases = {
   ...kernels,
   ...large,
   ...layers,
+  ...multiHead,
   ...nothing,
   ...powerIteration,
   ...release,

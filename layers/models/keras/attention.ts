@@ -4,7 +4,7 @@ import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-
 import { fail } from '../../../kernels/core/errors.ts';
 import { attendHeads, checkAttention, type Logits } from '../../../kernels/functions/attention.ts';
 import { checkBoolean, checkOneOf, checkRate } from '../../../kernels/functions/checks.ts';
-import { AttentionMasks, maskOfFirst } from '../../base/attention-masks.ts';
+import { AttentionInputs, maskOfFirst } from '../../base/attention-inputs.ts';
 import { argumentInGraph } from '../../base/call-arguments.ts';
 import { ConfiguredLayer } from '../../base/configured-layer.ts';
 import type { Kwargs, LayerArgs, Shape } from '../../base/options.ts';
@@ -30,7 +30,7 @@ class Attention extends ConfiguredLayer {
   readonly scoreMode: 'dot' | 'concat';
   readonly dropout: number;
   readonly seed: number | undefined;
-  readonly #masks = new AttentionMasks(this, ['query', 'value', 'key']);
+  readonly #inputs = new AttentionInputs(this, ['query', 'value', 'key']);
   #scale: LayerVariable | undefined = undefined;
   #weight: LayerVariable | undefined = undefined;
 
@@ -45,7 +45,7 @@ class Attention extends ConfiguredLayer {
   }
 
   override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
-    return this.#masks.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+    return this.#inputs.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -75,8 +75,8 @@ class Attention extends ConfiguredLayer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const [query, value, key = value] = [inputs].flat() as [Tensor, Tensor, Tensor?];
-      const [queryMask, valueMask] = this.#masks.of([query, value], kwargs);
+      const [query, value, key = value] = this.#inputs.all(inputs) as [Tensor, Tensor, Tensor?];
+      const [queryMask, valueMask] = this.#inputs.masks([query, value], kwargs);
       const isCausal = kwargs?.useCausalMask ?? argumentInGraph(this, 'useCausalMask');
       const options = {
         padding: [undefined, undefined, valueMask],

@@ -139,7 +139,7 @@ function rewrittenAttention(layer: Saved, node: unknown, calls: Calls): Referenc
     const isMask = [...MASKS, 'mask'].includes(name);
     const areMasks =
       isMask && listOf(given).every((one) => isNothing(one) || calls.masks.has(referenceOf(one)?.[0] ?? ''));
-    // TensorFlow.js brings the masks of inputs by itself, or AttentionMasks refuses the graph.
+    // TensorFlow.js brings the masks of inputs by itself, or AttentionInputs refuses the graph.
     if (areMasks || given === false) delete others[name];
   }
   const passed = rewrittenKwargs(layer, others, calls);

@@ -1,6 +1,6 @@
 /**
- * The masks of the inputs of an attention layer. TensorFlow.js brings the mask of the first input of a layer only: what that
- * means for the others is found out when the graph is made, and a graph in which a mask would be lost is refused.
+ * The inputs of an attention layer in a graph, and their masks. TensorFlow.js brings the mask of the first input of a layer only: what
+ * that means for the others is found out when the graph is made, and a graph in which a mask would be lost is refused.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -11,11 +11,13 @@ import type { Kwargs } from './options.ts';
 
 const MASKS = '[batch, keys] or [batch, queries, keys]';
 
-export class AttentionMasks {
+export class AttentionInputs {
   readonly #layer: layers.Layer;
   readonly #names: readonly [string, string, string];
   /** In a graph, whether each input has the mask that TensorFlow.js passes, that of the first input. */
   #masked: readonly boolean[] | undefined;
+  /** By how many different tensors a call in the graph has: which of them is each input, where some are the same. */
+  readonly #repeated = new Map<number, readonly number[]>();
 
   /** `names` are those of the inputs that may have masks, query, key and value in the order of the layer. */
   constructor(layer: layers.Layer, names: readonly [string, string, string]) {
@@ -31,9 +33,37 @@ export class AttentionMasks {
     const list = [inputs].flat();
     if (list.length < 2 || !list.every((input) => input instanceof SymbolicTensor)) return apply();
     const masked = this.#maskedInputs(list, kwargs);
+    const order = this.#orderOf(list);
     const output = apply();
     this.#masked = masked;
+    if (order) {
+      this.#repeated.set(new Set(list).size, order);
+      // `predict` disposes of a tensor once as many inputs were taken from it as it has layers after it: one that goes into a layer
+      // twice, as in self-attention, would be gone too early. So the executor sees it once.
+      Object.assign(output as object, { inputs: [...new Set(list)] });
+    }
     return output;
+  }
+
+  /** Which of the different inputs each one is; undefined if all are different. */
+  #orderOf(inputs: SymbolicTensor[]): readonly number[] | undefined {
+    const different = [...new Set(inputs)];
+    if (different.length === inputs.length) return undefined;
+    const order = inputs.map((input) => different.indexOf(input));
+    const known = this.#repeated.get(different.length);
+    if (known && String(known) !== String(order)) {
+      const { name } = this.#layer;
+      const rule = 'is shared by calls in which other inputs are the same, which TensorFlow.js does not tell apart';
+      fail(this.#layer.getClassName(), `'${name}' ${rule}; use a layer for each`);
+    }
+    return order;
+  }
+
+  /** All inputs of a call: in a graph those that are the same come once. */
+  all(inputs: Tensor | Tensor[]): Tensor[] {
+    const list = [inputs].flat();
+    const order = this.#layer.inboundNodes.length > 0 ? this.#repeated.get(list.length) : undefined;
+    return order?.map((i) => list[i] as Tensor) ?? list;
   }
 
   /** Which inputs have the mask of the first one. */
@@ -62,8 +92,8 @@ export class AttentionMasks {
     return masked;
   }
 
-  /** The masks of the inputs: those of the graph, those of the call, or those that the tensors carry. */
-  of(inputs: readonly Tensor[], kwargs: Kwargs): PaddingMasks {
+  /** The masks of query, key and value, which `inputs` are: those of the graph, those of the call, or those that the tensors carry. */
+  masks(inputs: readonly Tensor[], kwargs: Kwargs): PaddingMasks {
     const who = this.#layer.getClassName();
     const [one, two, three] = this.#names;
     const names = `${one}, ${two} and ${three}`;
