@@ -19,6 +19,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   layers: ['layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
   'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/core'],
+  'layers/files/keras': ['layers', 'layers/base', 'layers/models/keras', 'kernels/functions', 'kernels/core'],
+  'layers/files': [
+    'layers/files/keras',
+    'layers',
+    'layers/base',
+    'layers/models',
+    'layers/models/keras',
+    'kernels/functions',
+    'kernels/core',
+  ],
   'layers, entries': [
     'layers',
     'layers/base',
