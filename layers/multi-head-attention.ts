@@ -1,4 +1,4 @@
-import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../kernels/core/errors.ts';
 import { product } from '../kernels/core/view.ts';
@@ -12,6 +12,7 @@ import {
   checkSize,
 } from '../kernels/functions/checks.ts';
 import { rmsNorm } from '../kernels/functions/normalization.ts';
+import { joinHeads, splitHeads } from '../kernels/ops/heads.ts';
 import { AttentionInputs, maskOfFirst } from './base/attention-inputs.ts';
 import { argumentInGraph } from './base/call-arguments.ts';
 import { ConfiguredLayer } from './base/configured-layer.ts';
@@ -299,7 +300,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
           ['key', key as Tensor],
           ['value', value],
         ] as const
-      ).map(([name, x]) => split(this.#projections[name].apply(x), axes)) as [Tensor, Tensor, Tensor];
+      ).map(([name, x]) => splitHeads(this.#projections[name].apply(x), axes)) as [Tensor, Tensor, Tensor];
       const padding = this.#inputs.masks([query, value, key as Tensor], kwargs);
       const options = {
         mask: mask && this.#merged(mask, axes),
@@ -310,7 +311,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
         batchFirst: true,
       };
       const [attended, weights] = attendHeads(this.getClassName(), ...this.#logits(q, k, v), options);
-      const y = this.#projections.output.apply(join(attended, query.shape, axes));
+      const y = this.#projections.output.apply(joinHeads(attended, query.shape, axes));
       if (!kwargs?.returnAttentionScores) return y;
       return [y, weights] as unknown as Tensor;
     });
@@ -356,32 +357,6 @@ export class MultiHeadAttention extends ConfiguredLayer {
     const own = maskOfFirst(mask);
     return this.#givesScores ? ([own, null] as unknown as Tensor) : own;
   }
-}
-
-/** The order of axes in which [batch, ..., heads, width] has its heads before the attended axes. */
-function orderOf(rank: number, axes: readonly number[]): number[] {
-  const others = Array.from({ length: rank - 3 }, (_, i) => i + 1).filter((axis) => !axes.includes(axis));
-  return [0, ...others, rank - 2, ...axes, rank - 1];
-}
-
-/** Projected inputs [batch, ..., heads, width] as [batch, heads, positions, width]; heads of other positions are more heads. */
-function split(x: Tensor, axes: readonly number[]): Tensor {
-  const positions = axes.reduce((size, axis) => size * (x.shape[axis] as number), 1);
-  const width = x.shape.at(-1) as number;
-  return reshape(transpose(x, orderOf(x.rank, axes)), [x.shape[0] as number, -1, positions, width]);
-}
-
-/** The way back, to [batch, ..., heads, width] of a query of this shape. */
-function join(y: Tensor, query: readonly number[], axes: readonly number[]): Tensor {
-  const order = orderOf(query.length + 1, axes);
-  const others = order.slice(1, -2 - axes.length).map((axis) => query[axis] as number);
-  const attended = axes.map((axis) => query[axis] as number);
-  const heads = (y.shape[1] as number) / product(others, 0, others.length);
-  const shape = [query[0] as number, ...others, heads, ...attended, y.shape[3] as number];
-  return transpose(
-    reshape(y, shape),
-    order.map((_, axis) => order.indexOf(axis)),
-  );
 }
 
 /** Makes a {@link MultiHeadAttention}. */

@@ -5,6 +5,7 @@
 import {
   abs,
   add,
+  clipByValue,
   dropout,
   expandDims,
   matMul,
@@ -232,7 +233,11 @@ const belowAll = (_: Tensor, rank: number): Tensor =>
 
 /** Products times a number. */
 const products: Scores = {
-  logits: (q, k, scale) => productOfHeads(mul(q, scale), k, true),
+  logits(q, k, scale) {
+    const logits = productOfHeads(mul(q, scale), k, true);
+    // Beyond half floats they are infinite, and softmax would be NaN.
+    return isHalf() ? clipByValue(logits, -65504, 65504) : logits;
+  },
   least: belowAll,
   isScaleFree: false,
 };

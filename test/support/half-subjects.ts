@@ -60,6 +60,8 @@ export interface LayerSubject {
   readonly upstream?: number;
   /** The smallest deviation that it is for. */
   readonly least?: number;
+  /** Only for mean 0 and deviation 1: beyond, TensorFlow.js's own matrix products of inputs and kernels overflow. */
+  readonly isOrdinary?: true;
   /** The number of inputs, if not one. */
   readonly inputs?: number;
 }
@@ -233,6 +235,12 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
     kernels: true,
   },
   QKNormalization: { layer: () => ours.qkNormalization({ sequenceLength: 5 }), shape: [2, 2, 5, 8], inputs: 2 },
+  MultiHeadAttention: {
+    layer: () => ours.multiHeadAttention({ numHeads: 2, keyDim: 4 }),
+    shape: [2, 5, 8],
+    isOrdinary: true,
+    inputs: 2,
+  },
   QKNormAttention: {
     layer: () => ours.qkNormAttention({ sequenceLength: 5, causal: true }),
     shape: [2, 2, 5, 8],

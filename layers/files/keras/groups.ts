@@ -5,6 +5,7 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { weightsByRole } from '../../base/inner-layer.ts';
 import { type Config, isModel, isSaved, nameOf, type Saved } from '../../models/keras/saved.ts';
+import { MultiHeadAttention } from '../../multi-head-attention.ts';
 import { SpectralNormalization } from '../../spectral-normalization.ts';
 
 type Layer = layers.Layer;
@@ -114,6 +115,7 @@ class Groups {
         this.ofLayer(child, cells[i] as Layer, `${path}/cells/${group}`, name),
       );
     }
+    if (layer instanceof MultiHeadAttention) return ofProjections(layer, path, name);
     const groups = wrapped ? within('layer', wrapped) : [];
     const inner = groups.flatMap(({ weights }) => weights);
     const own = ownWeights(layer, inner);
@@ -122,6 +124,24 @@ class Groups {
     const weights = isOfKeras ? [...inner.slice(0, 1), ...own] : own;
     return weights.length === 0 ? groups : [{ path, weights, layer: name }, ...groups];
   }
+}
+
+/** Keras's names for the projections of attention, by the names of their weights. */
+const PROJECTIONS: Readonly<Record<string, string>> = {
+  query: '/query_dense',
+  key: '/key_dense',
+  value: '/value_dense',
+  attention_output: '/output_dense',
+};
+
+/** The weights of attention: of each projection, and what only our layer has. */
+function ofProjections(layer: Layer, path: string, name: string): WeightGroup[] {
+  const groups = new Map<string, LayerVariable[]>();
+  for (const weight of layer.weights) {
+    const group = path + (PROJECTIONS[weight.originalName.split('/').at(-2) ?? ''] ?? '');
+    groups.set(group, [...(groups.get(group) ?? []), weight]);
+  }
+  return [...groups].map(([path, weights]) => ({ path, weights, layer: name }));
 }
 
 /** The weights of a layer, those that are trained first, without those of the layers that it holds. */
