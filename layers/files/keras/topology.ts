@@ -6,6 +6,7 @@ import { trainingInGraph } from '../../base/training.ts';
 import type { Config, Reference } from '../../models/keras/saved.ts';
 import { type Described, refuse } from './classes.ts';
 import { type KerasObject, layerInKeras } from './options.ts';
+import { checkMasks } from './save-masks.ts';
 
 type Layer = layers.Layer;
 type Call = Layer['inboundNodes'][number];
@@ -17,6 +18,7 @@ export function modelInKeras(model: LayersModel): KerasObject {
 }
 
 function modelWithin(model: LayersModel): KerasObject {
+  checkMasks(model);
   const { Functional } = serialization.SerializationMap.getMap().classNameMap;
   if (![LayersModel, Sequential, Functional?.[0]].some((known) => known === model.constructor)) {
     refuse(model, 'is of a class of your own, which Keras does not know; make it by tf.model');

@@ -1,7 +1,7 @@
-"""Opens the .keras files of a folder in Keras and compares: check.py FOLDER. Writes FOLDER/results.json.
+"""Opens .keras files in Keras and compares: check.py FOLDER PATH_OF_MODULES. Reads FOLDER/questions.json, writes answers.json.
 
-cases.json lists the files: name, inputs and outputs (shape, dtype, values), and perhaps step: targets, and the outputs after one step of
-SGD. By name, the result has the largest deviation of each, relative to the largest value, or the error. Each model is saved back.
+A question is the name of a file with inputs and outputs, and perhaps a step: targets, and the outputs after one step of SGD. The
+answer is how far each output is, as a share of its largest value, or an error. Each model is saved once more, as .back.keras.
 """
 
 import json
@@ -9,10 +9,8 @@ import os
 import sys
 import traceback
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-folder, *modules = sys.argv[1:]
-sys.path[:0] = modules
+folder, modules = sys.argv[1:]
+sys.path.insert(0, modules)
 
 import keras
 import numpy as np
@@ -25,35 +23,43 @@ def array(tensor):
 
 
 def deviation(expected, given):
-    """The largest difference, relative to the largest value."""
+    if list(given.shape) != expected["shape"]:
+        return f"the shape {list(given.shape)} instead of {expected['shape']}"
+    right, given = array(expected), np.asarray(keras.ops.convert_to_numpy(given), "float64")
+    return float(np.max(np.abs(right - given), initial=0) / max(1, np.max(np.abs(right), initial=0)))
+
+
+def deviations(expected, given):
     given = given if isinstance(given, (list, tuple)) else [given]
-    if [list(one.shape) for one in given] != [one["shape"] for one in expected]:
-        return f"shapes {[list(one.shape) for one in given]} instead of {[one['shape'] for one in expected]}"
-    pairs = [(array(a), np.asarray(keras.ops.convert_to_numpy(b), "float64")) for a, b in zip(expected, given)]
-    return max((np.max(np.abs(a - b)) / max(1, np.max(np.abs(a))) if a.size else 0.0) for a, b in pairs)
+    if len(given) != len(expected):
+        raise ValueError(f"{len(given)} outputs instead of {len(expected)}")
+    return [deviation(*pair) for pair in zip(expected, given)]
 
 
-def check(case):
-    path = os.path.join(folder, case["file"])
+def answer(question):
+    path = os.path.join(folder, question["file"])
     model = keras.saving.load_model(path)
-    inputs = [array(one) for one in case["inputs"]]
+    inputs = [array(one) for one in question["inputs"]]
     x = inputs if len(inputs) > 1 else inputs[0]
-    result = {"prediction": deviation(case["outputs"], model(x, training=False))}
+    predict = lambda: model(x, training=False)
+    result = {"prediction": deviations(question["outputs"], predict())}
     model.save(path.replace(".keras", ".back.keras"))
-    if "step" in case:
-        targets = [array(one) for one in case["step"]["targets"]]
-        model.compile(keras.optimizers.SGD(case["step"]["learningRate"]), loss="mse")
+    if "step" in question:
+        step = question["step"]
+        targets = [array(one) for one in step["targets"]]
+        model.compile(keras.optimizers.SGD(step["learningRate"]), loss="mse")
         model.train_on_batch(x, targets if len(targets) > 1 else targets[0])
-        result["step"] = deviation(case["step"]["outputs"], model(x, training=False))
+        result["step"] = deviations(step["outputs"], predict())
     return result
 
 
-results = {}
-with open(os.path.join(folder, "cases.json")) as file:
-    for case in json.load(file):
-        try:
-            results[case["name"]] = check(case)
-        except Exception as error:
-            results[case["name"]] = {"error": f"{type(error).__name__}: {error}"[-1500:], "trace": traceback.format_exc()[-1500:]}
-with open(os.path.join(folder, "results.json"), "w") as file:
-    json.dump(results, file)
+answers = {}
+with open(os.path.join(folder, "questions.json")) as file:
+    questions = json.load(file)
+for question in questions:
+    try:
+        answers[question["name"]] = answer(question)
+    except Exception:
+        answers[question["name"]] = {"error": traceback.format_exc()[-3000:]}
+with open(os.path.join(folder, "answers.json"), "w") as file:
+    json.dump(answers, file)
