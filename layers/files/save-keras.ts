@@ -6,6 +6,7 @@ import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
 import { loadPeer } from './peers.ts';
+import { fileSystem } from './source.ts';
 
 const WHO = 'saveKeras';
 /** The version of Keras that reads and writes such files in the tests. */
@@ -120,19 +121,11 @@ async function datasetsOf(config: ReturnType<typeof modelInKeras>, model: Layers
   return datasets;
 }
 
-/** What is used of Node. */
-interface Node {
-  readonly process: {
-    getBuiltinModule?(name: string): { writeFile(path: string, bytes: Uint8Array): Promise<void> };
-  };
-}
-
 async function writeTo(destination: string, bytes: Uint8Array): Promise<void> {
   if (destination.startsWith(DOWNLOADS)) return download(destination.slice(DOWNLOADS.length), bytes);
-  // Not imported, so that bundles for browsers do not look for it.
-  const files = (globalThis as Partial<Node>).process?.getBuiltinModule?.('node:fs/promises');
+  const files = fileSystem();
   if (!files) fail(WHO, `there are no files in a page to write '${destination}' to; use ${DOWNLOADS}${destination}`);
-  await files.writeFile(destination, bytes);
+  await files.promises.writeFile(destination, bytes);
 }
 
 /** Has the browser save the file, as if a link to it had been clicked. */
