@@ -46,11 +46,14 @@ async function bytesOfBlob(who: string, blob: Blob): Promise<Uint8Array> {
 
 /** What is used of Node's file system. */
 interface FileSystem {
-  readonly promises: { readFile(path: string | URL): Promise<Uint8Array> };
+  readonly promises: {
+    readFile(path: string | URL): Promise<Uint8Array>;
+    writeFile(path: string | URL, bytes: Uint8Array): Promise<void>;
+  };
 }
 
 /** Node's file system, without an import that bundlers for browsers would stumble over; undefined in a page or Worker. */
-function fileSystem(): FileSystem | undefined {
+export function fileSystem(): FileSystem | undefined {
   const { process, location } = globalThis as { process?: NodeProcess; location?: unknown };
   return location ? undefined : (process?.getBuiltinModule?.('node:fs') as FileSystem | undefined);
 }

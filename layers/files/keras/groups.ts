@@ -149,5 +149,7 @@ function ownWeights(layer: Layer, inner: readonly LayerVariable[]): LayerVariabl
   const { trainable, state } = weightsByRole(layer);
   // Our wrappers list the weights of their layer once more, under other names: the variable is the same.
   const held = new Set(inner.map((weight) => weight.read()));
-  return [...trainable, ...state].filter((weight) => !held.has(weight.read()));
+  // A layer that has none to train holds a placeholder, which it does not list.
+  const listed = [...trainable, ...state].filter((weight) => layer.weights.includes(weight));
+  return listed.filter((weight) => !held.has(weight.read()));
 }

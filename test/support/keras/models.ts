@@ -1,0 +1,129 @@
+/** Models made of branches, random graphs of layers that are called several times, and inputs for them. */
+import * as tf from '@tensorflow/tfjs';
+import { batchNormalization, instanceNormalization, switchableNormalization } from '../../../layers/index.ts';
+import { fillWeights } from '../layers.ts';
+import { normals, uniforms } from '../random.ts';
+import type { Branch, Branches } from './branches.ts';
+
+type Symbolic = tf.SymbolicTensor;
+
+/** A model for Keras with its inputs, and the names of its outputs for messages. */
+export interface Subject {
+  readonly model: tf.LayersModel;
+  readonly inputs: tf.Tensor[];
+  readonly outputs: readonly string[];
+}
+
+const BATCH = 4;
+
+/** One model of all branches. */
+export function modelOfBranches(branches: Branches): Subject {
+  const all = Object.entries(branches).map(([name, branch]) => {
+    const inputs = branch.shapes.map((shape) =>
+      tf.input({ shape: [...shape], dtype: branch.below ? 'int32' : 'float32' }),
+    );
+    return { name, branch, inputs, outputs: [branch.apply(inputs)].flat() };
+  });
+  const model = tf.model({
+    inputs: all.flatMap(({ inputs }) => inputs),
+    outputs: all.flatMap(({ outputs }) => outputs),
+  });
+  fill(model);
+  return {
+    model,
+    inputs: all.flatMap(({ branch }, i) => branch.shapes.map((shape, j) => inputOf(branch, shape, 100 * i + j))),
+    outputs: all.flatMap(({ name, outputs }) => outputs.map(() => name)),
+  };
+}
+
+/** Some weights are as they are initialized: those of wrappers go with each other, and random ones differ anyway. */
+function fill(model: tf.LayersModel): void {
+  for (const layer of model.layers) {
+    if ('layers' in layer) fill(layer as tf.LayersModel);
+    else if (!('effectiveKernels' in layer) && layer.weights.length > 0) fillWeights(layer);
+  }
+}
+
+function inputOf({ below, zeros }: Partial<Branch>, shape: readonly number[], seed: number): tf.Tensor {
+  const whole = [BATCH, ...shape];
+  const size = whole.reduce((a, b) => a * b, 1);
+  const draw = uniforms(seed);
+  if (below)
+    return tf.tensor(
+      Int32Array.from({ length: size }, () => Math.floor(below * draw())),
+      whole,
+      'int32',
+    );
+  const values = normals(seed, size);
+  const width = shape.at(-1)!;
+  return tf.tensor(
+    zeros ? values.map((value, i) => (uniforms(seed + Math.floor(i / width))() < 0.4 ? 0 : value)) : values,
+    whole,
+  );
+}
+
+/** A random graph: layers and models are called once or more, on results of others of the same shape. */
+export function randomGraph(seed: number): Subject {
+  const draw = uniforms(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(draw() * list.length)]!;
+  const width = 3;
+  const within = (): tf.LayersModel => {
+    if (draw() < 0.5) {
+      return tf.sequential({
+        layers: [tf.layers.dense({ units: width, inputShape: [5, width] }), batchNormalization()],
+      });
+    }
+    const input = tf.input({ shape: [5, width] });
+    const inner = tf.layers.dense({ units: width, activation: 'tanh' });
+    return tf.model({ inputs: input, outputs: inner.apply(inner.apply(input)) as Symbolic });
+  };
+  const makers = [
+    () => tf.layers.dense({ units: width }),
+    () => tf.layers.conv1d({ filters: width, kernelSize: 3, padding: 'same' }),
+    () => switchableNormalization(),
+    () => instanceNormalization(),
+    () => tf.layers.lstm({ units: width, returnSequences: true, recurrentActivation: 'sigmoid' }),
+    within,
+  ];
+  const inputs = Array.from({ length: 1 + Math.floor(draw() * 2) }, () => tf.input({ shape: [5, width] }));
+  const layers = Array.from({ length: 4 }, () => pick(makers)());
+  const tensors = [...inputs];
+  for (let i = 0; i < 8; i++) {
+    const isMerge = draw() < 0.3;
+    const made = isMerge ? tf.layers.add().apply([pick(tensors), pick(tensors)]) : pick(layers).apply(pick(tensors));
+    tensors.push(made as Symbolic);
+  }
+  // All inputs are used, and some results twice.
+  const outputs = [
+    tf.layers.average().apply([...inputs, tensors.at(-1)!]) as Symbolic,
+    ...(draw() < 0.5 ? [tensors.at(-2)!] : []),
+  ];
+  const model = tf.model({ inputs, outputs });
+  fill(model);
+  return {
+    model,
+    inputs: inputs.map((_, i) => inputOf({}, [5, width], seed + i)),
+    outputs: outputs.map((_, i) => `output ${i}`),
+  };
+}
+
+/** Sequential models: with and without a layer of the input, and with models in them. */
+export function sequentials(): Record<string, Subject> {
+  const of = (layers: tf.layers.Layer[], shape: number[]): Subject => {
+    const model = tf.sequential({ layers });
+    fill(model);
+    return { model, inputs: [inputOf({}, shape, 7)], outputs: ['output'] };
+  };
+  const inner = tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [4] }), tf.layers.reLU()] });
+  return {
+    'Sequential with the shape of its input': of(
+      [tf.layers.dense({ units: 3, inputShape: [4] }), batchNormalization()],
+      [4],
+    ),
+    'Sequential with a layer of its input': of(
+      [tf.layers.inputLayer({ inputShape: [4] }), tf.layers.dense({ units: 3 })],
+      [4],
+    ),
+    'Sequential with a Sequential in it': of([inner, tf.layers.dense({ units: 2 })], [4]),
+  };
+}

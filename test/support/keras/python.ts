@@ -1,0 +1,89 @@
+/** Python with Keras, for tests: whether it is here, and runs of it that end. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+import { setUpKeras } from '../setup-keras.mjs';
+import type { Subject } from './models.ts';
+
+const ROOT = join(__dirname, '..', '..', '..');
+export const EXAMPLE = join(ROOT, 'examples', 'keras');
+
+/** The path of a python that has Keras, or why there is none; that is an error under REQUIRE_BACKENDS. */
+export function findKeras(): { readonly python: string; readonly absent?: undefined } | { readonly absent: string } {
+  try {
+    return { python: setUpKeras() };
+  } catch (error) {
+    if (process.env.REQUIRE_BACKENDS) throw error;
+    return { absent: (error as Error).message.split('\n')[0]! };
+  }
+}
+
+/** Runs a script; what it printed. It is killed after `seconds`. */
+export async function runPython(python: string, seconds: number, ...args: string[]): Promise<string> {
+  const env = { ...process.env, KERAS_BACKEND: 'jax', JAX_PLATFORMS: 'cpu', PYTHONDONTWRITEBYTECODE: '1' };
+  const options = { env, timeout: 1000 * seconds, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
+  const { stdout } = await promisify(execFile)(python, args, options);
+  return stdout;
+}
+
+interface Values {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly values: readonly number[];
+}
+const valuesOf = (tensor: tf.Tensor): Values => ({
+  shape: tensor.shape,
+  dtype: tensor.dtype,
+  values: Array.from(tensor.dataSync()),
+});
+
+/** What Keras is asked of one file: see check.py. */
+export interface Question {
+  readonly name: string;
+  readonly file: string;
+  readonly inputs: readonly Values[];
+  readonly outputs: readonly Values[];
+  readonly step?: {
+    readonly learningRate: number;
+    readonly targets: readonly Values[];
+    readonly outputs: readonly Values[];
+  };
+}
+
+/** By output: how far Keras's is from TensorFlow.js's, as a share of the largest value. */
+export interface Answer {
+  readonly error?: string;
+  readonly prediction?: readonly number[];
+  readonly step?: readonly number[];
+}
+
+const LEARNING_RATE = 0.05;
+const predict = ({ model, inputs }: Subject): tf.Tensor[] =>
+  [model.predict(inputs.length > 1 ? inputs : inputs[0]!)].flat();
+
+/** What the model predicts, and, if it is to be trained, what after one step of SGD towards other outputs. */
+export async function questionOf(name: string, file: string, subject: Subject, isTrained: boolean): Promise<Question> {
+  const { model, inputs } = subject;
+  const outputs = predict(subject);
+  const question = { name, file, inputs: inputs.map(valuesOf), outputs: outputs.map(valuesOf) };
+  if (!isTrained) return question;
+  const targets = outputs.map((output, i) => tf.randomNormal(output.shape, 0, 1, 'float32', i + 1));
+  model.compile({ optimizer: tf.train.sgd(LEARNING_RATE), loss: 'meanSquaredError' });
+  await model.trainOnBatch(inputs.length > 1 ? inputs : inputs[0]!, targets.length > 1 ? targets : targets[0]!);
+  const step = { learningRate: LEARNING_RATE, targets: targets.map(valuesOf), outputs: predict(subject).map(valuesOf) };
+  return { ...question, step };
+}
+
+/** Asks one Python all questions. Each file that it opened it has written once more, as `<name>.back.keras`. */
+export async function askKeras(
+  python: string,
+  folder: string,
+  questions: readonly Question[],
+): Promise<Record<string, Answer>> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'questions.json'), JSON.stringify(questions));
+  await runPython(python, 180, join(__dirname, 'check.py'), folder, EXAMPLE);
+  return JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8'));
+}
