@@ -19,6 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   layers: ['layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
   'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/core'],
+  'layers/files': ['layers/files/safetensors', 'layers/models', 'layers/base', 'kernels/functions', 'kernels/core'],
+  'layers/files/safetensors': ['layers/base', 'kernels/functions', 'kernels/core'],
   'layers, entries': [
     'layers',
     'layers/base',
