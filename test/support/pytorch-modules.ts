@@ -62,7 +62,9 @@ function nested(): tf.LayersModel {
 
 const fc = (more = {}) => l.dense({ units: 3, name: 'fc', ...more });
 const conv = (more = {}) => l.conv2d({ filters: 3, kernelSize: [3, 2], name: 'conv', ...more });
-const up = () => l.conv2dTranspose({ filters: 3, kernelSize: [3, 2], name: 'conv' });
+const up = (more = {}) => l.conv2dTranspose({ filters: 3, kernelSize: [3, 2], name: 'conv', ...more });
+const pooling = (): { poolSize: [number, number]; padding: 'same' } => ({ poolSize: [1, 2], padding: 'same' });
+const pointwise = () => conv({ kernelSize: 1, name: 'fc' });
 const depthwise = (kernelSize: [number, number], depthMultiplier = 2) =>
   l.depthwiseConv2d({ kernelSize, depthMultiplier, name: 'conv' });
 const embedding = () => l.embedding({ inputDim: 6, outputDim: 3, name: 'embedding' });
@@ -78,8 +80,13 @@ export const MODULES: Readonly<Record<string, () => tf.LayersModel>> = {
   conv1d: () => sequence([7, 3], l.conv1d({ filters: 4, kernelSize: 2, strides: 2, name: 'conv' })),
   conv2d: () => sequence(IMAGE, conv({ strides: [1, 2] })),
   conv3d: () => sequence([3, 2, 4, 2], l.conv3d({ filters: 3, kernelSize: [2, 1, 3], name: 'conv' })),
-  'conv-transpose2d': () =>
-    sequence(IMAGE, l.conv2dTranspose({ filters: 3, kernelSize: [3, 2], strides: 2, name: 'conv' })),
+  'conv-transpose2d': () => sequence(IMAGE, up({ strides: 2 })),
+  'conv2d-same': () => sequence(IMAGE, conv({ strides: [1, 2], padding: 'same' })),
+  'conv2d-same-even': () => sequence(IMAGE, conv({ kernelSize: 3, strides: [1, 2], padding: 'same' })),
+  'conv-transpose2d-same': () => sequence(IMAGE, up({ kernelSize: [4, 1], strides: 2, padding: 'same' })),
+  'conv-transpose2d-same-odd': () => sequence(IMAGE, up({ kernelSize: [3, 4], strides: [2, 1], padding: 'same' })),
+  'max-pool-same': () => sequence(IMAGE, l.maxPooling2d(pooling()), pointwise()),
+  'average-pool-same': () => sequence(IMAGE, l.averagePooling2d(pooling()), pointwise()),
   'conv-transpose3d': () =>
     sequence([3, 2, 4, 2], l.conv3dTranspose({ filters: 3, kernelSize: [2, 1, 3], name: 'conv' })),
   depthwise: () => sequence(IMAGE, depthwise([3, 2], 3)),

@@ -102,9 +102,10 @@ export const stepOf = ({ shape, axes }: Features): Features =>
     axes.filter((axis) => axis > 0).map((axis) => axis - 1),
   );
 
-/** The class of the layer that does the work, below the wrappers of this package. */
-export const classOf = (layer: Layer): string =>
-  'effectiveKernels' in layer && 'layer' in layer ? classOf(layer.layer as Layer) : layer.getClassName();
+/** The layer that does the work, below the wrappers of this package. */
+export const innermost = (layer: Layer): Layer =>
+  'effectiveKernels' in layer && 'layer' in layer ? (layer.layer as Layer) : layer;
+export const classOf = (layer: Layer): string => innermost(layer).getClassName();
 
 /** Whether the layer leaves the features where they are, such as an activation or a normalization. */
 const keepsFeatures = ({ layer, inputs, outputs }: Call): boolean =>

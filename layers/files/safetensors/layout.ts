@@ -47,9 +47,12 @@ export function toFile(values: Float32Array, layout: Layout): Float32Array {
 }
 
 /** The values of a file as they lie in the weight. */
-export function fromFile(stored: Float32Array, layout: Layout): Float32Array {
+export function fromFile<Values extends Float32Array | Int32Array | Uint8Array>(
+  stored: Values,
+  layout: Layout,
+): Values {
   if (isIdentity(layout)) return stored;
-  const values = new Float32Array(stored.length);
+  const values = stored.slice() as Values;
   forEachRow(layout, (at, start, offsets) => {
     for (let i = 0; i < offsets.length; i++) values[start + (offsets[i] as number)] = stored[at + i] as number;
   });

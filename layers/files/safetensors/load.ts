@@ -1,5 +1,5 @@
 /** Gives a model the weights of a safetensors file. */
-import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { checkBoolean, checkCall, optionNames } from '../../../kernels/functions/checks.ts';
@@ -75,12 +75,12 @@ export async function loadSafetensors(
     if (strict) refuseRest(report, header);
     const values = await readWeights(found, bytes, options.onProgress);
     tidy(() => {
-      for (const [weight, value] of values) weight.write(tensorFor(weight, value));
-      for (const [weight, value] of values.size > 0 ? settings : []) {
-        weight.write(
-          tensorFor(weight, new Float32Array((weight.shape as number[]).reduce((a, b) => a * b, 1)).fill(value)),
-        );
-      }
+      const write = (weight: LayerVariable, value: Values) => {
+        weight.write(tensor(value, weight.shape as number[], weight.dtype));
+      };
+      for (const [weight, value] of values) write(weight, value);
+      // What the file has not, and is so once the others have been loaded.
+      for (const [weight, value] of values.size > 0 ? settings : []) write(weight, arrayFor(weight.dtype, [value]));
     });
     return report;
   } finally {
@@ -150,15 +150,15 @@ async function readWeights(
   found: readonly Found[],
   bytes: Bytes,
   onProgress?: (fraction: number) => void,
-): Promise<Map<LayerVariable, Float32Array>> {
-  const values = new Map<LayerVariable, Float32Array>();
+): Promise<Map<LayerVariable, Values>> {
+  const values = new Map<LayerVariable, Values>();
   const total = found.reduce(
     (sum, { tensors }) => sum + tensors.reduce((sum, [, { byteLength }]) => sum + byteLength, 0),
     0,
   );
   let done = 0;
   for (const { entry, tensors } of found) {
-    let stored: Float32Array | undefined;
+    let stored: Values | undefined;
     for (const [name, tensor] of tensors) {
       const again = checkedValues(name, tensor, await bytes.read(tensor.offset, tensor.byteLength), entry);
       if (stored?.some((value, i) => value !== again[i])) {
@@ -179,18 +179,19 @@ async function readWeights(
   return values;
 }
 
-/** The values of a tensor, which the caller may keep, if its weight can hold them. */
-function checkedValues(name: string, { dtype }: StoredTensor, bytes: Uint8Array, entry: Known): Float32Array {
+/** The values of a tensor, in an array of its own, if its weight can hold them. */
+function checkedValues(name: string, { dtype }: StoredTensor, bytes: Uint8Array, entry: Known): Values {
   const given = valuesOf(dtype, bytes);
-  const values = new Float32Array(given);
+  const weightType = entry.role === 'constant' ? 'float32' : entry.weight.dtype;
+  const values = arrayFor(weightType, given);
   const refuse = (i: number, why: string) =>
     fail(WHO, `the tensor '${name}' holds ${given[i]} as value ${i}, ${why}; the model was not changed`);
-  const whole = entry.role !== 'constant' && entry.weight.dtype !== 'float32';
+  /** Whether a value may be rounded: one number with a fraction for another. */
+  const isRounded = weightType === 'float32' && isFloat(dtype);
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (!Number.isFinite(value)) refuse(i, 'where weights are finite numbers of float32');
-    if (value !== given[i] && (whole || !isFloat(dtype))) refuse(i, `which the weight cannot hold exactly`);
-    if (whole && !Number.isInteger(value)) refuse(i, 'where the weight has whole numbers');
+    if (value !== given[i] && !isRounded) refuse(i, `which a weight of ${weightType} cannot hold exactly`);
     if (entry.role === 'constant' && value !== entry.constant) {
       refuse(i, `where the layer, which has no such weight, computes with ${entry.constant}; make it with the weight`);
     }
@@ -198,7 +199,6 @@ function checkedValues(name: string, { dtype }: StoredTensor, bytes: Uint8Array,
   return values;
 }
 
-function tensorFor({ shape, dtype }: LayerVariable, values: Float32Array): Tensor {
-  const typed = dtype === 'int32' ? Int32Array.from(values) : dtype === 'bool' ? Uint8Array.from(values) : values;
-  return tensor(typed, shape as number[], dtype);
-}
+type Values = Float32Array | Int32Array | Uint8Array;
+const arrayFor = (dtype: string, values: ArrayLike<number>): Values =>
+  dtype === 'int32' ? Int32Array.from(values) : dtype === 'bool' ? Uint8Array.from(values) : Float32Array.from(values);

@@ -30,21 +30,25 @@ const MODES = ['pytorch', 'plain'] as const;
 
 /** Where the weights of the model are in a file. */
 export function planOf(who: string, model: LayersModel, options: SafetensorsOptions): Plan {
-  if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${show(model)}`);
   const mode = checkOneOf(who, 'mode', options.mode ?? 'pytorch', MODES);
   const channelsLast = checkBoolean(who, 'channelsLast', options.channelsLast ?? false);
-  const modules = options.modules ?? {};
+  const { modules = {}, onProgress } = options;
   const isNames = typeof modules === 'object' && Object.values(modules).every((name) => typeof name === 'string');
   if (!isNames)
     fail(who, `modules must be an object of names, such as {stem: 'features.0'}; received ${show(modules)}`);
-  if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
-    fail(who, `onProgress must be a function; received ${show(options.onProgress)}`);
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    fail(who, `onProgress must be a function; received ${show(onProgress)}`);
   }
+  checkModel(who, model);
+  return mode === 'plain' ? plainPlan(who, model) : pytorchPlan(who, model, { modules, channelsLast });
+}
+
+/** Refuses what is no model, or has no weights any more. */
+export function checkModel(who: string, model: LayersModel): void {
+  if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${show(model)}`);
   try {
     for (const weight of model.weights) weight.read();
   } catch (error) {
     fail(who, `the model '${model.name}' has been disposed of (${(error as Error).message}); make it again`);
   }
-  if (mode === 'plain') return plainPlan(who, model);
-  return pytorchPlan(who, model, { modules, channelsLast });
 }

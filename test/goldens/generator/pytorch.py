@@ -112,6 +112,21 @@ CASES = {
     "conv3d": lambda: (named(conv=nn.Conv3d(2, 3, (2, 1, 3))), (2, 2, 3, 2, 4)),
     "conv-transpose2d": lambda: (named(conv=nn.ConvTranspose2d(2, 3, (3, 2), stride=2)), IMAGE),
     "conv-transpose3d": lambda: (named(conv=nn.ConvTranspose3d(2, 3, (2, 1, 3))), (2, 2, 3, 2, 4)),
+    "conv2d-same": lambda: (
+        named(pad=nn.ZeroPad2d((0, 1, 1, 1)), conv=nn.Conv2d(2, 3, (3, 2), stride=(1, 2))),
+        IMAGE,
+    ),
+    "conv2d-same-even": lambda: (named(conv=nn.Conv2d(2, 3, 3, stride=(1, 2), padding=(1, 1))), IMAGE),
+    "conv-transpose2d-same": lambda: (
+        named(conv=nn.ConvTranspose2d(2, 3, (4, 1), stride=2, padding=(1, 0), output_padding=(0, 1))),
+        IMAGE,
+    ),
+    "conv-transpose2d-same-odd": lambda: (
+        named(conv=nn.ConvTranspose2d(2, 3, (3, 4), stride=(2, 1)), crop=nn.ZeroPad2d((-1, -2, 0, -1))),
+        IMAGE,
+    ),
+    "max-pool-same": lambda: (named(pool=nn.MaxPool2d((1, 2), ceil_mode=True), fc=nn.Conv2d(2, 3, 1)), IMAGE),
+    "average-pool-same": lambda: (named(pool=nn.AvgPool2d((1, 2), ceil_mode=True), fc=nn.Conv2d(2, 3, 1)), IMAGE),
     "depthwise": lambda: (named(conv=nn.Conv2d(2, 6, (3, 2), groups=2)), IMAGE),
     "separable": lambda: (Separable(), (2, 3, 4, 5)),
     "embedding": lambda: (named(embedding=nn.Embedding(6, 3)), "tokens"),
