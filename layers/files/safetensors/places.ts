@@ -14,7 +14,8 @@ export interface OpenBytes extends Bytes {
 interface FileHandle {
   stat(): Promise<{ readonly size: number; isFile(): boolean }>;
   read(into: Uint8Array, at: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
-  write(bytes: Uint8Array): Promise<unknown>;
+  /** Writes where the last one ended. */
+  writeFile(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 interface FileSystem {
@@ -87,15 +88,25 @@ export interface Sink {
   abandon(): Promise<void>;
 }
 
-/** A file at a path, which is there only when it is complete; one that was there before is replaced. */
-export async function fileSink(who: string, path: string): Promise<Sink> {
+const DOWNLOADS = 'downloads://';
+
+/** A place for a file of `size` bytes: a path in Node, or in a page a download, as by `downloads://name`. */
+export async function openSink(who: string, destination: string, size: number): Promise<Sink> {
+  const isDownload = destination.startsWith(DOWNLOADS);
   const fs = fileSystem();
-  if (!fs) return fail(who, `a path is for Node; received ${show(path)}; leave it out for the bytes`);
+  if (isDownload && typeof document !== 'undefined') return downloadSink(destination.slice(DOWNLOADS.length), size);
+  if (isDownload) return fail(who, `${show(destination)} is for pages; give a path`);
+  if (!fs) return fail(who, `there are no files in a page to write ${show(destination)} to; write '${DOWNLOADS}name'`);
+  return fileSink(who, fs, destination);
+}
+
+/** A file that is at its path only when it is complete; one that was there before is replaced. */
+async function fileSink(who: string, fs: FileSystem, path: string): Promise<Sink> {
   const partial = `${path}.partial`;
   const file = await fs.open(partial, 'w').catch((error: Error) => fail(who, `${error.message}; check the path`));
   return {
     write: async (bytes) => {
-      for (let at = 0; at < bytes.length; at += PART) await file.write(bytes.subarray(at, at + PART));
+      for (let at = 0; at < bytes.length; at += PART) await file.writeFile(bytes.subarray(at, at + PART));
     },
     finish: async () => {
       await file.close();
@@ -110,8 +121,21 @@ export async function fileSink(who: string, path: string): Promise<Sink> {
 /** Node writes at most 2 GB at once. */
 const PART = 2 ** 26;
 
+/** Has the browser save the file, as if a link to it had been clicked. */
+function downloadSink(name: string, size: number): Sink {
+  const memory = memorySink(size);
+  return {
+    ...memory,
+    finish: async () => {
+      const url = URL.createObjectURL(new Blob([memory.bytes]));
+      Object.assign(document.createElement('a'), { download: name, href: url }).click();
+      URL.revokeObjectURL(url);
+    },
+  };
+}
+
 /** The bytes of a file of `size` bytes. */
-export function memorySink(size: number): Sink & { readonly bytes: Uint8Array } {
+export function memorySink(size: number): Sink & { readonly bytes: Uint8Array<ArrayBuffer> } {
   const bytes = new Uint8Array(size);
   let at = 0;
   return {

@@ -7,7 +7,7 @@ import type { Entry } from './entries.ts';
 import { byteLengthOf, headerBytes, type NewTensor } from './header.ts';
 import { toFile } from './layout.ts';
 import { planOf, type SafetensorsOptions } from './model.ts';
-import { fileSink, memorySink } from './places.ts';
+import { memorySink, openSink } from './places.ts';
 
 const WHO = 'saveSafetensors';
 const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress');
@@ -34,7 +34,7 @@ const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress');
  * `channelsLast: true` leaves them as they are.
  *
  * @param model a model of layers, built
- * @param destination in Node a path. Default: none
+ * @param destination a path in Node, or `downloads://name.safetensors` in a page. Default: none
  * @param options those of {@link SafetensorsOptions}
  * @returns the bytes of the file, if there is no destination
  * @throws if a layer is no module of PyTorch, a weight is not finite, two weights have one name, or an option is wrong; nothing is
@@ -66,7 +66,7 @@ export async function saveSafetensors(
   const { onProgress, mode = 'pytorch' } = options;
   const { entries } = planOf(WHO, model, options);
   if (destination !== undefined && typeof destination !== 'string') {
-    fail(WHO, `the destination must be a path, or undefined for the bytes; received ${show(destination)}`);
+    fail(WHO, `the destination must be a path or a name, or undefined for the bytes; received ${show(destination)}`);
   }
   const written = entries.filter(isWritten);
   const tensors = written.map(
@@ -79,7 +79,7 @@ export async function saveSafetensors(
   const sizes = tensors.map(({ dtype, shape }) => byteLengthOf(dtype, shape));
   const total = sizes.reduce((sum, size) => sum + size, head.length);
   const memory = destination === undefined ? memorySink(total) : undefined;
-  const sink = memory ?? (await fileSink(WHO, destination as string));
+  const sink = memory ?? (await openSink(WHO, destination as string, total));
   try {
     await sink.write(head);
     let done = head.length;
