@@ -13,6 +13,9 @@ const shared = {
   testEnvironment: 'node',
   setupFilesAfterEnv: ['<rootDir>/test/support/setup.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.cache'],
+  // h5wasm is an ES module alone; Jest's CommonJS takes it transformed.
+  moduleNameMapper: { '^h5wasm$': '<rootDir>/node_modules/h5wasm/dist/esm/hdf5_hl.js' },
+  transformIgnorePatterns: ['/node_modules/(?!h5wasm/)'],
   transform: {
     '^.+\\.(ts|js|mjs)$': [
       '@swc/jest',

@@ -30,6 +30,13 @@ export function registerLayer(
 /** Whether the class was registered by this package; a class that a user derived from one of ours was not. */
 export const isRegistered = (layer: unknown): boolean => registered.has(layer);
 
+/** Whether a layer is of the class that this package, or TensorFlow.js before it, registered by its name, and not of one derived. */
+export function isOfRegisteredClass(layer: layers.Layer): boolean {
+  const name = layer.getClassName();
+  const known = [classNameMap[name]?.[0], replaced.get(name)?.[0]];
+  return isRegistered(layer.constructor) || known.some((one) => one === layer.constructor);
+}
+
 /**
  * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing
  * this package had replaced, any number of copies of it. Models that are loaded already keep their layers; our other classes stay registered.

@@ -1,5 +1,5 @@
 /**
- * Files of other programs: safetensors of PyTorch and the Hugging Face hub.
+ * Models as files of other libraries. An entry of its own: who does not use it neither loads nor needs what it asks for.
  *
  * @module tfjs-normalizations/files
  */
@@ -8,3 +8,4 @@ export type { SafetensorsOptions } from './safetensors/model.ts';
 export { pytorchNotes } from './safetensors/notes.ts';
 export type { SafetensorsSource } from './safetensors/places.ts';
 export { saveSafetensors } from './safetensors/save.ts';
+export { kerasFile, saveKeras } from './save-keras.ts';

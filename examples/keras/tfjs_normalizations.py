@@ -1,0 +1,711 @@
+"""The layers of the npm package tfjs-normalizations that Keras does not have, for Keras 3 on jax, tensorflow and torch.
+
+Options have the names (in snake_case) and defaults, and weights the order, that they have in TensorFlow.js. Importing this module
+makes the classes known to `keras.saving.load_model`. The package's other layers are saved as Keras's own.
+"""
+
+import inspect
+import math
+
+import keras
+from keras import ops
+
+_register = keras.saving.register_keras_serializable(package="tfjs_normalizations")
+
+# In floats of 16 bits nothing is left of small variances, so statistics are taken in 32.
+_float_of_statistics = "float32"
+_KINDS = {
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+
+
+def _moments(x, axes):
+    """Mean and biased variance over `axes`, which stay as axes of size 1. Centred before it is squared."""
+    mean = ops.mean(x, axes, keepdims=True)
+    return mean, ops.mean(ops.square(x - mean), axes, keepdims=True)
+
+
+def _nonzero(x):
+    """x, but 1 where it is 0, so that it can be divided by, and its root has a finite gradient."""
+    return ops.where(x == 0, ops.ones_like(x), x)
+
+
+def _root(x):
+    """The square root, with the gradient 0 at 0."""
+    return ops.where(x == 0, ops.zeros_like(x), ops.sqrt(_nonzero(x)))
+
+
+def _quotient(x, divisor):
+    """x / divisor; 0 where the divisor is 0: what varies by nothing is its own mean."""
+    return ops.where(divisor == 0, ops.zeros_like(x), x / _nonzero(divisor))
+
+
+def _standardized(x, mean_square, epsilon, placement="inside"):
+    """x divided by the root of its mean square, with epsilon 'inside' or 'outside' the root, or as a 'floor' of it."""
+    if placement == "inside":
+        return _quotient(x, _root(mean_square + epsilon))
+    root = _root(mean_square)
+    if placement == "outside":
+        return _quotient(x, root + epsilon)
+    y = _quotient(x, ops.maximum(root, epsilon))
+    return ops.where(root <= epsilon, ops.stop_gradient(y), y)
+
+
+def _unit(x, axis, smallest):
+    """x / max(||x||, smallest) along `axis`; what is not longer than `smallest` has the gradient 0."""
+    length = _root(ops.sum(ops.square(x), axis, keepdims=True))
+    y = x / ops.maximum(length, smallest)
+    return ops.where(length <= smallest, ops.stop_gradient(y), y)
+
+
+def _check_placement(placement):
+    if placement not in ("inside", "outside", "floor"):
+        raise ValueError(f"epsilon_placement must be 'inside', 'outside' or 'floor'; received {placement!r}")
+    return placement
+
+
+class _Normalization(keras.layers.Layer):
+    """gamma and beta, and the frame of a call. A subclass says in `normalize` what happens to x before them."""
+
+    # The name of gamma among the weights; None where the class has no gamma.
+    gamma_name = "gamma"
+    # Options beside those of gamma and beta, for the config.
+    own_options = ()
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.epsilon, self.center, self.scale = epsilon, center, scale
+        self.beta_initializer = keras.initializers.get(beta_initializer)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.beta_regularizer = keras.regularizers.get(beta_regularizer)
+        self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
+        self.beta_constraint = keras.constraints.get(beta_constraint)
+        self.gamma_constraint = keras.constraints.get(gamma_constraint)
+
+    def build(self, input_shape):
+        self.gamma = self._parameter(self.gamma_name, "gamma", input_shape) if self.scale else None
+        self.beta = self._parameter("beta", "beta", input_shape) if self.center else None
+        self.build_state(input_shape)
+
+    def parameter_shape(self, input_shape):
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        return [input_shape[axis] for axis in axes]
+
+    def build_state(self, input_shape):
+        """Adds the weights beside gamma and beta."""
+
+    def _parameter(self, name, option, input_shape):
+        how = {kind: getattr(self, f"{option}_{kind}") for kind in _KINDS}
+        return self.add_weight(name=name, shape=self.parameter_shape(input_shape), **how)
+
+    def add_state(self, name, input_shape, initializer):
+        """Adds a statistic of each channel, which calls write and no optimizer trains."""
+        shape = self.parameter_shape(input_shape)
+        return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=False)
+
+    def call(self, x, training=None):
+        wide = ops.cast(x, keras.backend.result_type(x.dtype, _float_of_statistics))
+        y = self.normalize(wide, bool(training) and self.trainable)
+        if self.gamma is not None:
+            y = y * self.along(self.gamma, y)
+        if self.beta is not None:
+            y = y + self.along(self.beta, y)
+        return ops.cast(y, self.compute_dtype)
+
+    def normalize(self, x, training):
+        raise NotImplementedError
+
+    def axes(self, x):
+        """The axes of the option `axis`, ascending, and the positions: the others but that of the batch."""
+        rank = len(x.shape)
+        given = self.axis if isinstance(self.axis, list) else [self.axis]
+        axes = sorted(axis % rank for axis in given)
+        return axes, [axis for axis in range(1, rank) if axis not in axes]
+
+    def along(self, vector, x):
+        """A weight in the rank of x, its values along `axis`, those of several axes in the order of x."""
+        axes, _ = self.axes(x)
+        shape = [x.shape[axis] if axis in axes else 1 for axis in range(len(x.shape))]
+        return ops.reshape(ops.cast(vector, x.dtype), shape)
+
+    def follow(self, statistic, batch):
+        """Moves a statistic of the layer towards that of a batch."""
+        value = ops.reshape(ops.cast(ops.stop_gradient(batch), statistic.dtype), [-1])
+        statistic.assign(self.momentum * statistic + (1 - self.momentum) * value)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        numbers = ("axis", "epsilon", "center", "scale", *self.own_options)
+        config = {**super().get_config(), **{name: getattr(self, name) for name in numbers}}
+        for option in ("beta", "gamma"):
+            for kind, module in _KINDS.items():
+                config[f"{option}_{kind}"] = module.serialize(getattr(self, f"{option}_{kind}"))
+        return config
+
+
+@_register
+class InstanceNormalization(_Normalization):
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over the positions of each example and channel.
+
+    `epsilon_placement` 'outside' divides by sqrt(variance) + epsilon, 'floor' by the larger of sqrt(variance) and epsilon. With
+    the axis None each example is normalized as a whole, with one gamma and one beta.
+    """
+
+    own_options = ("epsilon_placement",)
+
+    def __init__(self, axis=-1, epsilon_placement="inside", **kwargs):
+        super().__init__(axis, **kwargs)
+        self.epsilon_placement = _check_placement(epsilon_placement)
+
+    def parameter_shape(self, input_shape):
+        return [1] if self.axis is None else super().parameter_shape(input_shape)
+
+    def axes(self, x):
+        return ([], list(range(1, len(x.shape)))) if self.axis is None else super().axes(x)
+
+    def normalize(self, x, training):
+        _, positions = self.axes(x)
+        if not positions:
+            return x * 0  # One value is its own mean.
+        mean, variance = _moments(x, positions)
+        return _standardized(x - mean, variance, self.epsilon, self.epsilon_placement)
+
+
+@_register
+class RMSNormalization(_Normalization):
+    """y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta, over the axes `axis` of each example.
+
+    `epsilon_placement` 'inside' divides by sqrt(mean(x^2) + epsilon), 'floor' by the larger of sqrt(mean(x^2)) and epsilon.
+    Keras's layer of this name is 'inside', without beta.
+    """
+
+    gamma_name = "scale"
+    own_options = ("epsilon_placement",)
+
+    def __init__(self, axis=-1, epsilon=1e-6, epsilon_placement="outside", **kwargs):
+        super().__init__(axis, epsilon, **kwargs)
+        self.epsilon_placement = _check_placement(epsilon_placement)
+
+    def normalize(self, x, training):
+        axes, _ = self.axes(x)
+        mean_square = ops.mean(ops.square(x), axes, keepdims=True)
+        return _standardized(x, mean_square, self.epsilon, self.epsilon_placement)
+
+
+@_register
+class BatchInstanceNormalization(_Normalization):
+    """y = (rho xHatBatch + (1 - rho) xHatInstance) * gamma + beta, xHat = (x - mean) / sqrt(variance + epsilon).
+
+    The batch's statistics are over the batch and all positions, in inference moving averages; the instance's are over the
+    positions of one example. rho, one gate in [0, 1] for each channel, is learned.
+    """
+
+    own_options = ("momentum",)
+
+    def __init__(self, axis=-1, momentum=0.9, epsilon=1e-5, rho_initializer="ones", **kwargs):
+        super().__init__(axis, epsilon, **kwargs)
+        self.momentum = momentum
+        self.rho_initializer = keras.initializers.get(rho_initializer)
+
+    def build_state(self, input_shape):
+        shape = self.parameter_shape(input_shape)
+        self.rho = self.add_weight(
+            name="rho", shape=shape, initializer=self.rho_initializer, constraint=_between_0_and_1
+        )
+        self.moving_mean = self.add_state("moving_mean", input_shape, "zeros")
+        self.moving_variance = self.add_state("moving_variance", input_shape, "ones")
+
+    def normalize(self, x, training):
+        _, positions = self.axes(x)
+        if training:
+            mean, variance = _moments(x, [0, *positions])
+            self.follow(self.moving_mean, mean)
+            self.follow(self.moving_variance, variance)
+        else:
+            mean, variance = self.along(self.moving_mean, x), self.along(self.moving_variance, x)
+        rho = self.along(self.rho, x)
+        y = rho * _standardized(x - mean, variance, self.epsilon)
+        if not positions:
+            return y
+        mean, variance = _moments(x, positions)
+        return y + (1 - rho) * _standardized(x - mean, variance, self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "rho_initializer": keras.initializers.serialize(self.rho_initializer)}
+
+
+def _between_0_and_1(rho):
+    return ops.clip(rho, 0, 1)
+
+
+@_register
+class SwitchableNormalization(_Normalization):
+    """y = (x - sum w mean) / sqrt(sum w' variance + epsilon) * gamma + beta.
+
+    The sums are over instance (the positions of each example and channel; not at rank 2), layer (positions and channels of each
+    example) and batch (each channel over everything else; in inference, moving averages; not if `use_batch_statistics` is false), in
+    this order; w = softmax(mean_weights), w' = softmax(variance_weights).
+    """
+
+    own_options = ("momentum", "use_batch_statistics")
+
+    def __init__(self, axis=-1, momentum=0.9, epsilon=1e-5, use_batch_statistics=True, **kwargs):
+        super().__init__(axis, epsilon, **kwargs)
+        self.momentum, self.use_batch_statistics = momentum, use_batch_statistics
+
+    def build_state(self, input_shape):
+        sources = (len(input_shape) > 2) + 1 + self.use_batch_statistics
+        self.mean_weights = self.add_weight(name="mean_weights", shape=[sources], initializer="ones")
+        self.variance_weights = self.add_weight(name="variance_weights", shape=[sources], initializer="ones")
+        if self.use_batch_statistics:
+            self.moving_mean = self.add_state("moving_mean", input_shape, "zeros")
+            self.moving_variance = self.add_state("moving_variance", input_shape, "ones")
+
+    def normalize(self, x, training):
+        axes, positions = self.axes(x)
+        moments = [_moments(x, positions)] if positions else []
+        moments.append(_moments(x, [*positions, *axes]))
+        if self.use_batch_statistics and training:
+            moments.append(_moments(x, [0, *positions]))
+            self.follow(self.moving_mean, moments[-1][0])
+            self.follow(self.moving_variance, moments[-1][1])
+        elif self.use_batch_statistics:
+            moments.append((self.along(self.moving_mean, x), self.along(self.moving_variance, x)))
+        of_mean = ops.softmax(ops.cast(self.mean_weights, x.dtype))
+        of_variance = ops.softmax(ops.cast(self.variance_weights, x.dtype))
+        mean = sum(of_mean[i] * mean for i, (mean, _) in enumerate(moments))
+        variance = sum(of_variance[i] * variance for i, (_, variance) in enumerate(moments))
+        return _standardized(x - mean, variance, self.epsilon)
+
+
+@_register
+class BatchRenormalization(_Normalization):
+    """y = ((x - mean) / stddev * r + d) * gamma + beta, stddev = sqrt(variance + epsilon), over the batch and all positions.
+
+    r = stddev / moving_stddev within [rmin, rmax] and d = (mean - moving_mean) / moving_stddev within +-dmax are constants to the
+    gradient, taken before the averages move; in inference the averages stand for mean and stddev, r = 1 and d = 0. While training
+    calls are counted from ramp_steps[...][0] to ramp_steps[...][1], rmax goes from 1 and dmax from 0 to the values of
+    `renorm_clipping`, where rmin is 1 / rmax if it is absent. `ramp_steps=None`: they hold from the first step.
+    """
+
+    own_options = ("momentum", "renorm_clipping", "ramp_steps")
+
+    def __init__(self, axis=-1, momentum=0.99, renorm_clipping=None, ramp_steps=(), **kwargs):
+        super().__init__(axis, **kwargs)
+        self.momentum = momentum
+        self.renorm_clipping = {"rmax": 3, "dmax": 5, **(renorm_clipping or {})}
+        usual = {"rmax": [5000, 40000], "dmax": [5000, 25000]}
+        self.ramp_steps = None if ramp_steps is None else {**usual, **dict(ramp_steps)}
+
+    def build_state(self, input_shape):
+        self.moving_mean = self.add_state("moving_mean", input_shape, "zeros")
+        self.moving_stddev = self.add_state("moving_stddev", input_shape, "ones")
+        if self.ramp_steps is not None:
+            self.step = self.add_weight(name="step", shape=(), initializer="zeros", trainable=False)
+
+    def _bounds(self):
+        """rmin, rmax and dmax of this step."""
+        rmax, dmax, rmin = (self.renorm_clipping.get(name) for name in ("rmax", "dmax", "rmin"))
+        if self.ramp_steps is None:
+            return 1 / rmax if rmin is None else rmin, rmax, dmax
+        of_r, of_d = (
+            ops.clip((self.step - start) / (end - start), 0, 1)
+            for start, end in (self.ramp_steps["rmax"], self.ramp_steps["dmax"])
+        )
+        rmax = 1 + of_r * (rmax - 1)
+        return 1 / rmax if rmin is None else 1 + of_r * (rmin - 1), rmax, of_d * dmax
+
+    def normalize(self, x, training):
+        moving_mean, moving_stddev = self.along(self.moving_mean, x), self.along(self.moving_stddev, x)
+        if not training:
+            return _quotient(x - moving_mean, moving_stddev)
+        _, positions = self.axes(x)
+        mean, variance = _moments(x, [0, *positions])
+        stddev = _root(variance + self.epsilon)
+        rmin, rmax, dmax = self._bounds()
+        r = ops.minimum(ops.maximum(_quotient(stddev, moving_stddev), rmin), rmax)
+        d = ops.minimum(ops.maximum(_quotient(mean - moving_mean, moving_stddev), -dmax), dmax)
+        self.follow(self.moving_mean, mean)
+        self.follow(self.moving_stddev, stddev)
+        if self.ramp_steps is not None:
+            self.step.assign(self.step + 1)
+        return _quotient(x - mean, stddev) * ops.stop_gradient(r) + ops.stop_gradient(d)
+
+
+@_register
+class MeanOnlyBatchNormalization(_Normalization):
+    """y = x - mean + beta, with the mean of each channel over the batch and all positions; in inference, its moving average."""
+
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.9,
+        center=True,
+        beta_initializer="zeros",
+        beta_regularizer=None,
+        beta_constraint=None,
+        **kwargs,
+    ):
+        of_beta = dict(
+            beta_initializer=beta_initializer, beta_regularizer=beta_regularizer, beta_constraint=beta_constraint
+        )
+        super().__init__(axis, center=center, scale=False, **of_beta, **kwargs)
+        self.momentum = momentum
+
+    def build_state(self, input_shape):
+        self.moving_mean = self.add_state("moving_mean", input_shape, "zeros")
+
+    def normalize(self, x, training):
+        if not training:
+            return x - self.along(self.moving_mean, x)
+        _, positions = self.axes(x)
+        mean = ops.mean(x, [0, *positions], keepdims=True)
+        self.follow(self.moving_mean, mean)
+        return x - mean
+
+    def get_config(self):
+        options = {**super().get_config(), "momentum": self.momentum}
+        # What concerns a divisor or gamma is no option of this class.
+        return {
+            name: value
+            for name, value in options.items()
+            if name not in ("epsilon", "scale") and not name.startswith("gamma_")
+        }
+
+
+class _KernelWrapper(keras.layers.Wrapper):
+    """Calls the wrapped layer with normalized kernels. A subclass says in `normalized` what becomes of a kernel."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.supports_masking = layer.supports_masking
+
+    def kernels(self):
+        """Of each kernel of the wrapped layer: how names of weights for it begin, the variable, the axes of the output units."""
+        layer = self.layer
+        owner = getattr(layer, "cell", layer)
+        if isinstance(layer, (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)):
+            return [("depthwise_", layer.kernel, [-2, -1])]
+        is_transposed = isinstance(layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose))
+        attributes = {
+            "kernel": ("", [-2] if is_transposed else [-1]),
+            "recurrent_kernel": ("recurrent_", [-1]),
+            "depthwise_kernel": ("depthwise_", [-2, -1]),
+            "pointwise_kernel": ("pointwise_", [-1]),
+            "embeddings": ("", [-1]),
+        }
+        found = [
+            (prefix, getattr(owner, name), axes)
+            for name, (prefix, axes) in attributes.items()
+            if getattr(owner, name, None) is not None
+        ]
+        if not found:
+            raise ValueError(f"{type(self).__name__}: the layer {layer.name!r} has no kernel; received {layer}")
+        return found
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        self.build_state()
+
+    def build_state(self):
+        raise NotImplementedError
+
+    def normalized(self, index, matrix, training):
+        """What becomes of kernel number `index`, given as a matrix [rest, units]."""
+        raise NotImplementedError
+
+    def call(self, inputs, training=None, mask=None, **kwargs):
+        layer, kernels = self.layer, self.kernels()
+        trains = bool(training) and self.trainable and layer.trainable
+        replaced = {}
+        for index, (_, kernel, axes) in enumerate(kernels):
+            matrix = self.normalized(index, _as_matrix(kernel, axes), trains)
+            replaced[id(kernel)] = _as_kernel(matrix, kernel.shape, axes)
+        values = [
+            [replaced.get(id(variable), variable.value) for variable in variables]
+            for variables in (layer.trainable_variables, layer.non_trainable_variables)
+        ]
+        accepted = inspect.signature(layer.call).parameters
+        given = {"training": training, "mask": mask}
+        kwargs.update({name: value for name, value in given.items() if name in accepted and value is not None})
+        outputs, state = layer.stateless_call(*values, inputs, **kwargs)
+        for variable, value in zip(layer.non_trainable_variables, state):
+            if id(variable) not in replaced:
+                variable.assign(value)
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return self.layer.compute_mask(inputs, previous_mask)
+
+
+def _as_matrix(kernel, axes):
+    """A kernel as a matrix [rest, units]; `axes` are those of the units, counted from the last."""
+    last = _last(kernel.shape, axes)
+    units = math.prod(kernel.shape[axis] for axis in axes)
+    return ops.reshape(ops.transpose(ops.convert_to_tensor(kernel), last), [-1, units])
+
+
+def _as_kernel(matrix, shape, axes):
+    last = _last(shape, axes)
+    back = sorted(range(len(shape)), key=last.__getitem__)
+    return ops.transpose(ops.reshape(matrix, [shape[axis] for axis in last]), back)
+
+
+def _last(shape, axes):
+    """The order of axes with those of the units last."""
+    units = [axis % len(shape) for axis in axes]
+    return [axis for axis in range(len(shape)) if axis not in units] + units
+
+
+@_register
+class WeightNormalization(_KernelWrapper):
+    """Calls the wrapped layer with the kernel w = g v / ||v||, the norm over all axes but that of the output units.
+
+    v is the layer's kernel, and g starts as ||v||. With `data_init`, `initialize` lets a batch choose g and the bias; it is to be
+    called before training, since Keras on jax keeps no trainable weight that a training step writes.
+    """
+
+    def __init__(self, layer, data_init=False, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.data_init = data_init
+
+    def build_state(self):
+        self.lengths = [
+            self.add_weight(
+                name=f"{prefix}g",
+                shape=[math.prod(kernel.shape[axis] for axis in axes)],
+                initializer=lambda shape, dtype, kernel=kernel, axes=axes: _norms(_as_matrix(kernel, axes)),
+            )
+            for prefix, kernel, axes in self.kernels()
+        ]
+        if self.data_init:
+            self.initialized = self.add_weight(name="initialized", shape=(), initializer="zeros", trainable=False)
+
+    def normalized(self, index, matrix, training):
+        return _unit(matrix, 0, 1e-6) * self.lengths[index]
+
+    def initialize(self, inputs):
+        """With t = v x / ||v||: g = 1 / sqrt(variance(t) + 1e-10), bias = -mean(t) g, so that outputs have mean 0, variance 1."""
+        layer = self.layer
+        if not self.built:
+            self.build(ops.shape(inputs))
+        [(_, kernel, axes)] = self.kernels()
+        g, bias = self.lengths[0], getattr(layer, "bias", None)
+        activation, layer.activation = layer.activation, keras.activations.linear
+        g.assign(ops.ones_like(g))
+        if bias is not None:
+            bias.assign(ops.zeros_like(bias))
+        t = self.call(inputs)
+        layer.activation = activation
+        channels = 1 if getattr(layer, "data_format", None) == "channels_first" else len(t.shape) - 1
+        mean, variance = _moments(t, [axis for axis in range(len(t.shape)) if axis != channels])
+        g.assign(1 / ops.sqrt(ops.reshape(variance, [-1]) + 1e-10))
+        if bias is not None:
+            bias.assign(-ops.reshape(mean, [-1]) * g)
+        if self.data_init:
+            self.initialized.assign(1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "data_init": self.data_init}
+
+
+def _norms(matrix):
+    return ops.sqrt(ops.sum(ops.square(matrix), 0))
+
+
+@_register
+class SpectralNormalization(_KernelWrapper):
+    """Calls the wrapped layer with the kernel W / sigma, sigma = v W u^T the largest singular value of W [rest, units].
+
+    Each training call takes `power_iterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; u and v are constants
+    to the gradient, sigma is differentiated. Keras's layer of this name overwrites the kernel instead.
+    """
+
+    def __init__(self, layer, power_iterations=1, reparameterize=True, **kwargs):
+        super().__init__(layer, **kwargs)
+        if not reparameterize:
+            raise ValueError("SpectralNormalization: reparameterize=False is keras.layers.SpectralNormalization; use that")
+        self.power_iterations = power_iterations
+
+    def build_state(self):
+        self.vectors = []
+        for prefix, kernel, axes in self.kernels():
+            units = math.prod(kernel.shape[axis] for axis in axes)
+            sizes = {"u": units, "v": math.prod(kernel.shape) // units}
+
+            def start(shape, dtype, name, kernel=kernel, axes=axes):
+                """Of a new kernel: 15 steps from any direction. The same twice, since both start from the same numbers."""
+                matrix = _as_matrix(kernel, axes)
+                u, v = (keras.random.normal([1, size], seed=1) for size in reversed(matrix.shape))
+                return dict(zip("uv", _iterated(matrix, *(_unit(x, 1, 0.0) for x in (u, v)), 15)))[name]
+
+            pair = [
+                self.add_weight(
+                    name=f"{prefix}vector_{name}",
+                    shape=[1, size],
+                    initializer=lambda shape, dtype, name=name, start=start: start(shape, dtype, name),
+                    trainable=False,
+                )
+                for name, size in sizes.items()
+            ]
+            self.vectors.append(pair)
+
+    def normalized(self, index, matrix, training):
+        u, v = self.vectors[index]
+        if training:
+            for vector, value in zip((u, v), _iterated(matrix, u.value, v.value, self.power_iterations)):
+                vector.assign(value)
+        sigma = ops.sum(ops.matmul(ops.convert_to_tensor(v), matrix) * ops.convert_to_tensor(u))
+        return matrix / _nonzero(sigma)
+
+    def get_config(self):
+        return {**super().get_config(), "power_iterations": self.power_iterations, "reparameterize": True}
+
+
+def _iterated(matrix, u, v, steps):
+    """Steps of power iteration; a kernel of zeros keeps its vectors."""
+    matrix = ops.stop_gradient(matrix)
+    for _ in range(steps):
+        u = _direction(ops.matmul(v, matrix), u)
+        v = _direction(ops.matmul(u, ops.transpose(matrix)), v)
+    return u, v
+
+
+def _direction(x, otherwise):
+    length = ops.sqrt(ops.sum(ops.square(x)))
+    return ops.where(length > 0, x / _nonzero(length), otherwise)
+
+
+class _QueryKeyLayer(keras.layers.Layer):
+    """The learned scale g, which starts at log2(L^2 - L) for the usual length L of sequences."""
+
+    def __init__(self, sequence_length=None, epsilon=1e-12, scale_initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        if scale_initializer is None and (sequence_length is None or sequence_length < 2):
+            raise ValueError(
+                f"{type(self).__name__}: sequence_length must be at least 2, the usual length of the sequences; "
+                f"received {sequence_length}"
+            )
+        if scale_initializer is None:
+            scale_initializer = keras.initializers.Constant(math.log2(sequence_length**2 - sequence_length))
+        self.sequence_length, self.epsilon = sequence_length, epsilon
+        self.scale_initializer = keras.initializers.get(scale_initializer)
+
+    def build(self, input_shape):
+        self.g = self.add_weight(name="g", shape=(), initializer=self.scale_initializer)
+
+    def get_config(self):
+        own = {"sequence_length": self.sequence_length, "epsilon": self.epsilon}
+        initializer = keras.initializers.serialize(self.scale_initializer)
+        return {**super().get_config(), **own, "scale_initializer": initializer}
+
+
+@_register
+class QKNormalization(_QueryKeyLayer):
+    """[query, key] become [g query / max(|query|, epsilon), key / max(|key|, epsilon)], whose product is the logits."""
+
+    def __init__(self, sequence_length=None, axis=-1, **kwargs):
+        super().__init__(sequence_length, **kwargs)
+        self.axis = axis
+
+    def call(self, inputs):
+        query, key = inputs
+        return [_unit(query, self.axis, self.epsilon) * self.g, _unit(key, self.axis, self.epsilon)]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return [None, None]
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+@_register
+class QKNormAttention(_QueryKeyLayer):
+    """y = softmax(g qHat kHat^T) value, for [query, key, value] or [query, key, value, mask], heads split already.
+
+    query [batch, ..., queries, width], key [batch, ..., keys, width], value [batch, ..., keys, any]. The mask is true (or 1) where a
+    query may attend to a key: [batch, keys], [batch, queries, keys] or as many axes as the logits. Masks of the inputs join it. A
+    query that may attend to no key attends to all alike.
+    """
+
+    def __init__(self, sequence_length=None, causal=False, dropout=0.0, seed=None, **kwargs):
+        super().__init__(sequence_length, **kwargs)
+        self.causal, self.dropout, self.seed = causal, dropout, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=None, mask=None):
+        query, key, value, *attention_mask = inputs
+        product = ops.matmul(_unit(query, -1, self.epsilon) * self.g, _transposed(_unit(key, -1, self.epsilon)))
+        rank = len(product.shape)
+        allowed = [_with_axes(_as_bool(one), rank, 1) for one in attention_mask]
+        # A mask [batch, length] or of all axes but the width; of keys and values it stands for the last axis of the logits.
+        for index, padding in enumerate((mask or [])[:3]):
+            if padding is not None:
+                padding = _with_axes(_as_bool(padding), rank - 1, 1)
+                allowed.append(ops.expand_dims(padding, -1 if index == 0 else -2))
+        if self.causal:
+            queries, keys = query.shape[-2], key.shape[-2]
+            ahead = ops.arange(keys) - ops.expand_dims(ops.arange(queries), -1)
+            allowed.append(ahead <= keys - queries)
+        if allowed:
+            everything = allowed[0]
+            for one in allowed[1:]:
+                everything = ops.logical_and(everything, one)
+            # Logits lie between -|g| and |g|; 110 below them the weight is 0.
+            product = ops.where(everything, product, ops.stop_gradient(-110 - 1.001 * ops.abs(self.g)))
+        weights = ops.softmax(product)
+        if training and self.dropout > 0:
+            weights = keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
+        return ops.matmul(weights, value)
+
+    def compute_output_shape(self, input_shape):
+        query, _, value = input_shape[:3]
+        return (*query[:-1], value[-1])
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return previous_mask[0] if previous_mask else None
+
+    def get_config(self):
+        own = {"causal": self.causal, "dropout": self.dropout, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+def _transposed(x):
+    return ops.swapaxes(x, -1, -2)
+
+
+def _as_bool(mask):
+    return mask if keras.backend.standardize_dtype(mask.dtype) == "bool" else ops.equal(mask, 1)
+
+
+def _with_axes(x, rank, at):
+    """x with axes of size 1 put in before axis `at`, as far as it has fewer than `rank`."""
+    for _ in range(rank - len(x.shape)):
+        x = ops.expand_dims(x, at)
+    return x
