@@ -15,8 +15,10 @@ export async function convert(from: string, to: string, options: Options): Promi
   if (isWeights && options.model === undefined) {
     throw new UsageError(`${from} holds weights alone; --model FILE names the model that they are for`);
   }
-  if (isWeights && target === 'safetensors') throw new UsageError('from .safetensors to .safetensors there is nothing to do');
-  if (!isWeights && options.model !== undefined) throw new UsageError(`--model is for weights alone; ${from} has its model`);
+  if (isWeights && target === 'safetensors')
+    throw new UsageError('from .safetensors to .safetensors there is nothing to do');
+  if (!isWeights && options.model !== undefined)
+    throw new UsageError(`--model is for weights alone; ${from} has its model`);
   refuseToReplace(to, options.force);
 
   const model = await loadFile(isWeights ? (options.model as string) : from);

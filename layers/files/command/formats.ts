@@ -1,8 +1,9 @@
 /** The formats of files by their names, and models read from any of them. */
-import { openSync, closeSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { extname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { loadModel, type SafetensorsOptions } from '../index.ts';
+import { loadModel } from '../../index.ts';
+import type { SafetensorsOptions } from '../index.ts';
 import { readingFrom } from './model-json.ts';
 import { progress } from './progress.ts';
 import { UsageError } from './usage-error.ts';

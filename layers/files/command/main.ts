@@ -69,10 +69,18 @@ async function main(args: string[]): Promise<void> {
   if (command !== 'convert' && command !== 'inspect') throw new UsageError(`there is no command '${command}'`);
   const wanted = command === 'convert' ? ['FROM', 'TO'] : ['FILE'];
   if (files.length !== wanted.length) {
-    throw new UsageError(`${command} takes ${wanted.join(' and ')}; received ${files.length === 0 ? 'nothing' : files.join(' ')}`);
+    throw new UsageError(
+      `${command} takes ${wanted.join(' and ')}; received ${files.length === 0 ? 'nothing' : files.join(' ')}`,
+    );
   }
   const { model, plain = false, force = false } = values;
-  const options = { model, force, plain, channelsLast: values['channels-last'] ?? false, modules: modulesOf(values.module) };
+  const options = {
+    model,
+    force,
+    plain,
+    channelsLast: values['channels-last'] ?? false,
+    modules: modulesOf(values.module),
+  };
   const [first, second] = files as [string, string];
   if (command === 'convert') {
     const { convert } = await import('./convert.ts');

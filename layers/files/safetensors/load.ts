@@ -4,7 +4,7 @@ import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { checkBoolean, checkCall, optionNames } from '../../../kernels/functions/checks.ts';
 import { isFloat, READABLE, valuesOf } from './dtypes.ts';
-import type { Entry } from './entries.ts';
+import type { Entry, Plan } from './entries.ts';
 import { type Bytes, type Header, readHeader, type StoredTensor } from './header.ts';
 import { fromFile } from './layout.ts';
 import { planOf, type SafetensorsOptions } from './model.ts';
@@ -67,12 +67,10 @@ export async function loadSafetensors(
 ): Promise<SafetensorsReport> {
   checkCall(WHO, options, OPTIONS, more);
   const strict = checkBoolean(WHO, 'strict', options.strict ?? true);
-  const { entries, settings } = planOf(WHO, model, options);
+  const plan = planOf(WHO, model, options);
   const bytes = await openBytes(WHO, source);
   try {
-    const header = await readHeader(WHO, bytes);
-    const { found, ...report } = matched(entries, header);
-    if (strict) refuseRest(report, header);
+    const { found, ...report } = matchTensors(plan, await readHeader(WHO, bytes), strict);
     const values = await readWeights(found, bytes, options.onProgress);
     tidy(() => {
       const write = (weight: LayerVariable, value: Values) => {
@@ -80,7 +78,8 @@ export async function loadSafetensors(
       };
       for (const [weight, value] of values) write(weight, value);
       // What the file has not, and is so once the others have been loaded.
-      for (const [weight, value] of values.size > 0 ? settings : []) write(weight, arrayFor(weight.dtype, [value]));
+      for (const [weight, value] of values.size > 0 ? plan.settings : [])
+        write(weight, arrayFor(weight.dtype, [value]));
     });
     return report;
   } finally {
@@ -95,8 +94,12 @@ interface Found {
   readonly tensors: readonly (readonly [name: string, tensor: StoredTensor])[];
 }
 
-/** Which tensors of the file go where. */
-function matched(entries: readonly Entry[], { tensors }: Header): SafetensorsReport & { readonly found: Found[] } {
+/** Which tensors of the file go where. Types and shapes have to fit; `strict`: names, too. */
+export function matchTensors(
+  { entries }: Plan,
+  { tensors }: Header,
+  strict: boolean,
+): SafetensorsReport & { readonly found: readonly Found[] } {
   const missing: string[] = [];
   const unexpected = new Set(tensors.keys());
   const found: Found[] = [];
@@ -108,7 +111,9 @@ function matched(entries: readonly Entry[], { tensors }: Header): SafetensorsRep
     else if (entry.role !== 'constant') missing.push(entry.names[0] as string);
   }
   for (const { entry, tensors } of found) for (const [name, tensor] of tensors) checkTensor(name, tensor, entry);
-  return { found, missing, unexpected: [...unexpected] };
+  const report = { missing, unexpected: [...unexpected] };
+  if (strict) refuseRest(report, tensors.size);
+  return { ...report, found };
 }
 
 function checkTensor(name: string, { dtype, shape }: StoredTensor, { layout }: Known): void {
@@ -127,12 +132,11 @@ function checkTensor(name: string, { dtype, shape }: StoredTensor, { layout }: K
   }
 }
 
-function refuseRest({ missing, unexpected }: SafetensorsReport, { tensors }: Header): void {
+function refuseRest({ missing, unexpected }: SafetensorsReport, count: number): void {
   if (missing.length === 0 && unexpected.length === 0) return;
   const lacks = missing.length > 0 ? `the file has no ${listed(missing)}, which the model needs` : '';
   const rest = unexpected.length > 0 ? `the file has ${listed(unexpected)}, which the model does not take` : '';
-  const other =
-    missing.length > 0 && unexpected.length === tensors.size ? ", set mode: 'plain' for a file of that mode" : '';
+  const other = missing.length > 0 && unexpected.length === count ? ", set mode: 'plain' for a file of that mode" : '';
   fail(
     WHO,
     `${[lacks, rest].filter((text) => text !== '').join('; ')}; call the layers as the modules are called, or name the modules with ` +
