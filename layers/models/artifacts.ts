@@ -1,14 +1,28 @@
 /** Reads what a file or handler gives, and refuses what is no model of layers, with the way to get one. */
 import type { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
+import { optionNames } from '../../kernels/functions/checks.ts';
 import { isRecord } from './keras/saved.ts';
+
+/** The options of loading: those of `io.LoadOptions`. */
+export const LOAD_OPTIONS = optionNames(
+  'strict',
+  'onProgress',
+  'requestInit',
+  'fetchFunc',
+  'weightPathPrefix',
+  'fromTFHub',
+  'weightUrlConverter',
+  'streamWeights',
+);
 
 const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';
 
+const READ = "import { loadModel } from 'tfjs-normalizations/files', which opens it";
+
 /** What kind of file it is by the end of its name, and what to do with it. */
 const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
-  [/\.keras$/, 'a file of Keras 3; save the model as an .h5 file, convert that, and load the model.json'],
-  [/\.(h5|hdf5)$/, `a file of Keras; ${CONVERT} (--input_format keras)`],
+  [/\.(keras|h5|hdf5)$/, `a file of Keras; ${READ}`],
   [/\.pb$/, `a SavedModel of TensorFlow; ${CONVERT} by tf.loadGraphModel`],
   [/\.tflite$/, 'a model of TensorFlow Lite; load it with tfjs-tflite'],
   [/\.onnx$/, 'a model of ONNX; run it with onnxruntime-web'],
@@ -22,6 +36,9 @@ const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
 /** What a handler gives. If it fails, the error also says which kind of file it is by its name. */
 export async function readArtifacts(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {
   if (typeof handler?.load !== 'function') {
+    if (ArrayBuffer.isView(handler) || /Blob|File|Buffer/.test(Object.prototype.toString.call(handler))) {
+      fail(who, `the first argument is a file of bytes; ${READ}`);
+    }
     fail(who, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
   }
   try {

@@ -16,10 +16,10 @@ import '../unit-normalization.ts';
 import { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
-import { checkCall, optionNames } from '../../kernels/functions/checks.ts';
+import { checkCall } from '../../kernels/functions/checks.ts';
 import { receivesMask } from '../base/mask.ts';
 import { isTraining, trainingInGraph } from '../base/training.ts';
-import { checkArtifacts, readArtifacts } from './artifacts.ts';
+import { checkArtifacts, LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
 import { checkCalls } from './calls.ts';
 import { fromKeras, type Rewritten } from './keras/format.ts';
 import { checkMask } from './keras/masks.ts';
@@ -27,18 +27,6 @@ import { fittedWeights } from './keras/weights.ts';
 import { explainLoadError, weightsOfTopology } from './load-errors.ts';
 
 const WHO = 'loadModel';
-/** Those of `io.LoadOptions`. */
-const OPTIONS = optionNames(
-  'strict',
-  'onProgress',
-  'requestInit',
-  'fetchFunc',
-  'weightPathPrefix',
-  'fromTFHub',
-  'weightUrlConverter',
-  'streamWeights',
-);
-
 /**
  * Loads a model of layers, as `tf.loadLayersModel` does, and also unmodified what the TensorFlow.js converter writes of
  *
@@ -68,7 +56,7 @@ export async function loadModel(
   options: io.LoadOptions = {},
   ...more: unknown[]
 ): Promise<LayersModel> {
-  checkCall(WHO, options, OPTIONS, more);
+  checkCall(WHO, options, LOAD_OPTIONS, more);
   const [handler, url] =
     typeof urlOrHandler === 'string' ? [handlerOf(urlOrHandler, options), urlOrHandler] : [urlOrHandler];
   const { artifacts, masked } = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));

@@ -20,10 +20,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/files/keras': ['layers', 'layers/base', 'layers/models/keras', 'kernels/functions', 'kernels/core'],
-  'layers/files/safetensors': ['layers/base', 'kernels/functions', 'kernels/core'],
+  'layers/files/safetensors': ['layers/files', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/files': [
     'layers/files/keras',
-    'layers/files/safetensors',
     'layers',
     'layers/base',
     'layers/models',
@@ -32,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernels/core',
   ],
   'layers/files/command': [
-    'layers/files',
+    'layers, entries',
     'layers/files/keras',
     'layers/files/safetensors',
     'layers/models',
@@ -46,10 +45,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernels/functions',
     'kernels/ops',
     'kernels/core',
+    'layers/files',
+    'layers/files/safetensors',
     ...BACKENDS,
   ],
 };
-const ENTRIES = ['layers/index.ts', 'layers/browser.ts', 'layers/exports.ts'];
+const ENTRIES = ['layers/index.ts', 'layers/browser.ts', 'layers/exports.ts', 'layers/files/index.ts'];
 
 const sources = ['layers', 'kernels'].flatMap((folder) =>
   (readdirSync(join(ROOT, folder), { recursive: true }) as string[])

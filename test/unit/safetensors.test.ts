@@ -384,7 +384,7 @@ describe('calls that are wrong', () => {
     [
       'a source that is none',
       () => loadSafetensors(linear(), 5 as never),
-      /the source must be a URL, a path, a File, a Blob or bytes; received 5/,
+      /loadSafetensors: the file must be a URL, a path, a File, a Blob or bytes; received 5/,
     ],
     [
       'a path where nothing is',
@@ -451,7 +451,7 @@ describe('sources', () => {
   });
 
   test('a URL where nothing is', async () => {
-    await expect(loadSafetensors(linear(), await url('nothing'))).rejects.toThrow(/the server answered 404/);
+    await expect(loadSafetensors(linear(), await url('nothing'))).rejects.toThrow(/could not be loaded \(status 404\)/);
   });
 });
 

@@ -2,8 +2,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { extname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { loadModel } from '../../index.ts';
-import type { SafetensorsOptions } from '../index.ts';
+// All layers of this package, so that files may have any of them.
+import '../../index.ts';
+import { loadModel, type SafetensorsOptions } from '../index.ts';
 import { readingFrom } from './model-json.ts';
 import { progress } from './progress.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,4 +1,5 @@
 /** The types of numbers in safetensors files: how wide they are, and how they become the numbers of TensorFlow.js. */
+import { fromBfloat16, fromFloat16 } from '../numbers.ts';
 
 /** Bits of one value. Those without a reader here are known, so that the file can be checked as a whole. */
 const BITS = {
@@ -52,8 +53,8 @@ export const isFloat = (dtype: Dtype): boolean => dtype.startsWith('F') || dtype
 /** The values of a type that is readable, as doubles or floats. They may lie in `bytes` itself. */
 export function valuesOf(dtype: Dtype, bytes: Uint8Array): Float32Array | Float64Array {
   const size = (bytes.length * 8) / bitsOf(dtype);
-  if (dtype === 'BF16') return floatsOfHalves(bytes, (half) => half << 16);
-  if (dtype === 'F16') return floatsOfHalves(bytes, bitsOfFloat16);
+  if (dtype === 'BF16') return fromBfloat16(halvesOf(bytes));
+  if (dtype === 'F16') return fromFloat16(halvesOf(bytes));
   if (dtype === 'F32' && isLittleEndian) {
     const isAligned = bytes.byteOffset % 4 === 0;
     const { buffer, byteOffset } = isAligned ? bytes : bytes.slice();
@@ -66,25 +67,10 @@ export function valuesOf(dtype: Dtype, bytes: Uint8Array): Float32Array | Float6
   return values;
 }
 
+const halvesOf = (bytes: Uint8Array): Uint16Array =>
+  Uint16Array.from(
+    { length: bytes.length / 2 },
+    (_, i) => (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8),
+  );
+
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
-/** Floats, of whose bits `bitsOf` makes those of a 32-bit float. */
-function floatsOfHalves(bytes: Uint8Array, bitsOf: (half: number) => number): Float32Array {
-  const bits = new Uint32Array(bytes.length / 2);
-  for (let i = 0; i < bits.length; i++)
-    bits[i] = bitsOf((bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8));
-  return new Float32Array(bits.buffer);
-}
-
-/** The bits of a 16-bit float (1 sign, 5 exponent, 10 fraction) as those of a 32-bit float (1, 8, 23). */
-function bitsOfFloat16(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
-  if (fraction === 0) return sign;
-  // A subnormal: 32-bit floats have an exponent for it. The leading 1 of the fraction goes to bit 10, which is not stored.
-  const shift = Math.clz32(fraction) - 21;
-  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
-}

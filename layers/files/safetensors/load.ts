@@ -3,18 +3,19 @@ import { tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { checkBoolean, checkCall, optionNames } from '../../../kernels/functions/checks.ts';
+import type { FileSource, ReadOptions } from '../source.ts';
 import { isFloat, READABLE, valuesOf } from './dtypes.ts';
 import type { Entry, Plan } from './entries.ts';
 import { type Bytes, type Header, readHeader, type StoredTensor } from './header.ts';
 import { fromFile } from './layout.ts';
 import { planOf, type SafetensorsOptions } from './model.ts';
-import { openBytes, type SafetensorsSource } from './places.ts';
+import { openBytes } from './places.ts';
 
 const WHO = 'loadSafetensors';
-const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress', 'strict');
+const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress', 'strict', 'requestInit', 'fetchFunc');
 
 /** Options of {@link loadSafetensors}. */
-export interface LoadSafetensorsOptions extends SafetensorsOptions {
+export interface LoadSafetensorsOptions extends SafetensorsOptions, Omit<ReadOptions, 'onProgress'> {
   /**
    * Whether it is an error if the file lacks a weight of the model, or has one that the model does not take. false: such weights stay
    * as they are. Default: true.
@@ -56,22 +57,31 @@ export interface SafetensorsReport {
  */
 export async function loadSafetensors(
   model: LayersModel,
-  source: SafetensorsSource,
+  source: FileSource,
   options?: LoadSafetensorsOptions,
 ): Promise<SafetensorsReport>;
 export async function loadSafetensors(
   model: LayersModel,
-  source: SafetensorsSource,
+  source: FileSource,
   options: LoadSafetensorsOptions = {},
   ...more: unknown[]
 ): Promise<SafetensorsReport> {
   checkCall(WHO, options, OPTIONS, more);
   const strict = checkBoolean(WHO, 'strict', options.strict ?? true);
   const plan = planOf(WHO, model, options);
-  const bytes = await openBytes(WHO, source);
+  const { requestInit, fetchFunc, onProgress = () => {} } = options;
+  const isUrl = typeof source === 'string' || source instanceof URL;
+  // Of a download, one half is for the file to arrive. A path is read as it is needed.
+  let start = 0;
+  const arrived = (share: number) => {
+    start = 0.5;
+    onProgress(share / 2);
+  };
+  const given = { ...(requestInit && { requestInit }), ...(fetchFunc && { fetchFunc }) };
+  const bytes = await openBytes(WHO, source, isUrl ? { ...given, onProgress: arrived } : given);
   try {
     const { found, ...report } = matchTensors(plan, await readHeader(WHO, bytes), strict);
-    const values = await readWeights(found, bytes, options.onProgress);
+    const values = await readWeights(found, bytes, (share) => onProgress(start + (1 - start) * share));
     tidy(() => {
       const write = (weight: LayerVariable, value: Values) => {
         weight.write(tensor(value, weight.shape as number[], weight.dtype));
@@ -153,7 +163,7 @@ function listed(names: readonly string[]): string {
 async function readWeights(
   found: readonly Found[],
   bytes: Bytes,
-  onProgress?: (fraction: number) => void,
+  onProgress: (fraction: number) => void,
 ): Promise<Map<LayerVariable, Values>> {
   const values = new Map<LayerVariable, Values>();
   const total = found.reduce(
@@ -173,7 +183,7 @@ async function readWeights(
       }
       stored = again;
       done += tensor.byteLength;
-      onProgress?.(total === 0 ? 1 : done / total);
+      onProgress(total === 0 ? 1 : done / total);
     }
     if (!stored || entry.role === 'constant') continue;
     const own = fromFile(stored, entry.layout);

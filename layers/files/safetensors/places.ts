@@ -1,64 +1,38 @@
-/** Where a safetensors file may be: read part by part, so that a large one is never in memory as a whole unless it was before. */
+/** Where a safetensors file may be: read and written part by part, so that a large one need not be in memory as a whole. */
 import { fail, show } from '../../../kernels/core/errors.ts';
+import {
+  asPath,
+  type FileSource,
+  type FileSystem,
+  fileSystem,
+  isPath,
+  type ReadOptions,
+  readSource,
+} from '../source.ts';
 import type { Bytes } from './header.ts';
-
-/** A URL, in Node a path, a `File` or `Blob`, or the bytes of a safetensors file. */
-export type SafetensorsSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 /** Opened bytes; `close` gives back what they hold. */
 export interface OpenBytes extends Bytes {
   close?(): Promise<void>;
 }
 
-/** The part of Node's `fs/promises` that is used here: no bundler sees an import of it. */
-interface FileHandle {
-  stat(): Promise<{ readonly size: number; isFile(): boolean }>;
-  read(into: Uint8Array, at: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
-  /** Writes where the last one ended. */
-  writeFile(bytes: Uint8Array): Promise<void>;
-  close(): Promise<void>;
-}
-interface FileSystem {
-  open(path: string | URL, flags: string): Promise<FileHandle>;
-  rename(from: string, to: string): Promise<void>;
-  rm(path: string, options: { readonly force: boolean }): Promise<void>;
-}
-interface NodeProcess {
-  getBuiltinModule?(name: string): unknown;
-}
-const fileSystem = (): FileSystem | undefined =>
-  (globalThis as { process?: NodeProcess }).process?.getBuiltinModule?.('node:fs/promises') as FileSystem | undefined;
-
-export async function openBytes(who: string, source: SafetensorsSource): Promise<OpenBytes> {
-  if (source instanceof Uint8Array) return ofArray(source);
-  // A buffer that another realm, such as a test's, has made is no instance of this one's class.
-  if (Object.prototype.toString.call(source) === '[object ArrayBuffer]')
-    return ofArray(new Uint8Array(source as ArrayBuffer));
-  if (typeof Blob !== 'undefined' && source instanceof Blob) return ofBlob(source);
-  if (!(typeof source === 'string' || source instanceof URL)) {
-    return fail(who, `the source must be a URL, a path, a File, a Blob or bytes; received ${show(source)}`);
-  }
+/** `options.onProgress` is told the share of a download that has arrived. */
+export async function openBytes(who: string, source: FileSource, options: ReadOptions = {}): Promise<OpenBytes> {
+  if (source instanceof Blob) return ofBlob(source);
   const fs = fileSystem();
-  if (fs && !/^(https?|data|blob):/.test(String(source))) return openFile(who, fs, source);
-  const response = await fetch(source).catch((error: Error) =>
-    fail(who, `'${source}' could not be fetched: ${error.message}`),
-  );
-  if (!response.ok)
-    fail(who, `'${source}' could not be fetched: the server answered ${response.status}; check the URL`);
-  return ofArray(new Uint8Array(await response.arrayBuffer()));
+  if (fs && (typeof source === 'string' || source instanceof URL) && isPath(String(source))) {
+    return openFile(who, fs, source);
+  }
+  const { bytes } = await readSource(who, source, options);
+  return { size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
-
-const ofArray = (bytes: Uint8Array): OpenBytes => ({
-  size: bytes.length,
-  read: async (offset, length) => bytes.subarray(offset, offset + length),
-});
 
 const ofBlob = (blob: Blob): OpenBytes => ({
   size: blob.size,
   read: async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
 });
 
-async function openFile(who: string, fs: FileSystem, path: string | URL): Promise<OpenBytes> {
+async function openFile(who: string, { promises: fs }: FileSystem, path: string | URL): Promise<OpenBytes> {
   const file = await fs.open(asPath(path), 'r').catch((error: Error) => fail(who, `${error.message}; check the path`));
   const stat = await file.stat();
   if (!stat.isFile()) {
@@ -76,8 +50,6 @@ async function openFile(who: string, fs: FileSystem, path: string | URL): Promis
   };
   return { size: stat.size, read, close: () => file.close() };
 }
-
-const asPath = (path: string | URL): string | URL => (/^file:/.test(String(path)) ? new URL(path) : path);
 
 /** Takes the parts of a file one after the other. */
 export interface Sink {
@@ -101,7 +73,7 @@ export async function openSink(who: string, destination: string, size: number): 
 }
 
 /** A file that is at its path only when it is complete; one that was there before is replaced. */
-async function fileSink(who: string, fs: FileSystem, path: string): Promise<Sink> {
+async function fileSink(who: string, { promises: fs }: FileSystem, path: string): Promise<Sink> {
   const partial = `${path}.partial`;
   const file = await fs.open(partial, 'w').catch((error: Error) => fail(who, `${error.message}; check the path`));
   return {
