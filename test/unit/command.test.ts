@@ -7,9 +7,9 @@ import * as tf from '@tensorflow/tfjs';
 import { convert } from '../../layers/files/command/convert.ts';
 import { loadFile } from '../../layers/files/command/formats.ts';
 import { inspect } from '../../layers/files/command/inspect.ts';
+import { UsageError } from '../../layers/files/command/messages.ts';
 import { readingFrom, writingTo } from '../../layers/files/command/model-json.ts';
 import { progress } from '../../layers/files/command/progress.ts';
-import { UsageError } from '../../layers/files/command/usage-error.ts';
 import { saveSafetensors } from '../../layers/files/index.ts';
 import * as tfn from '../../layers/index.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
@@ -76,6 +76,15 @@ describe('convert', () => {
   test('to Keras', async () => {
     await convert(KERAS3, at('a.keras'), OPTIONS);
     expect(readFileSync(at('a.keras')).subarray(0, 2).toString()).toBe('PK');
+  });
+
+  test('from Keras, and weights into its models', async () => {
+    await convert(KERAS3, at('k1.keras'), OPTIONS);
+    await convert(at('k1.keras'), at('k2.json'), OPTIONS);
+    expect(valuesOf(await loadFile(at('k2.json')))).toEqual(valuesOf(await loadFile(KERAS3)));
+    await convert(KERAS3, at('k.safetensors'), { ...OPTIONS, plain: true });
+    await convert(at('k.safetensors'), at('k3.keras'), { ...OPTIONS, plain: true, model: at('k1.keras') });
+    expect(valuesOf(await loadFile(at('k3.keras')))).toEqual(valuesOf(await loadFile(KERAS3)));
   });
 
   test('replaces files only when it is told to, and never leaves half of one', async () => {
@@ -169,7 +178,7 @@ describe('inspect', () => {
       'batch  BatchNormalization       [null, 3]  12          gamma float32[3]  beta float32[3]  moving_mean float32[3]  moving_variance float32[3]',
       '',
       'as .keras:        yes',
-      "as .safetensors:  no, the layer 'norm' (SwitchableNormalization) is no module of PyTorch; save it with mode: 'plain'",
+      "as .safetensors:  no, the layer 'norm' (SwitchableNormalization) is no module of PyTorch; save it with --plain",
       '',
     ]);
   });
@@ -179,6 +188,16 @@ describe('inspect', () => {
     expect(written.out).toMatch(/InstanceNormalization, saved as Addons>InstanceNormalization/);
     await inspect(join(MODELS, 'graph-nested-deep', 'model.json'), OPTIONS);
     expect(written.out).toMatch(/^middle\/inner\/dense +Dense /m);
+  });
+
+  test('a file of Keras', async () => {
+    await model().save(writingTo(at('k.json')));
+    await convert(at('k.json'), at('k.keras'), OPTIONS);
+    await inspect(at('k.keras'), OPTIONS);
+    expect(written.out).toMatch(
+      /^norm +SwitchableNormalization, saved as tfjs_normalizations>SwitchableNormalization/m,
+    );
+    expect(written.out).toMatch(/^as .keras: +yes$/m);
   });
 
   test('a model that is refused, with the reason', async () => {

@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'layers/files/command': [
     'layers, entries',
+    'layers/files',
     'layers/files/keras',
     'layers/files/safetensors',
     'layers/models',

@@ -428,7 +428,11 @@ describe('sources', () => {
   const path = join(scratch, 'linear.safetensors');
   writeFileSync(path, file);
   const served = serve({}, { '/': scratch });
-  afterAll(async () => (await served).server.close());
+  afterAll(async () => {
+    const { server } = await served;
+    server.close();
+    server.closeAllConnections();
+  });
   const url = async (name: string) => `${(await served).url}/${name}`;
 
   test.each<[what: string, source: () => unknown]>([

@@ -3,9 +3,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { loadSafetensors, pytorchNotes, saveKeras, saveSafetensors } from '../index.ts';
 import { formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
+import { UsageError } from './messages.ts';
 import { isPartOf, writeWhole, writingTo } from './model-json.ts';
 import { progress } from './progress.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Converts a file; writes what was done to stdout, and to stderr what to look at in PyTorch. */
 export async function convert(from: string, to: string, options: Options): Promise<void> {

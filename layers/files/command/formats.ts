@@ -5,9 +5,9 @@ import * as tf from '@tensorflow/tfjs';
 // All layers of this package, so that files may have any of them.
 import '../../index.ts';
 import { loadModel, type SafetensorsOptions } from '../index.ts';
+import { UsageError } from './messages.ts';
 import { readingFrom } from './model-json.ts';
 import { progress } from './progress.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Options of the command line. */
 export interface Options {

@@ -4,18 +4,20 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isModel, isRecord, isSaved, nameOf } from '../../models/keras/saved.ts';
 import { pytorchNotes } from '../index.ts';
 import { modelInKeras } from '../keras/topology.ts';
+import { openFile } from '../open.ts';
 import { byteLengthOf, type Header, readHeader } from '../safetensors/header.ts';
 import { matchTensors } from '../safetensors/load.ts';
 import { planOf } from '../safetensors/model.ts';
 import { openBytes } from '../safetensors/places.ts';
-import { formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
+import { type Format, formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
+import { lineOf } from './messages.ts';
 
 /** Writes what is in a file to stdout. */
 export async function inspect(path: string, options: Options): Promise<void> {
   const { size } = await stat(path);
   const format = formatOf(path);
   if (format === 'safetensors') return inspectWeights(path, size, options);
-  const saved = format === 'json' ? savedLayers(JSON.parse(await readFile(path, 'utf8'))) : [];
+  const saved = layersWithin(await savedModel(path, format), '');
   let model: LayersModel;
   try {
     model = await loadFile(path);
@@ -49,8 +51,6 @@ export async function inspect(path: string, options: Options): Promise<void> {
   for (const note of pytorchNotes(model, { channelsLast: options.channelsLast })) print(`in PyTorch ${note}`);
 }
 
-/** The message of an error in one line. */
-const lineOf = (error: unknown) => (error as Error).message.replace(/\s*\n\s*/g, ' ');
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const FITS = 'yes';
 
@@ -98,12 +98,19 @@ const weightsOf = (layer: layers.Layer): string =>
     .map(({ originalName, dtype, shape }) => `${originalName.split('/').at(-1)} ${dtype}${shapeOf(shape)}`)
     .join('  ');
 
-/** Names and classes of the layers that a model.json describes. */
-function savedLayers(json: unknown): string[][] {
-  const topology = isRecord(json) && isRecord(json.modelTopology) ? json.modelTopology : {};
-  return layersWithin(topology.model_config ?? topology, '');
+/** What a file says of its model, before anything is made of it; undefined if it says nothing. */
+async function savedModel(path: string, format: Format): Promise<unknown> {
+  const bytes = await readFile(path);
+  if (format === 'json') {
+    const { modelTopology } = JSON.parse(bytes.toString()) as { modelTopology?: { model_config?: unknown } };
+    return modelTopology?.model_config ?? modelTopology;
+  }
+  const { config, weights } = await openFile('inspect', bytes);
+  weights.close();
+  return config && JSON.parse(config);
 }
 
+/** Names and classes of the layers of what Keras or TensorFlow.js saved. */
 function layersWithin(saved: unknown, prefix: string): string[][] {
   const layers = isSaved(saved) && isRecord(saved.config) ? saved.config.layers : undefined;
   return (Array.isArray(layers) ? layers : []).filter(isSaved).flatMap((layer) => {

@@ -4,7 +4,7 @@
  * once it is needed, so that --help, and what to install, are there without it.
  */
 import { parseArgs } from 'node:util';
-import { UsageError } from './usage-error.ts';
+import { lineOf, UsageError } from './messages.ts';
 
 const HELP = `Usage: tfjs-normalizations convert FROM TO [options]
        tfjs-normalizations inspect FILE [options]
@@ -18,7 +18,7 @@ inspect   lists layers and weights, and says which formats take the model, and w
 
 Options:
   -m, --model FILE           the model whose weights FROM, a .safetensors file, has
-      --plain                .safetensors with the names and layouts of TensorFlow.js, not of PyTorch
+      --plain                .safetensors with TensorFlow.js's names and layouts, not PyTorch's
       --module LAYER=MODULE  what PyTorch calls a layer; may be there several times
       --channels-last        the PyTorch model has channels last, too, where it flattens images
       --force                replace files that are there
@@ -99,16 +99,6 @@ function modulesOf(pairs: readonly string[] = []): Record<string, string> {
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
-}
-
-/** What to say of an error, in one line. */
-function lineOf(error: unknown): string {
-  const { message = String(error), code } = error as Partial<NodeJS.ErrnoException>;
-  const [, name] = /Cannot find package '(.+?)'/.exec(message) ?? [];
-  if (code === 'ERR_MODULE_NOT_FOUND' && name) {
-    return `the package ${name} is missing; npm install @tensorflow/tfjs h5wasm fflate`;
-  }
-  return message.replace(/\s*\n\s*/g, ' ').trim();
 }
 
 // A reader such as head may go before everything is written.
