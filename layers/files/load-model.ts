@@ -1,10 +1,12 @@
 /** Loading of whole models from files of Keras. What TensorFlow.js can make of a topology is `layers/models`' part. */
-import type { io } from '@tensorflow/tfjs-core';
+import { dispose, type io } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { checkCall } from '../../kernels/functions/checks.ts';
 import { LOAD_OPTIONS } from '../models/artifacts.ts';
-import { isRecord, isSaved, type Saved } from '../models/keras/saved.ts';
+import { buildModel, checkedAndRewritten } from '../models/build-model.ts';
+import { emptyModel } from '../models/empty-model.ts';
+import { type Config, isRecord, isSaved, type Saved } from '../models/keras/saved.ts';
 import { loadModel as loadArtifacts } from '../models/load-model.ts';
 import { kindOf } from './kinds.ts';
 import { openFile } from './open.ts';
@@ -70,11 +72,15 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
       );
     }
     const saved = savedModel(config);
-    const model = await build(saved, version);
+    const { compile_config: _, ...model_config } = saved;
+    const modelTopology = { keras_version: version, model_config };
+    const rewritten = checkedAndRewritten({ modelTopology });
+    const model = await buildModel(rewritten, ({ modelTopology }) => emptyModel(modelTopology as object));
     try {
       setWeights(WHO, weights, saved, model, onProgress);
     } catch (error) {
-      model.dispose();
+      // `model.dispose` of TensorFlow.js leaves weights of models within, and of cells.
+      dispose([...new Set(model.weights.map((weight) => weight.read()))]);
       throw error;
     }
     return model;
@@ -83,7 +89,7 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
   }
 }
 
-function savedModel(config: string): Saved {
+function savedModel(config: string): Saved & Config {
   let saved: unknown;
   try {
     // Keras numbers objects that several layers share. TensorFlow.js shares none, and equal layers are to look equal.
@@ -91,20 +97,9 @@ function savedModel(config: string): Saved {
   } catch (error) {
     fail(WHO, `the config of the model is no JSON (${(error as Error).message}); get the file or save the model again`);
   }
-  if (isSaved(saved) && isRecord(saved.config)) return saved;
+  if (isSaved(saved) && isRecord(saved.config)) return saved as Saved & Config;
   return fail(
     WHO,
     `the config of the model must have a class_name and a config; received ${show(saved)}; save it again`,
-  );
-}
-
-/** The model with zeros for weights. */
-function build(saved: Saved, keras_version: unknown): Promise<LayersModel> {
-  const { compile_config: _, ...model_config } = saved as Saved & { readonly compile_config?: unknown };
-  const modelTopology = { keras_version, model_config };
-  // With weights in the file, though none, TensorFlow.js runs no initializers, which may take long.
-  return loadArtifacts(
-    { load: async () => ({ modelTopology, weightSpecs: [], weightData: new ArrayBuffer(0) }) },
-    { strict: false },
   );
 }

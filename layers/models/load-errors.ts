@@ -3,7 +3,8 @@
  * or layer by layer, to find out which one it is about. Runs only after an error.
  */
 import type { io } from '@tensorflow/tfjs-core';
-import { type LayersModel, type layers, loadLayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { emptyModel } from './empty-model.ts';
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras/saved.ts';
 import type { ModelWeight } from './keras/weights.ts';
 
@@ -39,13 +40,7 @@ function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): numbe
 
 /** The weights of a model that is made without values, for their names and shapes; none if it cannot be made. */
 export async function weightsOfTopology(modelTopology: object): Promise<ModelWeight[]> {
-  // Values are not needed: orthogonal initializers are slow, and TensorFlow.js's initializer of a forget bias leaks tensors.
-  const initializer = { class_name: 'Ones', config: {} };
-  const simple = JSON.stringify(modelTopology, (key, value) => {
-    if (/_initializer$/.test(key)) return initializer;
-    return key === 'unit_forget_bias' ? false : value;
-  });
-  const model = await buildTopology(JSON.parse(simple));
+  const model = await buildTopology(modelTopology);
   if ('message' in model) return [];
   const weights = weightsOf(model);
   for (const weight of new Set(weights.map(({ weight }) => weight))) weight.dispose();
@@ -53,7 +48,7 @@ export async function weightsOfTopology(modelTopology: object): Promise<ModelWei
 }
 
 const buildTopology = (modelTopology: object): Promise<LayersModel | Error> =>
-  loadLayersModel({ load: async () => ({ modelTopology }) }).catch((error: Error) => error);
+  emptyModel(modelTopology).catch((error: Error) => error);
 
 function leavesOf(saved: unknown): Saved[] {
   if (!isSaved(saved)) return [];

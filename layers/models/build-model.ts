@@ -1,0 +1,79 @@
+/** From what a file holds to a model that behaves as it does in Keras; `load-model.ts` and files of Keras begin here. */
+import type { io } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { receivesMask } from '../base/mask.ts';
+import { isTraining, trainingInGraph } from '../base/training.ts';
+import { checkArtifacts } from './artifacts.ts';
+import { checkCalls } from './calls.ts';
+import { fromKeras, type Rewritten } from './keras/format.ts';
+import { checkMask } from './keras/masks.ts';
+import { explainLoadError } from './load-errors.ts';
+
+const WHO = 'loadModel';
+
+/** The file as `loadLayersModel` reads it. Checked first, since that would never end on some broken files, or not say why. */
+export function checkedAndRewritten(given: io.ModelArtifacts): Rewritten {
+  checkArtifacts(WHO, given);
+  try {
+    const rewritten = fromKeras(given);
+    checkCalls(rewritten.artifacts.modelTopology);
+    return rewritten;
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith(`${WHO}: `)) throw error;
+    const remedy = 'save or convert the model again';
+    throw new Error(
+      `${WHO}: the file does not hold a model as Keras or TensorFlow.js save it (${message}); ${remedy}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The model of a file in TensorFlow.js's form; `load` lets TensorFlow.js make it. */
+export async function buildModel(
+  { artifacts, masked }: Rewritten,
+  load: (artifacts: io.ModelArtifacts) => Promise<LayersModel>,
+): Promise<LayersModel> {
+  const model = await load(artifacts).catch(async (error: Error) => {
+    throw new Error(`${WHO}: ${await explainLoadError(error, artifacts)}`, { cause: error });
+  });
+  try {
+    for (const [layer, isMasked] of layersOf(model)) {
+      if (masked) checkMask(layer, masked);
+      obeyTrainingOfGraph(layer);
+      hideArgumentsOfOthers(layer, isMasked);
+    }
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return model;
+}
+
+/** The layers of a model and of the models within, each with whether a mask gets there. */
+const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean][] =>
+  (model as LayersModel).layers.flatMap((layer): [layers.Layer, boolean][] => {
+    const own: [layers.Layer, boolean] = [layer, isMasked || receivesMask(layer)];
+    return 'layers' in layer ? [own, ...layersOf(...own)] : [own];
+  });
+
+/** Makes calls of a layer use the `training` of the graph, which TensorFlow.js saves and loads but does not use. */
+function obeyTrainingOfGraph(layer: layers.Layer): void {
+  if (trainingInGraph(layer) === undefined) return;
+  const { call } = layer;
+  layer.call = (inputs, kwargs) => call.call(layer, inputs, { ...kwargs, training: isTraining(layer, kwargs) });
+}
+
+/**
+ * Keeps masks from a recurrent layer that are not its own: TensorFlow.js keeps one object of arguments for all layers, in which
+ * those of the layers before are left. A mask that TimeDistributed gets is not meant for the layer within.
+ */
+function hideArgumentsOfOthers(layer: layers.Layer, isMasked: boolean): void {
+  const isDistributed = layer.getClassName() === 'TimeDistributed';
+  if (!(isDistributed || 'cell' in layer || 'forwardLayer' in layer)) return;
+  const { apply } = layer;
+  layer.apply = (inputs, { mask, ...kwargs } = {}) =>
+    apply.call(layer, inputs, isMasked && mask && !isDistributed ? { ...kwargs, mask } : kwargs);
+}
