@@ -1,6 +1,6 @@
 /** Models as files of Keras 3, `.keras`: a zip of the model's config and of its weights in HDF5. */
 import type { io } from '@tensorflow/tfjs-core';
-import { LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { LayersModel, loadLayersModel, Sequential } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
@@ -101,6 +101,8 @@ function checkModel(model: unknown): asserts model is LayersModel {
   if (!(model instanceof LayersModel)) {
     fail(WHO, `model must be a model of layers, of this copy of TensorFlow.js; received ${show(model)}`);
   }
+  // A Sequential model that was loaded has its weights, and is built when it is first used.
+  if (!model.built && model instanceof Sequential && model.inputs?.length > 0) model.build();
   if (!model.built) fail(WHO, `the model '${model.name}' is not built, and has no weights yet; give it an inputShape`);
 }
 

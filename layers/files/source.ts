@@ -45,11 +45,21 @@ async function bytesOfBlob(who: string, blob: Blob): Promise<Uint8Array> {
 }
 
 /** What is used of Node's file system. */
-interface FileSystem {
+export interface FileSystem {
   readonly promises: {
     readFile(path: string | URL): Promise<Uint8Array>;
+    open(path: string | URL, flags: 'r' | 'w'): Promise<FileHandle>;
     writeFile(path: string | URL, bytes: Uint8Array): Promise<void>;
+    rename(from: string, to: string): Promise<void>;
+    rm(path: string, options: { readonly force: boolean }): Promise<void>;
   };
+}
+interface FileHandle {
+  stat(): Promise<{ readonly size: number; isFile(): boolean }>;
+  read(into: Uint8Array, at: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  /** Writes where the last part ended. */
+  writeFile(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Node's file system, without an import that bundlers for browsers would stumble over; undefined in a page or Worker. */
@@ -62,11 +72,15 @@ interface NodeProcess {
 }
 
 /** Whether it is no URL, or one of a file. A scheme of one letter is a drive. */
-const isPath = (place: string) => !/^(?!file:)[a-z][a-z\d+.-]+:/i.test(place);
+export const isPath = (place: string) => !/^(?!file:)[a-z][a-z\d+.-]+:/i.test(place);
+
+/** A path as Node takes it. */
+export const asPath = (source: string | URL) =>
+  typeof source === 'string' ? source.replace(/^file:\/\//, '') : source;
 
 async function bytesOfPath(who: string, files: FileSystem, source: string | URL): Promise<Uint8Array> {
   try {
-    return await files.promises.readFile(source instanceof URL ? source : source.replace(/^file:\/\//, ''));
+    return await files.promises.readFile(asPath(source));
   } catch (error) {
     return fail(who, `the file '${source}' could not be read (${(error as Error).message}); give the path of a file`);
   }

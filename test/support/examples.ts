@@ -54,6 +54,7 @@ const PRELUDE = `
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '${NAME}';
+import * as files from '${NAME}/files';
 
 globalThis.claims = 0;
 const plain = (value) =>
@@ -74,7 +75,7 @@ const check = (actual, stated) => {
   if (same(plain(actual), stated)) return;
   throw new Error('states ' + JSON.stringify(stated) + ' and gives ' + JSON.stringify(plain(actual)));
 };
-Object.assign(globalThis, ours, { tf, check });
+Object.assign(globalThis, files, ours, { tf, check });
 
 const saved = new Map();
 const memory = (url) => url.startsWith('indexeddb://') ? {

@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/files/keras': ['layers', 'layers/base', 'layers/models/keras', 'kernels/functions', 'kernels/core'],
+  'layers/files/safetensors': ['layers/files', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/files': [
     'layers/files/keras',
     'layers',
@@ -29,6 +30,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernels/functions',
     'kernels/core',
   ],
+  'layers/files/command': [
+    'layers, entries',
+    'layers/files',
+    'layers/files/keras',
+    'layers/files/safetensors',
+    'layers/models',
+    'layers/models/keras',
+    'kernels/core',
+  ],
   'layers, entries': [
     'layers',
     'layers/base',
@@ -36,10 +46,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernels/functions',
     'kernels/ops',
     'kernels/core',
+    'layers/files',
+    'layers/files/safetensors',
     ...BACKENDS,
   ],
 };
-const ENTRIES = ['layers/index.ts', 'layers/browser.ts', 'layers/exports.ts'];
+const ENTRIES = ['layers/index.ts', 'layers/browser.ts', 'layers/exports.ts', 'layers/files/index.ts'];
 
 const sources = ['layers', 'kernels'].flatMap((folder) =>
   (readdirSync(join(ROOT, folder), { recursive: true }) as string[])

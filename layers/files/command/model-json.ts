@@ -1,0 +1,83 @@
+/** The model.json of TensorFlow.js and its weights as files, without TensorFlow.js's package for Node. */
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, resolve, sep } from 'node:path';
+import { io } from '@tensorflow/tfjs-core';
+import { fail, show } from '../../../kernels/core/errors.ts';
+
+/** How many bytes of weights are in one file at most. */
+const SHARD = 64 * 2 ** 20;
+
+/** Reads a model.json; `onProgress` is told the share of its files of weights that has been read. */
+export const readingFrom = (path: string, onProgress: (fraction: number) => void): io.IOHandler => ({
+  async load() {
+    const text = await readFile(path, 'utf8');
+    let json: io.ModelJSON;
+    try {
+      json = JSON.parse(text) as io.ModelJSON;
+    } catch (error) {
+      return fail(path, `the file is no JSON (${(error as Error).message}); give the model.json of TensorFlow.js`);
+    }
+    return io.getModelArtifactsForJSON(json, async (manifest) => {
+      const paths = manifest.flatMap((group) => group.paths.map((one) => withinFolder(path, one)));
+      const sizes = await Promise.all(paths.map(async (one) => (await stat(one)).size));
+      // One buffer: of several, TensorFlow.js 4.22 reads zeros where the last is longer than the others.
+      const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+      let end = 0;
+      for (const [i, one] of paths.entries()) {
+        bytes.set(await readFile(one), end);
+        end += sizes[i] as number;
+        onProgress(end / bytes.length);
+      }
+      return [manifest.flatMap(({ weights }) => weights), bytes.buffer];
+    });
+  },
+});
+
+/** The file of weights `name`, which a model.json may only have beside itself or in folders there. */
+function withinFolder(model: string, name: unknown): string {
+  const folder = resolve(dirname(model));
+  const path = typeof name === 'string' ? resolve(folder, name) : '';
+  if (path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return path;
+  return fail(model, `the weights must be in the folder of the model; the file names ${show(name)}`);
+}
+
+/** Writes a model.json and its weights. The model.json comes last: where it is, the model is complete. */
+export const writingTo = (path: string): io.IOHandler => ({
+  async save({ weightSpecs = [], weightData = [], ...artifacts }) {
+    const bytes = new Uint8Array(io.CompositeArrayBuffer.join(weightData));
+    const count = Math.ceil(bytes.length / SHARD);
+    const paths = shardNames(path, count);
+    for (const [i, name] of paths.entries()) {
+      await writeWhole(resolve(dirname(path), name), bytes.subarray(i * SHARD, (i + 1) * SHARD));
+    }
+    const { modelTopology, format, generatedBy, convertedBy = null, userDefinedMetadata } = artifacts;
+    const json = { format, generatedBy, convertedBy, userDefinedMetadata, modelTopology };
+    const weightsManifest = [{ paths, weights: weightSpecs }];
+    await writeWhole(path, new TextEncoder().encode(JSON.stringify({ ...json, weightsManifest })));
+    return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+  },
+});
+
+function shardNames(path: string, count: number): string[] {
+  const name = basename(path).replace(/\.json$/, '');
+  if (count <= 1) return count === 1 ? [`${name}.weights.bin`] : [];
+  return Array.from({ length: count }, (_, i) => `${name}.weights-${i + 1}of${count}.bin`);
+}
+
+/** Whether `name` is that of a file of weights of the model.json at `path`. */
+export const isPartOf = (name: string, path: string): boolean => {
+  const own = `${basename(path).replace(/\.json$/, '')}.weights`;
+  return path.endsWith('.json') && name.startsWith(own) && /^(-\d+of\d+)?\.bin$/.test(name.slice(own.length));
+};
+
+/** Writes a file that is there only when it is complete. */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const partial = `${path}.partial`;
+  try {
+    await writeFile(partial, bytes);
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}

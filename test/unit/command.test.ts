@@ -1,0 +1,252 @@
+/** The command `tfjs-normalizations`: what it writes, what it says, and what it refuses. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { convert } from '../../layers/files/command/convert.ts';
+import { loadFile } from '../../layers/files/command/formats.ts';
+import { inspect } from '../../layers/files/command/inspect.ts';
+import { UsageError } from '../../layers/files/command/messages.ts';
+import { readingFrom, writingTo } from '../../layers/files/command/model-json.ts';
+import { progress } from '../../layers/files/command/progress.ts';
+import { saveSafetensors } from '../../layers/files/index.ts';
+import * as tfn from '../../layers/index.ts';
+import { contentsOf, fileWith } from '../support/safetensors-files.ts';
+
+const MODELS = join(__dirname, '..', 'goldens', 'models');
+const KERAS3 = join(MODELS, 'keras3-cnn-batchnorm', 'model.json');
+const scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+const at = (name: string) => join(scratch, name);
+
+const OPTIONS = { model: undefined, force: false, plain: false, channelsLast: false, modules: {} };
+let written = { out: '', err: '' };
+beforeEach(() => {
+  written = { out: '', err: '' };
+  const keep = (stream: 'out' | 'err') => (text: string | Uint8Array) => {
+    written[stream] += text;
+    return true;
+  };
+  jest.spyOn(process.stdout, 'write').mockImplementation(keep('out'));
+  jest.spyOn(process.stderr, 'write').mockImplementation(keep('err'));
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  tf.env().set('PROD', false);
+});
+
+const valuesOf = (model: tf.LayersModel) => model.weights.map((weight) => Array.from(weight.read().dataSync()));
+const model = () =>
+  tf.sequential({
+    name: 'net',
+    layers: [
+      tf.layers.dense({ units: 3, inputShape: [2], name: 'fc' }),
+      tfn.switchableNormalization({ name: 'norm' }),
+      tfn.batchNormalization({ name: 'batch' }),
+    ],
+  });
+
+describe('convert', () => {
+  test('a model.json to safetensors and back, with other numbers in between', async () => {
+    await convert(KERAS3, at('a.safetensors'), OPTIONS);
+    expect(written.out).toBe(`${at('a.safetensors')}: 265 parameters of functional\n`);
+    expect(written.err).toBe("in PyTorch 'batch_normalization' needs eps=0.001, momentum=0.01\n");
+    const original = await loadFile(KERAS3);
+    const trained = await loadFile(KERAS3);
+    trained.setWeights(trained.getWeights().map((weight) => tf.add(weight, 1)));
+    await saveSafetensors(trained, at('trained.safetensors'));
+    await convert(at('trained.safetensors'), at('b.json'), { ...OPTIONS, model: KERAS3 });
+    const again = await loadFile(at('b.json'));
+    expect(valuesOf(again)).toEqual(valuesOf(trained));
+    expect(valuesOf(again)).not.toEqual(valuesOf(original));
+  });
+
+  test("to names of the user's own, and to plain names", async () => {
+    await model().save(writingTo(at('net.json')));
+    await convert(at('net.json'), at('plain.safetensors'), { ...OPTIONS, plain: true });
+    expect(Object.keys(contentsOf(readFileSync(at('plain.safetensors'))).tensors)).toContain('norm/mean_weights');
+    expect(written.err).toBe('');
+    const modules = { conv2d: 'features.0', dense: 'head' };
+    await convert(KERAS3, at('named.safetensors'), { ...OPTIONS, modules });
+    const names = Object.keys(contentsOf(readFileSync(at('named.safetensors'))).tensors);
+    expect(names).toEqual(expect.arrayContaining(['features.0.weight', 'head.bias', 'conv2d_1.bias']));
+  });
+
+  test('to Keras', async () => {
+    await convert(KERAS3, at('a.keras'), OPTIONS);
+    expect(readFileSync(at('a.keras')).subarray(0, 2).toString()).toBe('PK');
+  });
+
+  test('from Keras, and weights into its models', async () => {
+    await convert(KERAS3, at('k1.keras'), OPTIONS);
+    await convert(at('k1.keras'), at('k2.json'), OPTIONS);
+    expect(valuesOf(await loadFile(at('k2.json')))).toEqual(valuesOf(await loadFile(KERAS3)));
+    await convert(KERAS3, at('k.safetensors'), { ...OPTIONS, plain: true });
+    await convert(at('k.safetensors'), at('k3.keras'), { ...OPTIONS, plain: true, model: at('k1.keras') });
+    expect(valuesOf(await loadFile(at('k3.keras')))).toEqual(valuesOf(await loadFile(KERAS3)));
+  });
+
+  test('replaces files only when it is told to, and never leaves half of one', async () => {
+    writeFileSync(at('old.safetensors'), 'old');
+    writeFileSync(at('old.weights.bin'), 'old');
+    await expect(convert(KERAS3, at('old.safetensors'), OPTIONS)).rejects.toThrow(
+      `old.safetensors is in ${scratch} already; --force replaces it`,
+    );
+    await expect(convert(KERAS3, at('old.json'), OPTIONS)).rejects.toThrow(/old.weights.bin is in .* already/);
+    const refused = { ...OPTIONS, force: true, modules: { nothing: 'a' } };
+    await expect(convert(KERAS3, at('old.safetensors'), refused)).rejects.toThrow(/modules names the layer 'nothing'/);
+    expect(readFileSync(at('old.safetensors'), 'utf8')).toBe('old');
+    await convert(KERAS3, at('old.safetensors'), { ...OPTIONS, force: true });
+    await convert(KERAS3, at('old.json'), { ...OPTIONS, force: true });
+    expect(valuesOf(await loadFile(at('old.json')))).toEqual(valuesOf(await loadFile(KERAS3)));
+    expect(readdirSync(scratch).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  test.each<[what: string, from: string, to: string, more: object, says: RegExp, isUsage?: boolean]>([
+    ['a name without a format', 'a.txt', 'b.json', {}, /a.txt ends in none of .json, .keras/, true],
+    ['to h5', KERAS3, at('a.h5'), {}, /.h5 files are read only; write .*a.keras/, true],
+    ['weights without a model', 'a.safetensors', at('c.json'), {}, /holds weights alone; --model FILE/, true],
+    ['weights to weights', 'a.safetensors', at('b.safetensors'), { model: KERAS3 }, /there is nothing to do/, true],
+    ['a model with another', KERAS3, at('c.json'), { model: KERAS3 }, /--model is for weights alone/, true],
+    ['from nothing', at('nothing.json'), at('c.json'), {}, /ENOENT.*nothing.json/],
+    ['into no folder', KERAS3, at('no/where.json'), {}, /there is no folder .*no; make it first/],
+  ])('refuses %s', async (_, from, to, more, says, isUsage = false) => {
+    const error = await convert(from, to, { ...OPTIONS, ...more }).catch((error: Error) => error);
+    expect((error as Error).message).toMatch(says);
+    expect(error instanceof UsageError).toBe(isUsage);
+  });
+
+  test('refuses weights that do not fit, and writes nothing', async () => {
+    writeFileSync(at('other.safetensors'), fileWith({ a: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }, 4));
+    const options = { ...OPTIONS, model: KERAS3 };
+    await expect(convert(at('other.safetensors'), at('d.json'), options)).rejects.toThrow(
+      /^loadSafetensors: the file has no/,
+    );
+    expect(existsSync(at('d.json'))).toBe(false);
+  });
+});
+
+describe('model.json', () => {
+  test('has its weights in parts that are put together', async () => {
+    const path = at('parts.json');
+    const given = model();
+    await given.save(writingTo(path));
+    const json = JSON.parse(readFileSync(path, 'utf8'));
+    const bytes = readFileSync(at('parts.weights.bin'));
+    mkdirSync(at('in'));
+    writeFileSync(at('in/1.bin'), bytes.subarray(0, 13));
+    writeFileSync(at('in/2.bin'), bytes.subarray(13));
+    json.weightsManifest[0].paths = ['in/1.bin', './in/../in/2.bin'];
+    writeFileSync(path, JSON.stringify(json));
+    const fractions: number[] = [];
+    const again = await tfn.loadModel(readingFrom(path, (fraction) => fractions.push(fraction)));
+    expect(valuesOf(again)).toEqual(valuesOf(given));
+    expect(fractions).toEqual([13 / bytes.length, 1]);
+  });
+
+  test.each(['../weights.bin', '/etc/hostname', 'in/../../weights.bin', '', 5])('does not read %p', async (name) => {
+    writeFileSync(
+      at('leaving.json'),
+      JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: [name], weights: [] }] }),
+    );
+    await expect(readingFrom(at('leaving.json'), () => {}).load!()).rejects.toThrow(
+      /the weights must be in the folder of the model; the file names/,
+    );
+  });
+
+  test('is JSON', async () => {
+    writeFileSync(at('page.json'), '<html>');
+    await expect(loadFile(at('page.json'))).rejects.toThrow(/the file is no JSON/);
+  });
+});
+
+describe('inspect', () => {
+  test('a model', async () => {
+    await model().save(writingTo(at('mine.json')));
+    await inspect(at('mine.json'), OPTIONS);
+    expect(
+      written.out
+        .replaceAll(scratch, '')
+        .split('\n')
+        .map((line) => line.trimEnd()),
+    ).toEqual([
+      '/mine.json: net, 3 layers, 37 parameters, 2.3 KB',
+      'layer  class                    output     parameters  weights',
+      'fc     Dense                    [null, 3]  9           kernel float32[2, 3]  bias float32[3]',
+      'norm   SwitchableNormalization  [null, 3]  16          gamma float32[3]  beta float32[3]  mean_weights float32[2]  variance_weights float32[2]  moving_mean float32[3]  moving_variance float32[3]',
+      'batch  BatchNormalization       [null, 3]  12          gamma float32[3]  beta float32[3]  moving_mean float32[3]  moving_variance float32[3]',
+      '',
+      'as .keras:        yes',
+      "as .safetensors:  no, the layer 'norm' (SwitchableNormalization) is no module of PyTorch; save it with --plain",
+      '',
+    ]);
+  });
+
+  test('a model with classes of other libraries, in models within', async () => {
+    await inspect(join(MODELS, 'tfa-cnn-instancenorm', 'model.json'), OPTIONS);
+    expect(written.out).toMatch(/InstanceNormalization, saved as Addons>InstanceNormalization/);
+    await inspect(join(MODELS, 'graph-nested-deep', 'model.json'), OPTIONS);
+    expect(written.out).toMatch(/^middle\/inner\/dense +Dense /m);
+  });
+
+  test('a file of Keras', async () => {
+    await model().save(writingTo(at('k.json')));
+    await convert(at('k.json'), at('k.keras'), OPTIONS);
+    await inspect(at('k.keras'), OPTIONS);
+    expect(written.out).toMatch(/^norm +SwitchableNormalization +\[null, 3\]/m);
+    expect(written.out).toMatch(/^as .keras: +yes$/m);
+  });
+
+  test('a model that is refused, with the reason', async () => {
+    await model().save(writingTo(at('strange.json')));
+    const text = readFileSync(at('strange.json'), 'utf8').replaceAll('SwitchableNormalization', 'Strange');
+    writeFileSync(at('strange.json'), text);
+    await inspect(at('strange.json'), OPTIONS);
+    expect(written.out).toMatch(/^norm +Strange$/m);
+    expect(written.out).toMatch(/^is refused: loadModel: .*Strange.*$/m);
+  });
+
+  test('weights, and whether a model takes them', async () => {
+    await saveSafetensors(await loadFile(KERAS3), at('w.safetensors'));
+    await inspect(at('w.safetensors'), { ...OPTIONS, model: KERAS3 });
+    expect(written.out).toMatch(/w.safetensors: 13 tensors, 2.17 KB, format: pt/);
+    expect(written.out).toMatch(/^conv2d.weight +F32 +\[4, 3, 3, 3\] +432 bytes$/m);
+    expect(written.out).toMatch(/^batch_normalization seems to be a batch normalization$/m);
+    expect(written.out).toMatch(/model.json: yes$/m);
+    await model().save(writingTo(at('batch.json')));
+    await inspect(at('w.safetensors'), { ...OPTIONS, model: at('batch.json'), plain: true });
+    expect(written.out).toMatch(/batch.json: no, the file has no 'fc\/kernel', .*and \d+ more, which the model needs/);
+  });
+
+  test('weights that are normalized', async () => {
+    const entry = (shape: number[]) => ({ dtype: 'F32', shape, data_offsets: [0, 0] });
+    const names = ['a.weight_g', 'b.parametrizations.weight.original0', 'c.weight_u', 'd.parametrizations.weight.0._u'];
+    const header = Object.fromEntries([...names, 'block/e/gamma'].map((name) => [name, entry([0])]));
+    writeFileSync(at('kinds.safetensors'), fileWith(header));
+    await inspect(at('kinds.safetensors'), OPTIONS);
+    expect(written.out.split('\n').filter((line) => line.includes('seems'))).toEqual([
+      'a seems to be weight normalized',
+      'b seems to be weight normalized',
+      'c seems to be spectrally normalized',
+      'd seems to be spectrally normalized',
+      'block/e seems to be a normalization of layers, groups, instances or root mean squares, or a PReLU',
+    ]);
+  });
+});
+
+test('a bar is drawn on a terminal, after a while, and taken away', () => {
+  const { isTTY } = process.stderr;
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(0);
+  const bar = progress('reading');
+  bar.report(0.1);
+  clock.mockReturnValue(1000);
+  process.stderr.isTTY = false;
+  bar.report(0.2);
+  expect(written.err).toBe('');
+  process.stderr.isTTY = true;
+  bar.report(0.5);
+  bar.done();
+  process.stderr.isTTY = isTTY;
+  expect(written.err).toMatch(/^\rreading \[#{15} {15}\] 50%\r +\r$/);
+});
