@@ -33,6 +33,8 @@ interface Uniform {
 
 /** `WebGPUProgram`. */
 interface Program {
+  /** TensorFlow.js takes the name of the class for messages and profiles. */
+  readonly constructor: { readonly name: string };
   readonly variableNames: string[];
   readonly variableComponents: number[];
   readonly outputShape: number[];
@@ -82,18 +84,18 @@ export class Gpu {
   run({ name, source, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
     const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
     const uniforms = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
-    const code = `// ${name}\n${source}`;
     const program: Program = {
       variableNames: given.map(([variable]) => variable),
       variableComponents: given.map(() => 1),
       outputShape: [],
       uniforms: [...uniforms(integers, 'i32'), ...uniforms(floats, 'f32')].join(', '),
       // All that tells programs apart: two copies of this package may share a backend.
-      shaderKey: code,
+      shaderKey: source,
       workgroupSize: [workgroupSize, 1, 1],
       dispatchLayout: { x: [0] },
       dispatch: [workgroups, 1, 1],
-      getUserCode: () => code,
+      getUserCode: () => source,
+      constructor: { name },
     };
     const { device } = this.#backend;
     if (lost.has(device)) fail(name, 'the device is lost; register the backend anew, or load the page again');
