@@ -50,7 +50,7 @@ interface Program {
 export interface Dispatch {
   /** For messages. */
   readonly name: string;
-  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. */
+  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`. */
   readonly source: string;
   /** By the names that the source gives them; those that are undefined are absent. */
   readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
@@ -84,17 +84,20 @@ export class Gpu {
   run({ name, source, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
     const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
     const uniforms = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
+    // A tensor that was cast to float32 still has integers in its buffer: `xAt(i)` is value i of the input x as a float.
+    const reads = given.map(([variable]) => `fn ${variable}At(i : i32) -> f32 { return f32(${variable}[i]); }\n`);
+    const code = reads.join('') + source;
     const program: Program = {
       variableNames: given.map(([variable]) => variable),
       variableComponents: given.map(() => 1),
       outputShape: [],
       uniforms: [...uniforms(integers, 'i32'), ...uniforms(floats, 'f32')].join(', '),
       // All that tells programs apart: two copies of this package may share a backend.
-      shaderKey: source,
+      shaderKey: code,
       workgroupSize: [workgroupSize, 1, 1],
       dispatchLayout: { x: [0] },
       dispatch: [workgroups, 1, 1],
-      getUserCode: () => source,
+      getUserCode: () => code,
       constructor: { name },
     };
     const { device } = this.#backend;

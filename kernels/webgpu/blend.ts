@@ -31,7 +31,7 @@ function elementwise(
 fn main(index : i32) {
   if (index < uniforms.size) {
     let i = index / (uniforms.s * uniforms.c) * uniforms.c + index % uniforms.c;
-    var value = x[index];
+    var value = xAt(index);
     ${statements}
     result[index] = value;
   }
@@ -53,10 +53,10 @@ export const ScaleShift = kernel<'ScaleShift'>((gpu, { x, mean, variance, scale,
       view,
       { means: mean, variances: variance, scales: scale, shifts: shift },
       `
-    ${mean ? 'value -= means[i];' : ''}
-    ${variance ? 'value *= reciprocalRoot(variances[i] + uniforms.epsilon);' : ''}
-    ${scale ? 'value *= scales[i];' : ''}
-    ${shift ? 'value += shifts[i];' : ''}`,
+    ${mean ? 'value -= meansAt(i);' : ''}
+    ${variance ? 'value *= reciprocalRoot(variancesAt(i) + uniforms.epsilon);' : ''}
+    ${scale ? 'value *= scalesAt(i);' : ''}
+    ${shift ? 'value += shiftsAt(i);' : ''}`,
       { functions: RECIPROCAL_ROOT, floats: { epsilon } },
     ),
   ),
@@ -69,8 +69,8 @@ export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, { dy, x, mean }, { 
     lanes: lanesOfGroups(channels),
     before: GROUP,
     walk: inGroup,
-    d: 'dy[at]',
-    h: 'x[at] - means[unit]',
+    d: 'dyAt(at)',
+    h: 'xAt(at) - meansAt(unit)',
     inputs: { x, dy, means: mean },
     integers: groupIntegers(channels),
   };
@@ -86,7 +86,7 @@ export const BlendGrad = kernel<'BlendGrad'>((gpu, { dy, x, mean, scale, a, b },
       x,
       view,
       { dy, means: mean, scales: scale, a, b },
-      'value = dy[index] * scales[i] + (value - means[i]) * a[i] + b[i];',
+      'value = dyAt(index) * scalesAt(i) + (value - meansAt(i)) * aAt(i) + bAt(i);',
     ),
   ),
 ]);
@@ -98,7 +98,7 @@ export const Average = kernel<'Average'>((gpu, { old, moments }, { row, momentum
     source: `
 fn main(index : i32) {
   if (index < uniforms.size) {
-    result[index] = uniforms.momentum * old[index] + (1.0 - uniforms.momentum) * moments[uniforms.start + index];
+    result[index] = uniforms.momentum * oldAt(index) + (1.0 - uniforms.momentum) * momentsAt(uniforms.start + index);
   }
 }`,
     inputs: { old, moments },

@@ -27,9 +27,9 @@ fn main(index : i32) {
   ${place()} ${GROUP} ${source.statements}
   let scale = reciprocal(variance);
   ${inGroup(`
-      var value = ((x[at] - mean) - rest) * scale;
-      ${gamma ? 'value *= gamma[channel];' : ''}
-      ${beta ? 'value += beta[channel];' : ''}
+      var value = ((xAt(at) - mean) - rest) * scale;
+      ${gamma ? 'value *= gammaAt(channel);' : ''}
+      ${beta ? 'value += betaAt(channel);' : ''}
       result[at] = value;`)}
 }`,
     inputs: { ...source.inputs, x, gamma, beta },
@@ -68,8 +68,8 @@ function termsOfGroups(operands: Operands): Terms {
   let its = saved(unit);
   let rstd = reciprocal(its.z);`,
     walk: inGroup,
-    d: gamma ? 'dy[at] * gamma[channel]' : 'dy[at]',
-    h: '((x[at] - its.x) - its.y) * rstd',
+    d: gamma ? 'dyAt(at) * gammaAt(channel)' : 'dyAt(at)',
+    h: '((xAt(at) - its.x) - its.y) * rstd',
     inputs: { x, dy, statistics, gamma },
     integers: integersOf(operands),
     floats: { epsilon: attrs.epsilon },
@@ -84,8 +84,8 @@ function termsOfChannels(operands: Operands): Terms {
     functions: `${reciprocal(attrs)} ${SAVED} ${XHAT}`,
     before: 'let ownGroup = unit / (uniforms.c / uniforms.groups);',
     walk: (body) => walk(`let at = k * uniforms.c + unit; ${body}`),
-    d: 'dy[at]',
-    h: 'xHat(x[at], saved(quotient * uniforms.groups + ownGroup))',
+    d: 'dyAt(at)',
+    h: 'xHat(xAt(at), saved(quotient * uniforms.groups + ownGroup))',
     inputs: { x, dy, statistics },
     integers: integersOf(operands),
     floats: { epsilon: attrs.epsilon },
@@ -97,7 +97,7 @@ function gradientOfX(gpu: Gpu, operands: Operands, partials: PartialSums | undef
   const { attrs, x, gamma } = operands;
   const { epsilon, center } = attrs;
   const terms = termsOfGroups(operands);
-  const ofGroup = isPerChannel(operands) && gamma ? ' * gamma[firstChannel]' : '';
+  const ofGroup = isPerChannel(operands) && gamma ? ' * gammaAt(firstChannel)' : '';
   return gpu.run({
     name: 'gradient of x',
     source: `${total()} ${terms.functions} ${slopes(attrs)} ${partials ? PARTIAL_SUMS : ''}

@@ -19,8 +19,8 @@ function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolea
   const terms = {
     lanes: lanesOf({ units, length, run: isAlongRows ? length : 1, areAdjacent: true }),
     walk: (body: string) => WALK(`let at = unit * uniforms.unitStep + k * uniforms.valueStep; ${body}`),
-    d: 'w[at]',
-    h: 'along[k]',
+    d: 'wAt(at)',
+    h: 'alongAt(k)',
     inputs: { w, along },
     integers: isAlongRows ? { unitStep: out, valueStep: 1 } : { unitStep: 1, valueStep: out },
   };
@@ -29,7 +29,14 @@ function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolea
 
 /** The product of two vectors, a scalar. */
 function dot(gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo {
-  const terms = { lanes: lanesOfVector(sizeOf(a)), walk: WALK, d: 'a[k]', h: 'b[k]', inputs: { a, b }, integers: {} };
+  const terms = {
+    lanes: lanesOfVector(sizeOf(a)),
+    walk: WALK,
+    d: 'aAt(k)',
+    h: 'bAt(k)',
+    inputs: { a, b },
+    integers: {},
+  };
   return sumsOf(gpu, terms, [0], [])[0] as TensorInfo;
 }
 
@@ -37,13 +44,13 @@ function dot(gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo {
 const normOf = (array: string, begin: string, end: string) => `
   var greatest = vec2<f32>(0.0);
   for (var k = ${begin}; k < ${end}; k += uniforms.lanes) {
-    greatest.x = select(greatest.x, abs(${array}[k]), abs(${array}[k]) > greatest.x);
+    greatest.x = select(greatest.x, abs(${array}At(k)), abs(${array}At(k)) > greatest.x);
   }
   greatest = largest(greatest, invocation);
   let scale = select(greatest.x, 1.0, greatest.x == 0.0);
   var squares = vec2<f32>(0.0);
   for (var k = ${begin}; k < ${end}; k += uniforms.lanes) {
-    let near = ${array}[k] / scale;
+    let near = ${array}At(k) / scale;
     squares.x += near * near;
   }
   let norm = scale * sqrt(total(squares, invocation).x);`;
@@ -72,7 +79,7 @@ fn main(index : i32) {
     source: `${total()} ${largest()}
 fn main(index : i32) {
   ${place()} ${norms ? normOf('norms', 'lane', 'uniforms.parts') : normOf('x', 'begin', 'end')}
-  ${WALK('result[k] = select(x[k] / norm, old[k], norm <= uniforms.epsilon);')}
+  ${WALK('result[k] = select(xAt(k) / norm, oldAt(k), norm <= uniforms.epsilon);')}
 }`,
     inputs: { x, old, norms },
     integers,

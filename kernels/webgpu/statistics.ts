@@ -16,19 +16,19 @@ ${
   center
     ? `
   // Relative to one of the values: so is the mean of equal values exact.
-  let pivot = x[base];
+  let pivot = xAt(base);
   var sum = vec2<f32>(0.0);
-  ${inGroup('sum.x += x[at] - pivot;')}
+  ${inGroup('sum.x += xAt(at) - pivot;')}
   let mean = pivot + total(sum, invocation).x / visited;
   sum = vec2<f32>(0.0);
-  ${inGroup('let deviation = x[at] - mean; sum += vec2<f32>(deviation, deviation * deviation);')}
+  ${inGroup('let deviation = xAt(at) - mean; sum += vec2<f32>(deviation, deviation * deviation);')}
   let averages = total(sum, invocation) / visited;
   let rest = averages.x;
   let square = averages.y - rest * rest;
   let variance = select(square, 0.0, square < 0.0);`
     : `
   var sum = vec2<f32>(0.0);
-  ${inGroup('sum.x += x[at] * x[at];')}
+  ${inGroup('sum.x += xAt(at) * xAt(at);')}
   let mean = 0.0;
   let rest = 0.0;
   let variance = total(sum, invocation).x / visited;`
@@ -38,14 +38,14 @@ const FIELDS = 3;
 
 /** WGSL: the same from those of all parts of the group, by Chan's formula, relative to the mean of the first part. */
 const FROM_PARTS = `
-  let pivot = partials[partialIndex(unit, 0, 0)];
+  let pivot = partialsAt(partialIndex(unit, 0, 0));
   var sum = vec2<f32>(0.0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) { sum.x += valuesIn(piece) * offset(unit, piece, pivot); }
   let shift = total(sum, invocation).x / f32(uniforms.groupLength);
   sum = vec2<f32>(0.0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
     let deviation = offset(unit, piece, pivot) - shift;
-    sum.x += valuesIn(piece) * (partials[partialIndex(unit, piece, 2)] + deviation * deviation);
+    sum.x += valuesIn(piece) * (partialsAt(partialIndex(unit, piece, 2)) + deviation * deviation);
   }
   let variance = total(sum, invocation).x / f32(uniforms.groupLength);
   let mean = pivot + shift;
@@ -57,7 +57,7 @@ fn valuesIn(piece : i32) -> f32 {
   return f32(min(uniforms.pieceLength, uniforms.groupLength - start));
 }
 fn offset(unit : i32, piece : i32, pivot : f32) -> f32 {
-  return (partials[partialIndex(unit, piece, 0)] - pivot) + partials[partialIndex(unit, piece, 1)];
+  return (partialsAt(partialIndex(unit, piece, 0)) - pivot) + partialsAt(partialIndex(unit, piece, 1));
 }`;
 
 /** Where a program takes the statistics of its units from. */
@@ -135,7 +135,7 @@ fn main(index : i32) {
 export const SAVED = `
 fn saved(group : i32) -> vec3<f32> {
   let columns = 2 * uniforms.allGroups + 1;
-  return vec3<f32>(statistics[group], statistics[uniforms.allGroups + group], statistics[columns + group]);
+  return vec3<f32>(statisticsAt(group), statisticsAt(uniforms.allGroups + group), statisticsAt(columns + group));
 }`;
 
 /** Statistics that came from here; those of another backend have no rests, and are taken anew. */

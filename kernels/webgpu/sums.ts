@@ -41,7 +41,7 @@ export const sumOfTerms = ({ before = '', walk, d, h }: Terms): string => `
 export const SUM_OF_PARTS = `
   var ofLane = vec2<f32>(0.0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
-    ofLane += vec2<f32>(partials[partialIndex(unit, piece, 0)], partials[partialIndex(unit, piece, 1)]);
+    ofLane += vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
   }
   let sums = total(ofLane, invocation);`;
 
@@ -77,7 +77,7 @@ export function joined(gpu: Gpu, partials: PartialSums, field: Field, units: num
 fn main(index : i32) {
   ${place()}
   var ofLane = vec2<f32>(0.0);
-  for (var k = begin; k < end; k += uniforms.lanes) { ofLane.x += partials[partialIndex(unit, k, uniforms.field)]; }
+  for (var k = begin; k < end; k += uniforms.lanes) { ofLane.x += partialsAt(partialIndex(unit, k, uniforms.field)); }
   let sum = total(ofLane, invocation).x;
   if (isFirst) { result[unit] = sum; }
 }`,

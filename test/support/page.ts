@@ -22,7 +22,7 @@ async function useBackend(name: string, flags: Record<string, number | boolean>)
 function throwErrorsOf(device: GPUDevice): void {
   device.addEventListener('uncapturederror', ({ error }) => {
     setTimeout(() => {
-      throw error; // the page's: who opened it collects them
+      throw new Error(error.message); // of the page, which collects them
     });
   });
 }
