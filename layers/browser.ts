@@ -2,5 +2,6 @@
 import '../kernels/cpu/index.ts';
 import '../kernels/wasm/index.ts';
 import '../kernels/webgl/index.ts';
+import '../kernels/webgpu/index.ts';
 
 export * from './exports.ts';

@@ -1,4 +1,7 @@
-/** What only the webgl backend has: draws to count, and a GPU to wait for. For pages: they bundle TypeScript, Node does not read it. */
+/**
+ * What only the backends on a GPU have: draws to count, or dispatches, and something to wait for. For pages: they bundle TypeScript,
+ * Node does not read it.
+ */
 import * as tf from '@tensorflow/tfjs';
 
 const context = () => (tf.backend() as unknown as { gpgpu: { gl: WebGL2RenderingContext } }).gpgpu.gl;
@@ -29,16 +32,77 @@ export function countDraws(call: () => void): number {
 }
 
 /** What is read comes after all that was drawn before; `gl.finish()` does not wait in Chromium. */
-export function wait(): void {
+function wait(): void {
   const gl = context();
   gl.bindFramebuffer(gl.FRAMEBUFFER, null);
   gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
 }
 
+/** The part of the webgpu backend that is used. */
+interface WebGPU {
+  readonly device: {
+    readonly adapterInfo?: { readonly vendor: string; readonly architecture: string; readonly description: string };
+    readonly queue: { onSubmittedWorkDone(): Promise<undefined> };
+  };
+  readonly commandEncoder: unknown;
+  runWebGPUProgram(...args: unknown[]): unknown;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
+const webgpu = () => tf.backend() as unknown as WebGPU;
+
+/** Dispatches while `call` runs. */
+function countDispatches(call: () => void): number {
+  const backend = webgpu();
+  let count = 0;
+  backend.runWebGPUProgram = (...args) => {
+    count++;
+    return Object.getPrototypeOf(backend).runWebGPUProgram.apply(backend, args);
+  };
+  try {
+    call();
+    return count;
+  } finally {
+    delete (backend as Partial<WebGPU>).runWebGPUProgram;
+  }
+}
+
+interface Gpu {
+  /** The name of what draws. */
+  renderer(): string;
+  /** Draws, or dispatches, while `call` runs. */
+  countDraws(call: () => void): number;
+  /** Until all is done that was asked for. */
+  wait(): void | Promise<void>;
+}
+
+const GPUS: Readonly<Record<string, Gpu>> = {
+  webgl: { renderer, countDraws, wait },
+  webgpu: {
+    renderer() {
+      const { description, vendor, architecture } = webgpu().device.adapterInfo ?? {};
+      return description || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
+    },
+    countDraws: countDispatches,
+    async wait() {
+      const backend = webgpu();
+      if (backend.commandEncoder) {
+        backend.endComputePassEncoder();
+        backend.submitQueue();
+      }
+      await backend.device.queue.onSubmittedWorkDone();
+    },
+  },
+};
+
+/** The GPU of a backend, if it has one. */
+export const gpuOf = (backend: string): Gpu | undefined => GPUS[backend];
+
 /** A candidate of a race that makes calls and waits until all has been drawn. */
-export const drawnCalls = (call: () => void) => (times: number) => {
+export const drawnCalls = (gpu: Gpu) => (call: () => void) => async (times: number) => {
   const start = performance.now();
   for (let i = 0; i < times; i++) call();
-  wait();
+  await gpu.wait();
   return performance.now() - start;
 };

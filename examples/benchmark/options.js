@@ -17,7 +17,7 @@ export function readOptions(args, suites) {
   if (help) {
     return {
       help: `Measures the normalizations against TensorFlow.js, a plain copy and onnxruntime,
-interleaved: on the cpu and wasm backends in this process, on webgl in a headless browser,
+interleaved: on the cpu and wasm backends in this process, on webgl and webgpu in a headless browser,
 on tensorflow (of tfjs-node) in a process of its own.
 
   npm run bench -- [options]

@@ -1,7 +1,8 @@
 /** The script of the page that browser.js opens for the suites: starts the backend, and measures on it. */
 import * as tf from '@tensorflow/tfjs';
+import '@tensorflow/tfjs-backend-webgpu';
 import { kernelCalls } from './candidates.js';
-import { countDraws, renderer } from './gpu.ts';
+import { gpuOf } from './gpu.ts';
 import { measure } from './measure.js';
 import { stepTimes } from './training.js';
 import { attributes, normalizations, tensors } from './workloads.js';
@@ -10,9 +11,9 @@ import { attributes, normalizations, tensors } from './workloads.js';
 tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
 
 /** Starts the backend, and returns the name of what draws. */
-async function start() {
-  if (!(await tf.setBackend('webgl'))) throw new Error("the backend 'webgl' does not start");
-  return renderer();
+async function start(name = 'webgl') {
+  if (!(await tf.setBackend(name))) throw new Error(`the backend '${name}' does not start`);
+  return gpuOf(name).renderer();
 }
 
 /** Draws of the kernels of forward and gradient by themselves. */
@@ -21,7 +22,7 @@ function kernelDraws({ name, shape }) {
   const counts = {};
   for (const [kernel, call] of Object.entries(kernelCalls(attributes(normalizations[name], shape), data))) {
     call();
-    counts[kernel] = countDraws(call);
+    counts[kernel] = gpuOf(tf.getBackend()).countDraws(call);
   }
   tf.dispose(Object.values(data));
   return counts;

@@ -10,7 +10,7 @@ import { limits } from './report.js';
 const COMMAND = 'npm run bench -- --publish examples/benchmark';
 
 /** Suites with measurements, by the backend that they are of. */
-const MEASURED = { cpu: 'speed', wasm: 'wasm', webgl: 'webgl' };
+const MEASURED = { cpu: 'speed', wasm: 'wasm', webgl: 'webgl', webgpu: 'webgpu' };
 
 /**
  * @param {string} folder

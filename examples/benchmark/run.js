@@ -19,8 +19,9 @@ import * as speed from './suites/speed.js';
 import * as tax from './suites/tax.js';
 import * as wasm from './suites/wasm.js';
 import * as webgl from './suites/webgl.js';
+import * as webgpu from './suites/webgpu.js';
 
-const suites = { speed, small, layers, tax, accuracy, wasm, webgl, node };
+const suites = { speed, small, layers, tax, accuracy, wasm, webgl, webgpu, node };
 
 async function main(args) {
   const { help, only, quick, effort, clock, json, publish } = readOptions(args, Object.keys(suites));

@@ -98,5 +98,5 @@ describeBackends(
       expect(leaked).toEqual(NO_LEAK);
     });
   },
-  { only: ['wasm', 'tensorflow', 'webgl'] },
+  { only: ['wasm', 'tensorflow', 'webgl', 'webgpu'] },
 );

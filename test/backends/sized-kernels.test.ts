@@ -86,7 +86,7 @@ describeBackends(
       }
     });
   },
-  { only: ['cpu', 'wasm', 'tensorflow', 'webgl'] },
+  { only: ['cpu', 'wasm', 'tensorflow', 'webgl', 'webgpu'] },
 );
 
 describeBackends(

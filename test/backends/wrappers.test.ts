@@ -321,5 +321,5 @@ describeBackends(
     });
   },
   // The cpu backend is the same in the browser.
-  { only: ['cpu', 'wasm', 'tensorflow', 'webgl'] },
+  { only: ['cpu', 'wasm', 'tensorflow', 'webgl', 'webgpu'] },
 );

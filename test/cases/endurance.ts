@@ -11,7 +11,8 @@ export type Lasting = Pick<LayerCase, 'className' | 'options' | 'shape'> & {
 };
 
 /** What a backend and the engine hold. */
-function held() {
+async function held() {
+  await take(tf.tidy(() => tf.neg(tf.scalar(1)))); // WebGPU gives buffers back when it has submitted what uses them
   const { numTensors, numBytesInGPU = 0 } = tf.memory() as tf.MemoryInfo & { numBytesInGPU?: number };
   return { tensors: numTensors, data: tf.engine().backend.numDataIds(), gpuBytes: numBytesInGPU };
 }
@@ -43,9 +44,9 @@ export const trainLong = (args: Lasting & { readonly steps: number }) =>
       else dx(x).dispose();
     };
     for (let i = 0; i < 5; i++) step();
-    const before = held();
+    const before = await held();
     for (let i = 5; i < steps; i++) step();
-    const after = held();
+    const after = await held();
     const y = await take(tf.tidy(() => scalarOf(call(x, false), dy)));
     optimizer.dispose();
     for (const weight of layer.weights) weight.dispose();

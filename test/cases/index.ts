@@ -20,6 +20,7 @@ import * as serialization from './serialization.ts';
 import * as view from './view.ts';
 import * as wasm from './wasm.ts';
 import * as webgl from './webgl.ts';
+import * as webgpu from './webgpu.ts';
 import * as wrappers from './wrappers.ts';
 
 const cases = {
@@ -40,6 +41,7 @@ const cases = {
   ...view,
   ...wasm,
   ...webgl,
+  ...webgpu,
   ...wrappers,
 };
 

@@ -42,6 +42,7 @@ const BACKENDS: Record<BackendName, Description> = {
   'browser-wasm': { tfjs: 'wasm', where: 'page', absent: noBrowser },
   'threaded-wasm': { tfjs: 'wasm', where: 'isolated page', absent: noBrowser, onRequest: true },
   webgl: { tfjs: 'webgl', where: 'page', absent: noBrowser },
+  webgpu: { tfjs: 'webgpu', where: 'page', absent: noBrowser },
 };
 
 function loadWasm(): void {

@@ -7,6 +7,7 @@ export const BACKEND_NAMES = [
   'browser-wasm',
   'threaded-wasm',
   'webgl',
+  'webgpu',
 ] as const;
 export type BackendName = (typeof BACKEND_NAMES)[number];
 

@@ -11,6 +11,8 @@ import { type BrowserServer, chromium } from 'playwright-core';
 const VERSION = '147.0.0';
 const FLAGS = [
   ...['--no-sandbox', '--ignore-gpu-blocklist', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  // TensorFlow.js's webgpu backend reads synchronously by way of a canvas, which without these ends the GPU process.
+  ...['--use-angle=swiftshader', '--use-vulkan=swiftshader', '--enable-features=Vulkan'],
   // Tests compile thousands of shaders and draw little with each. ANGLE compiles each once more, for states that no draw has
   // when a program is linked, and in parts that it joins later; without both the GPU process takes half the time.
   '--disable-angle-features=warmUpPipelineCacheAtLink,supportsGraphicsPipelineLibrary',

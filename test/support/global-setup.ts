@@ -11,7 +11,7 @@ import { serve } from './server.ts';
 /** A page that is served with these may share memory between threads. */
 const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 
-const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl'] as const;
+const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl', 'webgpu'] as const;
 
 const MOST_BROWSERS = 4;
 

@@ -17,6 +17,7 @@ export const ROUTES: Record<BackendName, readonly Route[]> = {
   'browser-wasm': ['kernel', 'ops'],
   'threaded-wasm': ['kernel', 'ops'],
   webgl: ['kernel', 'ops', 'reference'],
+  webgpu: ['kernel', 'ops', 'reference'],
 };
 
 /**

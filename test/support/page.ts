@@ -1,16 +1,30 @@
 /** The entry of the bundle that the test page loads: the cases, on the backend that the test chooses. */
-import { env, ready, setBackend } from '@tensorflow/tfjs';
+import { backend, env, ready, setBackend } from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import '@tensorflow/tfjs-backend-webgpu';
+import { setWorkgroupSize } from '../../kernels/webgpu/backend.ts';
 import { runCase } from '../cases/index.ts';
 
 // Before any backend starts, or TensorFlow.js refuses WebGL in software.
 env().set('SOFTWARE_WEBGL_ENABLED', true);
 setWasmPaths('/wasm/');
+setWorkgroupSize(32); // WebGPU in software is slow with larger ones
 
 async function useBackend(name: string, flags: Record<string, number | boolean>): Promise<void> {
   for (const [flag, value] of Object.entries(flags)) env().set(flag, value);
   if (!(await setBackend(name))) throw new Error(`the backend '${name}' does not start`);
   await ready();
+  if (name === 'webgpu') throwErrorsOf((backend() as WebGPUBackend).device);
+}
+
+/** A program that does not compile, or is given what it does not take, does not throw by itself. */
+function throwErrorsOf(device: GPUDevice): void {
+  device.addEventListener('uncapturederror', ({ error }) => {
+    setTimeout(() => {
+      throw new Error(error.message); // of the page, which collects them
+    });
+  });
 }
 
 Object.assign(globalThis, { testPage: { runCase, useBackend } });

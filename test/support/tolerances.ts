@@ -21,6 +21,7 @@ const COMPOSED: Record<BackendName, number> = {
   'browser-wasm': 2e-5,
   'threaded-wasm': 2e-5,
   webgl: 2e-6, // sums in float32, in a tree
+  webgpu: 2e-6,
   tensorflow: 2e-5, // as wasm, where it sums over an axis that is not the last
 };
 
@@ -30,6 +31,7 @@ const FUSED: Record<BackendName, number> = {
   'browser-wasm': PROMISE,
   'threaded-wasm': PROMISE,
   webgl: 3e-6, // what is summed to dgamma and dbeta is float32 at every level
+  webgpu: 3e-6,
   tensorflow: 1e-5, // TensorFlow sums 40000 rows in float32
 };
 

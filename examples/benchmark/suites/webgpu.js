@@ -1,0 +1,15 @@
+/** The webgpu backend: dispatches. */
+import { suiteOf } from './gpu.js';
+
+export const title = 'Dispatches and speed in headless Chromium (webgpu backend)';
+
+const image = [8, 32, 32, 64];
+const workloads = [
+  { label: 'LN', name: 'layer', shape: [512, 768], draws: [2, 5], builtIn: { atLeast: 50 } },
+  { label: 'RMS', name: 'rms', shape: [512, 768], draws: [2, 5] },
+  { label: 'BN', name: 'batch', shape: image, draws: [2, 5], layerDraws: [4, 7] },
+  { label: 'IN', name: 'instance', shape: image, draws: [2, 5] },
+  { label: 'GN(8)', name: 'group', shape: image, draws: [2, 5] },
+].map((workload) => ({ ...workload, label: `${workload.label} [${workload.shape}]` }));
+
+export const run = suiteOf({ backend: 'webgpu', draw: 'Dispatches', workloads });

@@ -1,0 +1,182 @@
+/**
+ * What is used of TensorFlow.js's WebGPU backend, and `Gpu`: the buffers and dispatches of one kernel call. Nothing here knows what is
+ * computed. TensorFlow.js compiles a program anew for other ranks of its tensors, and for shapes that broadcast; here every tensor
+ * is given to the backend as a scalar, whatever its buffer holds, so that one pipeline serves all shapes.
+ */
+import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
+
+/** The part of `WebGPUBackend` that is used. */
+export interface WebGPUPort {
+  readonly device: Device;
+  runWebGPUProgram(
+    program: Program,
+    inputs: TensorInfo[],
+    outputDtype: 'float32',
+    uniforms: Uniform[],
+    output: TensorInfo,
+  ): TensorInfo;
+  makeTensorInfo(shape: number[], dtype: 'float32'): TensorInfo;
+  incRef(dataId: DataId): void;
+  disposeData(dataId: DataId): boolean;
+}
+
+interface Device {
+  readonly limits: { readonly maxStorageBufferBindingSize: number };
+  readonly lost: Promise<unknown>;
+}
+
+interface Uniform {
+  readonly type: 'int32' | 'float32';
+  readonly data: number[];
+}
+
+/** `WebGPUProgram`. */
+interface Program {
+  /** TensorFlow.js takes the name of the class for messages and profiles. */
+  readonly constructor: { readonly name: string };
+  readonly variableNames: string[];
+  readonly variableComponents: number[];
+  readonly outputShape: number[];
+  readonly uniforms: string;
+  readonly shaderKey: string;
+  readonly workgroupSize: [number, number, number];
+  readonly dispatchLayout: { readonly x: number[] };
+  /** TensorFlow.js spreads it over three dimensions where one is not enough. */
+  readonly dispatch: [number, number, number];
+  getUserCode(): string;
+}
+
+export interface Dispatch {
+  /** For messages. */
+  readonly name: string;
+  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`. */
+  readonly source: string;
+  /** By the names that the source gives them; those that are undefined are absent. */
+  readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
+  readonly integers: Readonly<Record<string, number>>;
+  readonly floats?: Readonly<Record<string, number>>;
+  readonly workgroups: number;
+  /** Of the output. */
+  readonly shape: number[];
+}
+
+/** Invocations in a workgroup, a power of two. 256 is what every device allows. */
+export let workgroupSize = 256;
+
+/** For tests: WebGPU in software is slow with large workgroups. */
+export function setWorkgroupSize(size: number): void {
+  workgroupSize = size;
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+export class Gpu {
+  readonly #backend: WebGPUPort;
+  readonly #scratch: TensorInfo[] = [];
+
+  constructor(backend: WebGPUPort) {
+    this.#backend = backend;
+    watch(backend.device);
+  }
+
+  /** Runs a program, whose output lives until the end of the kernel or is given away. */
+  run({ name, source, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
+    const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
+    const uniforms = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
+    // A tensor that was cast to float32 still has integers in its buffer: `xAt(i)` is value i of the input x as a float.
+    const reads = given.map(([variable]) => `fn ${variable}At(i : i32) -> f32 { return f32(${variable}[i]); }\n`);
+    const code = reads.join('') + source;
+    const program: Program = {
+      variableNames: given.map(([variable]) => variable),
+      variableComponents: given.map(() => 1),
+      outputShape: [],
+      uniforms: [...uniforms(integers, 'i32'), ...uniforms(floats, 'f32')].join(', '),
+      // All that tells programs apart: two copies of this package may share a backend.
+      shaderKey: code,
+      workgroupSize: [workgroupSize, 1, 1],
+      dispatchLayout: { x: [0] },
+      dispatch: [workgroups, 1, 1],
+      getUserCode: () => code,
+      constructor: { name },
+    };
+    const { device } = this.#backend;
+    if (lost.has(device)) fail(name, 'the device is lost; register the backend anew, or load the page again');
+    const most = device.limits.maxStorageBufferBindingSize;
+    for (const size of [sizeOf(shape), ...given.map(([, info]) => sizeOf(info.shape))]) {
+      if (size === 0) fail(name, 'a tensor is empty; WebGPU has no empty buffers');
+      if (4 * size > most) {
+        fail(
+          name,
+          `a tensor of ${4 * size} bytes is larger than the ${most} that this device binds; use smaller batches`,
+        );
+      }
+    }
+    const output = this.#backend.makeTensorInfo(shape, 'float32');
+    this.#scratch.push(output);
+    const values = (type: Uniform['type'], of: typeof integers) => Object.values(of).map((v) => ({ type, data: [v] }));
+    this.#backend.runWebGPUProgram(
+      program,
+      given.map(([, info]) => scalar(info)),
+      'float32',
+      [...values('int32', integers), ...values('float32', floats)],
+      scalar(output),
+    );
+    return output;
+  }
+
+  /** The output of a program as a result of the kernel. */
+  give(info: TensorInfo): TensorInfo {
+    this.#scratch.splice(this.#scratch.indexOf(info), 1);
+    return info;
+  }
+
+  /** An input, or a result that is one, as a result of the kernel: a second tensor on the same buffer. */
+  share(info: TensorInfo): TensorInfo {
+    this.#backend.incRef(info.dataId);
+    return { ...info };
+  }
+
+  /** Frees every buffer that was not given away. */
+  end(): void {
+    for (const { dataId } of this.#scratch) this.#backend.disposeData(dataId);
+  }
+}
+
+const scalar = ({ dataId, dtype }: TensorInfo): TensorInfo => ({ dataId, dtype, shape: [] });
+
+/** Devices that are watched, and those that are lost: what runs there ends without an error, and its results are zeros. */
+const watched = new WeakSet<Device>();
+const lost = new WeakSet<Device>();
+
+/** Whether this is the backend that is known here, not one of another version; its device is watched from now on. */
+export function isKnown(backend: WebGPUPort): boolean {
+  const members = [backend.runWebGPUProgram, backend.makeTensorInfo, backend.incRef, backend.disposeData];
+  if (members.some((member) => typeof member !== 'function') || !backend.device?.limits) return false;
+  watch(backend.device);
+  return true;
+}
+
+function watch(device: Device): void {
+  if (watched.has(device)) return;
+  watched.add(device);
+  void device.lost.then(() => lost.add(device));
+}
+
+function fail(program: string, why: string): never {
+  throw new Error(`tfjs-normalizations: the WebGPU program '${program}' could not run: ${why}`);
+}
+
+/** A kernel whose buffers are freed when it ends, but for those that it gives away. */
+export function kernel<K extends Name>(
+  compute: (gpu: Gpu, inputs: Inputs<K, TensorInfo>, attrs: Attrs<K>) => Outputs<K, TensorInfo>,
+): Kernel<K, WebGPUPort> {
+  return ({ inputs, attrs, backend }) => {
+    const gpu = new Gpu(backend);
+    try {
+      return compute(gpu, inputs, attrs);
+    } finally {
+      gpu.end();
+    }
+  };
+}

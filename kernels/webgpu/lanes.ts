@@ -1,0 +1,163 @@
+/**
+ * How invocations share the work. A *unit* is what one result is made of: a group, of which statistics are taken, or a channel, over
+ * which is summed. Some invocations of a workgroup, the *lanes* of a unit, walk through it side by side, and then add up what they
+ * have found; others of the workgroup have other units. Long units are cut into *parts*, one for each of several workgroups.
+ */
+import type { View } from '../core/view.ts';
+import { workgroupSize } from './backend.ts';
+
+/** A unit of which each lane visits no more values is one part. More dispatches cost more than that. */
+const SHORT = 256;
+/** What a lane visits of a part, if there need not be more parts than `PARTS`: each of them is read by all. */
+const PART = 128;
+const PARTS = 256;
+/** What a lane may visit at most. */
+const LONGEST = 1024;
+/** So many units, whose values lie side by side, are visited together: memory is read in pieces of eight values. */
+const TOGETHER = 8;
+
+interface Units {
+  readonly units: number;
+  /** Values in each. */
+  readonly length: number;
+  /** So many values of a unit lie side by side; default 1. */
+  readonly run?: number;
+  /** Whether values of neighbouring units lie side by side, where a run ends. */
+  readonly areAdjacent: boolean;
+  /** In which steps the index of a value is counted, see `walk`. */
+  readonly period?: number;
+  /** Not to be cut into parts. */
+  readonly isWhole?: boolean;
+}
+
+export interface Lanes {
+  readonly parts: number;
+  /** Values of the unit in each part but the last. */
+  readonly chunk: number;
+  readonly length: number;
+  readonly workgroups: number;
+  /** What WGSL knows of it. */
+  readonly integers: Readonly<Record<string, number>>;
+}
+
+/** The smallest power of two that is no less. */
+const powerOfTwo = (size: number) => 2 ** Math.ceil(Math.log2(size));
+
+export function lanesOf({ units, length, run = 1, areAdjacent, period = 1, isWhole }: Units): Lanes {
+  const together = areAdjacent && run < TOGETHER ? Math.min(TOGETHER, powerOfTwo(units), workgroupSize) : 1;
+  const lanes = Math.min(workgroupSize / together, powerOfTwo(length));
+  const unitsAtOnce = workgroupSize / lanes;
+  const parts = isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes);
+  const chunk = Math.ceil(length / parts);
+  const tiles = Math.ceil(units / unitsAtOnce);
+  return {
+    parts,
+    chunk,
+    length,
+    workgroups: tiles * parts,
+    integers: {
+      ...{ units, length, parts, chunk, lanes, tiles, period },
+      // Neighbouring invocations are lanes of neighbouring units, or neighbouring lanes of one unit.
+      stride: together > 1 ? unitsAtOnce : 1,
+      quotientStep: Math.floor(lanes / period),
+      remainderStep: lanes % period,
+    },
+  };
+}
+
+/** How many parts a unit is cut into of which each lane would visit so many values. */
+const partsOf = (visits: number): number =>
+  Math.max(Math.ceil(visits / LONGEST), Math.min(PARTS, Math.ceil(visits / PART)));
+
+/** The groups of a view. Index k in a group is that of channel k % period of row k / period. */
+export function lanesOfGroups({ n, s, c, groups }: View): Lanes {
+  const period = c / groups;
+  return lanesOf({
+    units: n * groups,
+    length: s * period,
+    run: groups === 1 ? s * c : period,
+    areAdjacent: groups > 1 || s === 1,
+    period,
+  });
+}
+
+/** The channels of a view, each over all samples. Index k in a channel is that of row k % period of sample k / period. */
+export const lanesOfChannels = ({ n, s, c }: View): Lanes =>
+  lanesOf({ units: c, length: n * s, areAdjacent: true, period: s });
+
+/** WGSL: what an invocation is, its `unit`, which `lane` of it, of which `part`; and `from` and `to`, what it visits. */
+export const place = (): string => `
+  let invocation = index % ${workgroupSize};
+  let workgroup = index / ${workgroupSize};
+  let lane = invocation / uniforms.stride % uniforms.lanes;
+  let ownUnit = invocation % uniforms.stride + invocation / (uniforms.stride * uniforms.lanes) * uniforms.stride;
+  let anyUnit = workgroup % uniforms.tiles * (${workgroupSize} / uniforms.lanes) + ownUnit;
+  let part = workgroup / uniforms.tiles;
+  // Others have nothing to visit, and write nothing; but they must reach all barriers.
+  let isUsed = anyUnit < uniforms.units && part < uniforms.parts;
+  let unit = select(0, anyUnit, isUsed);
+  let partStart = part * uniforms.chunk;
+  let begin = partStart + lane;
+  let end = select(0, min(partStart + uniforms.chunk, uniforms.length), isUsed);
+  let isFirst = isUsed && lane == 0;`;
+
+/** WGSL: visits values `k` of the unit, where k is `quotient * period + remainder`, without a division for each. */
+export const walk = (body: string): string => `
+  {
+    var quotient = begin / uniforms.period;
+    var remainder = begin % uniforms.period;
+    for (var k = begin; k < end; k += uniforms.lanes) {
+      ${body}
+      quotient += uniforms.quotientStep;
+      remainder += uniforms.remainderStep;
+      if (remainder >= uniforms.period) { remainder -= uniforms.period; quotient += 1; }
+    }
+  }`;
+
+/** WGSL: in `walk` through a group, the index `at` of the value, and its `channel`; `GROUP` comes before. */
+export const GROUP = `
+  let firstChannel = unit % uniforms.groups * uniforms.period;
+  let base = unit / uniforms.groups * uniforms.s * uniforms.c + firstChannel;`;
+export const inGroup = (body: string): string =>
+  walk(`
+      let at = base + quotient * uniforms.c + remainder;
+      let channel = firstChannel + remainder;
+      ${body}`);
+export const groupIntegers = ({ s, c, groups }: View) => ({ s, c, groups });
+
+/** WGSL: what `combine` makes of the values of all lanes of a unit. All invocations must call it. */
+const reduction = (name: string, combine: string) => `
+fn ${name}(value : vec2<f32>, invocation : i32) -> vec2<f32> {
+  let lane = invocation / uniforms.stride % uniforms.lanes;
+  scratch[invocation] = value;
+  workgroupBarrier();
+  for (var half = uniforms.lanes / 2; half > 0; half /= 2) {
+    if (lane < half) {
+      let a = scratch[invocation];
+      let b = scratch[invocation + half * uniforms.stride];
+      scratch[invocation] = ${combine};
+    }
+    workgroupBarrier();
+  }
+  let result = scratch[invocation - lane * uniforms.stride];
+  workgroupBarrier();
+  return result;
+}`;
+
+/** WGSL: `total`, the sum over the lanes of a unit. */
+export const total = (): string => `
+var<workgroup> scratch : array<vec2<f32>, ${workgroupSize}>;
+${reduction('total', 'a + b')}`;
+
+/** WGSL: `largest`, the greater value of each component. */
+export const largest = (): string => reduction('largest', 'select(a, b, b > a)');
+
+/**
+ * WGSL: the index of a field of the result of a part. Results wait to be joined in rows of `width` units; those of all parts of a row
+ * follow each other.
+ */
+export const partialIndex = (fields: number): string => `
+fn partialIndex(unit : i32, part : i32, field : i32) -> i32 {
+  let row = unit / uniforms.width;
+  return ((row * uniforms.pieces + part) * ${fields} + field) * uniforms.width + unit - row * uniforms.width;
+}`;

@@ -1,0 +1,145 @@
+/**
+ * Statistics of groups, in two passes: the first finds the mean, the second what float32 lost of it, and the squares of the deviations.
+ *
+ * A tensor of statistics [2, k] has k = 2 groups + 1 columns: means and variances, then the rests of the means, which float32 has no
+ * room for beside them. The odd column tells it from the statistics of other backends.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { View } from '../core/view.ts';
+import type { Gpu } from './backend.ts';
+import { GROUP, groupIntegers, inGroup, lanesOf, lanesOfGroups, partialIndex, place, total } from './lanes.ts';
+
+/** WGSL: `mean`, `rest` and `variance` of what the lanes of the unit visit: all of the group, or a part of it. */
+export const ofX = (center: boolean): string => `
+  let visited = f32(select(1, min(uniforms.chunk, uniforms.length - partStart), isUsed));
+${
+  center
+    ? `
+  // Relative to one of the values: so is the mean of equal values exact.
+  let pivot = xAt(base);
+  var sum = vec2<f32>(0.0);
+  ${inGroup('sum.x += xAt(at) - pivot;')}
+  let mean = pivot + total(sum, invocation).x / visited;
+  sum = vec2<f32>(0.0);
+  ${inGroup('let deviation = xAt(at) - mean; sum += vec2<f32>(deviation, deviation * deviation);')}
+  let averages = total(sum, invocation) / visited;
+  let rest = averages.x;
+  let square = averages.y - rest * rest;
+  let variance = select(square, 0.0, square < 0.0);`
+    : `
+  var sum = vec2<f32>(0.0);
+  ${inGroup('sum.x += xAt(at) * xAt(at);')}
+  let mean = 0.0;
+  let rest = 0.0;
+  let variance = total(sum, invocation).x / visited;`
+}`;
+
+const FIELDS = 3;
+
+/** WGSL: the same from those of all parts of the group, by Chan's formula, relative to the mean of the first part. */
+const FROM_PARTS = `
+  let pivot = partialsAt(partialIndex(unit, 0, 0));
+  var sum = vec2<f32>(0.0);
+  for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) { sum.x += valuesIn(piece) * offset(unit, piece, pivot); }
+  let shift = total(sum, invocation).x / f32(uniforms.groupLength);
+  sum = vec2<f32>(0.0);
+  for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
+    let deviation = offset(unit, piece, pivot) - shift;
+    sum.x += valuesIn(piece) * (partialsAt(partialIndex(unit, piece, 2)) + deviation * deviation);
+  }
+  let variance = total(sum, invocation).x / f32(uniforms.groupLength);
+  let mean = pivot + shift;
+  let rest = (pivot - mean) + shift;`;
+
+const PARTS = `${partialIndex(FIELDS)}
+fn valuesIn(piece : i32) -> f32 {
+  let start = piece * uniforms.pieceLength;
+  return f32(min(uniforms.pieceLength, uniforms.groupLength - start));
+}
+fn offset(unit : i32, piece : i32, pivot : f32) -> f32 {
+  return (partialsAt(partialIndex(unit, piece, 0)) - pivot) + partialsAt(partialIndex(unit, piece, 1));
+}`;
+
+/** Where a program takes the statistics of its units from. */
+export interface Source {
+  readonly functions: string;
+  /** WGSL that declares `mean`, `rest` and `variance`. */
+  readonly statements: string;
+  readonly inputs: Readonly<Record<string, TensorInfo>>;
+  readonly integers: Readonly<Record<string, number>>;
+}
+
+/** The statistics of groups, or of parts of them, if they are long, which the programs that need them join. */
+export function sourceOf(gpu: Gpu, x: TensorInfo, view: View, center: boolean): Source {
+  const lanes = lanesOfGroups(view);
+  if (lanes.parts === 1) {
+    return { functions: '', statements: ofX(center), inputs: { x }, integers: {} };
+  }
+  const units = view.n * view.groups;
+  const partials = gpu.run({
+    name: 'statistics of parts',
+    source: `${total()} ${partialIndex(FIELDS)}
+fn main(index : i32) {
+  ${place()} ${GROUP} ${ofX(center)}
+  if (isFirst) {
+    result[partialIndex(unit, part, 0)] = mean;
+    result[partialIndex(unit, part, 1)] = rest;
+    result[partialIndex(unit, part, 2)] = variance;
+  }
+}`,
+    inputs: { x },
+    integers: { ...lanes.integers, ...groupIntegers(view), width: units, pieces: lanes.parts },
+    workgroups: lanes.workgroups,
+    shape: [lanes.parts * FIELDS * units],
+  });
+  return {
+    functions: PARTS,
+    statements: FROM_PARTS,
+    inputs: { partials },
+    integers: { width: units, pieces: lanes.parts, pieceLength: lanes.chunk, groupLength: lanes.length },
+  };
+}
+
+/** The tensor of statistics; or of moments [2, groups], the same without what is for the gradient. */
+export function statistics(gpu: Gpu, source: Source, view: View, asMoments = false): TensorInfo {
+  const units = view.n * view.groups;
+  const columns = asMoments ? units : 2 * units + 1;
+  const ofParts = source.integers.pieces !== undefined;
+  const lanes = ofParts
+    ? lanesOf({ units, length: source.integers.pieces as number, areAdjacent: true, isWhole: true })
+    : lanesOfGroups(view);
+  return gpu.run({
+    name: 'statistics',
+    source: `${total()} ${source.functions}
+fn main(index : i32) {
+  ${place()} ${ofParts ? '' : GROUP} ${source.statements}
+  if (isFirst) {
+    let rounded = mean + rest;
+    result[unit] = rounded;
+    result[uniforms.columns + unit] = variance;
+    if (uniforms.columns > uniforms.units) {
+      result[uniforms.units + unit] = (mean - rounded) + rest;
+      result[uniforms.columns + uniforms.units + unit] = 0.0;
+      if (unit == 0) { result[uniforms.columns - 1] = 0.0; result[2 * uniforms.columns - 1] = 0.0; }
+    }
+  }
+}`,
+    inputs: source.inputs,
+    integers: { ...lanes.integers, ...groupIntegers(view), ...source.integers, columns },
+    workgroups: lanes.workgroups,
+    shape: [2, columns],
+  });
+}
+
+/** WGSL: `saved(group)`, its mean, rest and variance. */
+export const SAVED = `
+fn saved(group : i32) -> vec3<f32> {
+  let columns = 2 * uniforms.allGroups + 1;
+  return vec3<f32>(statisticsAt(group), statisticsAt(uniforms.allGroups + group), statisticsAt(columns + group));
+}`;
+
+/** Statistics that came from here; those of another backend have no rests, and are taken anew. */
+export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: View, center: boolean): TensorInfo {
+  const isOurs = info.shape[1] === 2 * view.n * view.groups + 1;
+  return isOurs ? info : statistics(gpu, sourceOf(gpu, x, view, center), view);
+}

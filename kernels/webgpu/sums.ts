@@ -1,0 +1,114 @@
+/** The sums that gradients need: of dy, and of dy times a centred or normalized x. Products of a matrix are such sums, too. */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Gpu } from './backend.ts';
+import { type Lanes, lanesOf, partialIndex, place, total } from './lanes.ts';
+
+/** What is summed over each unit. */
+export interface Terms {
+  readonly lanes: Lanes;
+  /** WGSL functions, and statements that run before the loop. */
+  readonly functions?: string;
+  readonly before?: string;
+  /** WGSL of a walk through the unit with this body. */
+  readonly walk: (body: string) => string;
+  /** Expressions of which d and d h are summed. */
+  readonly d: string;
+  readonly h: string;
+  readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
+  readonly integers: Readonly<Record<string, number>>;
+  readonly floats?: Readonly<Record<string, number>>;
+}
+
+/** Sums of so many parts of units, waiting to be joined in rows of `width` units. */
+export interface PartialSums {
+  readonly info: TensorInfo;
+  readonly width: number;
+  readonly pieces: number;
+}
+
+/** Which sum: of d h, or of d. */
+export type Field = 0 | 1;
+export const PARTIAL_SUMS = partialIndex(2);
+
+/** WGSL: `sums` over what the lanes of a unit visit. */
+export const sumOfTerms = ({ before = '', walk, d, h }: Terms): string => `
+  ${before}
+  var ofLane = vec2<f32>(0.0);
+  ${walk(`let d = ${d}; ofLane += vec2<f32>(d * (${h}), d);`)}
+  let sums = total(ofLane, invocation);`;
+
+/** WGSL: the same `sums` from those of parts. */
+export const SUM_OF_PARTS = `
+  var ofLane = vec2<f32>(0.0);
+  for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
+    ofLane += vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
+  }
+  let sums = total(ofLane, invocation);`;
+
+/** The sums over each part of each unit. */
+export function partialSums(gpu: Gpu, terms: Terms, width: number): PartialSums {
+  const { lanes, functions = '', inputs, integers, floats = {} } = terms;
+  const info = gpu.run({
+    name: 'sums of parts',
+    source: `${total()} ${PARTIAL_SUMS} ${functions}
+fn main(index : i32) {
+  ${place()} ${sumOfTerms(terms)}
+  if (isFirst) {
+    result[partialIndex(unit, part, 0)] = sums.x;
+    result[partialIndex(unit, part, 1)] = sums.y;
+  }
+}`,
+    inputs,
+    integers: { ...lanes.integers, ...integers, width, pieces: lanes.parts },
+    floats,
+    workgroups: lanes.workgroups,
+    shape: [2 * lanes.parts * (lanes.integers.units as number)],
+  });
+  return { info, width, pieces: lanes.parts };
+}
+
+/** One of the sums of each of so many units, from those of parts. What were rows of units may count as parts of one row. */
+export function joined(gpu: Gpu, partials: PartialSums, field: Field, units: number, shape: number[]): TensorInfo {
+  const { info, width, pieces } = partials;
+  const lanes = lanesOf({ units, length: pieces, areAdjacent: true, isWhole: true });
+  return gpu.run({
+    name: 'sum of parts',
+    source: `${total()} ${PARTIAL_SUMS}
+fn main(index : i32) {
+  ${place()}
+  var ofLane = vec2<f32>(0.0);
+  for (var k = begin; k < end; k += uniforms.lanes) { ofLane.x += partialsAt(partialIndex(unit, k, uniforms.field)); }
+  let sum = total(ofLane, invocation).x;
+  if (isFirst) { result[unit] = sum; }
+}`,
+    inputs: { partials: info },
+    integers: { ...lanes.integers, width, pieces, field },
+    workgroups: lanes.workgroups,
+    shape,
+  });
+}
+
+/** These sums of each unit, as tensors of `shape`. */
+export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: number[]): TensorInfo[] {
+  const { lanes, functions = '', inputs, integers, floats = {} } = terms;
+  const units = lanes.integers.units as number;
+  if (lanes.parts > 1) {
+    const partials = partialSums(gpu, terms, units);
+    return fields.map((field) => joined(gpu, partials, field, units, shape));
+  }
+  return fields.map((field) =>
+    gpu.run({
+      name: 'sums',
+      source: `${total()} ${functions}
+fn main(index : i32) {
+  ${place()} ${sumOfTerms(terms)}
+  if (isFirst) { result[unit] = sums[${field}]; }
+}`,
+      inputs,
+      integers: { ...lanes.integers, ...integers },
+      floats,
+      workgroups: lanes.workgroups,
+      shape,
+    }),
+  );
+}
