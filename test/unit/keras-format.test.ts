@@ -335,22 +335,19 @@ describe('masks', () => {
     expect(numbers(model.getLayer('bn').getWeights()[1]!)).toBeClose([2, 2, 4], { rtol: 1e-5 });
   });
 
-  test.each([['of another value', 'BatchNormalization', norm, { mask_value: 7 }, /'ne' \(NotEqual\) is of a class/]])(
-    '%s are refused',
-    async (_, className, config, masking, message) => {
-      const model = graph3(
-        'm',
-        [
-          input3('x', null, 2, 3),
-          called('Masking', { name: 'masking', mask_value: 0, ...masking }, [output('x')]),
-          ...mask,
-          called(className, config, [output('masking')], { mask: output('any') }),
-        ],
-        'bn',
-      );
-      await expect(load3(model, statistics)).rejects.toThrow(message);
-    },
-  );
+  test('of another value are refused', async () => {
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2, 3),
+        called('Masking', { name: 'masking', mask_value: 7 }, [output('x')]),
+        ...mask,
+        called('BatchNormalization', norm, [output('masking')], { mask: output('any') }),
+      ],
+      'bn',
+    );
+    await expect(load3(model, statistics)).rejects.toThrow(/'ne' \(NotEqual\) is of a class/);
+  });
 
   test('that only TensorFlow.js has are refused, or kept from the layer', async () => {
     const rnn = { name: 'rnn', units: 2, activation: 'tanh', use_bias: false };
