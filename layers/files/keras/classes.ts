@@ -25,6 +25,8 @@ export function refuse(layer: layers.Layer, message: string): never {
 export interface Rule {
   /** Keras's name of it, where that is another. */
   readonly className?: string;
+  /** The same where it depends on the options. */
+  readonly nameIn?: (config: Config) => string;
   /** The options with Keras's values, still under TensorFlow.js's names; refuses what Keras cannot represent. */
   readonly options?: (config: Config, layer: Described) => Config;
   /** Whether it is one of the classes of tfjs_normalizations.py rather than Keras's own. */
@@ -106,6 +108,24 @@ const isRmsOfKeras = (config: Config, layer: Described): boolean =>
   !('center' in config) &&
   frontAxes(config.axis, layer).every((axis, i, { length }) => axis === (rankOf(layer) ?? 0) - length + i);
 
+/** Keras has fewer heads of keys and values in a class of its own, with fewer options. */
+const isGrouped = ({ numKeyValueHeads }: Config) => numKeyValueHeads !== undefined;
+
+const attention: Rule = {
+  options(config, layer) {
+    if (config.queryKeyNorm)
+      refuse(layer, 'has queryKeyNorm, which attention of Keras does not have; use qkNormAttention');
+    if (!isGrouped(config)) return config;
+    const { keyDim, numHeads, valueDim, outputShape, attentionAxes, ...others } = config;
+    if (valueDim !== keyDim || outputShape || attentionAxes) {
+      const why = 'valueDim, outputShape or attentionAxes';
+      refuse(layer, `has numKeyValueHeads and ${why}, which Keras has not together; leave these out`);
+    }
+    return { ...others, headDim: keyDim, numQueryHeads: numHeads };
+  },
+  nameIn: (config) => (isGrouped(config) ? 'GroupedQueryAttention' : 'MultiHeadAttention'),
+};
+
 export const RULES: Readonly<Record<string, Rule>> = {
   InputLayer: { options: ({ batchInputShape }) => ({ batchShape: batchInputShape }) },
   Dense: same,
@@ -179,6 +199,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
   Bidirectional: bidirectional,
   KerasBidirectional: { ...bidirectional, className: 'Bidirectional' },
   TimeDistributed: same,
+
+  MultiHeadAttention: attention,
+  Attention: same,
+  KerasGlobalAveragePooling1D: { className: 'GlobalAveragePooling1D' },
 
   Rescaling: same,
   CategoryEncoding: same,

@@ -78,7 +78,7 @@ export function layerInKeras(layer: Described): KerasObject {
   const isOurs = rule.isOurs?.(config, layer) ?? false;
   const options = rule.options?.(config, layer) ?? config;
   const own = Object.entries(options).filter(([name]) => !NOT_WRITTEN.includes(name));
-  const name = rule.className ?? className;
+  const name = rule.nameIn?.(config) ?? rule.className ?? className;
   return {
     module: isOurs ? MODULE : 'keras.layers',
     class_name: name,

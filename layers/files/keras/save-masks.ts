@@ -8,7 +8,7 @@ type Layer = layers.Layer;
 /** Classes that in Keras pass on the mask of their input; others end it. */
 const PASSING = [
   ...['Activation', 'AlphaDropout', 'Dense', 'Dropout', 'ELU', 'GaussianDropout', 'GaussianNoise', 'LeakyReLU'],
-  ...['PReLU', 'ReLU', 'Rescaling', 'SpatialDropout1D', 'QKNormAttention'],
+  ...['PReLU', 'ReLU', 'Rescaling', 'SpatialDropout1D', 'QKNormAttention', 'MultiHeadAttention', 'Attention'],
   ...['BatchNormalization', 'LayerNormalization', 'GroupNormalization', 'RMSNormalization', 'InstanceNormalization'],
   ...['BatchInstanceNormalization', 'SwitchableNormalization', 'BatchRenormalization', 'MeanOnlyBatchNormalization'],
   ...['UnitNormalization', 'Normalization'],
@@ -18,6 +18,8 @@ const DIFFERING = [
   ...['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'],
   ...['GlobalAveragePooling1D', 'Softmax', 'TimeDistributed'],
 ];
+/** Classes of which each input has a mask of its own. */
+const ATTENTION = ['Attention', 'MultiHeadAttention', 'QKNormAttention'];
 const REMEDY = 'save a model without masks';
 
 /** Refuses a layer of the model whose mask is another in Keras. */
@@ -36,14 +38,15 @@ function checkCall(layer: Described, inputs: readonly SymbolicTensor[], makesAny
   if (isMasked && (layer instanceof LayersModel || DIFFERING.includes(layer.getClassName()))) {
     refuse(layer, `has a mask, which it uses otherwise in Keras; ${REMEDY}`);
   }
-  if (layer.getClassName() === 'QKNormAttention') {
+  if (ATTENTION.includes(layer.getClassName())) {
     const first = maskOriginOf(inputs[0]);
     const brought = inputs.slice(0, 3).map((input) => first !== undefined && maskOriginOf(input) === first);
     if (brought.some((isBrought, i) => isBrought !== masked[i])) refuse(layer, `has other masks in Keras; ${REMEDY}`);
     return;
   }
   const isRecurrent = recurrentOf(layer) !== undefined;
-  if (!isRecurrent && layer.getClassName() !== 'BatchNormalization') return;
+  const uses = ['BatchNormalization', 'KerasGlobalAveragePooling1D'];
+  if (!isRecurrent && !uses.includes(layer.getClassName())) return;
   if (isMasked && !receivesMask(layer))
     refuse(layer, `has a mask in Keras, which TensorFlow.js does not bring so far; ${REMEDY}`);
   // TensorFlow.js hands a mask also to recurrent layers after those at which it ends, except where loadModel has seen to it.

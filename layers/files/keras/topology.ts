@@ -1,9 +1,11 @@
 /** A model as the config.json of a file of Keras 3: its layers, and which of them is called on what. */
 import { serialization } from '@tensorflow/tfjs-core';
 import { LayersModel, type layers, Sequential, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { argumentInGraph } from '../../base/call-arguments.ts';
 import { isRegistered } from '../../base/register.ts';
 import { trainingInGraph } from '../../base/training.ts';
 import type { Config, Reference } from '../../models/keras/saved.ts';
+import { MultiHeadAttention } from '../../multi-head-attention.ts';
 import { type Described, refuse } from './classes.ts';
 import { type KerasObject, layerInKeras } from './options.ts';
 import { checkMasks } from './save-masks.ts';
@@ -79,6 +81,12 @@ function callInKeras(model: LayersModel, { inputTensors, outboundLayer }: Call):
     class_name: '__keras_tensor__',
     config: { shape: tensor.shape, dtype: tensor.dtype, keras_history: reference(model, tensor) },
   }));
+  if (outboundLayer instanceof MultiHeadAttention) {
+    const [value, key, attention_mask] = others;
+    const isCausal = argumentInGraph(outboundLayer, 'useCausalMask');
+    const masks = { ...(attention_mask && { attention_mask }), ...(isCausal ? { use_causal_mask: true } : {}) };
+    return { args: [first, value, ...(key ? [key] : [])], kwargs: masks };
+  }
   if (others.length === 0) return { args: [first], kwargs: {} };
   // TensorFlow.js lists the states that a recurrent layer starts from among its inputs.
   const takesStates = 'cell' in outboundLayer || 'forwardLayer' in outboundLayer;
@@ -102,10 +110,9 @@ function endReference(model: LayersModel, tensor: SymbolicTensor): Reference {
 
 /** Refuses arguments of calls that are lost. TensorFlow.js does not use `training` either, except where a layer asks for it. */
 function checkCalls(layer: Layer): void {
+  const kept = ['training', 'initialState', ...(layer instanceof MultiHeadAttention ? ['useCausalMask'] : [])];
   for (const { callArgs = {} } of layer.inboundNodes) {
-    const name = Object.keys(callArgs).find(
-      (name) => !['training', 'initialState'].includes(name) && callArgs[name] != null,
-    );
+    const name = Object.keys(callArgs).find((name) => !kept.includes(name) && callArgs[name] != null);
     if (name)
       refuse(layer, `is called with the argument ${name}, which a file of Keras does not hold; call it without`);
   }
