@@ -1,5 +1,5 @@
 /** Loading of whole models from files of Keras. What TensorFlow.js can make of a topology is `layers/models`' part. */
-import { dispose, type io } from '@tensorflow/tfjs-core';
+import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { checkCall } from '../../kernels/functions/checks.ts';
@@ -80,10 +80,17 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
       setWeights(WHO, weights, saved, model, onProgress);
     } catch (error) {
       // `model.dispose` of TensorFlow.js leaves weights of models within, and of cells.
-      dispose([...new Set(model.weights.map((weight) => weight.read()))]);
+      for (const weight of new Map(model.weights.map((weight) => [weight.id, weight])).values()) weight.dispose();
       throw error;
     }
     return model;
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith(`${WHO}: `)) throw error;
+    const remedy = 'get the file or save the model again';
+    throw new Error(`${WHO}: the file does not hold a model as Keras saves it (${message}); ${remedy}`, {
+      cause: error,
+    });
   } finally {
     weights.close();
   }
