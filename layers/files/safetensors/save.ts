@@ -43,7 +43,7 @@ const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress');
  * ```js
  * const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3], name: 'fc'})]});
  * const bytes = await saveSafetensors(model);
- * bytes.length; // 232
+ * bytes.length; // 200
  * ```
  */
 export async function saveSafetensors(
@@ -55,13 +55,13 @@ export async function saveSafetensors(
   model: LayersModel,
   destination: string,
   options?: SafetensorsOptions,
-): Promise<undefined>;
+): Promise<void>;
 export async function saveSafetensors(
   model: LayersModel,
   destination?: string,
   options: SafetensorsOptions = {},
   ...more: unknown[]
-): Promise<Uint8Array | undefined> {
+): Promise<unknown> {
   checkCall(WHO, options, OPTIONS, more);
   const { onProgress, mode = 'pytorch' } = options;
   const { entries } = planOf(WHO, model, options);
