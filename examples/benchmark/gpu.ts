@@ -45,6 +45,7 @@ interface WebGPU {
     readonly queue: { onSubmittedWorkDone(): Promise<undefined> };
   };
   readonly commandEncoder: unknown;
+  readonly supportTimestampQuery: boolean;
   runWebGPUProgram(...args: unknown[]): unknown;
   endComputePassEncoder(): void;
   submitQueue(): void;
@@ -75,6 +76,8 @@ interface Gpu {
   countDraws(call: () => void): number;
   /** Until all is done that was asked for. */
   wait(): void | Promise<void>;
+  /** Microseconds that a call takes by the clock of the GPU, where that has one to ask. */
+  time?(call: () => void): Promise<number | undefined>;
 }
 
 const GPUS: Readonly<Record<string, Gpu>> = {
@@ -92,6 +95,11 @@ const GPUS: Readonly<Record<string, Gpu>> = {
         backend.submitQueue();
       }
       await backend.device.queue.onSubmittedWorkDone();
+    },
+    async time(call) {
+      if (!webgpu().supportTimestampQuery) return undefined;
+      const { kernelMs } = await tf.time(call);
+      return 1000 * (kernelMs as number);
     },
   },
 };

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { contest, runners } from './candidates.js';
 import { drawnCalls, gpuOf } from './gpu.ts';
-import { calls, race } from './race.js';
+import { calls, median, race } from './race.js';
 
 /** The clock of a page is coarse, and a sample waits for the GPU once: samples take longer than in Node. */
 const COARSE = 5;
@@ -14,11 +14,12 @@ const COARSE = 5;
  *   slowRounds: number, sampleMs: number}}} what a normalization, and maybe another one
  *   whose layer joins the race; the effort of `race`
  * @param {(candidate: string, done: number) => unknown} [watch] as in `race`
- * @returns {Promise<{us: Record<string, number>, draws?: Record<string, number>}>}
+ * @returns {Promise<{us: Record<string, number>, draws?: Record<string, number>, gpuUs?: {ours: number, copy: number}}>}
+ *   `gpuUs`: by the clock of the GPU, where it has one: our function, and a copy of x
  */
 export async function measure({ name, shape, rival, effort: { sampleMs, ...samples } }, watch = () => {}) {
   const effort = { ...samples, sampleMs: COARSE * sampleMs };
-  const { candidates, dispose } = contest(name, shape, rival);
+  const { candidates, data, dispose } = contest(name, shape, rival);
   try {
     const gpu = gpuOf(tf.getBackend());
     if (!gpu) return { us: await race(runners(candidates, calls), effort, watch) };
@@ -30,8 +31,18 @@ export async function measure({ name, shape, rival, effort: { sampleMs, ...sampl
       draws[candidate] = gpu.countDraws(call);
     }
     await gpu.wait(); // the first sample is not to pay for them
-    return { us: await race(runners(candidates, drawnCalls(gpu)), effort, watch), draws };
+    const us = await race(runners(candidates, drawnCalls(gpu)), effort, watch);
+    const ours = await gpuTime(gpu, candidates.ours);
+    if (ours === undefined) return { us, draws };
+    return { us, draws, gpuUs: { ours, copy: await gpuTime(gpu, () => tf.neg(data.x).dispose()) } };
   } finally {
     dispose();
   }
+}
+
+/** The median of a few calls by the clock of the GPU, if it has one. */
+async function gpuTime(gpu, call) {
+  const times = [];
+  for (let i = 0; i < 5; i++) times.push(await gpu.time?.(call));
+  return times[0] === undefined ? undefined : median(times);
 }

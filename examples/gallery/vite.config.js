@@ -25,7 +25,7 @@ export default defineConfig({
   // Found before the first page opens: to find more of them later means to reload the page.
   optimizeDeps: {
     include: [
-      ...['', '-core', '-layers', '-backend-wasm'].map((name) => `@tensorflow/tfjs${name}`),
+      ...['', '-core', '-layers', '-backend-wasm', '-backend-webgpu'].map((name) => `@tensorflow/tfjs${name}`),
       '@observablehq/plot',
     ],
   },

@@ -122,6 +122,9 @@ fn main(index : i32) {
   });
 }
 
+/** So many sums of parts one workgroup may join. */
+const MOST_PIECES = 4096;
+
 export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { dy, x, gamma } = inputs;
   const { view, affine, center } = attrs;
@@ -132,7 +135,8 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   };
   const ofGroups = termsOfGroups(operands);
   const ofChannels = termsOfChannels(operands);
-  const isShared = affine && isPerChannel(operands) && ofChannels.lanes.parts > 1;
+  const isShared =
+    affine && isPerChannel(operands) && ofChannels.lanes.parts > 1 && n * ofGroups.lanes.parts <= MOST_PIECES;
   const partials = isShared || ofGroups.lanes.parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
   const dx = gpu.give(gradientOfX(gpu, operands, partials));
   if (!affine) return [dx];

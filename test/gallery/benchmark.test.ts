@@ -9,6 +9,7 @@ interface Result {
   readonly shape: number[];
   readonly us: Record<string, number>;
   readonly draws?: Record<string, number>;
+  readonly gpuUs?: { readonly ours: number; readonly copy: number };
 }
 interface Report {
   readonly backend: string;
@@ -109,6 +110,20 @@ describeGallery('benchmark', ({ open }) => {
     expect(written).toEqual({ ...(await reported(page)), date: written.date });
     expect(file.suggestedFilename()).toBe('tfjs-normalizations-webgl.json');
     await screenshot(page, 'benchmark');
+  });
+
+  test('measures on webgpu: dispatches, and GB/s where the GPU has a clock', async () => {
+    const settings = { ...openQuick, backend: 'webgpu', norms: 'rms', sizes: '64x128' };
+    const page = await open('benchmark', { settings });
+    await runTask(page, START);
+    const { backend, results } = await reported(page);
+    expect(backend).toBe('webgpu');
+    expect(results[0].draws).toMatchObject({ ours: 1, oursGradient: 5 });
+    await expectTable(page, results);
+    const text = await page.locator('.bandwidths').textContent();
+    if (results[0].gpuUs?.ours && results[0].gpuUs.copy)
+      expect(text).toMatch(/RMS.* 64×128 [\d.]+ (us|ms), [\d.]+ GB\/s \(a copy [\d.]+ (us|ms), [\d.]+ GB\/s\)/);
+    else expect(text).toBe('');
   });
 
   test('measures on cpu, without draws', async () => {

@@ -25,7 +25,7 @@ describeGallery('gallery', ({ open }) => {
   });
 
   test.each(pages)('$folder explains itself, on every backend', async ({ folder, title, layers }) => {
-    for (const backend of ['webgl', 'wasm', 'cpu']) {
+    for (const backend of ['webgl', 'webgpu', 'wasm', 'cpu']) {
       const page = await open(folder, { settings: { backend } });
       expect(await page.locator('h1').textContent()).toBe(title);
       expect((await page.locator('.intro p').textContent())!.length).toBeGreaterThan(60);

@@ -26,6 +26,8 @@ export interface Contest {
 export interface Result extends Contest {
   readonly us: Readonly<Record<string, number>>;
   readonly draws?: Readonly<Record<string, number>>;
+  /** By the clock of the GPU, where it has one: our function, forward, and a copy of x. */
+  readonly gpuUs?: { readonly ours: number; readonly copy: number };
 }
 
 /** The chosen normalizations at those of the chosen sizes that they take: rows or images. */

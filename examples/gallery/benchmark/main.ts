@@ -6,6 +6,7 @@ import { choice, choices, labelled, settings } from '../shared/controls.ts';
 import { download, element, section } from '../shared/dom.ts';
 import { expose, openPage } from '../shared/page.ts';
 import { task } from '../shared/task.ts';
+import { bandwidths } from './bandwidths.ts';
 import { bars } from './bars.ts';
 import { type Contest, classes, contestsOf, type Name, names, type Result, sizes, sizeText } from './contests.ts';
 import { publishedResults } from './published.ts';
@@ -42,13 +43,12 @@ const effort = choice<Effort>({
   value: 'quick',
 });
 
-const LEGEND =
-  backend === 'webgl'
-    ? 'Draws are those of the GPU, ours : theirs. Where there is no time, TensorFlow.js has no such layer.'
-    : 'Where there is no time, TensorFlow.js has no such layer.';
+const draws = { webgl: 'Draws', webgpu: 'Draws are dispatches, and' }[backend];
+const LEGEND = `${draws ? `${draws} are those of the GPU, ours : theirs. ` : ''}Where there is no time, TensorFlow.js has no such layer.`;
 const source = element('p', { className: 'source' });
 const chart = bars();
 const tablePlace = element('div', { className: 'table' });
+const bandwidthPlace = element('p', { className: 'bandwidths' });
 const downloadButton = element('button', { type: 'button', disabled: true }, 'Download as JSON');
 let results: Result[] = [];
 let effortOfResults: Effort = effort.value;
@@ -57,6 +57,7 @@ function show(text: string, contests: readonly Contest[], found: readonly (Resul
   source.textContent = text;
   chart.show(contests, found);
   tablePlace.replaceChildren(table(contests, found));
+  bandwidthPlace.textContent = bandwidths(found);
 }
 
 /** What was measured here, with what one needs to know about it. */
@@ -95,7 +96,7 @@ main.append(
   settings(chosen, at, effort),
   measuring.element,
   section('How many times as fast', source, chart.element),
-  section('All numbers', tablePlace, element('p', {}, LEGEND), element('p', {}, downloadButton)),
+  section('All numbers', tablePlace, element('p', {}, LEGEND), bandwidthPlace, element('p', {}, downloadButton)),
 );
 expose({ report });
 

@@ -3,11 +3,21 @@
  * webgl is drawn by software, which is slower.
  */
 import * as tf from '@tensorflow/tfjs';
-import { renderer } from '../../benchmark/gpu.ts';
+import { gpuOf, renderer } from '../../benchmark/gpu.ts';
 import { given } from './address.ts';
 
-export const BACKENDS = ['webgl', 'wasm', 'cpu'] as const;
+const BACKENDS = ['webgl', 'webgpu', 'wasm', 'cpu'] as const;
 type BackendName = (typeof BACKENDS)[number];
+
+interface WithGpu {
+  readonly gpu?: { requestAdapter(): Promise<unknown> };
+}
+
+/** The backends to choose from: WebGPU where there is an adapter. */
+export async function backendsHere(): Promise<readonly BackendName[]> {
+  const adapter = await (navigator as WithGpu).gpu?.requestAdapter().catch(() => null);
+  return BACKENDS.filter((name) => name !== 'webgpu' || adapter);
+}
 
 /** Renderers that are no hardware. */
 const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i;
@@ -40,13 +50,15 @@ async function startFastest(): Promise<boolean> {
 
 async function start(name: BackendName): Promise<boolean> {
   if (name === 'wasm') (await import('./wasm.ts')).prepare();
+  if (name === 'webgpu') await import('@tensorflow/tfjs-backend-webgpu'); // large: only where it is chosen
   const started = await tf.setBackend(name).catch(() => false);
   await tf.ready();
   return started;
 }
 
 async function deviceOf(name: string): Promise<string> {
-  if (name === 'webgl') return renderer();
+  const gpu = gpuOf(name);
+  if (gpu) return gpu.renderer();
   const threads = name === 'wasm' ? (await import('./wasm.ts')).threads() : 1;
   return `WebAssembly SIMD, ${threads === 1 ? 'one core' : `${threads} threads`}`;
 }

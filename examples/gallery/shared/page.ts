@@ -7,7 +7,7 @@ import './style.css';
 import { type CatalogEntry, catalog } from 'tfjs-normalizations/layers/catalog';
 import { findPage, pages } from '../pages.ts';
 import { given } from './address.ts';
-import { BACKENDS, startBackend, switchBackend } from './backend.ts';
+import { backendsHere, startBackend, switchBackend } from './backend.ts';
 import { colors, type Named, shortNames } from './colors.ts';
 import { element, section } from './dom.ts';
 import { memoryLine, showMemory } from './memory.ts';
@@ -45,7 +45,7 @@ export async function openPage({ folder, explanation, attributions = [], sources
     foot,
   );
   const started = await startBackend();
-  backendPlace.append(...backendSwitch(started));
+  backendPlace.append(...backendSwitch(started, await backendsHere()));
   showMemory();
   return { main, backend: started.name, device: started.device };
 }
@@ -66,11 +66,14 @@ function header(folder: string, backendPlace: HTMLElement): HTMLElement {
   return element('header', {}, element('div', { className: 'bar' }, home, backendPlace), nav);
 }
 
-function backendSwitch({ name, device, missing }: Awaited<ReturnType<typeof startBackend>>): (Node | string)[] {
+function backendSwitch(
+  { name, device, missing }: Awaited<ReturnType<typeof startBackend>>,
+  backends: readonly string[],
+): (Node | string)[] {
   const select = element(
     'select',
     { name: 'backend' },
-    ...BACKENDS.map((value) => element('option', { value, selected: value === name }, value)),
+    ...backends.map((value) => element('option', { value, selected: value === name }, value)),
   );
   select.addEventListener('change', () => switchBackend(select.value));
   const label = element('label', {}, 'Backend ', select);
