@@ -54,7 +54,10 @@ const see = (page: Page) =>
   });
 
 const dot = (x: number[], y: number[]) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
-const unit = (x: number[]) => x.map((value) => value / Math.hypot(...x));
+function unit(x: number[]): number[] {
+  const length = Math.hypot(...x);
+  return x.map((value) => value / length);
+}
 
 function softmax(row: number[]): number[] {
   const most = Math.max(...row);
@@ -123,7 +126,7 @@ describeGallery('attention', ({ open }) => {
   }, 120_000);
 
   test('the logits grow with the usual attention and stay with the normalized one', async () => {
-    const page = await open('attention', { settings: { backend: 'cpu', steps: 60 } });
+    const page = await open('attention', { settings: { steps: 60 } });
     await runTask(page, 'Train both');
     const [usual, normalized] = (await see(page)).networks;
     expect(usual!.largest).toBeGreaterThan(3 * normalized!.largest);
@@ -132,9 +135,7 @@ describeGallery('attention', ({ open }) => {
   }, 240_000);
 
   test('repeated runs are the same and leave nothing behind', async () => {
-    const page = await open('attention', {
-      settings: { ...SETTINGS, steps: 5, backend: 'cpu', task: 'sort', norm: 'rms' },
-    });
+    const page = await open('attention', { settings: { ...SETTINGS, steps: 5, task: 'sort', norm: 'rms' } });
     const seen: string[] = [];
     for (let run = 0; run < 10; run++) {
       await runTask(page, 'Train both');

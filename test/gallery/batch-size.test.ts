@@ -45,6 +45,14 @@ async function expectTable(page: Page, kinds: readonly string[]): Promise<void> 
 }
 
 describeGallery('batch size lab', ({ open }) => {
+  test('shows the numbers of the networks that it trained, on webgl', async () => {
+    const norms = ALL.slice(1, 3);
+    const settings = { norms: norms.join(), batch: 16, images: 80, backend: 'webgl' };
+    const page = await open('batch-size', { settings });
+    await runTask(page, 'Train');
+    await expectTable(page, norms);
+  }, 400_000);
+
   test('shows the numbers of the networks that it trained, and learns', async () => {
     const norms = ALL.slice(1, 3);
     const page = await open('batch-size', { settings: { norms: norms.join(), batch: 8, images: 640, rate: 0.02 } });
@@ -57,8 +65,12 @@ describeGallery('batch size lab', ({ open }) => {
   }, 400_000);
 
   test('every normalization trains on a single digit at a time', async () => {
-    for (const norms of [ALL.slice(0, 4), ALL.slice(4)]) {
-      const settings = { norms: norms.join(), batch: 1, images: 80, backend: 'cpu' };
+    for (const [backend, norms] of [
+      ['wasm', ALL.slice(0, 4)],
+      ['wasm', ALL.slice(4, 6)],
+      ['cpu', ALL.slice(6)],
+    ] as const) {
+      const settings = { norms: norms.join(), batch: 1, images: 80, backend };
       const page = await open('batch-size', { settings });
       await runTask(page, 'Train');
       await expectTable(page, norms);
@@ -75,12 +87,14 @@ describeGallery('batch size lab', ({ open }) => {
     const [after, { loss }] = [await tensorsOf(page), await measured(page, norms[0]!)];
     expect(after).toBeGreaterThan(atFirst);
 
+    await page.locator('input[name=images]').fill('6960');
     await page.getByRole('button', { name: 'Train', exact: true }).click();
-    await page.getByText('Step 1 of 5').waitFor();
+    await page.getByText(/^Step \d+ of 435/).waitFor();
     await page.getByRole('button', { name: 'Stop', exact: true }).click();
     await page.locator('.task[data-state=stopped]').waitFor();
     expect(await page.locator('input[name=images]').isEnabled()).toBe(true);
 
+    await page.locator('input[name=images]').fill('80');
     for (let run = 0; run < 2; run++) await runTask(page, 'Train');
     expect(await tensorsOf(page)).toBe(after);
     expect((await measured(page, norms[0]!)).loss).toBeCloseTo(loss, 4);

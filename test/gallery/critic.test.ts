@@ -155,7 +155,7 @@ describeGallery('critic', ({ open }) => {
   );
 
   test('the same seed gives the same numbers, and repeated runs leave nothing behind', async () => {
-    const page = await open('critic', { settings: { ...SETTINGS, backend: 'cpu' } });
+    const page = await open('critic', { settings: SETTINGS });
     const seen: string[] = [];
     for (let run = 0; run < 10; run++) {
       await runTask(page, 'Train both');

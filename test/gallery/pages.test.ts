@@ -40,17 +40,14 @@ describeGallery('gallery', ({ open }) => {
     }
   });
 
-  test.each(pages)('$folder fits a narrow screen', async ({ folder }) => {
+  test.each(pages)('$folder fits a narrow screen, and is used by the keyboard', async ({ folder }) => {
     const page = await open(folder, { width: 360, height: 740, dark: true });
     await settled(page);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(overflow).toBeLessThanOrEqual(0);
     await screenshot(page, `${folder}-narrow`);
-  });
 
-  test.each(pages)('$folder is used by the keyboard', async ({ folder }) => {
-    const page = await open(folder);
-    await settled(page);
+    await page.setViewportSize({ width: 1200, height: 900 });
     const unnamed = await page.locator('main :is(button, input, select, canvas[tabindex])').evaluateAll((all) =>
       all
         .filter((control) => {

@@ -109,7 +109,7 @@ describeGallery('reparameterization', ({ open }) => {
 
   test('learns with dataInit what the others do not, and all three without a shift', async () => {
     const lastLosses = async (shift: number) => {
-      const page = await open('reparameterization', { settings: { backend: 'cpu', steps: 100, shift } });
+      const page = await open('reparameterization', { settings: { steps: 100, shift } });
       await runTask(page, 'Train all three');
       return page.evaluate(() => window.gallery.chart.points.slice(-3).map(({ y }) => y));
     };
@@ -120,7 +120,7 @@ describeGallery('reparameterization', ({ open }) => {
   }, 240_000);
 
   test('repeated runs are the same and leave nothing behind', async () => {
-    const page = await open('reparameterization', { settings: { ...SETTINGS, backend: 'cpu' } });
+    const page = await open('reparameterization', { settings: SETTINGS });
     const seen: string[] = [];
     for (let run = 0; run < 10; run++) {
       await runTask(page, 'Train all three');

@@ -17,7 +17,10 @@ const FOLDER = '/some/folder/';
 const SCREENSHOTS = join(ROOT, '.cache', 'screenshots');
 
 export interface OpenOptions {
-  /** Settings in the address, such as `{ backend: 'cpu', batch: 4 }`. The backend is webgl if none is given. */
+  /**
+   * Settings in the address, such as `{ backend: 'cpu', batch: 4 }`. The backend is wasm if none is given: where webgl is drawn by
+   * software, it takes ten times as long.
+   */
   readonly settings?: Record<string, string | number>;
   /** Leaves the backend to the page, as an address without one does. */
   readonly anyBackend?: boolean;
@@ -72,7 +75,7 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
         const { protocol, origin } = new URL(request.url());
         if (protocol.startsWith('http') && origin !== url) complaints.push(`asked for ${request.url()}`);
       });
-      const all = anyBackend ? settings : { backend: 'webgl', ...settings };
+      const all = anyBackend ? settings : { backend: 'wasm', ...settings };
       const query = Object.entries(all).map(([name, value]) => [name, String(value)]);
       const path = folder ? `${folder}/index.html` : 'index.html';
       await page.goto(`${url}${FOLDER}${path}?${new URLSearchParams(query)}`);
