@@ -317,6 +317,27 @@ describe('a model that PyTorch has not is refused, by its layer', () => {
       /flattens or reshapes each step of a sequence.*channelsLast: true/,
     ],
     [
+      'a model that flattens steps',
+      () => {
+        const step = modelOf([4, 4, 2], l.conv2d({ filters: 2, kernelSize: 2 }), l.flatten());
+        return modelOf([3, 4, 4, 2], l.timeDistributed({ layer: step }), l.dense({ units: 1 }));
+      },
+      /flattens or reshapes each step of a sequence/,
+    ],
+    [
+      'features that become two kinds of images',
+      () => {
+        const x = tf.input({ shape: [3] });
+        const features = l.dense({ units: 8 }).apply(x);
+        const images = [
+          [2, 2, 2],
+          [1, 2, 4],
+        ].map((targetShape) => l.reshape({ targetShape }).apply(features));
+        return tf.model({ inputs: x, outputs: images as tf.SymbolicTensor[] });
+      },
+      /\(Reshape\) takes flattened features, which PyTorch has in another order/,
+    ],
+    [
       'flattened features repeated',
       () => modelOf(image, l.flatten(), l.repeatVector({ n: 2 }), l.dense({ units: 1 })),
       /\(RepeatVector\) takes flattened features, which PyTorch has in another order/,
@@ -620,6 +641,11 @@ describe('notes', () => {
       'flattened images',
       () => modelOf(image, l.flatten(), l.dense({ units: 2, name: 'fc' })),
       ["'fc' takes flattened images: its weights are saved for channels first"],
+    ],
+    [
+      'images of inputs',
+      () => modelOf([8], l.reshape({ targetShape: [2, 2, 2], name: 'images' })),
+      ["'images' makes images of features with channels last: reshape so, and permute"],
     ],
     [
       'images of features',

@@ -26,6 +26,8 @@ export interface Call {
   readonly layer: Layer;
   readonly inputs: readonly Features[];
   readonly outputs: readonly Features[];
+  /** What comes out of a model that the layer calls for each step of a sequence. */
+  readonly ofSteps: readonly Features[];
 }
 
 /** Members that TensorFlow.js does not declare. */
@@ -85,9 +87,9 @@ function expand(model: Layer, usual: Usual, calls: Call[], given?: readonly Feat
       let to: Features[];
       if ('nodesByDepth' in layer) to = expand(layer, usual, calls, from);
       else {
-        if (inner && 'nodesByDepth' in inner) expand(inner, usual, calls);
+        const ofSteps = inner && 'nodesByDepth' in inner ? expand(inner, usual, calls) : [];
         to = outputTensors.map((tensor) => usual(withoutBatch(tensor)));
-        calls.push({ layer, inputs: from, outputs: to });
+        calls.push({ layer, inputs: from, outputs: to, ofSteps });
       }
       for (const [i, { id }] of outputTensors.entries()) known.set(id, to[i] as Features);
     }
@@ -113,17 +115,21 @@ const keepsFeatures = ({ layer, inputs, outputs }: Call): boolean =>
   !('cell' in layer || 'forwardLayer' in layer) &&
   inputs.every(({ shape }) => String(shape) === String(outputs[0]?.shape));
 
+/** The order that a vector must have in PyTorch to be reshaped to images there, if the call does that. */
+export function orderForImages({ layer, inputs, outputs }: Call): Order {
+  const [x, y] = [inputs[0] as Features, outputs[0] as Features];
+  if (classOf(layer) !== 'Reshape' || x.shape.length !== 1 || y.shape.length === 1) return undefined;
+  return flatOrder(y.shape as number[], ascending(y.shape.length), y.axes);
+}
+
 /** A Reshape to images asks for a vector in PyTorch's order, and layers that keep the features pass it on. */
 function askForOrder(call: Call): void {
-  const { layer, inputs, outputs } = call;
-  const [x, y] = [inputs[0] as Features, outputs[0] as Features];
-  if (classOf(layer) === 'Reshape' && x.shape.length === 1 && y.shape.length > 1) {
-    x.wanted ??= flatOrder(y.shape as number[], ascending(y.shape.length), y.axes);
-  } else if (keepsFeatures(call)) for (const input of inputs) input.wanted ??= y.wanted;
+  const wanted = keepsFeatures(call) ? call.outputs[0]?.wanted : orderForImages(call);
+  for (const input of call.inputs) input.wanted ??= wanted;
 }
 
 function arrange(who: string, call: Call, channelsLast: boolean): void {
-  const { layer, inputs, outputs } = call;
+  const { layer, inputs, outputs, ofSteps } = call;
   const [x, y] = [inputs[0] as Features, outputs[0] as Features];
   const name = classOf(layer);
   const { dataFormat, layer: inner } = layer as Described;
@@ -133,7 +139,8 @@ function arrange(who: string, call: Call, channelsLast: boolean): void {
       `the layer '${layer.name}' (${layer.getClassName()}) ${what}, which PyTorch has in another order; flatten last, or ` +
         'let the PyTorch model have channels last, too, with channelsLast: true',
     );
-  if (name === 'TimeDistributed' && inner && ['Flatten', 'Reshape'].includes(classOf(inner)) && !channelsLast) {
+  const isFlattening = inner && ['Flatten', 'Reshape'].includes(classOf(inner)) && !channelsLast;
+  if ((name === 'TimeDistributed' && isFlattening) || ofSteps.some(({ order }) => order)) {
     refuse('flattens or reshapes each step of a sequence');
   } else if (['Flatten', 'Reshape'].includes(name) && y.shape.length === 1 && x.shape.length > 1) {
     const rank = x.shape.length;
@@ -151,7 +158,7 @@ function arrange(who: string, call: Call, channelsLast: boolean): void {
   } else if (name === 'Concatenate' || keepsFeatures(call)) {
     if (inputs.some(({ order }) => !isSame(order, x.order))) refuse('joins features');
     Object.assign(y, { axes: x.axes, order: x.order });
-  } else if (inputs.some(({ order }) => order) && !(name === 'Reshape' && isSame(x.order, x.wanted))) {
+  } else if (inputs.some(({ order }) => order) && !isSame(x.order, orderForImages(call))) {
     refuse('takes flattened features');
   }
 }

@@ -1,7 +1,7 @@
 /** What a PyTorch model must be like, beside its weights, to compute what a model of layers computes. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkCall, optionNames } from '../../../kernels/functions/checks.ts';
-import { type Call, callsOf, classOf, innermost } from './features.ts';
+import { type Call, callsOf, classOf, innermost, orderForImages } from './features.ts';
 import { checkModel } from './model.ts';
 
 const WHO = 'pytorchNotes';
@@ -62,6 +62,8 @@ function notesOn(call: Call, channelsLast: boolean): string[] {
   if (x?.order && call.layer.weights.length > 0)
     notes.push('takes flattened images: its weights are saved for channels first');
   if (isDense && y?.order) notes.push('gives what is reshaped to images: its weights are saved for channels first');
+  if (orderForImages(call) && !x?.order)
+    notes.push('makes images of features with channels last: reshape so, and permute');
   if (/Conv|Pooling/.test(name) && layer.padding === 'same') notes.push(...paddingNotes(name, layer, call));
   if (/^(Batch|Layer|Group|Instance|RMS)Normalization$/.test(name))
     notes.push(...normalizationNotes(name, layer, call, channelsLast));

@@ -253,7 +253,7 @@ function parametersOf(who: string, call: Call, settings: Setting[]): Parameter[]
   const isWrapper = inner !== undefined && 'effectiveKernels' in layer;
   if (inner && !isWrapper) {
     // TimeDistributed, which PyTorch's modules for sequences need not.
-    const step = { layer: inner, inputs: call.inputs.map(stepOf), outputs: call.outputs.map(stepOf) };
+    const step = { layer: inner, inputs: call.inputs.map(stepOf), outputs: call.outputs.map(stepOf), ofSteps: [] };
     return parametersOf(who, step, settings);
   }
   const inside = new Set(isWrapper ? inner.weights.map((weight) => weight.read()) : []);
