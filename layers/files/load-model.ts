@@ -31,7 +31,9 @@ const WHO = 'loadModel';
  *   a layer cannot be represented, a weight is missing, left over, of another shape or not finite; nothing remains of the model
  * @example
  * ```js
- * const model = await loadModel('https://example.com/model.keras');
+ * import { loadModel } from 'tfjs-normalizations/files';
+ *
+ * const model = await loadModel('https://example.com/model/model.keras');
  * model.predict(tf.ones([1, 4])).shape; // [1, 2]
  * ```
  */
