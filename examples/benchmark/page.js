@@ -1,7 +1,9 @@
 /** The script of the page that browser.js opens for the suites: starts the backend, and measures on it. */
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
+import { setWorkgroupSize } from '../../dist/kernels/webgpu/backend.js';
 import { kernelCalls } from './candidates.js';
+import { softwareNote } from './format.js';
 import { gpuOf } from './gpu.ts';
 import { measure } from './measure.js';
 import { stepTimes } from './training.js';
@@ -13,7 +15,9 @@ tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
 /** Starts the backend, and returns the name of what draws. */
 async function start(name = 'webgl') {
   if (!(await tf.setBackend(name))) throw new Error(`the backend '${name}' does not start`);
-  return gpuOf(name).renderer();
+  const renderer = gpuOf(name).renderer();
+  if (softwareNote(renderer)) setWorkgroupSize(32); // large workgroups are slow in software
+  return renderer;
 }
 
 /** Draws of the kernels of forward and gradient by themselves. */

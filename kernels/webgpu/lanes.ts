@@ -57,6 +57,7 @@ export function lanesOf({ units, length, run = 1, areAdjacent, period = 1, isWho
     workgroups: tiles * parts,
     integers: {
       ...{ units, length, parts, chunk, lanes, tiles, period },
+      heads: 2 ** Math.floor(Math.log2(lanes) / 2),
       // Neighbouring invocations are lanes of neighbouring units, or neighbouring lanes of one unit.
       stride: together > 1 ? unitsAtOnce : 1,
       quotientStep: Math.floor(lanes / period),
@@ -125,31 +126,40 @@ export const inGroup = (body: string): string =>
       ${body}`);
 export const groupIntegers = ({ s, c, groups }: View) => ({ s, c, groups });
 
-/** WGSL: what `combine` makes of the values of all lanes of a unit. All invocations must call it. */
+/**
+ * WGSL: what `combine` makes of the values of all lanes of a unit. All invocations must call it. Some lanes, the *heads*, about the root of
+ * their number, combine the values of a few each, and then every lane those of the heads: so are two barriers enough.
+ */
 const reduction = (name: string, combine: string) => `
 fn ${name}(value : vec2<f32>, invocation : i32) -> vec2<f32> {
   let lane = invocation / uniforms.stride % uniforms.lanes;
+  let first = invocation - lane * uniforms.stride;
   scratch[invocation] = value;
   workgroupBarrier();
-  for (var half = uniforms.lanes / 2; half > 0; half /= 2) {
-    if (lane < half) {
-      let a = scratch[invocation];
-      let b = scratch[invocation + half * uniforms.stride];
-      scratch[invocation] = ${combine};
+  if (lane < uniforms.heads) {
+    var a = value;
+    for (var other = lane + uniforms.heads; other < uniforms.lanes; other += uniforms.heads) {
+      let b = scratch[first + other * uniforms.stride];
+      a = ${combine};
     }
-    workgroupBarrier();
+    ofHeads[invocation] = a;
   }
-  let result = scratch[invocation - lane * uniforms.stride];
   workgroupBarrier();
-  return result;
+  var a = ofHeads[first];
+  for (var head = 1; head < uniforms.heads; head++) {
+    let b = ofHeads[first + head * uniforms.stride];
+    a = ${combine};
+  }
+  return a;
 }`;
 
 /** WGSL: `total`, the sum over the lanes of a unit. */
 export const total = (): string => `
 var<workgroup> scratch : array<vec2<f32>, ${workgroupSize}>;
+var<workgroup> ofHeads : array<vec2<f32>, ${workgroupSize}>;
 ${reduction('total', 'a + b')}`;
 
-/** WGSL: `largest`, the greater value of each component. */
+/** WGSL: `largest`, the greater value of each component; `total` comes before. */
 export const largest = (): string => reduction('largest', 'select(a, b, b > a)');
 
 /**

@@ -10,26 +10,29 @@ import { scaleShift, scaleShiftGrad } from '../../kernels/ops/scale-shift.ts';
 import { setWorkgroupSize, workgroupSize } from '../../kernels/webgpu/backend.ts';
 import { batchNormalization, layerNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
+import { normalize as normalizeBy } from './kernels.ts';
 import { take, takeAll, withTensors } from './tensors.ts';
 import type { DrawCase } from './webgl.ts';
 
 const backend = () => tf.backend() as WebGPUBackend;
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Dispatches while `body` runs, whose results are disposed of. */
-function dispatches(body: () => unknown): number {
-  const { runWebGPUProgram } = backend();
-  let count = 0;
-  backend().runWebGPUProgram = (...args) => {
-    count++;
-    return runWebGPUProgram.apply(backend(), args);
-  };
+/** Calls `body`, whose programs are prepared, but do not run: in software large ones take long. */
+function withoutRunning(body: () => unknown, record = () => {}): void {
+  const recorder = backend() as unknown as { recordAndSubmit?: () => void };
+  recorder.recordAndSubmit = record;
   try {
     tf.dispose(body() as tf.TensorContainer);
-    return count;
   } finally {
-    backend().runWebGPUProgram = runWebGPUProgram;
+    delete recorder.recordAndSubmit;
   }
+}
+
+/** Dispatches of `body`, whose results are disposed of. */
+function dispatches(body: () => unknown): number {
+  let count = 0;
+  withoutRunning(body, () => count++);
+  return count;
 }
 
 /** Runs `body` with workgroups of another size. */
@@ -70,6 +73,9 @@ export const normalizeDispatches = (args: DrawCase & { readonly workgroup: numbe
       };
     }),
   );
+
+/** The case `normalize` with workgroups of 256 invocations. */
+export const normalizeIn256 = (args: Parameters<typeof normalizeBy>[0]) => withWorkgroups(256, () => normalizeBy(args));
 
 /** Dispatches of the blended forms' kernels on an instance view, and of the layer BatchNormalization. */
 export const otherDispatches = ({ shape, workgroup }: { shape: readonly number[]; workgroup: number }) =>
@@ -114,7 +120,6 @@ const PLACEMENTS: readonly EpsilonPlacement[] = ['inside', 'outside', 'floor'];
 export const compileAll = async (_: Record<string, never>) => {
   const { device } = backend();
   const { createShaderModule } = device;
-  const silent = backend() as unknown as { recordAndSubmit?: () => void };
   const modules: [GPUShaderModule, string][] = [];
   device.createShaderModule = (descriptor) => {
     const module = createShaderModule.call(device, descriptor);
@@ -122,14 +127,12 @@ export const compileAll = async (_: Record<string, never>) => {
     return module;
   };
   device.createComputePipeline = () => ({}) as GPUComputePipeline;
-  silent.recordAndSubmit = () => {};
   // Workgroups of a size that no other case has, so that nothing is in the cache of pipelines, and nobody finds these there.
   try {
-    await withWorkgroups(16, () => withTensors(async (make) => runAll(make)));
+    await withWorkgroups(8, () => withTensors(async (make) => withoutRunning(() => runAll(make))));
   } finally {
     device.createShaderModule = createShaderModule;
     delete (device as { createComputePipeline?: unknown }).createComputePipeline;
-    delete silent.recordAndSubmit;
   }
   const messages: string[] = [];
   for (const [module, name] of modules) {

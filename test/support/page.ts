@@ -9,7 +9,7 @@ import { runCase } from '../cases/index.ts';
 // Before any backend starts, or TensorFlow.js refuses WebGL in software.
 env().set('SOFTWARE_WEBGL_ENABLED', true);
 setWasmPaths('/wasm/');
-setWorkgroupSize(32); // WebGPU in software is slow with larger ones
+setWorkgroupSize(16); // WebGPU in software is slow with larger ones
 
 async function useBackend(name: string, flags: Record<string, number | boolean>): Promise<void> {
   for (const [flag, value] of Object.entries(flags)) env().set(flag, value);
