@@ -112,16 +112,27 @@ export interface MultiHeadAttentionArgs extends LayerArgs {
 export class MultiHeadAttention extends ConfiguredLayer {
   /** In saved models, here and in Keras. */
   static readonly className = 'MultiHeadAttention';
+  /** How many heads queries have. */
   readonly numHeads: number;
+  /** The width of queries and keys in each head. */
   readonly keyDim: number;
+  /** The width of values in each head. */
   readonly valueDim: number;
+  /** How many heads keys and values have. */
   readonly numKeyValueHeads: number;
+  /** The share of attention weights dropped in training. */
   readonly dropout: number;
+  /** Whether each projection adds a bias. */
   readonly useBias: boolean;
+  /** The axes whose positions attend to each other, as they were given. */
   readonly attentionAxes: number | readonly number[] | undefined;
+  /** That of dropout. */
   readonly seed: number | undefined;
+  /** What happens to queries and keys before their product. */
   readonly queryKeyNorm: 'l2' | 'rms' | undefined;
+  /** The usual length of the training sequences, if it was given. */
   readonly sequenceLength: number | undefined;
+  /** That of `queryKeyNorm`, if it was given. */
   readonly epsilon: number | undefined;
   protected readonly scaleInitializer: Initializer | undefined;
   readonly #outputShape: number | readonly number[] | undefined;

@@ -34,8 +34,8 @@ const DOWNLOADS = 'downloads://';
  * String.fromCharCode(...bytes.slice(0, 2)); // 'PK'
  * ```
  */
-export async function saveKeras(model: LayersModel): Promise<Uint8Array>;
 export async function saveKeras(model: LayersModel, destination: string): Promise<void>;
+export async function saveKeras(model: LayersModel): Promise<Uint8Array>;
 export async function saveKeras(model: LayersModel, destination?: string): Promise<unknown> {
   if (destination !== undefined) checkDestination(WHO, destination);
   const bytes = await fileOf(model);
