@@ -176,6 +176,19 @@ describe('an HDF5 file', () => {
     expect(said).toMatch(message);
   });
 
+  test('in which the library reads anything, and does not say so', async () => {
+    expect(await loaded(patched(good, [heap, 0]))).toMatch(/^loadModel: the HDF5 file is damaged .*\(bad global heap/);
+  });
+
+  test('which traps the library', async () => {
+    const { ready } = await import('h5wasm');
+    const read = jest.spyOn(await ready, 'get_dataset_data').mockImplementationOnce(() => {
+      throw new WebAssembly.RuntimeError('memory access out of bounds');
+    });
+    expect(await loaded(good)).toMatch(/^loadModel: the HDF5 file is damaged .*\(memory access out of bounds\)/);
+    read.mockRestore();
+  });
+
   test.each([
     ['NaN', Number.NaN],
     ['-Infinity', Number.NEGATIVE_INFINITY],
