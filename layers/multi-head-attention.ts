@@ -37,9 +37,9 @@ const IDENTIFIERS = ['kernel', 'bias'].flatMap((name) => [
 ]);
 /** Options of {@link MultiHeadAttention}. */
 export interface MultiHeadAttentionArgs extends LayerArgs {
-  /** How many heads queries have. */
+  /** How many heads queries have. Required. */
   numHeads: number;
-  /** The width of queries and keys in each head. */
+  /** The width of queries and keys in each head. Required. */
   keyDim: number;
   /** The width of values in each head. Default: keyDim. */
   valueDim?: number;
@@ -60,9 +60,9 @@ export interface MultiHeadAttentionArgs extends LayerArgs {
    * scale g; 'rms', root mean square normalization with a learned weight each, as in Qwen 3 and Gemma 3. Default: nothing.
    */
   queryKeyNorm?: 'l2' | 'rms';
-  /** With 'l2', the usual length of the training sequences, at which g starts, see {@link QKNormalization}. */
+  /** With 'l2', the usual length of the training sequences, at which g starts, see {@link QKNormalization}. Required without scaleInitializer. */
   sequenceLength?: number;
-  /** With 'l2', where g starts, instead of sequenceLength. */
+  /** With 'l2', where g starts. Default: as `sequenceLength` says. */
   scaleInitializer?: Identifier<Initializer>;
   /** Of queryKeyNorm. Default: 1e-12 for 'l2' (the smallest length), 1e-6 for 'rms' (inside of the root). */
   epsilon?: number;
@@ -103,7 +103,7 @@ export interface MultiHeadAttentionArgs extends LayerArgs {
  * const attention = multiHeadAttention({numHeads: 4, keyDim: 16});
  * const x = tf.input({shape: [10, 64]});
  * attention.apply([x, x], {useCausalMask: true}).shape; // [null, 10, 64]
- * attention.countParams(); // 16576
+ * attention.countParams(); // 16640
  * ```
  * @throws if an option is unknown or invalid; when called, if there are not two to four inputs, ranks, or the numbers of keys and
  *   values differ, a mask does not fit or holds other numbers than 0 and 1; in a graph, if it would lose a mask

@@ -37,7 +37,8 @@ export class Hdf5File {
     return new Hdf5File(who, bytes, library, await library.ready);
   }
 
-  private constructor(who: string, bytes: Uint8Array, library: Library, module: Module) {
+  /** Use `open`. */
+  constructor(who: string, bytes: Uint8Array, library: Library, module: Module) {
     this.#who = who;
     this.#module = module;
     this.#bytes = bytes.byteLength;
