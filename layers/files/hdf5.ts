@@ -37,7 +37,11 @@ export class Hdf5File {
     return new Hdf5File(who, bytes, library, await library.ready);
   }
 
-  /** Use `open`. */
+  /**
+   * Use `open`.
+   *
+   * @internal
+   */
   constructor(who: string, bytes: Uint8Array, library: Library, module: Module) {
     this.#who = who;
     this.#module = module;

@@ -55,8 +55,8 @@ export async function saveKeras(model: LayersModel, destination?: string): Promi
  * @example
  * ```js
  * const model = tf.sequential({layers: [tf.layers.dense({units: 2, inputShape: [3]})]});
- * await model.save(kerasFile('model.keras'));
- * (await loadModel('model.keras')).outputs[0].shape; // [null, 2]
+ * const {modelArtifactsInfo} = await model.save(kerasFile('model.keras'));
+ * modelArtifactsInfo.modelTopologyType; // 'JSON'
  * ```
  */
 export function kerasFile(destination: string): io.IOHandler {
