@@ -37,12 +37,7 @@ export class Hdf5File {
     return new Hdf5File(who, bytes, library, await library.ready);
   }
 
-  /**
-   * Use `open`.
-   *
-   * @internal
-   */
-  constructor(who: string, bytes: Uint8Array, library: Library, module: Module) {
+  private constructor(who: string, bytes: Uint8Array, library: Library, module: Module) {
     this.#who = who;
     this.#module = module;
     this.#bytes = bytes.byteLength;

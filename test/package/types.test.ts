@@ -113,7 +113,7 @@ describe('the declarations', () => {
 
   test('name nothing private', () => {
     const named = texts.flatMap(([file, text]) =>
-      [...text.matchAll(/^\s*private (.*);$/gm)].map(([, name]) => `${file}: ${name}`),
+      [...text.matchAll(/^\s*private (?!constructor)(.*);$/gm)].map(([, name]) => `${file}: ${name}`),
     );
     expect(named).toEqual([]);
   });
