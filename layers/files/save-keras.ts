@@ -84,7 +84,7 @@ function checkDestination(who: string, destination: unknown): void {
 async function fileOf(model: LayersModel): Promise<Uint8Array> {
   checkModel(model);
   const config = modelInKeras(model);
-  const weights = await writeHdf5(WHO, await datasetsOf(config, model));
+  const weights = await writeHdf5(WHO, 'layers', await datasetsOf(config, model));
   const { zipSync } = await loadPeer(WHO, 'fflate', () => import('fflate'));
   const date = new Date().toISOString().slice(0, 19).replace('T', '@');
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
@@ -101,7 +101,9 @@ function checkModel(model: unknown): asserts model is LayersModel {
   if (!(model instanceof LayersModel)) {
     fail(WHO, `model must be a model of layers, of this copy of TensorFlow.js; received ${show(model)}`);
   }
-  if (!model.built) fail(WHO, `the model '${model.name}' is not built, and has no weights yet; give it an inputShape`);
+  if (model.inputs.length === 0) {
+    fail(WHO, `the model '${model.name}' is not built, and has no weights yet; give it an inputShape`);
+  }
 }
 
 async function datasetsOf(config: ReturnType<typeof modelInKeras>, model: LayersModel): Promise<Dataset[]> {
