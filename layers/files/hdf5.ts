@@ -3,6 +3,7 @@
  * file system in memory while it is open, and is not copied.
  */
 import { fail } from '../../kernels/core/errors.ts';
+import { brokenHeap } from './hdf5-heaps.ts';
 import { fromBfloat16, fromFloat16 } from './numbers.ts';
 import { loadPeer } from './peers.ts';
 
@@ -30,6 +31,8 @@ export class Hdf5File {
 
   /** Opens a file. `bytes` must not change while it is open, and `close` must be called in the end. */
   static async open(who: string, bytes: Uint8Array): Promise<Hdf5File> {
+    const broken = brokenHeap(bytes);
+    if (broken) fail(who, `the HDF5 file is damaged (${broken}); get the file or save the model again`);
     const library = await loadPeer(who, 'h5wasm', () => import('h5wasm'));
     return new Hdf5File(who, bytes, library, await library.ready);
   }
@@ -164,7 +167,10 @@ export class Hdf5File {
     };
     output.stream_ops = { ...operations, write };
     try {
-      return f();
+      const result = f();
+      // h5wasm does not look at what some functions of HDF5 return: what it hands out is then any memory.
+      if (printed) throw new Error('it cannot be read');
+      return result;
     } catch (error) {
       const { message } = error as Error;
       if (message.startsWith(`${this.#who}: `)) throw error;

@@ -1,5 +1,5 @@
 /** Loading of whole models from files of Keras. What TensorFlow.js can make of a topology is `layers/models`' part. */
-import { dispose, type io } from '@tensorflow/tfjs-core';
+import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { checkCall } from '../../kernels/functions/checks.ts';
@@ -31,7 +31,9 @@ const WHO = 'loadModel';
  *   a layer cannot be represented, a weight is missing, left over, of another shape or not finite; nothing remains of the model
  * @example
  * ```js
- * const model = await loadModel('https://example.com/model.keras');
+ * import { loadModel } from 'tfjs-normalizations/files';
+ *
+ * const model = await loadModel('https://example.com/model/model.keras');
  * model.predict(tf.ones([1, 4])).shape; // [1, 2]
  * ```
  */
@@ -63,7 +65,7 @@ function isForTensorFlowJs(place: string, options: io.LoadOptions): boolean {
 
 /** The model in a file; `onProgress` is told the share of its weights that has been read. */
 async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): Promise<LayersModel> {
-  const { config, version, weights } = await openFile(WHO, bytes);
+  const { config, version, isOurs, weights } = await openFile(WHO, bytes);
   try {
     if (config === undefined) {
       fail(
@@ -74,16 +76,25 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
     const saved = savedModel(config);
     const { compile_config: _, ...model_config } = saved;
     const modelTopology = { keras_version: version, model_config };
-    const rewritten = checkedAndRewritten({ modelTopology });
-    const model = await buildModel(rewritten, ({ modelTopology }) => emptyModel(modelTopology as object));
+    const { masked = new Map(), ...rewritten } = checkedAndRewritten({ modelTopology });
+    const model = await buildModel(isOurs ? rewritten : { ...rewritten, masked }, ({ modelTopology }) =>
+      emptyModel(modelTopology as object),
+    );
     try {
       setWeights(WHO, weights, saved, model, onProgress);
     } catch (error) {
       // `model.dispose` of TensorFlow.js leaves weights of models within, and of cells.
-      dispose([...new Set(model.weights.map((weight) => weight.read()))]);
+      for (const weight of new Map(model.weights.map((weight) => [weight.id, weight])).values()) weight.dispose();
       throw error;
     }
     return model;
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.startsWith(`${WHO}: `)) throw error;
+    const remedy = 'get the file or save the model again';
+    throw new Error(`${WHO}: the file does not hold a model as Keras saves it (${message}); ${remedy}`, {
+      cause: error,
+    });
   } finally {
     weights.close();
   }

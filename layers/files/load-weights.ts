@@ -24,9 +24,11 @@ const CLASSES: Readonly<Record<string, string>> = { KerasBidirectional: 'Bidirec
  *   a weight is missing, left over, of another shape or not finite
  * @example
  * ```js
- * const model = tf.sequential();
- * model.add(tf.layers.dense({ units: 2, inputShape: [4] }));
- * await loadWeights(model, 'https://example.com/model.weights.h5');
+ * import { loadModel, loadWeights } from 'tfjs-normalizations/files';
+ *
+ * const model = await loadModel('https://example.com/model/model.keras');
+ * await loadWeights(model, 'https://example.com/model/model.h5');
+ * model.predict(tf.ones([1, 4])).shape; // [1, 2]
  * ```
  */
 export async function loadWeights(model: LayersModel, source: FileSource, options?: ReadOptions): Promise<void>;

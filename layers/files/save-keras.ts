@@ -5,6 +5,7 @@ import { fail, show } from '../../kernels/core/errors.ts';
 import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
+import { SAVED_HERE } from './open.ts';
 import { loadPeer } from './peers.ts';
 import { fileSystem } from './source.ts';
 
@@ -89,7 +90,7 @@ async function fileOf(model: LayersModel): Promise<Uint8Array> {
   const date = new Date().toISOString().slice(0, 19).replace('T', '@');
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const files = {
-    'metadata.json': json({ keras_version: KERAS_VERSION, date_saved: date }),
+    'metadata.json': json({ keras_version: KERAS_VERSION, date_saved: date, [SAVED_HERE]: true }),
     'config.json': json(config),
     'model.weights.h5': weights,
   };

@@ -11,6 +11,7 @@ export interface FileBytes {
   readonly name: string;
 }
 
+/** Options of reading a file, as of `tf.loadLayersModel`. */
 export type ReadOptions = Pick<io.LoadOptions, 'requestInit' | 'fetchFunc' | 'onProgress'>;
 
 export const isFileSource = (source: unknown): source is FileSource =>

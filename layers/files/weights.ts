@@ -20,8 +20,8 @@ export function setWeights(
   onProgress: (share: number) => void = () => {},
 ): void {
   const places = placesOf(who, file, saved, model);
-  const found = new Set(places.map(({ weight }) => weight.read()));
-  const without = model.weights.find((weight) => !found.has(weight.read()));
+  const found = new Set(places.map(({ weight }) => weight.id));
+  const without = model.weights.find(({ id }) => !found.has(id));
   if (without) fail(who, `the file has no values for the weight '${without.originalName}'; save the model again`);
   const sizes = places.map(({ weight }) => sizeOf(weight));
   const total = sizes.reduce((sum, size) => sum + size, 0);

@@ -29,7 +29,7 @@ async function bundle(source: string, platform: Platform = 'browser'): Promise<B
     format: 'esm',
     target: 'es2022',
     platform,
-    external: ['@tensorflow/*'],
+    external: ['@tensorflow/*', 'h5wasm', 'fflate'],
     metafile: true,
     logLevel: 'error',
   });
@@ -51,6 +51,7 @@ describe('a bundle', () => {
       expect(modules).toEqual(expect.arrayContaining(files.map((file) => `layers/${file.replace('.ts', '')}`)));
       expect(modules).toEqual(expect.arrayContaining(['kernels/cpu/index', 'kernels/simd/module']));
       expect(modules).toEqual(expect.arrayContaining(['kernels/wasm/index', 'kernels/webgl/index']));
+      expect(code).not.toMatch(/h5wasm|fflate/);
       for (const className of LAYER_NAMES) expect(code).toContain(`"${className}"`);
       expect(code).toContain('registerClass');
       expect(code).toContain('registerKernel');
@@ -100,6 +101,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 20],
   ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 21],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 9],
+  ['`loadModel` of `files`, without h5wasm and fflate', `export { loadModel } from '${NAME}/files';`, 40],
 ];
 
 /** The rows of the table under "Size" in the README, in KB. */

@@ -49,11 +49,12 @@ async function moduleOf({ language, code, folder }: Example): Promise<string> {
   return (await transform(compiled, { loader: 'ts', target: 'es2022' })).code;
 }
 
-/** What every example finds: the names of the package, places to save to, and a server with a model of Keras 3. */
+/** What every example finds: the names of the package, places to save to, and a server with models of Keras 3. */
 const PRELUDE = `
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '${NAME}';
+import * as files from '${NAME}/files';
 
 globalThis.claims = 0;
 const plain = (value) =>
@@ -74,7 +75,7 @@ const check = (actual, stated) => {
   if (same(plain(actual), stated)) return;
   throw new Error('states ' + JSON.stringify(stated) + ' and gives ' + JSON.stringify(plain(actual)));
 };
-Object.assign(globalThis, ours, { tf, check });
+Object.assign(globalThis, files, ours, { tf, check });
 
 const saved = new Map();
 const memory = (url) => url.startsWith('indexeddb://') ? {
@@ -89,6 +90,7 @@ tf.io.registerLoadRouter(memory);
 
 globalThis.fetch = async (url) => {
   const [, path] = /^https:\\/\\/example\\.com\\/model\\/(.*)$/.exec(url);
+  if (/\\.(keras|h5)$/.test(path)) return new Response(readFileSync('${join(ROOT, 'test/goldens/keras-files/3.15/spec')}' + path.slice(path.indexOf('.'))));
   const type = path.endsWith('.json') ? 'application/json' : 'application/octet-stream';
   return new Response(readFileSync('${join(ROOT, 'test/goldens/models/keras3-cnn-batchnorm')}/' + path), { headers: { 'content-type': type } });
 };`;

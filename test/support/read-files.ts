@@ -6,7 +6,7 @@ import { type FileSource, loadModel } from '../../layers/files/index.ts';
 
 export const KERAS_FILES = join(__dirname, '..', 'goldens', 'keras-files');
 export const pathOf = (name: string) => join(KERAS_FILES, name);
-export const bytesOf = (name: string) => new Uint8Array(readFileSync(pathOf(name)));
+export const bytesOf = (name: string) => Uint8Array.from(readFileSync(pathOf(name)));
 
 /** Files of whole models that can be loaded, such as `3.15/cnn.keras`. */
 export const wholeModels = ['2.13', '2.15', '3.15'].flatMap((version) =>
@@ -30,8 +30,9 @@ export function predict(model: tf.LayersModel, { x, xshape }: Expected): Float32
 }
 
 /** Disposes of a model with all of its weights; `model.dispose` leaves those of models within, and of cells. */
-export const disposeAll = (model: tf.LayersModel): void =>
-  tf.dispose([...new Set(model.weights.map((weight) => weight.read()))]);
+export function disposeAll({ weights }: tf.LayersModel): void {
+  for (const weight of new Map(weights.map((weight) => [weight.id, weight])).values()) weight.dispose();
+}
 
 /** The model, or the message of the error. A model that was refused has left nothing. */
 export async function loaded(source: FileSource): Promise<tf.LayersModel | string> {

@@ -127,9 +127,9 @@ class Groups {
 /** The weights of a layer, those that are trained first, without those of the layers that it holds. */
 function ownWeights(layer: Layer, inner: readonly LayerVariable[]): LayerVariable[] {
   const { trainable, state } = weightsByRole(layer);
-  // Our wrappers list the weights of their layer once more, under other names: the variable is the same.
-  const held = new Set(inner.map((weight) => weight.read()));
+  // Our wrappers list the weights of their layer once more, as objects with other names and the same id.
+  const held = new Set(inner.map(({ id }) => id));
   // A layer that has none to train holds a placeholder, which it does not list.
   const listed = [...trainable, ...state].filter((weight) => layer.weights.includes(weight));
-  return listed.filter((weight) => !held.has(weight.read()));
+  return listed.filter(({ id }) => !held.has(id));
 }

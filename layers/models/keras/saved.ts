@@ -14,7 +14,8 @@ export interface Saved {
 /** Says of which call of which layer a tensor is an output, and which output of it. */
 export type Reference = readonly [layer: string, node: number, tensor: number, ...rest: unknown[]];
 
-const MODELS = ['Functional', 'Model', 'Sequential'];
+/** Classes of models, in Keras and TensorFlow.js. */
+export const MODELS = ['Functional', 'Model', 'Sequential'];
 
 export const isModel = ({ class_name }: Saved) => MODELS.includes(class_name);
 export const nameOf = ({ name, config }: Saved) => String(name ?? config.name);

@@ -1,0 +1,211 @@
+/** Files of Keras that are damaged or meant to do harm, and files of other kinds: what is said of them, and that nothing is left. */
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { unzipSync, zipSync } from 'fflate';
+import { loadWeights } from '../../layers/files/index.ts';
+import { bytesOf, disposeAll, expectedOf, loaded, predict } from '../support/read-files.ts';
+
+const KERAS = '3.15/spec.keras';
+const H5 = '3.15/spec.h5';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+const text = (words: string) => new TextEncoder().encode(words);
+const entries = (): Record<string, Uint8Array> => unzipSync(bytesOf(KERAS));
+/** An archive with the entries of a good one, but for some. */
+const archive = (others: Record<string, Uint8Array>, level: 0 | 6 = 0) =>
+  zipSync({ ...entries(), ...others }, { level });
+
+/** Numbers of 32 bits in a copy of a file. */
+function patched(bytes: Uint8Array, ...patches: [at: number, value: number][]): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  const view = new DataView(copy.buffer);
+  for (const [at, value] of patches) view.setUint32(at, value, true);
+  return copy;
+}
+
+/** Where bytes occur in others, from `from` on. */
+function placeOf(bytes: Uint8Array, wanted: ArrayLike<number>, from = 0): number {
+  for (let at = from; at < bytes.length; at++) {
+    if (Array.from(wanted).every((byte, i) => bytes[at + i] === byte)) return at;
+  }
+  throw new Error('it is not there');
+}
+
+/** A file after which a good one loads, and during which nothing is printed. */
+let printed: ReturnType<typeof jest.spyOn>[];
+beforeEach(() => {
+  printed = (['log', 'warn', 'error'] as const).map((name) => jest.spyOn(console, name).mockImplementation(() => {}));
+});
+afterEach(async () => {
+  for (const spy of printed) {
+    expect(spy).not.toHaveBeenCalled();
+    spy.mockRestore();
+  }
+  const model = await loaded(bytesOf(H5));
+  if (typeof model === 'string') throw new Error(model);
+  expect(predict(model, expectedOf(H5))).toBeClose(expectedOf(H5).y, { rtol: 1e-5, atol: 1e-6, what: 'y' });
+  disposeAll(model);
+});
+
+describe('a file of another kind', () => {
+  test.each<[string, Uint8Array, RegExp]>([
+    ['nothing', new Uint8Array(0), /it is empty/],
+    ['an HTML page', text('\n <!DOCTYPE html>'), /it is an HTML page/],
+    ['a model.json', text('{"modelTopology": {}}'), /the file is JSON, as a model.json is/],
+    ['a pointer of Git LFS', text('version https://git-lfs.github.com/spec/v1\n'), /git lfs pull/],
+    ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0), /compressed by gzip/],
+    ['an old file of PyTorch', Uint8Array.of(0x80, 2, 0x8a), /a pickle of Python/],
+    ['TensorFlow Lite', text('....TFL3'), /a model of TensorFlow Lite/],
+    ['safetensors', text('\x08\0\0\0\0\0\0\0{"a": 1}'), /a file of safetensors/],
+    ['a text', text('Hello'), /like no kind of file that is known/],
+    ['PyTorch', zipSync({ 'archive/data.pkl': text('x') }), /it is a checkpoint of PyTorch/],
+    ['a SavedModel', zipSync({ 'model/saved_model.pb': text('x') }), /it is a zipped SavedModel/],
+    ['a zipped folder', zipSync({ 'model/config.json': text('{}') }), /zip its contents alone/],
+    [
+      'another archive',
+      zipSync({ a: text('x'), b: text('y') }),
+      /a zip archive of 2 files \('a', 'b'\), none of which/,
+    ],
+    ['an empty archive', zipSync({}), /a zip archive of 0 files/],
+  ])('%s', async (_, bytes, message) => {
+    const said = await loaded(bytes);
+    expect(said).toMatch(/^loadModel: /);
+    expect(said).toMatch(message);
+  });
+});
+
+describe('an archive', () => {
+  const good = bytesOf(KERAS);
+  const central = placeOf(good, [0x50, 0x4b, 1, 2]);
+  const end = placeOf(good, [0x50, 0x4b, 5, 6]);
+
+  test.each<[string, Uint8Array, RegExp]>([
+    ['cut off', good.subarray(0, good.length - 30), /its end is missing/],
+    ['of which half is there', good.subarray(0, good.length / 2), /its end is missing/],
+    ['whose directory is elsewhere', patched(good, [end + 16, 0xfffffff0]), /entry 0 of 3 is missing/],
+    [
+      'with an entry that is elsewhere',
+      patched(good, [central + 42, 0x7fffffff]),
+      /the entry 'metadata.json' is missing/,
+    ],
+    ['with an entry of 4 GB', patched(good, [central + 20, 0xfffffffe]), /the entry 'metadata.json' is cut off/],
+    ['in the form for more than 4 GB', patched(good, [central + 20, 0xffffffff]), /it has more than 4 GB/],
+    [
+      'that claims more than it holds',
+      patched(good, [central + 24, 0x7fffffff]),
+      /'metadata.json' of 64 bytes claims to hold 2147483647/,
+    ],
+    ['with an entry above it', archive({ '../../evil': text('x') }), /it has an entry '..\/..\/evil'/],
+    ['without config.json', zipSync({ 'model.weights.h5': bytesOf(H5) }), /none of which is config.json/],
+    ['without weights', zipSync({ 'config.json': text('{}') }), /no model.weights.h5, but config.json/],
+    [
+      'whose config is no JSON',
+      archive({ 'config.json': text('{"class_name": ') }),
+      /the config of the model is no JSON/,
+    ],
+    [
+      'whose config is no model',
+      archive({ 'config.json': text('[1, 2]') }),
+      /must have a class_name and a config; received \[1,2\]/,
+    ],
+    [
+      'whose config never ends',
+      archive({ 'config.json': text('['.repeat(1e6)) }),
+      /the config of the model is no JSON/,
+    ],
+    ['whose weights are no HDF5', archive({ 'model.weights.h5': new Uint8Array(5000) }), /the HDF5 file is damaged/],
+  ])('%s', async (_, bytes, message) => {
+    const said = await loaded(bytes);
+    expect(said).toMatch(/^loadModel: /);
+    expect(said).toMatch(message);
+  });
+
+  test('with two entries of one name', async () => {
+    const twice = zipSync({ 'config.jsom': text('{}'), ...entries() }, { level: 0 });
+    for (let at = twice.indexOf(0x6d); at !== -1; at = twice.indexOf(0x6d, at + 1)) {
+      if (new TextDecoder().decode(twice.subarray(at - 10, at + 1)) === 'config.jsom') twice[at] = 0x6e;
+    }
+    expect(await loaded(twice)).toMatch(/it has two entries 'config.json'/);
+  });
+
+  test('with a byte of a weight that has changed', async () => {
+    const at = placeOf(good, entries()['model.weights.h5']!.subarray(0, 64)) + 9000;
+    expect(await loaded(patched(good, [at, 0x12345678]))).toMatch(/the entry 'model.weights.h5' has changed/);
+  });
+
+  test('that would become a thousand times as large', async () => {
+    const bomb = archive({ 'config.json': new Uint8Array(5e7) }, 6);
+    expect(bomb.length).toBeLessThan(2e5);
+    const center = placeOf(bomb, text('config.json'), placeOf(bomb, [0x50, 0x4b, 1, 2]));
+    // What it is said to hold is at most what deflate can make of it; more is refused before anything is inflated.
+    expect(await loaded(patched(bomb, [center - 46 + 24, 0xf0000000]))).toMatch(
+      /'config.json' of \d+ bytes claims to hold 4026531840/,
+    );
+    expect(await loaded(bomb)).toMatch(/the config of the model is no JSON/);
+  });
+
+  test('with a layer of a billion units', async () => {
+    const config = new TextDecoder().decode(entries()['config.json']).replace('"units": 2', '"units": 1000000000');
+    expect(await loaded(archive({ 'config.json': text(config) }))).toMatch(/^loadModel: /);
+  });
+});
+
+describe('an HDF5 file', () => {
+  const good = bytesOf(H5);
+  const heap = placeOf(good, text('GCOL'));
+
+  test.each<[string, Uint8Array, RegExp]>([
+    ['cut off', good.subarray(0, good.length - 5000), /the HDF5 file is damaged/],
+    ['of which only the beginning is there', good.subarray(0, 100), /the HDF5 file is damaged/],
+    [
+      'with a text of 2^64 - 1 bytes',
+      patched(good, [heap + 24, 0xffffffff], [heap + 28, 0xffffffff]),
+      /an object in the heap at \d+ has 18446744073709552000 bytes/,
+    ],
+    [
+      'with free space of no size',
+      patched(good, [heap + 16, 0], [heap + 24, 0], [heap + 28, 0]),
+      /an object in the heap at \d+ has 0 bytes/,
+    ],
+    ['with a heap beyond its end', patched(good, [heap + 8, 0x7fffffff]), /the heap at \d+ is cut off/],
+    ['with addresses of 4 bytes', patched(good, [12, 0x00040400]), /its addresses have 4,4 bytes, not 8/],
+  ])('%s', async (_, bytes, message) => {
+    const said = await loaded(bytes);
+    expect(said).toMatch(/^loadModel: /);
+    expect(said).toMatch(message);
+  });
+
+  test('in which the library reads anything, and does not say so', async () => {
+    expect(await loaded(patched(good, [heap, 0]))).toMatch(/^loadModel: the HDF5 file is damaged .*\(bad global heap/);
+  });
+
+  test('which traps the library', async () => {
+    const { ready } = await import('h5wasm');
+    const read = jest.spyOn(await ready, 'get_dataset_data').mockImplementationOnce(() => {
+      throw new WebAssembly.RuntimeError('memory access out of bounds');
+    });
+    expect(await loaded(good)).toMatch(/^loadModel: the HDF5 file is damaged .*\(memory access out of bounds\)/);
+    read.mockRestore();
+  });
+
+  test.each([
+    ['NaN', Number.NaN],
+    ['-Infinity', Number.NEGATIVE_INFINITY],
+  ])('with a weight that is %s, which is named', async (name, value) => {
+    const weights = entries()['model.weights.h5'] as Uint8Array;
+    const model = await loaded(bytesOf(KERAS));
+    if (typeof model === 'string') throw new Error(model);
+    const kernel = model.getLayer('dense_5').getWeights()[0] as tf.Tensor;
+    const values = kernel.dataSync();
+    const at = placeOf(weights, new Uint8Array(Float32Array.from(values).buffer));
+    const broken = Uint8Array.from(weights);
+    new DataView(broken.buffer).setFloat32(at + 12, value, true);
+    const message = `the weight 'dense_5/kernel' of the layer 'dense_5' has the value ${name} at index 3`;
+    expect(await loaded(archive({ 'model.weights.h5': broken }))).toContain(message);
+    // A model that is there keeps its weights.
+    await expect(loadWeights(model, broken)).rejects.toThrow(`loadWeights: ${message}`);
+    expect([...(model.getLayer('dense_5').getWeights()[0] as tf.Tensor).dataSync()]).toEqual([...values]);
+    disposeAll(model);
+  });
+});
