@@ -41,7 +41,7 @@ describeKeras(`Keras${keras.absent === undefined ? '' : ` (absent: ${keras.absen
       questions[name] = await questionOf(name, file, subject, TRAINED.includes(name));
     }
     answers = await askKeras((keras as { python: string }).python, folder, Object.values(questions));
-  }, 240_000);
+  }, 500_000);
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -65,7 +65,10 @@ describeKeras(`Keras${keras.absent === undefined ? '' : ` (absent: ${keras.absen
       const x = inputs.map(tensorOf);
       const y = [model.predict(x.length > 1 ? x : x[0]!)].flat();
       for (const [i, output] of y.entries())
-        expect(await output.data()).toBeClose(expected[i]!.values, { ofMax: 1e-5, what: `${outputs[name]![i]} of ${path}:` });
+        expect(await output.data()).toBeClose(expected[i]!.values, {
+          ofMax: 1e-5,
+          what: `${outputs[name]![i]} of ${path}:`,
+        });
       model.dispose();
       tf.dispose([x, y]);
     }

@@ -90,6 +90,6 @@ export async function askKeras(
 ): Promise<Record<string, Answer>> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'questions.json'), JSON.stringify(questions));
-  await runPython(python, 180, join(__dirname, 'check.py'), folder, EXAMPLE);
+  await runPython(python, 400, join(__dirname, 'check.py'), folder, EXAMPLE);
   return JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8'));
 }
