@@ -8,6 +8,7 @@ import inspect
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 _register = keras.saving.register_keras_serializable(package="tfjs_normalizations")
@@ -496,7 +497,7 @@ class WeightNormalization(_KernelWrapper):
             self.add_weight(
                 name=f"{prefix}g",
                 shape=[math.prod(kernel.shape[axis] for axis in axes)],
-                initializer=lambda shape, dtype, kernel=kernel, axes=axes: _norms(_as_matrix(kernel, axes)),
+                initializer=_from_kernel(kernel, axes, lambda matrix: np.linalg.norm(matrix, axis=0)),
             )
             for prefix, kernel, axes in self.kernels()
         ]
@@ -531,8 +532,9 @@ class WeightNormalization(_KernelWrapper):
         return {**super().get_config(), "data_init": self.data_init}
 
 
-def _norms(matrix):
-    return ops.sqrt(ops.sum(ops.square(matrix), 0))
+def _from_kernel(kernel, axes, values):
+    """An initializer by the values of a kernel, in NumPy: backends would compile each step for each shape."""
+    return lambda shape, dtype=None: values(ops.convert_to_numpy(_as_matrix(kernel, axes))).reshape(shape)
 
 
 @_register
@@ -540,7 +542,8 @@ class SpectralNormalization(_KernelWrapper):
     """Calls the wrapped layer with the kernel W / sigma, sigma = v W u^T the largest singular value of W [rest, units].
 
     Each training call takes `power_iterations` steps u = n(v W), v = n(u W^T), where n divides by the norm; u and v are constants
-    to the gradient, sigma is differentiated. Keras's layer of this name overwrites the kernel instead.
+    to the gradient, sigma is differentiated. They start at the singular vectors of the kernel. Keras's layer of this name overwrites
+    the kernel instead.
     """
 
     def __init__(self, layer, power_iterations=1, reparameterize=True, **kwargs):
@@ -550,27 +553,17 @@ class SpectralNormalization(_KernelWrapper):
         self.power_iterations = power_iterations
 
     def build_state(self):
+        def vector(name, kernel, axes, size, singular):
+            initializer = _from_kernel(kernel, axes, singular)
+            return self.add_weight(name=name, shape=[1, size], initializer=initializer, trainable=False)
+
         self.vectors = []
         for prefix, kernel, axes in self.kernels():
             units = math.prod(kernel.shape[axis] for axis in axes)
-            sizes = {"u": units, "v": math.prod(kernel.shape) // units}
-
-            def start(shape, dtype, name, kernel=kernel, axes=axes):
-                """Of a new kernel: 15 steps from any direction. The same twice, since both start from the same numbers."""
-                matrix = _as_matrix(kernel, axes)
-                u, v = (keras.random.normal([1, size], seed=1) for size in reversed(matrix.shape))
-                return dict(zip("uv", _iterated(matrix, *(_unit(x, 1, 0.0) for x in (u, v)), 15)))[name]
-
-            pair = [
-                self.add_weight(
-                    name=f"{prefix}vector_{name}",
-                    shape=[1, size],
-                    initializer=lambda shape, dtype, name=name, start=start: start(shape, dtype, name),
-                    trainable=False,
-                )
-                for name, size in sizes.items()
-            ]
-            self.vectors.append(pair)
+            rest = math.prod(kernel.shape) // units
+            u = vector(f"{prefix}vector_u", kernel, axes, units, lambda matrix: _svd(matrix)[2][0])
+            v = vector(f"{prefix}vector_v", kernel, axes, rest, lambda matrix: _svd(matrix)[0][:, 0])
+            self.vectors.append([u, v])
 
     def normalized(self, index, matrix, training):
         u, v = self.vectors[index]
@@ -582,6 +575,10 @@ class SpectralNormalization(_KernelWrapper):
 
     def get_config(self):
         return {**super().get_config(), "power_iterations": self.power_iterations, "reparameterize": True}
+
+
+def _svd(matrix):
+    return np.linalg.svd(matrix, full_matrices=False)
 
 
 def _iterated(matrix, u, v, steps):

@@ -16,8 +16,8 @@ const MOST_BYTES = 2 ** 31 - 1;
 /** Numbers the files, so that two may be written at once. */
 let count = 0;
 
-/** The bytes of a file with these datasets. `who` is the name of the function for messages. */
-export async function writeHdf5(who: string, datasets: readonly Dataset[]): Promise<Uint8Array> {
+/** The bytes of a file with a group and these datasets. `who` is the name of the function for messages. */
+export async function writeHdf5(who: string, group: string, datasets: readonly Dataset[]): Promise<Uint8Array> {
   const size = datasets.reduce((sum, { values }) => sum + values.byteLength, 0);
   if (size > MOST_BYTES)
     fail(who, `the weights have ${size} bytes, and an HDF5 file 2 GB at most here; use model.save`);
@@ -27,10 +27,11 @@ export async function writeHdf5(who: string, datasets: readonly Dataset[]): Prom
   const file = new h5wasm.File(name, 'w');
   try {
     const groups = new Map<string, Group>([['', file]]);
+    groupAt(groups, group);
     for (const { path, shape, values } of datasets) {
-      const [group, key] = splitPath(path);
+      const [parent, key] = splitPath(path);
       const dtype = values instanceof Int32Array ? '<i4' : '<f4';
-      groupAt(groups, group).create_dataset({ name: key, data: values, shape: [...shape], dtype });
+      groupAt(groups, parent).create_dataset({ name: key, data: values, shape: [...shape], dtype });
     }
     file.close();
     const bytes = FS.readFile(name);

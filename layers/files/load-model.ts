@@ -65,7 +65,7 @@ function isForTensorFlowJs(place: string, options: io.LoadOptions): boolean {
 
 /** The model in a file; `onProgress` is told the share of its weights that has been read. */
 async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): Promise<LayersModel> {
-  const { config, version, weights } = await openFile(WHO, bytes);
+  const { config, version, isOurs, weights } = await openFile(WHO, bytes);
   try {
     if (config === undefined) {
       fail(
@@ -76,8 +76,10 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
     const saved = savedModel(config);
     const { compile_config: _, ...model_config } = saved;
     const modelTopology = { keras_version: version, model_config };
-    const rewritten = checkedAndRewritten({ modelTopology });
-    const model = await buildModel(rewritten, ({ modelTopology }) => emptyModel(modelTopology as object));
+    const { masked = new Map(), ...rewritten } = checkedAndRewritten({ modelTopology });
+    const model = await buildModel(isOurs ? rewritten : { ...rewritten, masked }, ({ modelTopology }) =>
+      emptyModel(modelTopology as object),
+    );
     try {
       setWeights(WHO, weights, saved, model, onProgress);
     } catch (error) {

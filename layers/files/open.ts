@@ -9,9 +9,14 @@ export interface OpenFile {
   readonly config: string | undefined;
   /** Keras's version, or whatever stands there. */
   readonly version: unknown;
+  /** Whether `saveKeras` wrote it: then layers have the masks that TensorFlow.js gives them, and the graph does not say which. */
+  readonly isOurs: boolean;
   /** The caller closes it. */
   readonly weights: Hdf5File;
 }
+
+/** The name in the metadata by which a file of `saveKeras` is known. Keras does not look at it. */
+export const SAVED_HERE = 'saved_by_tfjs_normalizations';
 
 export async function openFile(who: string, bytes: Uint8Array): Promise<OpenFile> {
   const kind = kindOf(bytes);
@@ -27,7 +32,7 @@ export async function openFile(who: string, bytes: Uint8Array): Promise<OpenFile
   try {
     const config = weights.attribute('', 'model_config');
     const version = weights.attribute('', 'keras_version');
-    return { config: typeof config === 'string' ? config : undefined, version, weights };
+    return { config: typeof config === 'string' ? config : undefined, version, isOurs: false, weights };
   } catch (error) {
     weights.close();
     throw error;
@@ -48,5 +53,6 @@ async function openArchive(who: string, archive: Archive): Promise<OpenFile> {
     fail(who, `the .keras file has no model.weights.h5, but ${names}; save it again with model.save, in one part`);
   }
   const [, version] = metadata?.match(/"keras_version":\s*"([^"]*)"/) ?? [];
-  return { config, version, weights: await Hdf5File.open(who, weights) };
+  const isOurs = metadata?.includes(SAVED_HERE) ?? false;
+  return { config, version, isOurs, weights: await Hdf5File.open(who, weights) };
 }

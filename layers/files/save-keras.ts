@@ -1,10 +1,11 @@
 /** Models as files of Keras 3, `.keras`: a zip of the model's config and of its weights in HDF5. */
 import type { io } from '@tensorflow/tfjs-core';
-import { LayersModel, loadLayersModel, Sequential } from '@tensorflow/tfjs-layers';
+import { LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
+import { SAVED_HERE } from './open.ts';
 import { loadPeer } from './peers.ts';
 import { fileSystem } from './source.ts';
 
@@ -85,12 +86,12 @@ function checkDestination(who: string, destination: unknown): void {
 async function fileOf(model: LayersModel): Promise<Uint8Array> {
   checkModel(model);
   const config = modelInKeras(model);
-  const weights = await writeHdf5(WHO, await datasetsOf(config, model));
+  const weights = await writeHdf5(WHO, 'layers', await datasetsOf(config, model));
   const { zipSync } = await loadPeer(WHO, 'fflate', () => import('fflate'));
   const date = new Date().toISOString().slice(0, 19).replace('T', '@');
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const files = {
-    'metadata.json': json({ keras_version: KERAS_VERSION, date_saved: date }),
+    'metadata.json': json({ keras_version: KERAS_VERSION, date_saved: date, [SAVED_HERE]: true }),
     'config.json': json(config),
     'model.weights.h5': weights,
   };
@@ -102,9 +103,9 @@ function checkModel(model: unknown): asserts model is LayersModel {
   if (!(model instanceof LayersModel)) {
     fail(WHO, `model must be a model of layers, of this copy of TensorFlow.js; received ${show(model)}`);
   }
-  // A Sequential model that was loaded has its weights, and is built when it is first used.
-  if (!model.built && model instanceof Sequential && model.inputs?.length > 0) model.build();
-  if (!model.built) fail(WHO, `the model '${model.name}' is not built, and has no weights yet; give it an inputShape`);
+  if (model.inputs.length === 0) {
+    fail(WHO, `the model '${model.name}' is not built, and has no weights yet; give it an inputShape`);
+  }
 }
 
 async function datasetsOf(config: ReturnType<typeof modelInKeras>, model: LayersModel): Promise<Dataset[]> {

@@ -4,7 +4,7 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { receivesMask } from '../base/mask.ts';
 import { isTraining, trainingInGraph } from '../base/training.ts';
 import { checkArtifacts } from './artifacts.ts';
-import { checkCalls } from './calls.ts';
+import { orderedCalls } from './calls.ts';
 import { fromKeras, type Rewritten } from './keras/format.ts';
 import { checkMask } from './keras/masks.ts';
 import { explainLoadError } from './load-errors.ts';
@@ -16,8 +16,8 @@ export function checkedAndRewritten(given: io.ModelArtifacts): Rewritten {
   checkArtifacts(WHO, given);
   try {
     const rewritten = fromKeras(given);
-    checkCalls(rewritten.artifacts.modelTopology);
-    return rewritten;
+    const modelTopology = orderedCalls(rewritten.artifacts.modelTopology as object);
+    return { ...rewritten, artifacts: { ...rewritten.artifacts, modelTopology } };
   } catch (error) {
     const { message } = error as Error;
     if (message.startsWith(`${WHO}: `)) throw error;

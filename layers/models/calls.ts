@@ -1,6 +1,7 @@
 /**
- * Refuses a graph in which the input of a layer never comes: it is the result of a call that the file does not have, or that
- * itself waits for this layer. TensorFlow.js would load such a file forever. For topologies in TensorFlow.js's form.
+ * The calls of a graph in the order in which TensorFlow.js makes them when it loads a file: it makes those whose inputs are there,
+ * layer after layer, so that the second call of a layer may come before the first. It then counts them by that order, and a file
+ * by the order in which they stand in it. For topologies in TensorFlow.js's form.
  */
 import { show } from '../../kernels/core/errors.ts';
 import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse, type Saved } from './keras/saved.ts';
@@ -8,41 +9,73 @@ import { isModel, isRecord, isReference, isSaved, nameOf, type Reference, refuse
 /** A call of a layer that is not made yet, and the results of other calls that it takes. */
 interface Waiting {
   readonly layer: Saved;
+  /** The number of the call in the file. */
+  readonly number: number;
   readonly inputs: readonly Reference[];
 }
 
-export function checkCalls(topology: unknown): void {
-  const model = isRecord(topology) && 'model_config' in topology ? topology.model_config : topology;
-  if (!isSaved(model) || !isRecord(model.config) || !Array.isArray(model.config.layers)) return;
-  const layers = model.config.layers.filter(isSaved);
+/** By the name of a layer, the numbers that its calls have in the file, and those that they get. */
+type Numbers = ReadonlyMap<string, Map<number, number>>;
+
+/**
+ * The same topology, with calls numbered in the order in which they will be made. Refuses a graph in which the input of a layer
+ * never comes: it is the result of a call that the file does not have, or that itself waits for this layer. TensorFlow.js would load
+ * such a file forever.
+ */
+export function orderedCalls<T>(topology: T): T {
+  if (isRecord(topology) && 'model_config' in topology) {
+    return { ...topology, model_config: orderedCalls(topology.model_config) };
+  }
+  return (isSaved(topology) ? orderedModel(topology) : topology) as T;
+}
+
+function orderedModel(model: Saved): Saved {
+  if (!isRecord(model.config) || !Array.isArray(model.config.layers)) return model;
+  const layers = model.config.layers.map((layer) => (isSaved(layer) ? orderedModel(layer) : layer));
+  const numbers = numbersOfCalls(model, layers.filter(isSaved));
+  const renumbered = (value: unknown): unknown => {
+    if (!isReference(value)) return Array.isArray(value) ? value.map(renumbered) : value;
+    const [name, number, ...rest] = value;
+    return [name, numbers.get(name)?.get(number) ?? number, ...rest];
+  };
+  const config = { ...model.config };
+  for (const key of ['input_layers', 'output_layers']) if (key in config) config[key] = renumbered(config[key]);
+  config.layers = layers.map((layer) =>
+    isSaved(layer) && layer.inbound_nodes ? { ...layer, inbound_nodes: renumbered(layer.inbound_nodes) } : layer,
+  );
+  return { ...model, config };
+}
+
+function numbersOfCalls(model: Saved, layers: readonly Saved[]): Numbers {
   for (const layer of layers) {
-    checkCalls(layer);
     const isNamed = !('output_layers' in model.config) || layer.name === layer.config?.name;
     if (!isNamed) refuse(layer, `is called '${layer.name}' by the graph; save the model again`);
   }
   // An input needs no call, and the first call of a model is its own graph.
   const isThere = (layer: Saved) => isModel(layer) || layer.class_name === 'InputLayer';
-  const calls = new Map(layers.map((layer) => [nameOf(layer), isThere(layer) ? 1 : 0]));
-  let waiting = layers.flatMap((layer) => [layer.inbound_nodes ?? []].flat().map((node) => waitingCall(layer, node)));
+  const numbers = new Map(layers.map((layer) => [nameOf(layer), new Map(isThere(layer) ? [[0, 0]] : [])]));
+  let waiting = layers.flatMap((layer) =>
+    [layer.inbound_nodes ?? []].flat().map((node, i) => waitingCall(layer, i + (isThere(layer) ? 1 : 0), node)),
+  );
   for (;;) {
     const next: Waiting[] = [];
     for (const call of waiting) {
-      const isReady = call.inputs.every(([from, index]) => (calls.get(from) ?? 0) > index);
-      const name = nameOf(call.layer);
-      if (isReady) calls.set(name, (calls.get(name) ?? 0) + Math.min(1, call.inputs.length));
-      else next.push(call);
+      const isReady = call.inputs.every(([from, number]) => numbers.get(from)?.has(number));
+      const own = numbers.get(nameOf(call.layer));
+      if (!isReady) next.push(call);
+      else if (call.inputs.length > 0) own?.set(call.number, own.size);
     }
-    if (next.length === 0) return;
+    if (next.length === 0) return numbers;
     if (next.length === waiting.length) {
       const { layer, inputs } = next[0] as Waiting;
-      const [from, index] = inputs.find(([from, index]) => (calls.get(from) ?? 0) <= index) as Reference;
-      refuse(layer, `takes its input from call ${index} of '${from}', which never comes; save the model again`);
+      const [from, number] = inputs.find(([from, number]) => !numbers.get(from)?.has(number)) as Reference;
+      refuse(layer, `takes its input from call ${number} of '${from}', which never comes; save the model again`);
     }
     waiting = next;
   }
 }
 
-function waitingCall(layer: Saved, node: unknown): Waiting {
-  if (Array.isArray(node) && node.every(isReference)) return { layer, inputs: node };
+function waitingCall(layer: Saved, number: number, node: unknown): Waiting {
+  if (Array.isArray(node) && node.every(isReference)) return { layer, number, inputs: node };
   return refuse(layer, `is called on ${show(node)}, which names no results of layers; save the model again`);
 }

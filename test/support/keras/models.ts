@@ -1,9 +1,10 @@
 /** Models made of branches, random graphs of layers that are called several times, and inputs for them. */
 import * as tf from '@tensorflow/tfjs';
 import { batchNormalization, instanceNormalization, switchableNormalization } from '../../../layers/index.ts';
-import { fillWeights } from '../layers.ts';
+import { sizeOf, weightValues } from '../layer-inputs.ts';
+import { lastPart } from '../layers.ts';
 import { normals, uniforms } from '../random.ts';
-import type { Branch, Branches } from './branches.ts';
+import type { Branches } from './branches.ts';
 
 type Symbolic = tf.SymbolicTensor;
 
@@ -16,13 +17,15 @@ export interface Subject {
 
 const BATCH = 4;
 
-/** One model of all branches. */
-export function modelOfBranches(branches: Branches): Subject {
+/** One model of all branches. If it is to be trained, outputs are flat: TensorFlow.js adds up losses of one shape only. */
+export function modelOfBranches(branches: Branches, isTrained = false): Subject {
+  const flat = (output: Symbolic) =>
+    isTrained && output.rank > 2 ? (tf.layers.flatten().apply(output) as Symbolic) : output;
   const all = Object.entries(branches).map(([name, branch]) => {
-    const inputs = branch.shapes.map((shape) =>
-      tf.input({ shape: [...shape], dtype: branch.below ? 'int32' : 'float32' }),
+    const inputs = branch.shapes.map((shape, i) =>
+      tf.input({ shape: [...shape], dtype: branch.below?.[i] ? 'int32' : 'float32' }),
     );
-    return { name, branch, inputs, outputs: [branch.apply(inputs)].flat() };
+    return { name, branch, inputs, outputs: [branch.apply(inputs)].flat().map(flat) };
   });
   const model = tf.model({
     inputs: all.flatMap(({ inputs }) => inputs),
@@ -31,20 +34,28 @@ export function modelOfBranches(branches: Branches): Subject {
   fill(model);
   return {
     model,
-    inputs: all.flatMap(({ branch }, i) => branch.shapes.map((shape, j) => inputOf(branch, shape, 100 * i + j))),
+    inputs: all.flatMap(({ branch }, i) =>
+      branch.shapes.map((shape, j) => inputOf(shape, 100 * i + j, branch.below?.[j], branch.zeros)),
+    ),
     outputs: all.flatMap(({ name, outputs }) => outputs.map(() => name)),
   };
 }
 
-/** Some weights are as they are initialized: those of wrappers go with each other, and random ones differ anyway. */
+/** Values for all weights, but those of wrappers, of which some go with others. */
 function fill(model: tf.LayersModel): void {
   for (const layer of model.layers) {
     if ('layers' in layer) fill(layer as tf.LayersModel);
-    else if (!('effectiveKernels' in layer) && layer.weights.length > 0) fillWeights(layer);
+    else if (!('effectiveKernels' in layer)) tf.tidy(() => layer.weights.forEach(fillWeight));
   }
 }
 
-function inputOf({ below, zeros }: Partial<Branch>, shape: readonly number[], seed: number): tf.Tensor {
+function fillWeight(weight: tf.LayerVariable): void {
+  const shape = weight.shape as number[];
+  const values = weightValues(lastPart(weight.originalName), sizeOf(shape));
+  weight.write(tf.tensor(values, shape, weight.dtype));
+}
+
+function inputOf(shape: readonly number[], seed: number, below?: number, zeros = false): tf.Tensor {
   const whole = [BATCH, ...shape];
   const size = whole.reduce((a, b) => a * b, 1);
   const draw = uniforms(seed);
@@ -54,12 +65,9 @@ function inputOf({ below, zeros }: Partial<Branch>, shape: readonly number[], se
       whole,
       'int32',
     );
-  const values = normals(seed, size);
-  const width = shape.at(-1)!;
-  return tf.tensor(
-    zeros ? values.map((value, i) => (uniforms(seed + Math.floor(i / width))() < 0.4 ? 0 : value)) : values,
-    whole,
-  );
+  const x = tf.tensor(normals(seed, size), whole);
+  const kept = tf.tensor(Float32Array.from({ length: size / shape.at(-1)! }, () => (draw() < 0.4 ? 0 : 1)));
+  return zeros ? tf.mul(x, kept.reshape([...whole.slice(0, -1), 1])) : x;
 }
 
 /** A random graph: layers and models are called once or more, on results of others of the same shape. */
@@ -89,9 +97,11 @@ export function randomGraph(seed: number): Subject {
   const layers = Array.from({ length: 4 }, () => pick(makers)());
   const tensors = [...inputs];
   for (let i = 0; i < 8; i++) {
-    const isMerge = draw() < 0.3;
-    const made = isMerge ? tf.layers.add().apply([pick(tensors), pick(tensors)]) : pick(layers).apply(pick(tensors));
-    tensors.push(made as Symbolic);
+    const input = pick(tensors);
+    // TensorFlow.js disposes of a tensor too early that is added to itself.
+    const other = pick(tensors.filter((tensor) => tensor !== input));
+    const isMerge = other !== undefined && draw() < 0.3;
+    tensors.push((isMerge ? tf.layers.add().apply([input, other]) : pick(layers).apply(input)) as Symbolic);
   }
   // All inputs are used, and some results twice.
   const outputs = [
@@ -102,7 +112,7 @@ export function randomGraph(seed: number): Subject {
   fill(model);
   return {
     model,
-    inputs: inputs.map((_, i) => inputOf({}, [5, width], seed + i)),
+    inputs: inputs.map((_, i) => inputOf([5, width], seed + i)),
     outputs: outputs.map((_, i) => `output ${i}`),
   };
 }
@@ -112,7 +122,7 @@ export function sequentials(): Record<string, Subject> {
   const of = (layers: tf.layers.Layer[], shape: number[]): Subject => {
     const model = tf.sequential({ layers });
     fill(model);
-    return { model, inputs: [inputOf({}, shape, 7)], outputs: ['output'] };
+    return { model, inputs: [inputOf(shape, 7)], outputs: ['output'] };
   };
   const inner = tf.sequential({ layers: [tf.layers.dense({ units: 3, inputShape: [4] }), tf.layers.reLU()] });
   return {

@@ -22,7 +22,10 @@ export function findKeras(): { readonly python: string; readonly absent?: undefi
 
 /** Runs a script; what it printed. It is killed after `seconds`. */
 export async function runPython(python: string, seconds: number, ...args: string[]): Promise<string> {
-  const env = { ...process.env, KERAS_BACKEND: 'jax', JAX_PLATFORMS: 'cpu', PYTHONDONTWRITEBYTECODE: '1' };
+  // What runs once need not be compiled well.
+  const flags = '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true';
+  const ofKeras = { KERAS_BACKEND: 'jax', JAX_PLATFORMS: 'cpu', XLA_FLAGS: flags, PYTHONDONTWRITEBYTECODE: '1' };
+  const env = { ...process.env, ...ofKeras };
   const options = { env, timeout: 1000 * seconds, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
   const { stdout } = await promisify(execFile)(python, args, options);
   return stdout;
@@ -38,6 +41,9 @@ const valuesOf = (tensor: tf.Tensor): Values => ({
   dtype: tensor.dtype,
   values: Array.from(tensor.dataSync()),
 });
+
+export const tensorOf = ({ shape, dtype, values }: Values): tf.Tensor =>
+  tf.tensor(values as number[], [...shape], dtype as 'float32');
 
 /** What Keras is asked of one file: see check.py. */
 export interface Question {
@@ -84,6 +90,6 @@ export async function askKeras(
 ): Promise<Record<string, Answer>> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'questions.json'), JSON.stringify(questions));
-  await runPython(python, 180, join(__dirname, 'check.py'), folder, EXAMPLE);
+  await runPython(python, 400, join(__dirname, 'check.py'), folder, EXAMPLE);
   return JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8'));
 }
