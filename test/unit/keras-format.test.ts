@@ -1153,8 +1153,8 @@ describe('refused', () => {
   });
 
   test.each([
-    ['https://example.com/a.keras?raw=1', '', 'The name is that of a file of Keras 3; save the model as an .h5 file'],
-    ['https://example.com/A.H5', '', 'The name is that of a file of Keras; convert it with tensorflowjs_converter'],
+    ['https://example.com/a.keras?raw=1', '', "file of Keras; import { loadModel } from 'tfjs-normalizations/files'"],
+    ['https://example.com/A.H5', '', "file of Keras; import { loadModel } from 'tfjs-normalizations/files'"],
     ['https://example.com/saved_model.pb', '', 'tf.loadGraphModel'],
     ['https://example.com/a.onnx', '', 'onnxruntime-web'],
     ['https://example.com/a.tflite#x', '', 'tfjs-tflite'],
