@@ -5,7 +5,7 @@ import { fail, show } from '../../kernels/core/errors.ts';
 import { checkCall } from '../../kernels/functions/checks.ts';
 import { LOAD_OPTIONS } from '../models/artifacts.ts';
 import { buildModel, checkedAndRewritten } from '../models/build-model.ts';
-import { emptyModel } from '../models/empty-model.ts';
+import { disposeWeights, emptyModel } from '../models/empty-model.ts';
 import { type Config, isRecord, isSaved, type Saved } from '../models/keras/saved.ts';
 import { loadModel as loadArtifacts } from '../models/load-model.ts';
 import { kindOf } from './kinds.ts';
@@ -83,8 +83,7 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
     try {
       setWeights(WHO, weights, saved, model, onProgress);
     } catch (error) {
-      // `model.dispose` of TensorFlow.js leaves weights of models within, and of cells.
-      for (const weight of new Map(model.weights.map((weight) => [weight.id, weight])).values()) weight.dispose();
+      disposeWeights(model);
       throw error;
     }
     return model;

@@ -18,7 +18,7 @@ export const LOAD_OPTIONS = optionNames(
 
 const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';
 
-const READ = "import { loadModel } from 'tfjs-normalizations/files', which opens it";
+const READ = "import { loadModel } from 'tfjs-normalizations/files'";
 
 /** What kind of file it is by the end of its name, and what to do with it. */
 const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
@@ -36,9 +36,8 @@ const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
 /** What a handler gives. If it fails, the error also says which kind of file it is by its name. */
 export async function readArtifacts(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {
   if (typeof handler?.load !== 'function') {
-    if (ArrayBuffer.isView(handler) || /Blob|File|Buffer/.test(Object.prototype.toString.call(handler))) {
-      fail(who, `the first argument is a file of bytes; ${READ}`);
-    }
+    if (/Blob|File|Buffer|Uint8/.test(Object.prototype.toString.call(handler)))
+      fail(who, `the first argument is a file; ${READ}`);
     fail(who, 'the first argument must be a URL or a handler with a method load, such as tf.io.browserFiles makes');
   }
   try {

@@ -5,6 +5,7 @@ import { receivesMask } from '../base/mask.ts';
 import { isTraining, trainingInGraph } from '../base/training.ts';
 import { checkArtifacts } from './artifacts.ts';
 import { orderedCalls } from './calls.ts';
+import { disposeWeights } from './empty-model.ts';
 import { fromKeras, type Rewritten } from './keras/format.ts';
 import { checkMask } from './keras/masks.ts';
 import { explainLoadError } from './load-errors.ts';
@@ -46,7 +47,7 @@ export async function buildModel(
       hideArgumentsOfOthers(layer, isMasked);
     }
   } catch (error) {
-    model.dispose();
+    disposeWeights(model);
     throw error;
   }
   return model;

@@ -3,44 +3,51 @@ import { engine, serialization } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { isRecord, MODELS } from './keras/saved.ts';
 
+const EMPTY_MODEL = 'tfjs-normalizations/empty';
+
 /**
  * A model with zeros for weights, of a topology in TensorFlow.js's form. No initializer runs: some are slow, and that of a forget
- * bias leaks tensors. Where the model cannot be made, the weights of the layers that could are disposed of.
+ * bias leaks tensors. Where the model cannot be made, nothing is left of the layers that could.
  */
 export function emptyModel(modelTopology: object): Promise<LayersModel> {
   const { model_config, ...whole } = modelTopology as { readonly model_config?: unknown };
   const config = isRecord(model_config) ? model_config : whole;
-  return loadLayersModel({ load: async () => ({ modelTopology: { class_name: EMPTY_MODEL.className, config } }) });
+  return loadLayersModel({ load: async () => ({ modelTopology: { class_name: EMPTY_MODEL, config } }) });
+}
+
+/** Disposes of a model that nobody uses yet. `model.dispose` of TensorFlow.js leaves weights of models within, and of cells. */
+export function disposeWeights({ weights }: LayersModel): void {
+  for (const weight of new Map(weights.map((weight) => [weight.id, weight])).values()) weight.dispose();
 }
 
 type FromConfig = (cls: unknown, config: object, customObjects: object, hasZeros?: boolean) => LayersModel;
-type Entry = [cls: unknown, fromConfig: FromConfig];
+type Entry = readonly [cls: unknown, fromConfig: FromConfig];
 const classNameMap = serialization.SerializationMap.getMap().classNameMap as unknown as Record<string, Entry>;
 
-/** TensorFlow.js makes a model with zeros only if it also gets all weights by name. What is within this class always has zeros. */
-const EMPTY_MODEL = {
-  className: 'tfjs-normalizations/EmptyModel',
-
-  fromConfig(_: unknown, { className, config }: { className: string; config: object }): LayersModel {
-    const entries = MODELS.flatMap((name) => (classNameMap[name] ? [[name, classNameMap[name]] as const] : []));
-    const { registeredVariables } = engine();
-    const before = new Set(Object.values(registeredVariables));
-    try {
-      // Also the models within, to which TensorFlow.js does not pass this on.
-      for (const [name, [cls, fromConfig]] of entries) {
-        const withZeros: FromConfig = (cls, config, customObjects) => fromConfig(cls, config, customObjects, true);
-        classNameMap[name] = [cls, withZeros];
-      }
-      const [cls, fromConfig] = classNameMap[className] as Entry;
-      return fromConfig(cls, config, {});
-    } catch (error) {
-      for (const variable of Object.values(registeredVariables)) if (!before.has(variable)) variable.dispose();
-      throw error;
-    } finally {
-      for (const [name, entry] of entries) classNameMap[name] = entry;
+/** TensorFlow.js makes a model with zeros only if it also gets all weights by name. What this makes always has zeros. */
+function makeEmpty({ className, config }: { className: string; config: object }): LayersModel {
+  const entries = MODELS.map((name) => [name, classNameMap[name] as Entry] as const);
+  const { registeredVariables: variables, state } = engine();
+  const before = { ...variables };
+  engine().startScope();
+  const { track: tensors } = state.activeScope;
+  try {
+    // Also the models within, to which TensorFlow.js does not pass this on.
+    for (const [name, [cls, fromConfig]] of entries) {
+      classNameMap[name] = [cls, (cls, config, customObjects) => fromConfig(cls, config, customObjects, true)];
     }
-  },
-};
+    const [cls, fromConfig] = classNameMap[className] as Entry;
+    const model = fromConfig(cls, config, {});
+    engine().endScope(tensors);
+    return model;
+  } catch (error) {
+    engine().endScope();
+    for (const name in variables) if (!before[name]) variables[name]?.dispose();
+    throw error;
+  } finally {
+    for (const [name, entry] of entries) classNameMap[name] = entry;
+  }
+}
 
-type Class = serialization.SerializableConstructor<serialization.Serializable>;
-serialization.registerClass(EMPTY_MODEL as unknown as Class);
+/** As a class that saved models may name, it runs within TensorFlow.js's own reading of a topology. */
+classNameMap[EMPTY_MODEL] = [EMPTY_MODEL, (_, saved) => makeEmpty(saved as Parameters<typeof makeEmpty>[0])];

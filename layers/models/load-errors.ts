@@ -4,7 +4,7 @@
  */
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { emptyModel } from './empty-model.ts';
+import { disposeWeights, emptyModel } from './empty-model.ts';
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras/saved.ts';
 import type { ModelWeight } from './keras/weights.ts';
 
@@ -17,13 +17,13 @@ export async function explainLoadError(error: Error, artifacts: io.ModelArtifact
   const model = await buildTopology(modelTopology as object);
   if (!('message' in model)) {
     const difference = weightDifference(model, weightSpecs);
-    model.dispose();
+    disposeWeights(model);
     return difference ?? error.message;
   }
   const { model_config, ...whole } = modelTopology as Config;
   for (const layer of leavesOf(model_config ?? whole)) {
     const alone = await buildTopology({ class_name: 'Sequential', config: { name: 'one', layers: [layer] } });
-    if (!('message' in alone)) alone.dispose();
+    if (!('message' in alone)) disposeWeights(alone);
     else if (alone.message === model.message)
       return `the layer '${nameOf(layer)}' (${layer.class_name}): ${model.message}`;
   }
@@ -43,7 +43,7 @@ export async function weightsOfTopology(modelTopology: object): Promise<ModelWei
   const model = await buildTopology(modelTopology);
   if ('message' in model) return [];
   const weights = weightsOf(model);
-  for (const weight of new Set(weights.map(({ weight }) => weight))) weight.dispose();
+  disposeWeights(model);
   return weights.map(({ layer, weight: { originalName: name, shape } }) => ({ layer: layer.name, name, shape }));
 }
 

@@ -1144,16 +1144,8 @@ describe('refused', () => {
   });
 
   test.each([
-    [
-      'https://example.com/a.keras?raw=1',
-      '',
-      "of a file of Keras; import { loadModel } from 'tfjs-normalizations/files', which opens it",
-    ],
-    [
-      'https://example.com/A.H5',
-      '',
-      "of a file of Keras; import { loadModel } from 'tfjs-normalizations/files', which opens it",
-    ],
+    ['https://example.com/a.keras?raw=1', '', "file of Keras; import { loadModel } from 'tfjs-normalizations/files'"],
+    ['https://example.com/A.H5', '', "file of Keras; import { loadModel } from 'tfjs-normalizations/files'"],
     ['https://example.com/saved_model.pb', '', 'tf.loadGraphModel'],
     ['https://example.com/a.onnx', '', 'onnxruntime-web'],
     ['https://example.com/a.tflite#x', '', 'tfjs-tflite'],
