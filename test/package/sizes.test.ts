@@ -50,7 +50,9 @@ describe('a bundle', () => {
     for (const { modules, code } of [inBrowser, inNode]) {
       expect(modules).toEqual(expect.arrayContaining(files.map((file) => `layers/${file.replace('.ts', '')}`)));
       expect(modules).toEqual(expect.arrayContaining(['kernels/cpu/index', 'kernels/simd/module']));
-      expect(modules).toEqual(expect.arrayContaining(['kernels/wasm/index', 'kernels/webgl/index', 'kernels/webgpu/index']));
+      expect(modules).toEqual(
+        expect.arrayContaining(['kernels/wasm/index', 'kernels/webgl/index', 'kernels/webgpu/index']),
+      );
       for (const className of LAYER_NAMES) expect(code).toContain(`"${className}"`);
       expect(code).toContain('registerClass');
       expect(code).toContain('registerKernel');

@@ -27,6 +27,6 @@ test('a backend of another name runs the kernels that registerKernels gives it, 
 
 test('there are no kernels of an unknown name', () => {
   expect(() => registerKernels('theirs')).toThrow(
-    "registerKernels: there are kernels for cpu, tensorflow, wasm, webgl, mine; received 'theirs'; name one of them as like",
+    "registerKernels: there are kernels for cpu, tensorflow, wasm, webgl, webgpu, mine; received 'theirs'; name one of them as like",
   );
 });
