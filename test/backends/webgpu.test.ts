@@ -93,24 +93,28 @@ describeBackends(
       expect(leaked).toEqual(SAME);
     });
 
-    test.each<[string, NormalizeInputs['view']]>([
-      ['rows', { n: 5, s: 1, c: 777, groups: 1 }],
-      ['short rows', { n: 70, s: 1, c: 6, groups: 1 }],
-      ['batch', { n: 1, s: 9001, c: 3, groups: 3 }],
-      ['instance', { n: 3, s: 100, c: 9, groups: 9 }],
-      ['groups', { n: 2, s: 33, c: 24, groups: 2 }],
-    ])('%s in workgroups of 256 invocations', async (_, view) => {
-      const args: NormalizeInputs = {
-        ...{ view, mean: 1e4, epsilon: 1e-3, epsilonPlacement: 'inside' },
-        ...{ center: true, rescale: true, gamma: true, beta: true },
-      };
-      const { value } = await backend.run('normalizeIn256', { ...args, route: 'kernel' });
-      const { x, gamma, beta, dy } = normalizeInputs(args);
-      const { dx, dgamma, dbeta } = oracle.normalizeGrad(dy, x, gamma, args);
-      expect(value.y).toBeClose(oracle.normalize(x, gamma, beta, args).y, { ofMax: 1e-6 });
-      expect(value.dx).toBeClose(dx, { ofMax: 3e-6 });
-      expect(value.dgamma).toBeClose(dgamma, { ofMax: 3e-6 });
-      expect(value.dbeta).toBeClose(dbeta, { ofMax: 3e-6 });
+    describe.each([256, 16, 1])('in workgroups of %d invocations', (workgroup) => {
+      test.each<[string, NormalizeInputs['view']]>([
+        ['rows', { n: 5, s: 1, c: 777, groups: 1 }],
+        ['short rows', { n: 70, s: 1, c: 6, groups: 1 }],
+        ['long rows', { n: 2, s: 1, c: 9001, groups: 1 }],
+        ['batch', { n: 1, s: 9001, c: 3, groups: 3 }],
+        ['instance', { n: 3, s: 1100, c: 9, groups: 9 }],
+        ['groups', { n: 2, s: 333, c: 24, groups: 2 }],
+      ])('%s, whole or in parts, with a mean of 1e4', async (_, view) => {
+        const args: NormalizeInputs = {
+          ...{ view, mean: 1e4, epsilon: 1e-3, epsilonPlacement: 'inside' },
+          ...{ center: true, rescale: true, gamma: true, beta: true },
+        };
+        const { value, leaked } = await backend.run('normalizeInWorkgroups', { ...args, route: 'kernel', workgroup });
+        const { x, gamma, beta, dy } = normalizeInputs(args);
+        const { dx, dgamma, dbeta } = oracle.normalizeGrad(dy, x, gamma, args);
+        expect(value.y).toBeClose(oracle.normalize(x, gamma, beta, args).y, { ofMax: 1e-6 });
+        expect(value.dx).toBeClose(dx, { ofMax: 3e-6 });
+        expect(value.dgamma).toBeClose(dgamma, { ofMax: 3e-6 });
+        expect(value.dbeta).toBeClose(dbeta, { ofMax: 3e-6 });
+        expect(leaked).toEqual(SAME);
+      });
     });
 
     describe('more workgroups than fit into one dimension', () => {

@@ -74,8 +74,9 @@ export const normalizeDispatches = (args: DrawCase & { readonly workgroup: numbe
     }),
   );
 
-/** The case `normalize` with workgroups of 256 invocations. */
-export const normalizeIn256 = (args: Parameters<typeof normalizeBy>[0]) => withWorkgroups(256, () => normalizeBy(args));
+/** The case `normalize` with workgroups of so many invocations. */
+export const normalizeInWorkgroups = (args: Parameters<typeof normalizeBy>[0] & { readonly workgroup: number }) =>
+  withWorkgroups(args.workgroup, () => normalizeBy(args));
 
 /** Dispatches of the blended forms' kernels on an instance view, and of the layer BatchNormalization. */
 export const otherDispatches = ({ shape, workgroup }: { shape: readonly number[]; workgroup: number }) =>
