@@ -47,8 +47,8 @@ export function lanesOf({ units, length, run = 1, areAdjacent, period = 1, isWho
   const together = areAdjacent && run < TOGETHER ? Math.min(TOGETHER, powerOfTwo(units), workgroupSize) : 1;
   const lanes = Math.min(workgroupSize / together, powerOfTwo(length));
   const unitsAtOnce = workgroupSize / lanes;
-  const parts = isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes);
-  const chunk = Math.ceil(length / parts);
+  const chunk = Math.ceil(length / (isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes)));
+  const parts = Math.ceil(length / chunk); // none is empty
   const tiles = Math.ceil(units / unitsAtOnce);
   return {
     parts,
@@ -86,7 +86,7 @@ export function lanesOfGroups({ n, s, c, groups }: View): Lanes {
 export const lanesOfChannels = ({ n, s, c }: View): Lanes =>
   lanesOf({ units: c, length: n * s, areAdjacent: true, period: s });
 
-/** WGSL: what an invocation is, its `unit`, which `lane` of it, of which `part`; and `from` and `to`, what it visits. */
+/** WGSL: what an invocation is, its `unit`, which `lane` of it, of which `part`; what it visits, from `begin` on up to `end`. */
 export const place = (): string => `
   let invocation = index % ${workgroupSize};
   let workgroup = index / ${workgroupSize};

@@ -98,6 +98,7 @@ describeBackends(
         ['rows', { n: 5, s: 1, c: 777, groups: 1 }],
         ['short rows', { n: 70, s: 1, c: 6, groups: 1 }],
         ['long rows', { n: 2, s: 1, c: 9001, groups: 1 }],
+        ['very long rows', { n: 1, s: 1, c: 32_769, groups: 1 }],
         ['batch', { n: 1, s: 9001, c: 3, groups: 3 }],
         ['instance', { n: 3, s: 1100, c: 9, groups: 9 }],
         ['groups', { n: 2, s: 333, c: 24, groups: 2 }],
