@@ -414,10 +414,8 @@ describeGallery('style transfer', ({ open }) => {
       await pictures(page, count + 3);
       const first = await pixels(page);
       // The camera gives new pictures at its own pace: several may be painted of one.
-      let more = 5;
-      do await pictures(page, count + more);
-      while ((await pixels(page)) === first && (more += 5) < 100);
-      expect(await pixels(page)).not.toBe(first);
+      for (let more = 5; more < 100 && (await pixels(page)) === first; more += 5) await pictures(page, count + more);
+      expect((await pixels(page)) === first).toBe(false);
       expect(await camera.textContent()).toBe('Stop the camera');
       expect(await states()).toEqual(['live']);
       await page.locator(end).click();
