@@ -49,7 +49,8 @@ if options.time_limit:
 os.environ["KERAS_BACKEND"] = "jax"
 if options.devices:
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={options.devices}"
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={options.devices}"
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import keras

@@ -1,5 +1,5 @@
 /** Models as files of Keras 3, `.keras`: a zip of the model's config and of its weights in HDF5. */
-import type { io } from '@tensorflow/tfjs-core';
+import type { io, Tensor } from '@tensorflow/tfjs-core';
 import { LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { type Dataset, writeHdf5 } from './hdf5-write.ts';
@@ -114,8 +114,12 @@ async function datasetsOf(config: ReturnType<typeof modelInKeras>, model: Layers
     for (const [i, weight] of weights.entries()) {
       const problem = (what: string) =>
         fail(WHO, `the weight '${weight.originalName}' of the layer '${layer}' ${what}`);
-      const tensor = weight.read();
-      if (tensor.isDisposed) problem('is disposed of; save the model before it is disposed of');
+      let tensor: Tensor;
+      try {
+        tensor = weight.read();
+      } catch {
+        return problem('is disposed of; save the model before it is disposed of');
+      }
       const values = (await tensor.data()) as Float32Array | Int32Array;
       if (!values.every(Number.isFinite))
         problem('holds a value that is not finite; train anew, at a lower learning rate');

@@ -4,6 +4,7 @@
  */
 import type { layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
+import { lastPartOfName } from '../../base/inner-layer.ts';
 import type { Config } from '../../models/keras/saved.ts';
 
 /** A layer with the members that TensorFlow.js does not declare, of which each class has some. */
@@ -230,7 +231,16 @@ export const RULES: Readonly<Record<string, Rule>> = {
   SwitchableNormalization: ours,
   BatchRenormalization: ours,
   MeanOnlyBatchNormalization: ours,
-  WeightNormalization: ours,
+  WeightNormalization: {
+    isOurs: () => true,
+    options(config, layer) {
+      const initialized = layer.weights.find((weight) => lastPartOfName(weight) === 'initialized');
+      if (initialized?.read().dataSync()[0] === 0) {
+        refuse(layer, 'has not chosen g and the bias by a batch yet, which Keras does not do; train it on one batch first');
+      }
+      return config;
+    },
+  },
   QKNormalization: ours,
   QKNormAttention: ours,
   'Addons>WeightNormalization': ofAddons('removeWeightNormalization'),

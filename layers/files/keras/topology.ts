@@ -28,9 +28,10 @@ function modelWithin(model: LayersModel): KerasObject {
   // Where the model is trainable nothing is written: Keras would thaw the layers that are frozen.
   const { name, trainable } = model;
   const head: Config = trainable ? { name } : { name, trainable };
-  const written = model.layers.map((layer) =>
-    layer instanceof LayersModel ? modelWithin(layer) : layerInKeras(layer as Described),
-  );
+  const written = model.layers.map((layer) => {
+    checkCalls(layer);
+    return layer instanceof LayersModel ? modelWithin(layer) : layerInKeras(layer as Described);
+  });
   return model instanceof Sequential ? sequential(model, head, written) : functional(model, head, written);
 }
 
@@ -55,7 +56,6 @@ function sequential(model: Sequential, head: Config, layers: readonly KerasObjec
 function functional(model: LayersModel, head: Config, written: readonly KerasObject[]): KerasObject {
   const called = written.map((object, i) => {
     const layer = model.layers[i] as Layer;
-    checkCalls(layer);
     const calls = callsWithin(model, layer).filter(({ inboundLayers }) => inboundLayers.length > 0);
     return { ...object, name: layer.name, inbound_nodes: calls.map((call) => callInKeras(model, call)) };
   });

@@ -133,7 +133,7 @@ const INITIALIZERS = {
   varianceScaling: { scale: 2, mode: 'fanAvg', distribution: 'normal' },
   zeros: {},
 };
-const CONSTRAINTS = { maxNorm: {}, minMaxNorm: { rate: 0.5 }, nonNeg: {}, unitNorm: {} };
+const CONSTRAINTS = { maxNorm: {}, minMaxNorm: {}, nonNeg: {}, unitNorm: {} };
 const MERGE_MODES = ['concat', 'sum', 'mul', 'ave', null] as const;
 type Make = (options: object) => never;
 const makeOf = (kind: object, name: string) => (kind as Record<string, Make>)[name]!;

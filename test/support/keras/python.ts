@@ -1,9 +1,11 @@
 /** Python with Keras, for tests: whether it is here, and runs of it that end. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { zipSync } from 'fflate';
 import { setUpKeras } from '../setup-keras.mjs';
 import type { Subject } from './models.ts';
 
@@ -11,7 +13,9 @@ const ROOT = join(__dirname, '..', '..', '..');
 export const EXAMPLE = join(ROOT, 'examples', 'keras');
 
 /** The path of a python that has Keras, or why there is none; that is an error under REQUIRE_BACKENDS. */
-export function findKeras(): { readonly python: string; readonly absent?: undefined } | { readonly absent: string } {
+export function findKeras():
+  | { readonly python: string; readonly absent?: undefined }
+  | { readonly python?: undefined; readonly absent: string } {
   try {
     return { python: setUpKeras() };
   } catch (error) {
@@ -92,4 +96,24 @@ export async function askKeras(
   writeFileSync(join(folder, 'questions.json'), JSON.stringify(questions));
   await runPython(python, 400, join(__dirname, 'check.py'), folder, EXAMPLE);
   return JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8'));
+}
+
+/** A port that nobody listens on. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+
+/** NumPy's file of several arrays: a zip of a file for each, whose head is the text of a Python dictionary. */
+export function npz(arrays: Readonly<Record<string, tf.Tensor>>): Uint8Array {
+  const files = Object.entries(arrays).map(([name, tensor]) => {
+    const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tensor.shape.join(', ')},), }`;
+    const head = Buffer.from(`${dictionary.padEnd(117)}\n`, 'latin1');
+    const begin = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, head.length, 0]);
+    return [`${name}.npy`, new Uint8Array(Buffer.concat([begin, head, Buffer.from(tensor.dataSync().slice().buffer)]))];
+  });
+  return zipSync(Object.fromEntries(files), { level: 0 });
 }

@@ -1,0 +1,230 @@
+/** What saveKeras refuses, before anything is written, and its ways to write. That Keras opens the files is test/package/keras. */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { kerasFile, loadModel, saveKeras } from '../../layers/files/index.ts';
+import { RULES } from '../../layers/files/keras/classes.ts';
+import {
+  batchNormalization,
+  layerNormalization,
+  restoreBuiltIns,
+  switchableNormalization,
+  weightNormalization,
+} from '../../layers/index.ts';
+
+const { layers: l } = tf;
+type Layer = tf.layers.Layer;
+type Symbolic = tf.SymbolicTensor;
+
+const around = (shape: number[], ...layers: Layer[]): tf.LayersModel => {
+  const input = tf.input({ shape });
+  return tf.model({ inputs: input, outputs: layers.reduce((x, layer) => layer.apply(x) as Symbolic, input) });
+};
+const image = [4, 4, 2];
+const sequence = [6, 3];
+const gates = { recurrentActivation: 'sigmoid' } as const;
+
+class Doubled extends l.Layer {
+  static readonly className: string = 'Doubled';
+  override call(x: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.mul([x].flat()[0]!, 2);
+  }
+}
+/** A class of a user that has the name of the one that it is derived from. */
+class LikeOurs extends (switchableNormalization().constructor as new () => Layer) {}
+
+beforeAll(() => tf.setBackend('cpu'));
+
+describe('refused', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const CASES: Record<string, [make: () => tf.LayersModel, message: string | RegExp]> = {
+    'the default of recurrent layers': [
+      () => around(sequence, l.lstm({ units: 2, name: 'memory' })),
+      "the layer 'memory' (LSTM) has the recurrentActivation hardSigmoid, which in Keras 3 is another function; use 'sigmoid'",
+    ],
+    'it in a cell of a cell': [
+      () => around(sequence, l.rnn({ cell: [l.gruCell({ units: 2, ...gates }), l.lstmCell({ units: 2 })] })),
+      'recurrentActivation hardSigmoid',
+    ],
+    'it within Bidirectional': [
+      () => around(sequence, l.bidirectional({ layer: l.gru({ units: 2 }) as tf.RNN, mergeMode: 'sum' })),
+      'recurrentActivation hardSigmoid',
+    ],
+    'an activation without a name in Keras': [
+      () => around([3], l.dense({ units: 2, activation: 'gelu_new' as 'relu' })),
+      "gelu_new, which Keras has under no name; use 'gelu'",
+    ],
+    'a class of a user': [() => around([3], new Doubled({})), '(Doubled) is of a class of your own'],
+    'a class derived from ours': [() => around(image, new LikeOurs()), 'is of a class of your own'],
+    CenterCrop: [() => around(image, l.centerCrop({ height: 2, width: 2 })), 'use cropping2D'],
+    Resizing: [() => around(image, l.resizing({ height: 2, width: 2 })), 'resize images before the model'],
+    RandomWidth: [() => around(image, l.randomWidth({ factor: 0.2 })), 'Keras 3 does not have; leave it out'],
+    ThresholdedReLU: [() => around([3], l.thresholdedReLU()), 'Keras 3 does not have; use reLU'],
+    'UpSampling2D, bilinear': [
+      () => around(image, l.upSampling2d({ interpolation: 'bilinear' })),
+      "has the interpolation bilinear, in Keras another one; use 'nearest'",
+    ],
+    'a stateful layer': [
+      () => {
+        const input = tf.input({ batchShape: [2, 6, 3] });
+        const output = l.gru({ units: 2, stateful: true, ...gates }).apply(input) as Symbolic;
+        return tf.model({ inputs: input, outputs: output });
+      },
+      'is stateful',
+    ],
+    'Bidirectional of a layer that goes backwards': [
+      () => around(sequence, l.bidirectional({ layer: l.gru({ units: 2, goBackwards: true, ...gates }) as tf.RNN, mergeMode: 'sum' })),
+      'goBackwards: true',
+    ],
+    'a slash in a name': [() => around([3], l.dense({ units: 2, name: 'a/b' })), "has a '/' in its name"],
+    'training in the graph': [
+      () => {
+        const input = tf.input({ shape: [3] });
+        return tf.model({ inputs: input, outputs: batchNormalization().apply(input, { training: true }) as Symbolic });
+      },
+      'is called with training: true in the graph, which Keras overrules',
+    ],
+    'a layer that two models hold': [
+      () => {
+        const shared = l.dense({ units: 3, name: 'shared' });
+        return around([3], shared, around([3], shared));
+      },
+      "the layer 'shared' (Dense) is shared by",
+    ],
+    'axes in another order': [
+      () => around(image, layerNormalization({ axis: [3, 1] })),
+      'has the axes [3,1], whose weights Keras orders otherwise',
+    ],
+    'epsilon 0': [() => around([3], batchNormalization({ epsilon: 0 })), 'has epsilon 0'],
+    'weight normalization that waits for a batch': [
+      () => around([3], weightNormalization({ layer: l.dense({ units: 2 }), dataInit: true })),
+      'train it on one batch first',
+    ],
+    'a mean of masked positions': [
+      () => around(sequence, l.masking(), l.globalAveragePooling1d()),
+      '(GlobalAveragePooling1D) has a mask, which it uses otherwise in Keras',
+    ],
+    'a model that is given a mask': [
+      () => around(sequence, l.masking(), around(sequence, l.dense({ units: 2 }))),
+      'has a mask, which it uses otherwise in Keras',
+    ],
+    'a sum of masked sequences': [
+      () => {
+        const input = tf.input({ shape: sequence });
+        const masked = l.masking().apply(input) as Symbolic;
+        return tf.model({ inputs: input, outputs: l.add().apply([masked, input]) as Symbolic });
+      },
+      '(Add) has a mask',
+    ],
+    'a mask that ends, and that TensorFlow.js hands on': [
+      () => around(sequence, l.masking(), l.permute({ dims: [2, 1] }), l.gru({ units: 2, ...gates })),
+      'is given a mask by TensorFlow.js that it has not in Keras',
+    ],
+    'a mask that ends in TensorFlow.js alone': [
+      () => around(sequence, l.masking(), l.leakyReLU(), l.gru({ units: 2, ...gates })),
+      'has a mask in Keras, which TensorFlow.js does not bring so far',
+    ],
+    'masked sequences of Bidirectional': [
+      () =>
+        around(
+          sequence,
+          l.masking(),
+          l.bidirectional({ layer: l.gru({ units: 2, returnSequences: true, ...gates }) as tf.RNN, mergeMode: 'sum' }),
+        ),
+      'repeats outputs where masked',
+    ],
+    'a weight that is NaN': [
+      () => {
+        const model = around([1], l.dense({ units: 1, name: 'broken' }));
+        model.setWeights([tf.tensor([[Number.NaN]]), tf.tensor([0])]);
+        return model;
+      },
+      /the weight 'broken\/kernel.*' of the layer 'broken' holds a value that is not finite/,
+    ],
+    'a model that is disposed of': [
+      () => {
+        const model = around([1], l.dense({ units: 1 }));
+        model.dispose();
+        return model;
+      },
+      'is disposed of',
+    ],
+    'a model without a shape': [() => tf.sequential({ layers: [l.dense({ units: 1 })] }), 'is not built'],
+    'what is no model': [() => l.dense({ units: 1 }) as unknown as tf.LayersModel, 'model must be a model of layers'],
+  };
+
+  test.each(Object.entries(CASES))('%s', async (_, [make, message]) => {
+    const path = join(folder, 'model.keras');
+    await expect(saveKeras(make(), path)).rejects.toThrow(message);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test.each(['model.h5', 'model', 'downloads://.keras', 3])('the destination %p', async (destination) => {
+    const model = around([1], l.dense({ units: 1 }));
+    const message = 'the destination must be a name that ends in .keras';
+    await expect(saveKeras(model, destination as string)).rejects.toThrow(message);
+    expect(() => kerasFile(destination as string)).toThrow(message);
+  });
+});
+
+describe('written', () => {
+  const model = around([3], l.dense({ units: 2 }), batchNormalization());
+  const x = tf.tensor([[1, 2, 3]]);
+  const expected = (model.predict(x) as tf.Tensor).dataSync();
+  const expectSame = async (source: string | Uint8Array) => {
+    const again = await loadModel(source);
+    expect((again.predict(x) as tf.Tensor).dataSync()).toBeClose(expected, { ofMax: 1e-6 });
+  };
+
+  test('to bytes', async () => expectSame(await saveKeras(model)));
+
+  test('to a path, by saveKeras and by model.save', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
+    try {
+      await saveKeras(model, join(folder, 'a.keras'));
+      await expectSame(join(folder, 'a.keras'));
+      const { modelArtifactsInfo } = await model.save(kerasFile(join(folder, 'b.keras')));
+      expect(modelArtifactsInfo.modelTopologyType).toBe('JSON');
+      await expectSame(join(folder, 'b.keras'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('two at once', async () => {
+    const files = await Promise.all([saveKeras(model), saveKeras(model)]);
+    for (const file of files) await expectSame(file);
+  });
+
+  test('with the model as it was, and no tensor more', async () => {
+    const { numTensors } = tf.memory();
+    await saveKeras(model);
+    expect(tf.memory().numTensors).toBe(numTensors);
+    expect((model.predict(x) as tf.Tensor).dataSync()).toBeClose(expected, {});
+  });
+
+  test("with TensorFlow.js's own classes and ours, whichever are registered", async () => {
+    restoreBuiltIns();
+    try {
+      await saveKeras(around([3], batchNormalization(), l.batchNormalization()));
+    } finally {
+      for (const layer of [batchNormalization(), layerNormalization()]) {
+        tf.serialization.registerClass(layer.constructor as tf.serialization.SerializableConstructor<Layer>);
+      }
+    }
+  });
+});
+
+test('every class of layers is written or refused', () => {
+  const classes = Object.values(tf.serialization.SerializationMap.getMap().classNameMap).map(([cls]) => cls);
+  const isLayer = ({ prototype }: (typeof classes)[number]) => (prototype as object) instanceof l.Layer;
+  const isModel = ({ prototype }: (typeof classes)[number]) => (prototype as object) instanceof tf.LayersModel;
+  const names = classes.filter((cls) => isLayer(cls) && !isModel(cls)).map(({ className }) => className);
+  const models = ['Model', 'Functional', 'Sequential'];
+  expect(new Set(names).size).toBeGreaterThan(60);
+  expect(names.filter((name) => !models.includes(name) && !Object.hasOwn(RULES, name))).toEqual([]);
+});
