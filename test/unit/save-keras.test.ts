@@ -77,7 +77,11 @@ describe('refused', () => {
       'is stateful',
     ],
     'Bidirectional of a layer that goes backwards': [
-      () => around(sequence, l.bidirectional({ layer: l.gru({ units: 2, goBackwards: true, ...gates }) as tf.RNN, mergeMode: 'sum' })),
+      () =>
+        around(
+          sequence,
+          l.bidirectional({ layer: l.gru({ units: 2, goBackwards: true, ...gates }) as tf.RNN, mergeMode: 'sum' }),
+        ),
       'goBackwards: true',
     ],
     'a slash in a name': [() => around([3], l.dense({ units: 2, name: 'a/b' })), "has a '/' in its name"],

@@ -236,7 +236,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
     options(config, layer) {
       const initialized = layer.weights.find((weight) => lastPartOfName(weight) === 'initialized');
       if (initialized?.read().dataSync()[0] === 0) {
-        refuse(layer, 'has not chosen g and the bias by a batch yet, which Keras does not do; train it on one batch first');
+        refuse(
+          layer,
+          'has not chosen g and the bias by a batch yet, which Keras does not do; train it on one batch first',
+        );
       }
       return config;
     },
