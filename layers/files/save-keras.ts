@@ -103,7 +103,7 @@ function checkModel(model: unknown): asserts model is LayersModel {
   if (!(model instanceof LayersModel)) {
     fail(WHO, `model must be a model of layers, of this copy of TensorFlow.js; received ${show(model)}`);
   }
-  if (model.inputs.length === 0) {
+  if (!model.inputs?.length) {
     fail(WHO, `the model '${model.name}' is not built, and has no weights yet; give it an inputShape`);
   }
 }
