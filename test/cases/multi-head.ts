@@ -49,10 +49,16 @@ export const multiHead = (args: MultiHeadCase) =>
   });
 
 /**
- * The losses of a small causal transformer over 20 steps: two blocks that normalize first, of grouped queries with normalized queries
+ * The losses of a small causal transformer, one of each step: two blocks that normalize first, of grouped queries with normalized queries
  * and keys. All weights come from seeds, so that they are the same on every backend.
  */
-export async function transformer({ norm }: { readonly norm?: 'l2' | 'rms' }): Promise<number[]> {
+export async function transformer({
+  norm,
+  steps,
+}: {
+  readonly norm?: 'l2' | 'rms';
+  readonly steps: number;
+}): Promise<number[]> {
   const tokens = tf.input({ shape: [6, 8] });
   let seed = 0;
   const kernel = () => ({ kernelInitializer: tf.initializers.randomNormal({ seed: ++seed, stddev: 0.3 }) });
@@ -81,7 +87,7 @@ export async function transformer({ norm }: { readonly norm?: 'l2' | 'rms' }): P
     return [oneHot(ids), oneHot([...ids.slice(1), 0])];
   }) as [tf.Tensor, tf.Tensor];
   const losses: number[] = [];
-  for (let step = 0; step < 20; step++) losses.push((await model.trainOnBatch(inputs, targets)) as number);
+  for (let step = 0; step < steps; step++) losses.push((await model.trainOnBatch(inputs, targets)) as number);
   model.optimizer.dispose();
   model.dispose();
   tf.dispose([inputs, targets]);
