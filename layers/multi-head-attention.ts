@@ -17,11 +17,12 @@ import { AttentionInputs, maskOfFirst } from './base/attention-inputs.ts';
 import { argumentInGraph } from './base/call-arguments.ts';
 import { ConfiguredLayer } from './base/configured-layer.ts';
 import {
+  assignIdentifiers,
   type Constraint,
   type Identifier,
   type Initializer,
+  identifierOptions,
   type Regularizer,
-  resolveIdentifier,
 } from './base/identifiers.ts';
 import { type ConfigDict, type Kwargs, type LayerArgs, type Shape, withoutOptions } from './base/options.ts';
 import { type AddWeight, Projection, type ProjectionOptions } from './base/projection.ts';
@@ -30,11 +31,8 @@ import { registerLayer } from './base/register.ts';
 import { isTraining } from './base/training.ts';
 import { addCheckedWeight, checkUnbuilt } from './base/weights.ts';
 
-const IDENTIFIERS = ['kernel', 'bias'].flatMap((name) => [
-  `${name}Initializer`,
-  `${name}Regularizer`,
-  `${name}Constraint`,
-]);
+const IDENTIFIERS = [...identifierOptions('kernel'), ...identifierOptions('bias')];
+
 /** Options of {@link MultiHeadAttention}. */
 export interface MultiHeadAttentionArgs extends LayerArgs {
   /** How many heads queries have. Required. */
@@ -183,12 +181,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
     const { sequenceLength, scaleInitializer } = args;
     this.scaleInitializer =
       this.queryKeyNorm === 'l2' ? startOfScale(who, sequenceLength, scaleInitializer) : undefined;
-    const given = args as unknown as Record<string, Identifier<Initializer & Regularizer & Constraint> | undefined>;
-    const defaults: Record<string, string> = { kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' };
-    for (const name of IDENTIFIERS) {
-      const identifier = given[name] ?? defaults[name];
-      Object.assign(this, { [name]: identifier && resolveIdentifier(who, name, identifier) });
-    }
+    assignIdentifiers(this, args, IDENTIFIERS, { kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' });
     this.supportsMasking = true;
   }
 

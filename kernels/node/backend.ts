@@ -4,7 +4,7 @@
  * Only ops and attributes are used that libtensorflow 2.9 and 2.15 both have; attributes left out follow from the inputs.
  */
 import { engine, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
+import { kernelsIn } from '../core/frame.ts';
 
 type Shape = readonly number[];
 type Numbers = ArrayLike<number>;
@@ -156,7 +156,7 @@ export class Call {
     return value;
   }
 
-  freeAll(): void {
+  end(): void {
     for (const id of this.#live) this.backend.binding.deleteTensor(id);
     this.#live.clear();
   }
@@ -181,15 +181,4 @@ export class Call {
 }
 
 /** A kernel whose text runs in a `Call`. */
-export function kernel<K extends Name>(
-  body: (call: Call, inputs: Inputs<K, TensorInfo>, attrs: Attrs<K>) => Outputs<K, TensorInfo>,
-): Kernel<K, NodePort> {
-  return ({ inputs, backend, attrs }) => {
-    const call = new Call(backend);
-    try {
-      return body(call, inputs, attrs);
-    } finally {
-      call.freeAll();
-    }
-  };
-}
+export const kernel = kernelsIn((backend: NodePort) => new Call(backend));

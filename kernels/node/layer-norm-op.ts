@@ -73,6 +73,6 @@ function isExact(call: Call): boolean {
   } catch {
     return false;
   } finally {
-    call.freeAll();
+    call.end();
   }
 }

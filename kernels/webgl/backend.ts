@@ -4,7 +4,7 @@
  * to the backend as a scalar (which it never reorders) with a texture of stated size, so that a program serves all shapes.
  */
 import { type DataId, engine, env, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
+import { kernelsIn } from '../core/frame.ts';
 import { fetches, fetchUniforms } from './fetches.ts';
 import { samePacking } from './layout.ts';
 import type { Size, Texture } from './texture.ts';
@@ -191,15 +191,4 @@ function fail(program: string, why: string, cause?: unknown): never {
 export const isHalfPrecision = (): boolean => !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 
 /** A kernel whose textures are freed when it ends, but for those that it gives away. */
-export function kernel<K extends Name>(
-  compute: (gpu: Gpu, inputs: Inputs<K, TensorInfo>, attrs: Attrs<K>) => Outputs<K, TensorInfo>,
-): Kernel<K, WebGLPort> {
-  return ({ inputs, attrs, backend }) => {
-    const gpu = new Gpu(backend);
-    try {
-      return compute(gpu, inputs, attrs);
-    } finally {
-      gpu.end();
-    }
-  };
-}
+export const kernel = kernelsIn((backend: WebGLPort) => new Gpu(backend));

@@ -4,7 +4,7 @@
  * is given to the backend as a scalar, whatever its buffer holds, so that one pipeline serves all shapes.
  */
 import type { DataId, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Attrs, Inputs, Kernel, Name, Outputs } from '../core/contract.ts';
+import { kernelsIn } from '../core/frame.ts';
 
 /** The part of `WebGPUBackend` that is used. */
 export interface WebGPUPort {
@@ -168,15 +168,4 @@ function fail(program: string, why: string): never {
 }
 
 /** A kernel whose buffers are freed when it ends, but for those that it gives away. */
-export function kernel<K extends Name>(
-  compute: (gpu: Gpu, inputs: Inputs<K, TensorInfo>, attrs: Attrs<K>) => Outputs<K, TensorInfo>,
-): Kernel<K, WebGPUPort> {
-  return ({ inputs, attrs, backend }) => {
-    const gpu = new Gpu(backend);
-    try {
-      return compute(gpu, inputs, attrs);
-    } finally {
-      gpu.end();
-    }
-  };
-}
+export const kernel = kernelsIn((backend: WebGPUPort) => new Gpu(backend));

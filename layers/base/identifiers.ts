@@ -79,3 +79,22 @@ export function resolveIdentifier<T extends serialization.Serializable>(
 export function configOf(instance: serialization.Serializable | undefined): serialization.ConfigDict | null {
   return instance ? { className: instance.getClassName(), config: instance.getConfig() } : null;
 }
+
+/** The names of the options of a weight such as gamma: gammaInitializer, gammaRegularizer, gammaConstraint. */
+export const identifierOptions = (weight: string): string[] => Object.keys(KINDS).map((kind) => weight + kind);
+
+/** Sets the fields of these names, which code written for TensorFlow.js's layers may read, such as gammaInitializer. */
+export function assignIdentifiers(
+  layer: layers.Layer,
+  args: object,
+  names: readonly string[],
+  defaults: Readonly<Record<string, string>>,
+): void {
+  const given = args as Readonly<Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>>;
+  for (const name of names) {
+    const identifier = given[name] ?? defaults[name];
+    const isGiven = identifier !== undefined && identifier !== null;
+    const instance = isGiven ? resolveIdentifier(layer.getClassName(), name, identifier) : undefined;
+    Object.assign(layer, { [name]: instance });
+  }
+}

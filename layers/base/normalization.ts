@@ -10,11 +10,12 @@ import { checkAnyMomentum, checkBoolean, checkEpsilon, checkMomentum } from '../
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
 import { placeholderWeight } from './freezing.ts';
 import {
+  assignIdentifiers,
   type Constraint,
   type Identifier,
   type Initializer,
+  identifierOptions,
   type Regularizer,
-  resolveIdentifier,
 } from './identifiers.ts';
 import type { Kwargs, LayerArgs, Shape } from './options.ts';
 import { type AxisRule, SingleInputLayer } from './single-input-layer.ts';
@@ -48,9 +49,6 @@ export interface AffineArgs extends BetaArgs {
   /** Projects gamma after every step of training, before it is used, read or saved. Default: none. */
   gammaConstraint?: Identifier<Constraint>;
 }
-
-/** The names of the options of a parameter such as gamma: gammaInitializer, gammaRegularizer, gammaConstraint. */
-const optionsOf = (parameter: string) => ['Initializer', 'Regularizer', 'Constraint'].map((kind) => parameter + kind);
 
 /** What distinguishes the options of one class. */
 export interface Traits extends AxisRule {
@@ -89,7 +87,9 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   ) {
     const { options = [], initializers = {}, gammaName = 'gamma', ...defaults } = traits;
     const numbers = ['epsilon', 'momentum'].filter((name) => name in defaults);
-    const parameters = gammaName ? ['scale', ...optionsOf('gamma'), ...optionsOf('beta')] : optionsOf('beta');
+    const parameters = gammaName
+      ? ['scale', ...identifierOptions('gamma'), ...identifierOptions('beta')]
+      : identifierOptions('beta');
     super(args, ['center', ...numbers, ...Object.keys(initializers), ...options, ...parameters], traits);
     const who = this.getClassName();
     const momentum = args.momentum ?? traits.momentum ?? 1;
@@ -99,24 +99,11 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     this.scale = gammaName !== null && checkBoolean(who, 'scale', args.scale ?? true);
     this.#gammaName = gammaName;
     this.#initializerNames = Object.keys(initializers);
-    this.#resolveIdentifiers(args, [...optionsOf('beta'), ...(gammaName ? optionsOf('gamma') : [])], {
+    assignIdentifiers(this, args, [...identifierOptions('beta'), ...(gammaName ? identifierOptions('gamma') : [])], {
       betaInitializer: 'zeros',
       gammaInitializer: 'ones',
     });
-    this.#resolveIdentifiers(args, this.#initializerNames, initializers);
-  }
-
-  /** Sets the fields of these names, which code written for TensorFlow.js's layers may read, such as gammaInitializer. */
-  #resolveIdentifiers(args: object, names: readonly string[], defaults: Readonly<Record<string, string>>): void {
-    const given = args as Readonly<
-      Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>
-    >;
-    for (const name of names) {
-      const identifier = given[name] ?? defaults[name];
-      const isGiven = identifier !== undefined && identifier !== null;
-      const instance = isGiven ? resolveIdentifier(this.getClassName(), name, identifier) : undefined;
-      Object.assign(this, { [name]: instance });
-    }
+    assignIdentifiers(this, args, this.#initializerNames, initializers);
   }
 
   /** The initializers that only this class has, in the order of `Traits.initializers`. */
@@ -164,7 +151,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
 
   #addParameter(name: string, option: 'gamma' | 'beta', sizes: readonly number[]): LayerVariable {
     const fields = this as unknown as Record<string, (Initializer & Regularizer & Constraint) | undefined>;
-    const [initializer, regularizer, constraint] = optionsOf(option).map((field) => fields[field]);
+    const [initializer, regularizer, constraint] = identifierOptions(option).map((field) => fields[field]);
     return this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
   }
 
