@@ -13,7 +13,7 @@ import {
 } from '../../layers/files/index.ts';
 import * as tfn from '../../layers/index.ts';
 import { FIRST, titled } from '../support/layer-table.ts';
-import { fillWeights, makeLayer } from '../support/layers.ts';
+import { fillWeights, makeLayer, modelOf } from '../support/layers.ts';
 import { fileOf, MODULES } from '../support/pytorch-modules.ts';
 import { uniforms } from '../support/random.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
@@ -25,11 +25,6 @@ const scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const linear = (more = {}) => tf.sequential({ layers: [l.dense({ units: 2, inputShape: [3], name: 'fc', ...more })] });
-const modelOf = (inputShape: number[], ...layers: Layer[]) => {
-  const x = tf.input({ shape: inputShape });
-  const y = layers.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, x);
-  return tf.model({ inputs: x, outputs: y });
-};
 const valuesOf = (model: tf.LayersModel) =>
   [...new Set(model.weights)].map((weight) => Array.from(weight.read().dataSync()));
 const entry = (shape: number[], begin: number, dtype = 'F32', bytes = 4) => ({

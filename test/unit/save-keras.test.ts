@@ -13,15 +13,12 @@ import {
   switchableNormalization,
   weightNormalization,
 } from '../../layers/index.ts';
+import { modelOf } from '../support/layers.ts';
 
 const { layers: l } = tf;
 type Layer = tf.layers.Layer;
 type Symbolic = tf.SymbolicTensor;
 
-const around = (shape: number[], ...layers: Layer[]): tf.LayersModel => {
-  const input = tf.input({ shape });
-  return tf.model({ inputs: input, outputs: layers.reduce((x, layer) => layer.apply(x) as Symbolic, input) });
-};
 const image = [4, 4, 2];
 const sequence = [6, 3];
 const gates = { recurrentActivation: 'sigmoid' } as const;
@@ -43,29 +40,29 @@ describe('refused', () => {
 
   const CASES: Record<string, [make: () => tf.LayersModel, message: string | RegExp]> = {
     'the default of recurrent layers': [
-      () => around(sequence, l.lstm({ units: 2, name: 'memory' })),
+      () => modelOf(sequence, l.lstm({ units: 2, name: 'memory' })),
       "the layer 'memory' (LSTM) has the recurrentActivation hardSigmoid, which in Keras 3 is another function; use 'sigmoid'",
     ],
     'it in a cell of a cell': [
-      () => around(sequence, l.rnn({ cell: [l.gruCell({ units: 2, ...gates }), l.lstmCell({ units: 2 })] })),
+      () => modelOf(sequence, l.rnn({ cell: [l.gruCell({ units: 2, ...gates }), l.lstmCell({ units: 2 })] })),
       'recurrentActivation hardSigmoid',
     ],
     'it within Bidirectional': [
-      () => around(sequence, l.bidirectional({ layer: l.gru({ units: 2 }) as tf.RNN, mergeMode: 'sum' })),
+      () => modelOf(sequence, l.bidirectional({ layer: l.gru({ units: 2 }) as tf.RNN, mergeMode: 'sum' })),
       'recurrentActivation hardSigmoid',
     ],
     'an activation without a name in Keras': [
-      () => around([3], l.dense({ units: 2, activation: 'gelu_new' as 'relu' })),
+      () => modelOf([3], l.dense({ units: 2, activation: 'gelu_new' as 'relu' })),
       "gelu_new, which Keras has under no name; use 'gelu'",
     ],
-    'a class of a user': [() => around([3], new Doubled({})), '(Doubled) is of a class of your own'],
-    'a class derived from ours': [() => around(image, new LikeOurs()), 'is of a class of your own'],
-    CenterCrop: [() => around(image, l.centerCrop({ height: 2, width: 2 })), 'use cropping2D'],
-    Resizing: [() => around(image, l.resizing({ height: 2, width: 2 })), 'resize images before the model'],
-    RandomWidth: [() => around(image, l.randomWidth({ factor: 0.2 })), 'Keras 3 does not have; leave it out'],
-    ThresholdedReLU: [() => around([3], l.thresholdedReLU()), 'Keras 3 does not have; use reLU'],
+    'a class of a user': [() => modelOf([3], new Doubled({})), '(Doubled) is of a class of your own'],
+    'a class derived from ours': [() => modelOf(image, new LikeOurs()), 'is of a class of your own'],
+    CenterCrop: [() => modelOf(image, l.centerCrop({ height: 2, width: 2 })), 'use cropping2D'],
+    Resizing: [() => modelOf(image, l.resizing({ height: 2, width: 2 })), 'resize images before the model'],
+    RandomWidth: [() => modelOf(image, l.randomWidth({ factor: 0.2 })), 'Keras 3 does not have; leave it out'],
+    ThresholdedReLU: [() => modelOf([3], l.thresholdedReLU()), 'Keras 3 does not have; use reLU'],
     'UpSampling2D, bilinear': [
-      () => around(image, l.upSampling2d({ interpolation: 'bilinear' })),
+      () => modelOf(image, l.upSampling2d({ interpolation: 'bilinear' })),
       "has the interpolation bilinear, in Keras another one; use 'nearest'",
     ],
     'a stateful layer': [
@@ -78,13 +75,13 @@ describe('refused', () => {
     ],
     'Bidirectional of a layer that goes backwards': [
       () =>
-        around(
+        modelOf(
           sequence,
           l.bidirectional({ layer: l.gru({ units: 2, goBackwards: true, ...gates }) as tf.RNN, mergeMode: 'sum' }),
         ),
       'goBackwards: true',
     ],
-    'a slash in a name': [() => around([3], l.dense({ units: 2, name: 'a/b' })), "has a '/' in its name"],
+    'a slash in a name': [() => modelOf([3], l.dense({ units: 2, name: 'a/b' })), "has a '/' in its name"],
     'training in the graph': [
       () => {
         const input = tf.input({ shape: [3] });
@@ -95,25 +92,25 @@ describe('refused', () => {
     'a layer that two models hold': [
       () => {
         const shared = l.dense({ units: 3, name: 'shared' });
-        return around([3], shared, around([3], shared));
+        return modelOf([3], shared, modelOf([3], shared));
       },
       "the layer 'shared' (Dense) is shared by",
     ],
     'axes in another order': [
-      () => around(image, layerNormalization({ axis: [3, 1] })),
+      () => modelOf(image, layerNormalization({ axis: [3, 1] })),
       'has the axes [3,1], whose weights Keras orders otherwise',
     ],
-    'epsilon 0': [() => around([3], batchNormalization({ epsilon: 0 })), 'has epsilon 0'],
+    'epsilon 0': [() => modelOf([3], batchNormalization({ epsilon: 0 })), 'has epsilon 0'],
     'weight normalization that waits for a batch': [
-      () => around([3], weightNormalization({ layer: l.dense({ units: 2 }), dataInit: true })),
+      () => modelOf([3], weightNormalization({ layer: l.dense({ units: 2 }), dataInit: true })),
       'train it on one batch first',
     ],
     'a mean of masked positions': [
-      () => around(sequence, l.masking(), l.globalAveragePooling1d()),
+      () => modelOf(sequence, l.masking(), l.globalAveragePooling1d()),
       '(GlobalAveragePooling1D) has a mask, which it uses otherwise in Keras',
     ],
     'a model that is given a mask': [
-      () => around(sequence, l.masking(), around(sequence, l.dense({ units: 2 }))),
+      () => modelOf(sequence, l.masking(), modelOf(sequence, l.dense({ units: 2 }))),
       'has a mask, which it uses otherwise in Keras',
     ],
     'a sum of masked sequences': [
@@ -125,16 +122,16 @@ describe('refused', () => {
       '(Add) has a mask',
     ],
     'a mask that ends, and that TensorFlow.js hands on': [
-      () => around(sequence, l.masking(), l.permute({ dims: [2, 1] }), l.gru({ units: 2, ...gates })),
+      () => modelOf(sequence, l.masking(), l.permute({ dims: [2, 1] }), l.gru({ units: 2, ...gates })),
       'is given a mask by TensorFlow.js that it has not in Keras',
     ],
     'a mask that ends in TensorFlow.js alone': [
-      () => around(sequence, l.masking(), l.leakyReLU(), l.gru({ units: 2, ...gates })),
+      () => modelOf(sequence, l.masking(), l.leakyReLU(), l.gru({ units: 2, ...gates })),
       'has a mask in Keras, which TensorFlow.js does not bring so far',
     ],
     'masked sequences of Bidirectional': [
       () =>
-        around(
+        modelOf(
           sequence,
           l.masking(),
           l.bidirectional({ layer: l.gru({ units: 2, returnSequences: true, ...gates }) as tf.RNN, mergeMode: 'sum' }),
@@ -143,7 +140,7 @@ describe('refused', () => {
     ],
     'a weight that is NaN': [
       () => {
-        const model = around([1], l.dense({ units: 1, name: 'broken' }));
+        const model = modelOf([1], l.dense({ units: 1, name: 'broken' }));
         model.setWeights([tf.tensor([[Number.NaN]]), tf.tensor([0])]);
         return model;
       },
@@ -151,7 +148,7 @@ describe('refused', () => {
     ],
     'a model that is disposed of': [
       () => {
-        const model = around([1], l.dense({ units: 1 }));
+        const model = modelOf([1], l.dense({ units: 1 }));
         model.dispose();
         return model;
       },
@@ -168,7 +165,7 @@ describe('refused', () => {
   });
 
   test.each(['model.h5', 'model', 'downloads://.keras', 3])('the destination %p', async (destination) => {
-    const model = around([1], l.dense({ units: 1 }));
+    const model = modelOf([1], l.dense({ units: 1 }));
     const message = 'the destination must be a name that ends in .keras';
     await expect(saveKeras(model, destination as string)).rejects.toThrow(message);
     expect(() => kerasFile(destination as string)).toThrow(message);
@@ -176,7 +173,7 @@ describe('refused', () => {
 });
 
 describe('written', () => {
-  const model = around([3], l.dense({ units: 2 }), batchNormalization());
+  const model = modelOf([3], l.dense({ units: 2 }), batchNormalization());
   const x = tf.tensor([[1, 2, 3]]);
   const expected = (model.predict(x) as tf.Tensor).dataSync();
   const expectSame = async (source: string | Uint8Array) => {
@@ -214,7 +211,7 @@ describe('written', () => {
   test("with TensorFlow.js's own classes and ours, whichever are registered", async () => {
     restoreBuiltIns();
     try {
-      await saveKeras(around([3], batchNormalization(), l.batchNormalization()));
+      await saveKeras(modelOf([3], batchNormalization(), l.batchNormalization()));
     } finally {
       for (const layer of [batchNormalization(), layerNormalization()]) {
         tf.serialization.registerClass(layer.constructor as tf.serialization.SerializableConstructor<Layer>);
