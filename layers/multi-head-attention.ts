@@ -212,7 +212,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
       fail(this.getClassName(), `returnAttentionScores is not kept in a graph; received it for '${this.name}'; ${out}`);
     }
     this.#givesScores = Boolean(kwargs?.returnAttentionScores);
-    return this.#inputs.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+    return this.#inputs.apply(inputs, kwargs, (all) => super.apply(all, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -290,12 +290,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const [query, value, key = value, mask] = this.#listOf(this.#inputs.all(inputs)) as [
-        Tensor,
-        Tensor,
-        Tensor?,
-        Tensor?,
-      ];
+      const [query, value, key = value, mask] = this.#listOf([inputs].flat()) as [Tensor, Tensor, Tensor?, Tensor?];
       this.#checkedShapes([query, value, key as Tensor].map(({ shape }) => shape));
       const axes = this.#axes(query.rank);
       const [q, k, v] = (

@@ -63,7 +63,7 @@ export class QKNormAttention extends QueryKeyLayer {
   }
 
   override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
-    return this.#inputs.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+    return this.#inputs.apply(inputs, kwargs, (all) => super.apply(all, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -90,7 +90,7 @@ export class QKNormAttention extends QueryKeyLayer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const list = this.listOf(this.#inputs.all(inputs), '[query, key, value] and perhaps a mask', 3, 4);
+      const list = this.listOf(inputs, '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
       const dropout = kwargs?.training ? this.dropout : 0;
       const padding = this.#inputs.masks([query, key, value], kwargs);

@@ -1,10 +1,11 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { InputSpec } from '@tensorflow/tfjs-layers';
+import { InputSpec, type layers } from '@tensorflow/tfjs-layers';
 import { checkWidths, normalizeQk } from '../kernels/functions/attention.ts';
 import { checkAxis, checkAxisOption, checkRank, checkSize } from '../kernels/functions/checks.ts';
 import type { Kwargs, Shape } from './base/options.ts';
 import { listOfShapes, QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
+import { RepeatedInputs } from './base/repeated-inputs.ts';
 
 export * from './query-key-attention.ts';
 
@@ -46,11 +47,16 @@ export class QKNormalization extends QueryKeyLayer {
   static readonly className = 'QKNormalization';
   /** The axis of the head's width. */
   readonly axis: number;
+  readonly #inputs = new RepeatedInputs(this);
 
   constructor(args: QKNormalizationArgs = {}) {
     super(args, ['axis']);
     this.axis = checkAxisOption(this.getClassName(), args.axis ?? -1);
     this.supportsMasking = true;
+  }
+
+  override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
+    return this.#inputs.apply(inputs, (all) => super.apply(all, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {

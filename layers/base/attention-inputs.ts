@@ -8,6 +8,7 @@ import { fail } from '../../kernels/core/errors.ts';
 import type { PaddingMasks } from '../../kernels/functions/attention-mask.ts';
 import { layerThatEndedMask, maskOfShape, maskOriginOf } from './mask.ts';
 import type { Kwargs } from './options.ts';
+import { type Inputs, RepeatedInputs } from './repeated-inputs.ts';
 
 const MASKS = '[batch, keys] or [batch, queries, keys]';
 
@@ -16,54 +17,26 @@ export class AttentionInputs {
   readonly #names: readonly [string, string, string];
   /** In a graph, whether each input has the mask that TensorFlow.js passes, that of the first input. */
   #masked: readonly boolean[] | undefined;
-  /** By how many different tensors a call in the graph has: which of them is each input, where some are the same. */
-  readonly #repeated = new Map<number, readonly number[]>();
+  readonly #repeated: RepeatedInputs;
 
   /** `names` are those of the inputs that may have masks, query, key and value in the order of the layer. */
   constructor(layer: layers.Layer, names: readonly [string, string, string]) {
     this.#layer = layer;
+    this.#repeated = new RepeatedInputs(layer);
     this.#names = names;
   }
 
   /**
-   * Makes the call `apply` of the layer. In a graph also notes whose mask TensorFlow.js will pass, and refuses a graph in which a
-   * mask would be lost, unless an attention mask, the fourth input, stands for it.
+   * Calls `apply` with all inputs. In a graph also notes whose mask TensorFlow.js will pass, and refuses a graph in which a mask
+   * would be lost, unless an attention mask, the fourth input, stands for it.
    */
-  whileApplying<T>(inputs: unknown, kwargs: Kwargs | undefined, apply: () => T): T {
-    const list = [inputs].flat();
-    if (list.length < 2 || !list.every((input) => input instanceof SymbolicTensor)) return apply();
-    const masked = this.#maskedInputs(list, kwargs);
-    const order = this.#orderOf(list);
-    const output = apply();
+  apply<T>(inputs: Inputs, kwargs: Kwargs | undefined, apply: (inputs: Inputs) => T): T {
+    const list = [inputs].flat() as unknown[];
+    const isGraph = list.length > 1 && list.every((input) => input instanceof SymbolicTensor);
+    const masked = isGraph ? this.#maskedInputs(list as SymbolicTensor[], kwargs) : this.#masked;
+    const output = this.#repeated.apply(inputs, apply);
     this.#masked = masked;
-    if (order) {
-      this.#repeated.set(new Set(list).size, order);
-      // `predict` disposes of a tensor once as many inputs were taken from it as it has layers after it: one that goes into a layer
-      // twice, as in self-attention, would be gone too early. So the executor sees it once.
-      Object.assign(output as object, { inputs: [...new Set(list)] });
-    }
     return output;
-  }
-
-  /** Which of the different inputs each one is; undefined if all are different. */
-  #orderOf(inputs: SymbolicTensor[]): readonly number[] | undefined {
-    const different = [...new Set(inputs)];
-    if (different.length === inputs.length) return undefined;
-    const order = inputs.map((input) => different.indexOf(input));
-    const known = this.#repeated.get(different.length);
-    if (known && String(known) !== String(order)) {
-      const { name } = this.#layer;
-      const rule = 'is shared by calls in which other inputs are the same, which TensorFlow.js does not tell apart';
-      fail(this.#layer.getClassName(), `'${name}' ${rule}; use a layer for each`);
-    }
-    return order;
-  }
-
-  /** All inputs of a call: in a graph those that are the same come once. */
-  all(inputs: Tensor | Tensor[]): Tensor[] {
-    const list = [inputs].flat();
-    const order = this.#layer.inboundNodes.length > 0 ? this.#repeated.get(list.length) : undefined;
-    return order?.map((i) => list[i] as Tensor) ?? list;
   }
 
   /** Which inputs have the mask of the first one. */

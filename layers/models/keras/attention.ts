@@ -45,7 +45,7 @@ class Attention extends ConfiguredLayer {
   }
 
   override apply(...[inputs, kwargs]: Parameters<layers.Layer['apply']>): ReturnType<layers.Layer['apply']> {
-    return this.#inputs.whileApplying(inputs, kwargs, () => super.apply(inputs, kwargs));
+    return this.#inputs.apply(inputs, kwargs, (all) => super.apply(all, kwargs));
   }
 
   override build(inputShape: Shape | Shape[]): void {
@@ -75,7 +75,7 @@ class Attention extends ConfiguredLayer {
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
-      const [query, value, key = value] = this.#inputs.all(inputs) as [Tensor, Tensor, Tensor?];
+      const [query, value, key = value] = inputs as [Tensor, Tensor, Tensor?];
       const [queryMask, valueMask] = this.#inputs.masks([query, value], kwargs);
       const isCausal = kwargs?.useCausalMask ?? argumentInGraph(this, 'useCausalMask');
       const options = {
