@@ -1,9 +1,9 @@
 /** A module with all that it imports, as one script for a page. */
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 export async function bundle(
   entry: string,
-  { sourcemap = false }: { sourcemap?: 'inline' | false } = {},
+  { sourcemap = false, plugins = [] }: { sourcemap?: 'inline' | false; plugins?: Plugin[] } = {},
 ): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -15,6 +15,7 @@ export async function bundle(
     // Only reached where there is no window.
     external: ['crypto', 'fs', 'node-fetch', 'os', 'path', 'string_decoder', 'util'],
     sourcemap,
+    plugins,
     logLevel: 'error',
   });
   return outputFiles[0]!.text;

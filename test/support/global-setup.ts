@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { bundle } from './bundle.ts';
 import { checkChoice, leftOut } from './chosen-backends.ts';
 import { launchChromium } from './chromium.ts';
+import { oneProgramForAllShapes } from './one-program.ts';
 import { serve } from './server.ts';
 
 /** A page that is served with these may share memory between threads. */
@@ -22,7 +23,10 @@ async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   browsers.push(...(await Promise.all(Array.from({ length: more }, launchChromium))));
   const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
-    '/cases.js': await bundle(join(__dirname, 'page.ts'), { sourcemap: 'inline' }),
+    '/cases.js': await bundle(join(__dirname, 'page.ts'), {
+      sourcemap: 'inline',
+      plugins: [oneProgramForAllShapes],
+    }),
   };
   const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
   const usual = await serve(files, folders);

@@ -8,6 +8,7 @@ import { runCase } from '../cases/index.ts';
 
 // Before any backend starts, or TensorFlow.js refuses WebGL in software.
 env().set('SOFTWARE_WEBGL_ENABLED', true);
+env().set('WEBGL_USE_SHAPES_UNIFORMS', true); // see one-program.ts
 setWasmPaths('/wasm/');
 setWorkgroupSize(16); // WebGPU in software is slow with larger ones
 
