@@ -26,9 +26,14 @@ export function findKeras():
 
 /** Runs a script; what it printed. It is killed after `seconds`. */
 export async function runPython(python: string, seconds: number, ...args: string[]): Promise<string> {
-  // What runs once need not be compiled well.
+  // KERAS_BACKEND: another of Keras's backends, where this Python has it. What runs once need not be compiled well.
   const flags = '--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true';
-  const ofKeras = { KERAS_BACKEND: 'jax', JAX_PLATFORMS: 'cpu', XLA_FLAGS: flags, PYTHONDONTWRITEBYTECODE: '1' };
+  const ofKeras = {
+    KERAS_BACKEND: process.env.KERAS_BACKEND ?? 'jax',
+    JAX_PLATFORMS: 'cpu',
+    XLA_FLAGS: flags,
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
   const env = { ...process.env, ...ofKeras };
   const options = { env, timeout: 1000 * seconds, killSignal: 'SIGKILL', maxBuffer: 1 << 26 } as const;
   const { stdout } = await promisify(execFile)(python, args, options);
