@@ -6,18 +6,24 @@ import { ANSWER_MODULE, type Answers, expectAnswers, IMPORTS } from '../support/
 import { closePages, describePages, visit } from '../support/pages.ts';
 import { MODULES, succeeded, User } from '../support/user.ts';
 
-const BACKENDS = ['cpu', 'webgl'];
-const CALL = `answer(tf, ours, ${JSON.stringify(BACKENDS)})`;
+const BACKENDS = ['cpu', 'wasm', 'webgl', 'webgpu'];
+/** As the README says: the page serves the binaries of TensorFlow.js's wasm backend, and names their folder. */
+const BINARIES = { '/wasm/': join(MODULES, '@tensorflow', 'tfjs-backend-wasm', 'dist') };
+const BACKEND_IMPORTS = `
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import '@tensorflow/tfjs-backend-webgpu';
+`;
+const CALL = `(setWasmPaths('/wasm/'), answer(tf, ours, ${JSON.stringify(BACKENDS)}))`;
 const HTML = '<!doctype html><meta charset="utf-8"><title>user</title><link rel="icon" href="data:,">';
 
-const PAGE = `${IMPORTS} globalThis.result = ${CALL};`;
+const PAGE = `${IMPORTS} ${BACKEND_IMPORTS} globalThis.result = ${CALL};`;
 const PAGE_WITH_WORKER = `
 globalThis.result = new Promise((resolve, reject) => {
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }) => resolve(data);
   worker.onerror = ({ message }) => reject(new Error(message));
 });`;
-const WORKER = `${IMPORTS} ${CALL}.then((answers) => postMessage(answers), (error) => { throw error; });`;
+const WORKER = `${IMPORTS} ${BACKEND_IMPORTS} ${CALL}.then((answers) => postMessage(answers), (error) => { throw error; });`;
 
 const ENTRY = { page: 'page.js', Worker: 'page-with-worker.js' } as const;
 type Kind = keyof typeof ENTRY;
@@ -88,6 +94,7 @@ describePages('a bundle in a browser', () => {
       const isPage = path.endsWith('.html');
       const page = `${HTML}<script type="module" src="${path}"></script>`;
       const { result, errors } = await visit<Answers>(isPage ? path : '/', isPage ? {} : { '/': page }, {
+        ...BINARIES,
         '/': folder,
       });
       expect(errors).toEqual([]);
