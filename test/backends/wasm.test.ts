@@ -58,6 +58,12 @@ for (const [title, only, flags, build] of BUILDS) {
         expect(leaked).toEqual({ tensors: 0, data: 0 });
       });
 
+      test.each([1, 2])('has the gradients of training, at strides of %d', async (strides) => {
+        const { values, expected } = (await run('trainingGradients', { size: 8, strides })).value;
+        expect(values).toHaveLength(4);
+        for (const [i, gradient] of values.entries()) expect(gradient).toBeClose(expected[i]!, { ofMax: 1e-6 });
+      });
+
       test('turns the vectors of a power iteration', async () => {
         const args = { rest: 33, out: 65, first: 'u', iterations: 2, epsilon: 0, scale: 1, route: 'kernel' } as const;
         const { value } = await run('powerIteration', args);
