@@ -9,6 +9,7 @@
 export type { EpsilonPlacement, KernelName, KernelSet, OptionalKernelName } from '../kernels/core/contract.ts';
 export { registerKernels } from '../kernels/core/registry.ts';
 export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/functions/attention.ts';
+export { type FilmOptions, film } from '../kernels/functions/modulation.ts';
 export {
   type AffineOptions,
   type BatchNormOptions,
@@ -23,6 +24,7 @@ export {
   type RmsNormOptions,
   rmsNorm,
 } from '../kernels/functions/normalization.ts';
+export { type AddNormResult, addLayerNorm, addRmsNorm } from '../kernels/functions/residual.ts';
 export {
   type SpectralNormOptions,
   type SpectralNormResult,

@@ -17,14 +17,14 @@ const ROWS = 32;
  *
  * @param block the values that there should be in the window, of all inputs together
  */
-export function samplesTogether({ n, s, c }: View, inputs: 1 | 2, block: number): number {
+export function samplesTogether({ n, s, c }: View, inputs: number, block: number): number {
   const size = s * c;
   if (s > 1 && size * inputs > WHOLE) return 0;
   return Math.min(n, Math.max(1, Math.floor(block / inputs / size)));
 }
 
 /** The size of the pieces in which a sample goes through: rows of `wide` values, at most the sample itself. */
-export function pieceOf(size: number, wide: number, inputs: 1 | 2): number {
+export function pieceOf(size: number, wide: number, inputs: number): number {
   return Math.min(size, Math.max(ROWS, Math.floor(BLOCK / inputs / wide)) * wide);
 }
 
@@ -35,6 +35,14 @@ export function read(window: Window, start: number, size: number, visit: (size: 
     window.load(start + above, length);
     visit(length, above);
   }
+}
+
+/** Visits the pieces of a sample from first to last, and stores them. */
+export function rewriteInOrder(window: Window, start: number, size: number, visit: (size: number) => void): void {
+  read(window, start, size, (length, above) => {
+    visit(length);
+    window.store(start + above, length);
+  });
 }
 
 /** Visits the pieces of a sample, and stores them; backwards, because after `read` the last ones are still in the cache. */

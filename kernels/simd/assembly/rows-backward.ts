@@ -3,7 +3,8 @@
  * as the mean of the deviations from it.
  */
 import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
-import { add, addTo, firstLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
+import { add, firstLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
+import { advance, flush } from './parameters';
 
 /** Rows whose dy xHat and dy may add up in float32 before they move on to float64. */
 const FLUSH = 64;
@@ -117,23 +118,8 @@ function gradApplyPair(
   }
 }
 
-/** totals += partial, partial = 0. */
-function flush(form: Form): void {
-  const size = padded(form.c) << 1, partial = form.partial;
-  for (let i: usize = 0; i < size; i += 16) {
-    addTo(form.totals + (i << 1), v128.load(partial + i));
-    v128.store(partial + i, zero());
-  }
-  form.pending = 0;
-}
-
-/**
- * dx per row; and, if `form.affine`, dgamma and dbeta added up. Row r is of group r % groups.
- *
- * @param x dy dx [rows, c / groups] each; dx may be dy
- * @param mean variance [rows] each, as `rowsForward` wrote them
- */
-export function rowsBackward(
+/** `rowsBackward` of rows with the same parameters. */
+function conditionBackward(
   form: Form, x: usize, dy: usize, dx: usize, mean: usize, variance: usize, rows: i32,
 ): void {
   const affine = form.affine, groups = form.groups, gamma = form.gamma, all = <usize>form.c << 2, bytes = all / groups;
@@ -164,12 +150,22 @@ export function rowsBackward(
   }
 }
 
-/** Writes what was added up, [c] each, as float32. */
-export function parameterGradients(form: Form, dgamma: usize, dbeta: usize): void {
-  flush(form);
-  const totals = form.totals, next = padded(form.c) << 1;
-  for (let i: usize = 0, end = <usize>form.c << 2; i < end; i += 4) {
-    store<f32>(dgamma + i, <f32>load<f64>(totals + (i << 1)));
-    store<f32>(dbeta + i, <f32>load<f64>(totals + next + (i << 1)));
+/**
+ * dx per row; and, if `form.affine`, dgamma and dbeta added up. Row r is of group r % groups.
+ *
+ * @param x dy dx [rows, c / groups] each; dx may be dy
+ * @param mean variance [rows] each, as `rowsForward` wrote them
+ */
+export function rowsBackward(
+  form: Form, x: usize, dy: usize, dx: usize, mean: usize, variance: usize, rows: i32,
+): void {
+  const groups = form.groups, bytes = (<usize>form.c << 2) / groups;
+  while (rows > 0) {
+    const samples = min(rows / groups, form.left), some = samples * groups, size = bytes * some;
+    conditionBackward(form, x, dy, dx, mean, variance, some);
+    x += size; dy += size; dx += size;
+    mean += <usize>some << 2; variance += <usize>some << 2;
+    rows -= some;
+    advance(form, samples);
   }
 }

@@ -7,6 +7,7 @@
  */
 import { CHUNK, Form, ROUNDING, ROW_COEFFICIENTS, rowsTogether } from './form';
 import { add, firstLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
+import { advance } from './parameters';
 
 /** The sum of a row. */
 function sum(x: usize, bytes: usize): f64 {
@@ -78,14 +79,8 @@ function apply(x: usize, y: usize, bytes: usize, gamma: usize, beta: usize, coef
   }
 }
 
-/**
- * y = (x - mean) / f * gamma + beta per row; row r is of group r % groups.
- *
- * @param x [rows, c / groups]; may be y
- * @param y the same, or 0: the moments only
- * @param mean variance [rows] each, written
- */
-export function rowsForward(form: Form, x: usize, y: usize, mean: usize, variance: usize, rows: i32): void {
+/** `rowsForward` of rows with the same parameters. */
+function conditionForward(form: Form, x: usize, y: usize, mean: usize, variance: usize, rows: i32): void {
   const center = form.center, all = <usize>form.c << 2, bytes = all / form.groups, size = <f64>(bytes >> 2);
   const end = x + bytes * rows, block = bytes * rowsTogether(bytes);
   let g: usize = 0;
@@ -114,5 +109,25 @@ export function rowsForward(form: Form, x: usize, y: usize, mean: usize, varianc
       }
     }
     x = stop;
+  }
+}
+
+/**
+ * y = (x - mean) / f * gamma + beta per row; row r is of group r % groups.
+ *
+ * @param x [rows, c / groups]; may be y
+ * @param y the same, or 0: the moments only
+ * @param mean variance [rows] each, written
+ */
+export function rowsForward(form: Form, x: usize, y: usize, mean: usize, variance: usize, rows: i32): void {
+  const groups = form.groups, bytes = (<usize>form.c << 2) / groups;
+  while (rows > 0) {
+    const samples = min(rows / groups, form.left), some = samples * groups;
+    conditionForward(form, x, y, mean, variance, some);
+    x += bytes * some;
+    if (y) y += bytes * some;
+    mean += <usize>some << 2; variance += <usize>some << 2;
+    rows -= some;
+    advance(form, samples);
   }
 }
