@@ -29,12 +29,23 @@ export interface Kernels {
 
   condition(form: Address, share: number, dgamma: Address, dbeta: Address): void;
   advance(form: Address, rows: number): void;
+  seek(form: Address, row: number): void;
 
-  rowsForward(form: Address, x: Address, y: Address, mean: Address, variance: Address, rows: number): void;
+  rowsForward(
+    form: Address,
+    x: Address,
+    residual: Address,
+    sum: Address,
+    y: Address,
+    mean: Address,
+    variance: Address,
+    rows: number,
+  ): void;
   rowsBackward(
     form: Address,
     x: Address,
     dy: Address,
+    dsum: Address,
     dx: Address,
     mean: Address,
     variance: Address,

@@ -4,7 +4,7 @@ import type { NormalizeAttrs } from '../core/contract.ts';
 import { conditionsOf, type View } from '../core/view.ts';
 import { type Address, PLACEMENTS, wideOf } from './kernels.ts';
 import type { Memory, SimdKernel, Window } from './memory.ts';
-import { BLOCK, pieceOf, read, rewrite, rewriteInOrder, samplesTogether } from './pieces.ts';
+import { BLOCK, pieceOf, read, rewrite, samplesTogether } from './pieces.ts';
 
 type Optional = TensorInfo | undefined;
 
@@ -124,9 +124,7 @@ function forward(
   if (size === 0) return memory.window(0, x, undefined, shape, residual, sumShape);
   const wide = wideOf(view);
   const within = hasConditionsWithin(view);
-  // The sum is to be in the cache still when it is normalized.
-  const block = residual ? Math.min(memory.block, BLOCK) : memory.block;
-  const together = within ? 0 : samplesTogether(view, residual ? 2 : 1, block);
+  const together = within ? 0 : samplesTogether(view, residual ? 2 : 1, memory.block);
   const window = memory.window(together * size || pieceOf(size, wide, 1), x, undefined, shape, residual, sumShape);
   for (let i = 0; i < n; i += together || 1) {
     const mean = moments + 4 * i * groups;
@@ -134,10 +132,12 @@ function forward(
     if (together) {
       const count = Math.min(together, n - i);
       window.load(i * size, count * size);
-      if (residual) kernels.addArrays(window.x, window.addend, window.sum, count * size);
-      const from = residual ? window.sum : window.x;
-      if (s === 1) kernels.rowsForward(form, from, window.out, mean, variance, count * groups);
-      else kernels.columnsForward(form, from, window.out, mean, variance, count);
+      if (s === 1) {
+        const addend = residual ? window.addend : 0;
+        kernels.rowsForward(form, window.x, addend, window.sum, window.out, mean, variance, count * groups);
+      } else {
+        kernels.columnsForward(form, window.x, window.out, mean, variance, count);
+      }
       window.store(i * size, count * size);
       continue;
     }
@@ -145,7 +145,10 @@ function forward(
     read(window, i * size, size, (length, above) => kernels.columnMoments(form, window.x, length, above / wide));
     if (within) {
       kernels.conditionCoefficients(form, mean, variance);
-      rewriteInOrder(window, i * size, size, (length) => kernels.conditionAffine(form, window.x, window.out, length));
+      rewrite(window, i * size, size, (length, above) => {
+        kernels.seek(form, i * s + above / c);
+        kernels.conditionAffine(form, window.x, window.out, length);
+      });
       continue;
     }
     kernels.columnCoefficients(form, mean, variance);
@@ -172,8 +175,7 @@ function backward(
   const inputs = dsum ? 3 : 2;
   if (size === 0) return memory.window(0, x, dy, x.shape, dsum);
   const within = hasConditionsWithin(view);
-  const block = dsum ? Math.min(memory.block, BLOCK) : memory.block;
-  const together = within ? 0 : samplesTogether(view, inputs, block);
+  const together = within ? 0 : samplesTogether(view, inputs, memory.block);
   const window = memory.window(together * size || pieceOf(size, wideOf(view), inputs), x, dy, x.shape, dsum);
   const addDsum = (length: number) => {
     if (dsum) kernels.addArrays(window.out, window.addend, window.out, length);
@@ -184,9 +186,13 @@ function backward(
     if (together) {
       const count = Math.min(together, n - i);
       window.load(i * size, count * size);
-      if (s === 1) kernels.rowsBackward(form, window.x, window.dy, window.out, mean, variance, count * groups);
-      else kernels.columnsBackward(form, window.x, window.dy, window.out, mean, variance, count);
-      addDsum(count * size);
+      if (s === 1) {
+        const addend = dsum ? window.addend : 0;
+        kernels.rowsBackward(form, window.x, window.dy, addend, window.out, mean, variance, count * groups);
+      } else {
+        kernels.columnsBackward(form, window.x, window.dy, window.out, mean, variance, count);
+        addDsum(count * size);
+      }
       window.store(i * size, count * size);
       continue;
     }
@@ -194,9 +200,11 @@ function backward(
     else kernels.clearSums(form);
     kernels.columnMeans(form, mean);
     if (within) {
+      kernels.seek(form, i * s);
       read(window, i * size, size, (length) => kernels.conditionGradSums(form, window.x, window.dy, length));
       kernels.conditionGradCoefficients(form, variance);
-      rewriteInOrder(window, i * size, size, (length) => {
+      rewrite(window, i * size, size, (length, above) => {
+        kernels.seek(form, i * s + above / c);
         kernels.conditionGradAffine(form, window.x, window.dy, window.out, length);
         addDsum(length);
       });

@@ -37,20 +37,17 @@ export function read(window: Window, start: number, size: number, visit: (size: 
   }
 }
 
-/** Visits the pieces of a sample from first to last, and stores them. */
-export function rewriteInOrder(window: Window, start: number, size: number, visit: (size: number) => void): void {
-  read(window, start, size, (length, above) => {
-    visit(length);
-    window.store(start + above, length);
-  });
-}
-
 /** Visits the pieces of a sample, and stores them; backwards, because after `read` the last ones are still in the cache. */
-export function rewrite(window: Window, start: number, size: number, visit: (size: number) => void): void {
+export function rewrite(
+  window: Window,
+  start: number,
+  size: number,
+  visit: (size: number, above: number) => void,
+): void {
   for (let above = Math.floor((size - 1) / window.length) * window.length; above >= 0; above -= window.length) {
     const length = Math.min(window.length, size - above);
     window.load(start + above, length);
-    visit(length);
+    visit(length, above);
     window.store(start + above, length);
   }
 }

@@ -64,6 +64,8 @@ export class Form {
   /** [conditions, c] each: where dgamma and dbeta of this condition belong. */
   dgamma: usize;
   dbeta: usize;
+  /** How many conditions have gone by. */
+  condition: i32;
 
   /** The divisor f of a group with variance v. NaN stays NaN: `max` does not hide it. */
   divisor(v: f64): f64 {
@@ -114,7 +116,7 @@ export function describe(
   form.totals = form.sums + padded(wide) * 6;
   form.partial = form.totals + padded(c) * 4;
   form.pending = 0;
-  form.share = form.left = i32.MAX_VALUE; form.within = false;
+  form.share = form.left = i32.MAX_VALUE; form.within = false; form.condition = 0;
   if (affine) clearTotals(form);
 }
 

@@ -1,6 +1,6 @@
 /** The module's exports. Addresses are in bytes, in a memory that the host owns; sizes are in values. */
 export { clearSums, coefficientsOf, condition, describe, formSize, sumsOf } from './form';
-export { advance, parameterGradients } from './parameters';
+export { advance, parameterGradients, seek } from './parameters';
 export { rowsForward } from './rows-forward';
 export { rowsBackward } from './rows-backward';
 export { columnAffine, columnCoefficients, columnMoments, columnsForward } from './columns-forward';

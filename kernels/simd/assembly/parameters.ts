@@ -30,12 +30,19 @@ export function advance(form: Form, rows: i32): void {
     parameterGradients(form, form.dgamma, form.dbeta);
     clearTotals(form);
   }
-  move(form, 1);
+  moveTo(form, form.condition + 1);
 }
 
-/** Moves by so many conditions, to the first row of one. */
-export function move(form: Form, conditions: isize): void {
-  const bytes = conditions * (<isize>form.c << 2);
+/** To the first row of a condition. */
+export function moveTo(form: Form, condition: i32): void {
+  const bytes = <isize>(condition - form.condition) * (<isize>form.c << 2);
   form.gamma += bytes; form.beta += bytes; form.dgamma += bytes; form.dbeta += bytes;
+  form.condition = condition;
   form.left = form.share;
+}
+
+/** To a row of [n * s, c]. */
+export function seek(form: Form, row: i32): void {
+  moveTo(form, row / form.share);
+  form.left = form.share - row % form.share;
 }
