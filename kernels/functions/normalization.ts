@@ -74,11 +74,7 @@ function normalizeRows(
 export function layerNorm(x: Tensor, options?: LayerNormOptions): Tensor;
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}, ...more: unknown[]): Tensor {
   checkCall('layerNorm', options, LAYER_OPTIONS, more);
-  const { axis = -1, epsilon = 1e-3 } = options;
-  return tidy(() => {
-    const form = centred(checkEpsilon('layerNorm', epsilon));
-    return normalizeRows('layerNorm', checkInput('layerNorm', x), axis, options, form);
-  });
+  return normalizeLayer('layerNorm', x, options);
 }
 /** Options of {@link layerNorm}. */
 export interface LayerNormOptions extends AffineOptions {
@@ -86,6 +82,12 @@ export interface LayerNormOptions extends AffineOptions {
   readonly axis?: number | readonly number[];
   /** Keeps the divisor from 0. Default: 1e-3; of {@link rmsNorm} 1e-6. */
   readonly epsilon?: number;
+}
+
+/** For layers: `layerNorm`, under the name of the layer. */
+export function normalizeLayer(who: string, x: Tensor, options: LayerNormOptions): Tensor {
+  const { axis = -1, epsilon = 1e-3 } = options;
+  return tidy(() => normalizeRows(who, checkInput(who, x), axis, options, centred(checkEpsilon(who, epsilon))));
 }
 
 /**

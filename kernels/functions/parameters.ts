@@ -64,6 +64,11 @@ function rowsFor(
 
 const isShape = (t: Tensor, shape: Shape) => t.rank === shape.length && t.shape.every((size, i) => size === shape[i]);
 
+/** Fails if a parameter has not one of the shapes that {@link parameters} takes. */
+export function checkRows(who: string, name: string, value: Tensor, shape: Shape, axis: number): void {
+  rowsFor(who, name, value, shape, [axis], shape[axis] as number);
+}
+
 function refuseShape(
   who: string,
   name: string,

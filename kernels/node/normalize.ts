@@ -3,6 +3,7 @@
  * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
 
+import { Tensor } from '@tensorflow/tfjs-core';
 import { byCondition } from '../core/by-condition.ts';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { momentsIn } from '../core/numbers.ts';
@@ -73,5 +74,6 @@ export const { Normalize, NormalizeGrad } = byCondition<NodePort>({
     shape: [size],
     dtype: 'float32',
   }),
-  dispose: (backend, { dataId }) => backend.disposeData(dataId),
+  // What a kernel gives is a tensor of TensorFlow.js's already, which has to hear of it.
+  dispose: (backend, info) => (info instanceof Tensor ? info.dispose() : backend.disposeData(info.dataId)),
 });
