@@ -23,6 +23,10 @@ export interface AdaptiveInstanceNormalizationArgs extends LayerArgs {
  *
  *     y = (content - mean) / sqrt(variance + epsilon) * sqrt(styleVariance + epsilon) + styleMean
  *
+ * Advantages: any style at once; nothing to be trained in the layer itself. Disadvantages: a style is no more than means and
+ * deviations of channels; needs a decoder that has been trained with it. Best for style transfer with styles that were not seen
+ * in training.
+ *
  * Inputs: [content, style], [batch, ..., channels] each, or with the channels at `axis`, of one rank, 2 to 6; the positions of the style
  * may be others. Output: the shape of the content.
  *

@@ -25,6 +25,10 @@ export interface ConditionalBatchNormalizationArgs extends ConditionalArgs {
  * mean and variance are those of each channel over the batch and all positions, in inference the moving averages, as in
  * {@link BatchNormalization}, with the same masks. gamma and beta are of each example. `trainable: false` means inference mode.
  *
+ * Advantages: a condition reaches every layer of a network at little cost; one network serves many classes. Disadvantages:
+ * fails with small batches, as batch normalization does; needs a condition in inference, too. Best for class-conditional
+ * generators, and images about which something is asked.
+ *
  * Inputs: [x, condition], x [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6, and the condition [batch, width], a
  * class as `tf.oneHot` gives it, or an embedding: gamma is 1 + a projection of it, and beta another. Or [x, gamma, beta], both
  * [batch, channels]. What is of the rank of x counts for each position. Output: the shape of x. Weights: with a condition

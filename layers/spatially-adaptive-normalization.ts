@@ -1,12 +1,11 @@
-import { image, relu, reshape, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
-import { initializers } from '@tensorflow/tfjs-layers';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../kernels/core/errors.ts';
 import { checkOneOf, checkPositiveInteger, checkSize } from '../kernels/functions/checks.ts';
 import { normalizeGroups } from '../kernels/functions/normalization.ts';
 import { parameters } from '../kernels/functions/parameters.ts';
 import { centred } from '../kernels/ops/form.ts';
 import { type ConditionalArgs, ConditionalLayer, type Project } from './base/conditional-layer.ts';
-import { Convolution } from './base/convolution.ts';
+import { convolutionsOfMap } from './base/convolution.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import type { Kwargs, Shape } from './base/options.ts';
 import type { ProjectionOptions } from './base/projection.ts';
@@ -36,6 +35,9 @@ export interface SpatiallyAdaptiveNormalizationArgs extends ConditionalArgs {
  * gamma and beta are convolutions, 3 x 3, of relu of another such convolution of the map, whose nearest values are taken where it has
  * not the height and width of x. The options of kernel and bias are those of gamma and beta; in inference the moving averages stand
  * for the batch.
+ *
+ * Advantages: keeps what a map says of each position, which normalization would wash away. Disadvantages: two convolutions more
+ * for every normalization; needs a map of each image. Best for images from segmentations.
  *
  * Inputs: [x, map], [batch, height, width, channels] and [batch, any height, any width, classes]; or [x, gamma, beta] of any rank from 2
  * to 6 and the channels at `axis`, all of one shape. Output: the shape of x. Weights: with a map hidden/kernel
@@ -79,17 +81,7 @@ export class SpatiallyAdaptiveNormalization extends ConditionalLayer {
       fail(this.getClassName(), `${rule}; received x of [${x}] and a map of [${map}]; give [x, gamma, beta] instead`);
     }
     const classes = checkSize(this.getClassName(), map, 3);
-    const [count, channels] = outputs as [number, number];
-    const options = this as unknown as ProjectionOptions;
-    const hiddenOptions = { ...options, useBias: true, kernelInitializer: initializers.glorotUniform({}) };
-    const hidden = new Convolution(this.addTrained, 'hidden', classes, this.hiddenUnits, hiddenOptions);
-    const last = new Convolution(this.addTrained, 'condition', this.hiddenUnits, count * channels, options);
-    return (map, x) => {
-      const [height, width] = x.shape.slice(1, 3) as [number, number];
-      const isSame = map.shape[1] === height && map.shape[2] === width;
-      const fitting = isSame ? map : image.resizeNearestNeighbor(map as Tensor4D, [height, width]);
-      return reshape(last.apply(relu(hidden.apply(fitting))), [-1, height, width, count, channels]);
-    };
+    return convolutionsOfMap(this.addTrained, classes, this.hiddenUnits, outputs, this as unknown as ProjectionOptions);
   }
 
   protected override transform(x: Tensor, given: readonly Tensor[], axis: number, kwargs: Kwargs): Tensor {
