@@ -59,10 +59,11 @@ export class RMSNormalization extends Normalization<number | number[]> {
 
   constructor(args: RMSNormalizationArgs = {}) {
     const axisRule = { axes: true, batch: 'with batch' } as const;
-    const { gammaOffset = 0 } = checkArgs(new.target, args);
+    const { gammaOffset = 0, scale = true } = checkArgs(new.target, args);
+    checkGammaOffset(new.target.className, gammaOffset, scale);
     const given = gammaOffset === 0 ? args : { gammaInitializer: startAt(1 - gammaOffset), ...args };
     super(given, { options: ['epsilonPlacement', 'gammaOffset'], epsilon: 1e-6, gammaName: 'scale', ...axisRule });
-    this.gammaOffset = checkGammaOffset(this.getClassName(), gammaOffset, this.scale);
+    this.gammaOffset = gammaOffset;
     const placement = args.epsilonPlacement ?? 'outside';
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
   }

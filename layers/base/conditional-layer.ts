@@ -90,6 +90,8 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
   readonly #traits: ConditionalTraits;
   readonly #repeated = new RepeatedInputs(this);
   #projection: Project | undefined = undefined;
+  /** How many inputs the layer was built for, of how many channels, and of what width of the condition. */
+  #built: { readonly inputs: number; readonly channels: number; readonly width: number | null } | undefined = undefined;
 
   protected constructor(args: ConditionalArgs & { epsilon?: number; momentum?: number }, traits: ConditionalTraits) {
     const numbers = ['epsilon', 'momentum'].filter((name) => name in traits);
@@ -134,6 +136,8 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
       this.#projection = this.buildProjection(others[0] as Shape, x, [this.#traits.parameters.length, channels]);
     }
     this.buildState(channels);
+    const width = others.length === 1 ? ((others[0] as Shape).at(-1) as number) : null;
+    this.#built = { inputs: others.length + 1, channels, width };
     this.built = true;
   }
 
@@ -163,7 +167,21 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
     const isProjected = others.length === 1;
     for (const [i, shape] of others.entries())
       this.#checkFits(isProjected ? 'the condition' : (names[i] as string), shape, x, axis, isProjected);
+    this.#checkBuilt(x, others, axis);
     return { x, others, axis };
+  }
+
+  /** Fails where the layer has been built for other inputs. */
+  #checkBuilt(x: Shape, others: readonly Shape[], axis: number): void {
+    if (!this.#built) return;
+    const { inputs, channels, width } = this.#built;
+    const refuse = (what: string, received: unknown) =>
+      fail(this.getClassName(), `'${this.name}' is built for ${what}; received ${received}; make another layer`);
+    const names = inputs === 2 ? 'condition' : this.#traits.parameters.join(', ');
+    if (others.length + 1 !== inputs) refuse(`[x, ${names}]`, `${others.length + 1} inputs`);
+    if (x[axis] != null && x[axis] !== channels) refuse(`${channels} channels at axis ${axis}`, `[${x}]`);
+    const given = others[0]?.at(-1);
+    if (width !== null && given != null && given !== width) refuse(`a condition of width ${width}`, `[${others[0]}]`);
   }
 
   #checkFits(name: string, shape: Shape, x: Shape, axis: number, isProjected: boolean): void {
