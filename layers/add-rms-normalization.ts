@@ -57,7 +57,8 @@ export class AddRMSNormalization extends RMSNormalization {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);
       const [x, residual] = summands(this, inputs);
-      const { axis, epsilon, epsilonPlacement, gammaOffset } = this;
+      const { axis, epsilon, epsilonPlacement } = this;
+      const gammaOffset = this.gamma ? this.gammaOffset : 0;
       const parameters = { gamma: this.gamma?.read(), beta: this.beta?.read() };
       const { y, sum } = addRmsNorm(x, residual, { ...parameters, axis, epsilon, epsilonPlacement, gammaOffset });
       return [y, sum];

@@ -28,7 +28,8 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside', gammaOff
  *
  * `epsilonPlacement` 'inside' divides by sqrt(mean(x^2) + epsilon), as PyTorch and Keras do, and 'floor' by
  * max(sqrt(mean(x^2)), epsilon), which gives rows at or below epsilon the gradient 0. The same in training and inference. gamma
- * and beta have the shape of the listed axes. `gammaOffset` is added to gamma, which then starts at 1 - gammaOffset. With `center: false` and 'inside' the layer is Keras's, and its saved config
+ * and beta have the shape of the listed axes. `gammaOffset` is added to gamma, which then starts at
+ * 1 - gammaOffset; without `scale` it has no effect. With `center: false` and 'inside' the layer is Keras's, and its saved config
  * loads there; a config without `center` is Keras's.
  *
  * Advantages: a cheaper layer normalization; saves computation by not subtracting a mean; suits large models.
@@ -59,8 +60,8 @@ export class RMSNormalization extends Normalization<number | number[]> {
 
   constructor(args: RMSNormalizationArgs = {}) {
     const axisRule = { axes: true, batch: 'with batch' } as const;
-    const { gammaOffset = 0, scale = true } = checkArgs(new.target, args);
-    checkGammaOffset(new.target.className, gammaOffset, scale);
+    const { gammaOffset = 0 } = checkArgs(new.target, args);
+    checkGammaOffset(new.target.className, gammaOffset, true);
     const given = gammaOffset === 0 ? args : { gammaInitializer: startAt(1 - gammaOffset), ...args };
     super(given, { options: ['epsilonPlacement', 'gammaOffset'], epsilon: 1e-6, gammaName: 'scale', ...axisRule });
     this.gammaOffset = gammaOffset;
@@ -70,7 +71,7 @@ export class RMSNormalization extends Normalization<number | number[]> {
 
   protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
     const { axis, epsilon, epsilonPlacement, gammaOffset } = this;
-    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement, gammaOffset });
+    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement, gammaOffset: gamma ? gammaOffset : 0 });
   }
 
   /** Without the options that Keras's layer does not have, where it can represent the others. */

@@ -173,16 +173,16 @@ describe.each(SUBJECTS)('%s', (className, subject) => {
   test('learns, and leaves no tensors', async () => {
     const layer = subject.make();
     const model = modelOf(subject, layer);
-    model.compile({ optimizer: tf.train.sgd(0.05), loss: 'meanSquaredError' });
+    model.compile({ optimizer: tf.train.adam(0.02), loss: 'meanSquaredError' });
     const [inputs, targets] = [inputsOf(subject), random(9, [subject.shapes[0]![0]!, 2])];
+    // The optimizer makes its own variables in the first step.
+    await model.fit(inputs, targets, { epochs: 1, verbose: 0, shuffle: false });
     const before = tf.memory().numTensors;
-    const { history } = await model.fit(inputs, targets, { epochs: 8, verbose: 0, shuffle: false });
+    const { history } = await model.fit(inputs, targets, { epochs: 30, verbose: 0, shuffle: false });
     tf.dispose(model.predict(inputs));
     expect(tf.memory().numTensors).toBe(before);
     const losses = history.loss as number[];
     expect(losses.at(-1)!).toBeLessThan(0.9 * losses[0]!);
-    const start = subject.weights.length > 0 ? layer.getWeights().flatMap(values) : [1];
-    expect(start.some((value) => value !== 0)).toBe(true);
     model.dispose();
   });
 
@@ -304,11 +304,6 @@ describe('what does not fit is refused', () => {
       'an offset without gamma',
       () => ours.rmsNorm(x(), { gammaOffset: 1 }),
       /rmsNorm: gammaOffset is added to gamma, of which there is none/,
-    ],
-    [
-      'an offset without scale',
-      () => ours.rmsNormalization({ gammaOffset: 1, scale: false }),
-      /RMSNormalization: gammaOffset is added to gamma/,
     ],
     [
       'an offset that is none',
