@@ -65,8 +65,13 @@ function gradCoefficients(
 }
 
 /** Along one row, dx from its coefficients. */
+function gradApply(x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize): void {
+  if (dsum) gradRow(x, dy, dsum, dx, bytes, gamma, coefficients, true);
+  else gradRow(x, dy, 0, dx, bytes, gamma, coefficients, false);
+}
+
 // @ts-ignore: decorator
-@inline function gradApply(
+@inline function gradRow(
   x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, withSum: bool,
 ): void {
   const m = v128.load_splat<f32>(coefficients), w = v128.load_splat<f32>(coefficients, 12);
@@ -101,8 +106,15 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
 }
 
 /** `gradApply` and `sumParameters` along two neighbouring rows, which share each access to gamma, dgamma and dbeta. */
+function gradApplyPair(
+  x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, dgamma: usize, dbeta: usize,
+): void {
+  if (dsum) gradPair(x, dy, dsum, dx, bytes, gamma, coefficients, dgamma, dbeta, true);
+  else gradPair(x, dy, 0, dx, bytes, gamma, coefficients, dgamma, dbeta, false);
+}
+
 // @ts-ignore: decorator
-@inline function gradApplyPair(
+@inline function gradPair(
   x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, dgamma: usize, dbeta: usize,
   withSum: bool,
 ): void {
@@ -118,8 +130,9 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
     sumParameters(x + bytes16, dy + bytes16, tail, coefficients, dgamma + bytes16, dbeta + bytes16);
     sumParameters(x1 + bytes16, dy1 + bytes16, tail, coefficients + ROW_COEFFICIENTS, dgamma + bytes16, dbeta + bytes16);
     const next = coefficients + ROW_COEFFICIENTS, ga = gamma + bytes16;
-    gradApply(x + bytes16, dy + bytes16, dsum + bytes16, dx + bytes16, tail, ga, coefficients, withSum);
-    gradApply(x1 + bytes16, dy1 + bytes16, dsum1 + bytes16, dx1 + bytes16, tail, ga, next, withSum);
+    const toSum = withSum ? dsum + bytes16 : 0, toSum1 = withSum ? dsum1 + bytes16 : 0;
+    gradApply(x + bytes16, dy + bytes16, toSum, dx + bytes16, tail, ga, coefficients);
+    gradApply(x1 + bytes16, dy1 + bytes16, toSum1, dx1 + bytes16, tail, ga, next);
   }
   for (let i: usize = 0; i < bytes16; i += 16) {
     const g0 = v128.load(dy + i), g1 = v128.load(dy1 + i), ga = v128.load(gamma + i);
@@ -131,10 +144,16 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
   }
 }
 
+/** Reads a value of each line of the cache, so that all are on their way while the first pass runs. */
+function touch(p: usize, bytes: usize): f32 {
+  let sum: f32 = 0;
+  for (const end = p + bytes; p < end; p += 64) sum += load<f32>(p);
+  return sum;
+}
+
 /** `rowsBackward` of rows with the same parameters. */
-// @ts-ignore: decorator
-@inline function conditionBackward(
-  form: Form, x: usize, dy: usize, dsum: usize, dx: usize, mean: usize, variance: usize, rows: i32, withSum: bool,
+function conditionBackward(
+  form: Form, x: usize, dy: usize, dsum: usize, dx: usize, mean: usize, variance: usize, rows: i32,
 ): void {
   const affine = form.affine, groups = form.groups, gamma = form.gamma, all = <usize>form.c << 2, bytes = all / groups;
   const together = rowsTogether(2 * bytes), end = x + bytes * rows;
@@ -143,6 +162,7 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
   while (x < end) {
     const stop = min(x + bytes * together, end), toDy = dy - x;
     let k = form.coefficients, first = g;
+    if (dsum) store<f32>(k, touch(dsum, stop - x));
     for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS, mean += 4, variance += 4) {
       gradCoefficients(form, p, p + toDy, gamma + g, bytes, load<f32>(mean), <f64>load<f32>(variance), k);
       if ((g += bytes) == all) g = 0;
@@ -150,13 +170,15 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
     k = form.coefficients;
     if (affine && groups == 1) {
       for (const pairs = stop - bytes; x < pairs; k += 2 * ROW_COEFFICIENTS) {
-        gradApplyPair(x, dy, dsum, dx, bytes, gamma, k, dgamma, dbeta, withSum);
-        x += 2 * bytes; dy += 2 * bytes; dsum += 2 * bytes; dx += 2 * bytes;
+        gradApplyPair(x, dy, dsum, dx, bytes, gamma, k, dgamma, dbeta);
+        x += 2 * bytes; dy += 2 * bytes; dx += 2 * bytes;
+        if (dsum) dsum += 2 * bytes;
       }
     }
-    for (; x < stop; x += bytes, dy += bytes, dsum += bytes, dx += bytes, k += ROW_COEFFICIENTS) {
+    for (; x < stop; x += bytes, dy += bytes, dx += bytes, k += ROW_COEFFICIENTS) {
       if (affine) sumParameters(x, dy, bytes, k, dgamma + first, dbeta + first);
-      gradApply(x, dy, dsum, dx, bytes, gamma + first, k, withSum);
+      gradApply(x, dy, dsum, dx, bytes, gamma + first, k);
+      if (dsum) dsum += bytes;
       if ((first += bytes) == all) first = 0;
     }
     form.pending += together;
@@ -177,8 +199,7 @@ export function rowsBackward(
   const groups = form.groups, bytes = (<usize>form.c << 2) / groups;
   while (rows > 0) {
     const samples = min(rows / groups, form.left), some = samples * groups, size = bytes * some;
-    if (dsum) conditionBackward(form, x, dy, dsum, dx, mean, variance, some, true);
-    else conditionBackward(form, x, dy, 0, dx, mean, variance, some, false);
+    conditionBackward(form, x, dy, dsum, dx, mean, variance, some);
     if (dsum) dsum += size;
     x += size; dy += size; dx += size;
     mean += <usize>some << 2; variance += <usize>some << 2;
