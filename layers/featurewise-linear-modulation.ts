@@ -16,7 +16,7 @@ export interface FeaturewiseLinearModulationArgs extends ConditionalArgs {}
  * answering.
  *
  * Inputs: [x, condition], x [batch, ..., channels], or with the channels at `axis`, of rank 2 to 6, and the condition
- * [batch, width]: gamma is 1 + a projection of it, and beta another. Or [x, gamma, beta], both [batch, channels]. A condition, gamma or
+ * [batch, width]; gamma is 1 + a projection of it, and beta another. Or [x, gamma, beta], both [batch, channels]. A condition, gamma or
  * beta of the rank of x counts for each position; there positions that are left out have size 1. Output: the shape of x. Weights, with
  * a condition: condition/kernel [width, 2, channels], condition/bias [2, channels].
  *
