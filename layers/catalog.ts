@@ -45,13 +45,13 @@ const arxiv = (authors: string, title: string, year: number, id: string): Paper 
 const weightNormalizationPaper = arxiv('Salimans, Kingma', 'Weight Normalization', 2016, '1602.07868');
 
 /**
- * The twelve normalizations.
+ * The normalizations: the twelve, and those whose scale and shift come from another input.
  *
  * @example
  * ```js
  * import { catalog } from 'tfjs-normalizations/layers/catalog';
  *
- * catalog.length; // 12
+ * catalog.length; // 17
  * catalog[0].formula; // 'γ (x − μ) / √(σ² + ε) + β'
  * ```
  */
@@ -179,5 +179,66 @@ export const catalog: readonly CatalogEntry[] = [
     disadvantages: ['needs a typical sequence length to start its scale', 'serves attention alone'],
     use: 'transformers, above all on small data',
     paper: arxiv('Henry, Dachapally, Pawar, Chen', 'Query-Key Normalization for Transformers', 2020, '2010.04245'),
+  },
+  {
+    className: 'AdaptiveInstanceNormalization',
+    axis: 'the positions, per example and channel; scale and shift are the statistics of a style',
+    formula: 'σ(s) (x − μ(x)) / σ(x) + μ(s)',
+    advantages: ['any style at once', 'nothing to be trained in the layer itself'],
+    disadvantages: [
+      'a style is no more than means and deviations of channels',
+      'needs a decoder that has been trained with it',
+    ],
+    use: 'style transfer with styles that were not seen in training',
+    paper: arxiv(
+      'Huang, Belongie',
+      'Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization',
+      2017,
+      '1703.06868',
+    ),
+  },
+  {
+    className: 'ConditionalBatchNormalization',
+    axis: 'the batch and all positions, per channel; γ and β are of each example, from a condition',
+    formula: 'γ(z) (x − μ) / √(σ² + ε) + β(z)',
+    advantages: ['a condition reaches every layer of a network at little cost', 'one network serves many classes'],
+    disadvantages: ['fails with small batches, as batch normalization does', 'needs a condition in inference, too'],
+    use: 'class-conditional generators, and images about which something is asked',
+    paper: arxiv('de Vries et al.', 'Modulating early visual processing by language', 2017, '1707.00683'),
+  },
+  {
+    className: 'FeaturewiseLinearModulation',
+    axis: 'nothing: scale and shift alone, of each example, from a condition',
+    formula: 'γ(z) x + β(z)',
+    advantages: ['cheap to compute', 'joins text, sound or labels with images wherever there are channels'],
+    disadvantages: ['does not normalize', 'the same for all positions of an example'],
+    use: 'networks with a second input, such as visual question answering',
+    paper: arxiv('Perez et al.', 'FiLM: Visual Reasoning with a General Conditioning Layer', 2017, '1709.07871'),
+  },
+  {
+    className: 'AdaptiveLayerNormalization',
+    axis: 'the features, per example; scale and shift come from a condition',
+    formula: '(1 + γ(z)) (x − μ) / √(σ² + ε) + β(z)',
+    advantages: [
+      'a condition reaches every token at little cost',
+      'with gates that start at 0, deep networks train steadily',
+    ],
+    disadvantages: ['needs a projection of the condition in every block', 'the same for all tokens of an example'],
+    use: 'diffusion transformers',
+    paper: arxiv('Peebles, Xie', 'Scalable Diffusion Models with Transformers', 2022, '2212.09748'),
+  },
+  {
+    className: 'SpatiallyAdaptiveNormalization',
+    axis: 'the batch and all positions, per channel; scale and shift are of each position, from a map',
+    formula: '(1 + γ(m)) (x − μ) / √(σ² + ε) + β(m)',
+    advantages: ['keeps what a map says of each position, which normalization would wash away'],
+    disadvantages: ['two convolutions more for every normalization', 'needs a map of each image'],
+    use: 'images from segmentations',
+    paper: arxiv(
+      'Park, Liu, Wang, Zhu',
+      'Semantic Image Synthesis with Spatially-Adaptive Normalization',
+      2019,
+      '1903.07291',
+    ),
   },
 ];

@@ -8,7 +8,9 @@
 
 export type { EpsilonPlacement, KernelName, KernelSet, OptionalKernelName } from '../kernels/core/contract.ts';
 export { registerKernels } from '../kernels/core/registry.ts';
+export { type AdaptiveInstanceNormOptions, adaptiveInstanceNorm } from '../kernels/functions/adaptive.ts';
 export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/functions/attention.ts';
+export { type FilmOptions, film } from '../kernels/functions/modulation.ts';
 export {
   type AffineOptions,
   type BatchNormOptions,
@@ -23,6 +25,7 @@ export {
   type RmsNormOptions,
   rmsNorm,
 } from '../kernels/functions/normalization.ts';
+export { type AddNormResult, addLayerNorm, addRmsNorm } from '../kernels/functions/residual.ts';
 export {
   type SpectralNormOptions,
   type SpectralNormResult,
@@ -31,6 +34,10 @@ export {
   weightNorm,
 } from '../kernels/functions/weights.ts';
 export type { Source } from '../kernels/ops/switchable.ts';
+export * from './adaptive-instance-normalization.ts';
+export * from './adaptive-layer-normalization.ts';
+export * from './add-layer-normalization.ts';
+export * from './add-rms-normalization.ts';
 export type { Constraint, Identifier, Initializer, Regularizer } from './base/identifiers.ts';
 export type { WrappedLayer } from './base/inner-layer.ts';
 export type { LayerArgs, Shape } from './base/options.ts';
@@ -38,7 +45,9 @@ export { restoreBuiltIns } from './base/register.ts';
 export * from './batch-instance-normalization.ts';
 export * from './batch-normalization.ts';
 export * from './batch-renormalization.ts';
+export * from './conditional-batch-normalization.ts';
 export * from './feature-normalization.ts';
+export * from './featurewise-linear-modulation.ts';
 export * from './group-normalization.ts';
 export * from './instance-normalization.ts';
 export * from './layer-normalization.ts';
@@ -49,6 +58,7 @@ export * from './models/tensorflow-addons.ts';
 export * from './multi-head-attention.ts';
 export * from './query-key-normalization.ts';
 export * from './rms-normalization.ts';
+export * from './spatially-adaptive-normalization.ts';
 export * from './spectral-normalization.ts';
 export * from './switchable-normalization.ts';
 export * from './unit-normalization.ts';

@@ -49,7 +49,7 @@ export interface LayerNormalizationArgs extends Omit<AffineArgs, 'axis'> {
  */
 export class LayerNormalization extends Normalization<number | number[]> {
   /** In saved models, here and in Keras. */
-  static readonly className = 'LayerNormalization';
+  static readonly className: string = 'LayerNormalization';
 
   /** Whether the mean is not subtracted. */
   readonly rmsScaling: boolean;

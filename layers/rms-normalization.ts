@@ -1,10 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../kernels/core/contract.ts';
-import { checkOneOf } from '../kernels/functions/checks.ts';
+import { checkGammaOffset, checkOneOf } from '../kernels/functions/checks.ts';
 import { type AffineOptions, rmsNorm } from '../kernels/functions/normalization.ts';
 import { EPSILON_PLACEMENTS } from '../kernels/ops/form.ts';
 import { Normalization } from './base/normalization.ts';
-import { type ConfigDict, withoutOptions } from './base/options.ts';
+import { type ConfigDict, checkArgs, withoutOptions } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 import type { LayerNormalizationArgs } from './layer-normalization.ts';
 
@@ -14,10 +14,12 @@ export interface RMSNormalizationArgs extends LayerNormalizationArgs {
   epsilon?: number;
   /** Where epsilon stands in the divisor. Default: 'outside'. */
   epsilonPlacement?: EpsilonPlacement;
+  /** Added to gamma: with 1, y = x / rms(x) * (1 + gamma), as in Gemma. Default: 0. */
+  gammaOffset?: number;
 }
 
 /** The options which Keras's layer lacks, with the values that it has. */
-const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
+const KERAS = { center: false, scale: true, epsilonPlacement: 'inside', gammaOffset: 0 };
 
 /**
  * Root mean square normalization: layer normalization without a mean.
@@ -26,7 +28,8 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  *
  * `epsilonPlacement` 'inside' divides by sqrt(mean(x^2) + epsilon), as PyTorch and Keras do, and 'floor' by
  * max(sqrt(mean(x^2)), epsilon), which gives rows at or below epsilon the gradient 0. The same in training and inference. gamma
- * and beta have the shape of the listed axes. With `center: false` and 'inside' the layer is Keras's, and its saved config
+ * and beta have the shape of the listed axes. `gammaOffset` is added to gamma, which then starts at
+ * 1 - gammaOffset; without `scale` it has no effect. With `center: false` and 'inside' the layer is Keras's, and its saved config
  * loads there; a config without `center` is Keras's.
  *
  * Advantages: a cheaper layer normalization; saves computation by not subtracting a mean; suits large models.
@@ -49,20 +52,26 @@ const KERAS = { center: false, scale: true, epsilonPlacement: 'inside' };
  */
 export class RMSNormalization extends Normalization<number | number[]> {
   /** In saved models, here and in Keras. */
-  static readonly className = 'RMSNormalization';
+  static readonly className: string = 'RMSNormalization';
   /** Where epsilon stands in the divisor. */
   readonly epsilonPlacement: EpsilonPlacement;
+  /** Added to gamma. */
+  readonly gammaOffset: number;
 
   constructor(args: RMSNormalizationArgs = {}) {
     const axisRule = { axes: true, batch: 'with batch' } as const;
-    super(args, { options: ['epsilonPlacement'], epsilon: 1e-6, gammaName: 'scale', ...axisRule });
+    const { gammaOffset = 0 } = checkArgs(new.target, args);
+    checkGammaOffset(new.target.className, gammaOffset, true);
+    const given = gammaOffset === 0 ? args : { gammaInitializer: startAt(1 - gammaOffset), ...args };
+    super(given, { options: ['epsilonPlacement', 'gammaOffset'], epsilon: 1e-6, gammaName: 'scale', ...axisRule });
+    this.gammaOffset = gammaOffset;
     const placement = args.epsilonPlacement ?? 'outside';
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);
   }
 
   protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
-    const { axis, epsilon, epsilonPlacement } = this;
-    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement });
+    const { axis, epsilon, epsilonPlacement, gammaOffset } = this;
+    return rmsNorm(x, { gamma, beta, axis, epsilon, epsilonPlacement, gammaOffset: gamma ? gammaOffset : 0 });
   }
 
   /** Without the options that Keras's layer does not have, where it can represent the others. */
@@ -77,6 +86,9 @@ export class RMSNormalization extends Normalization<number | number[]> {
     return 'center' in config ? config : { ...config, ...KERAS };
   }
 }
+
+/** The initializer of gamma with which y is x / rms(x) at first. */
+const startAt = (value: number): ConfigDict => ({ className: 'Constant', config: { value } });
 
 /** Whether Keras's layer, which has but axis and epsilon, can represent these options. */
 function isKeras(config: ConfigDict): boolean {

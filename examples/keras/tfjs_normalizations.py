@@ -74,6 +74,8 @@ class _Normalization(keras.layers.Layer):
     gamma_name = "gamma"
     # Options beside those of gamma and beta, for the config.
     own_options = ()
+    # Added to gamma.
+    gamma_offset = 0.0
 
     def __init__(
         self,
@@ -125,7 +127,7 @@ class _Normalization(keras.layers.Layer):
         wide = ops.cast(x, keras.backend.result_type(x.dtype, _float_of_statistics))
         y = self.normalize(wide, bool(training) and self.trainable)
         if self.gamma is not None:
-            y = y * self.along(self.gamma, y)
+            y = y * (self.along(self.gamma, y) + self.gamma_offset)
         if self.beta is not None:
             y = y + self.along(self.beta, y)
         return ops.cast(y, self.compute_dtype)
@@ -196,14 +198,15 @@ class RMSNormalization(_Normalization):
     """y = x / (sqrt(mean(x^2)) + epsilon) * gamma + beta, over the axes `axis` of each example.
 
     `epsilon_placement` 'inside' divides by sqrt(mean(x^2) + epsilon), 'floor' by the larger of sqrt(mean(x^2)) and epsilon.
-    Keras's layer of this name is 'inside', without beta.
+    Keras's layer of this name is 'inside', without beta. `gamma_offset` is added to gamma.
     """
 
     gamma_name = "scale"
-    own_options = ("epsilon_placement",)
+    own_options = ("epsilon_placement", "gamma_offset")
 
-    def __init__(self, axis=-1, epsilon=1e-6, epsilon_placement="outside", **kwargs):
+    def __init__(self, axis=-1, epsilon=1e-6, epsilon_placement="outside", gamma_offset=0.0, **kwargs):
         super().__init__(axis, epsilon, **kwargs)
+        self.gamma_offset = gamma_offset
         self.epsilon_placement = _check_placement(epsilon_placement)
 
     def normalize(self, x, training):

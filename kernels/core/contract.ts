@@ -15,7 +15,8 @@ import type { View } from './view.ts';
 export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 
 /**
- * `Normalize`: y = (x - mean) / f * gamma + beta.
+ * `Normalize`: y = (x - mean) / f * gamma + beta. With a residual sum = x + residual, which is an output, too, and takes the place
+ * of x in the formula.
  *
  * The statistics are a tensor [2, k] with k >= n * groups. In its first n * groups columns row 0 has the means and row 1 the
  * (biased) variances; further columns are a backend's own, for its `NormalizeGrad`, which is given the tensor as it came. With
@@ -29,7 +30,7 @@ export interface NormalizeAttrs {
   readonly center: boolean;
   /** Divide by f (false: Mean-Only). */
   readonly rescale: boolean;
-  /** The statistics are not wanted: neither for a gradient nor for moving averages. */
+  /** The statistics are not wanted: neither for a gradient nor for moving averages. Not with a residual. */
   readonly yOnly?: boolean;
 }
 
@@ -39,7 +40,9 @@ export interface NormalizeAttrs {
  *   dx = (D - mean(D) - k xHat mean(D xHat)) / f     dgamma = sum(dy xHat)     dbeta = sum(dy)
  *
  * 'inside': k = 1; 'outside': k = f / sqrt(v), 0 where v = 0; 'floor': k = 1 where sqrt(v) > epsilon, else 0 - and dx = 0
- * in groups where sqrt(v) <= epsilon. `center` false drops mean(D); `rescale` false drops the last term and f = 1.
+ * in groups where sqrt(v) <= epsilon. `center` false drops mean(D); `rescale` false drops the last term and f = 1. The sums of dgamma
+ * and dbeta are over the rows that share gamma and beta. With `dsum`, the gradient of the output sum (x is that sum), dx is the sum
+ * of both gradients, dx + dsum: that of the input x and of the residual.
  */
 export interface NormalizeGradAttrs extends NormalizeAttrs {
   /** Whether dgamma and dbeta are wanted. */
@@ -93,15 +96,32 @@ export interface SwapAxesAttrs {
  * Outputs are lists, as TensorFlow.js hands them on. What is optional may be undefined, too.
  */
 export interface Kernels<T> {
-  /** gamma and beta [c]; statistics [2, k], absent if `yOnly`. See {@link NormalizeAttrs}. */
+  /**
+   * gamma and beta [c], or [conditions, c] if the view has `rowsPerCondition`; statistics [2, k], absent if `yOnly`; residual and sum
+   * of the shape of x, a sum where there is a residual. See {@link NormalizeAttrs}.
+   */
   Normalize: {
-    inputs: { readonly x: T; readonly gamma?: T | undefined; readonly beta?: T | undefined };
+    inputs: {
+      readonly x: T;
+      readonly residual?: T | undefined;
+      readonly gamma?: T | undefined;
+      readonly beta?: T | undefined;
+    };
     attrs: NormalizeAttrs;
-    outputs: [y: T] | [y: T, statistics: T];
+    outputs: [y: T] | [y: T, statistics: T] | [y: T, statistics: T, sum: T];
   };
-  /** statistics are those of the forward; dgamma and dbeta [c] are there if `affine`. See {@link NormalizeGradAttrs}. */
+  /**
+   * statistics are those of the forward; dgamma and dbeta, [c] or [conditions, c], are there if `affine`. See
+   * {@link NormalizeGradAttrs}.
+   */
   NormalizeGrad: {
-    inputs: { readonly dy: T; readonly x: T; readonly statistics: T; readonly gamma?: T | undefined };
+    inputs: {
+      readonly dy: T;
+      readonly dsum?: T | undefined;
+      readonly x: T;
+      readonly statistics: T;
+      readonly gamma?: T | undefined;
+    };
     attrs: NormalizeGradAttrs;
     outputs: [dx: T] | [dx: T, dgamma: T, dbeta: T];
   };

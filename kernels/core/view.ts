@@ -9,7 +9,17 @@ export interface View {
   readonly s: number;
   readonly c: number;
   readonly groups: number;
+  /**
+   * Conditional normalization: so many consecutive rows of [n * s, c] share a row of gamma and beta, which are [conditions, c].
+   * It is s, or a multiple or divisor of s, and a divisor of n * s. Absent: all rows share them, and gamma and beta are [c],
+   * or there are neither.
+   */
+  readonly rowsPerCondition?: number;
 }
+
+/** How many rows gamma and beta have. */
+export const conditionsOf = ({ n, s, rowsPerCondition }: View): number =>
+  rowsPerCondition === undefined ? 1 : (n * s) / rowsPerCondition;
 
 type Shape = readonly number[];
 

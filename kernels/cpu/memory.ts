@@ -66,26 +66,46 @@ class CopyMemory implements Memory {
     return { address, tensor: () => this.tensor(shape, this.#host.read(address, size)) };
   }
 
-  window(length: number, x: TensorInfo, dy: TensorInfo | undefined, shape: number[] | undefined): Window {
-    return new CopyWindow(this.#backend, this.#host, length, this.values(x), dy && this.values(dy), shape);
+  window(
+    length: number,
+    x: TensorInfo,
+    dy: TensorInfo | undefined,
+    shape: number[] | undefined,
+    addend?: TensorInfo,
+    sumShape?: number[],
+  ): Window {
+    const inputs = { x: this.values(x), dy: dy && this.values(dy), addend: addend && this.values(addend) };
+    return new CopyWindow(this.#backend, this.#host, length, inputs, shape, sumShape);
   }
 }
 
 /** Values between two inputs: half a page and a line, lest the same places of both compete for the same lines of the cache. */
 const STAGGER = 528;
 
-/** A part of x, and of dy where there is one, in the host's memory. The output takes the place of the last of them. */
+interface WindowInputs {
+  readonly x: Float32Array;
+  readonly dy: Float32Array | undefined;
+  readonly addend: Float32Array | undefined;
+}
+
+/**
+ * A part of x, and of dy and the addend where there are, in the host's memory. The output takes the place of dy, else of the addend,
+ * else of x; the sum takes that of x.
+ */
 class CopyWindow implements Window {
   readonly length: number;
   readonly x: Address;
   readonly dy: Address;
+  readonly addend: Address;
   readonly out: Address;
+  readonly sum: Address;
   readonly #backend: CpuPort;
   readonly #host: Host;
-  readonly #xValues: Float32Array;
-  readonly #dyValues: Float32Array | undefined;
+  readonly #inputs: WindowInputs;
   readonly #shape: number[] | undefined;
+  readonly #sumShape: number[] | undefined;
   readonly #output: Float32Array | undefined;
+  readonly #sums: Float32Array | undefined;
   /** Where the part begins that is there; -1: none. */
   #held = -1;
 
@@ -93,37 +113,48 @@ class CopyWindow implements Window {
     backend: CpuPort,
     host: Host,
     length: number,
-    x: Float32Array,
-    dy: Float32Array | undefined,
+    inputs: WindowInputs,
     shape: number[] | undefined,
+    sumShape: number[] | undefined,
   ) {
+    const { x, dy, addend } = inputs;
     this.#backend = backend;
     this.#host = host;
     this.length = length;
-    this.#xValues = x;
-    this.#dyValues = dy;
+    this.#inputs = inputs;
     this.#shape = shape;
+    this.#sumShape = sumShape;
     this.#output = shape && new Float32Array(x.length);
+    this.#sums = sumShape && new Float32Array(x.length);
     this.x = host.take(length + STAGGER);
-    this.dy = dy ? host.take(length) : this.x;
+    this.addend = addend ? host.take(length + STAGGER) : this.x;
+    this.dy = dy ? host.take(length) : this.addend;
     this.out = shape ? this.dy : 0;
+    this.sum = sumShape ? this.x : 0;
   }
 
   /** Brings the values in, unless they are there. */
   load(from: number, size: number): void {
     if (from === this.#held) return;
-    this.#host.load(this.x, this.#xValues, from, size);
-    if (this.#dyValues) this.#host.load(this.dy, this.#dyValues, from, size);
+    const { x, dy, addend } = this.#inputs;
+    this.#host.load(this.x, x, from, size);
+    if (dy) this.#host.load(this.dy, dy, from, size);
+    if (addend) this.#host.load(this.addend, addend, from, size);
     this.#held = from;
   }
 
   store(from: number, size: number): void {
     if (this.#output === undefined) return;
     this.#host.store(this.out, this.#output, from, size);
+    if (this.#sums) this.#host.store(this.sum, this.#sums, from, size);
     this.#held = -1;
   }
 
   tensor(): TensorInfo {
     return tensor(this.#backend, this.#shape as number[], this.#output as Float32Array);
+  }
+
+  sumTensor(): TensorInfo {
+    return tensor(this.#backend, this.#sumShape as number[], this.#sums as Float32Array);
   }
 }

@@ -2,10 +2,11 @@
  * `Normalize` and `NormalizeGrad` of rows that are too long to be copied in whole, with their parameters and sums: their groups are
  * normalized without parameters, which can be done in pieces, and what is to be done with parameters is done here.
  */
-import type { NormalizeAttrs } from '../core/contract.ts';
-import type { View } from '../core/view.ts';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { NormalizeAttrs, Outputs } from '../core/contract.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 import * as simd from '../simd/normalize.ts';
-import { type CpuKernel, tensor, valuesOf } from './backend.ts';
+import { type CpuKernel, type CpuPort, tensor, valuesOf } from './backend.ts';
 import { kernel } from './memory.ts';
 
 const LONG = 2 ** 20;
@@ -30,23 +31,50 @@ function ofGroups<A extends NormalizeAttrs>(attrs: A): A {
 
 /** xHat first, then the parameters. */
 const normalizeLong: CpuKernel<'Normalize'> = ({ inputs, attrs, backend }) => {
-  const outputs = normalizeWhole({ inputs: { x: inputs.x }, attrs: ofGroups(attrs), backend });
+  const { x, residual } = inputs;
+  if (residual) {
+    const sum = added(backend, x, residual);
+    const [y, statistics] = normalizeLong({ inputs: { ...inputs, x: sum, residual: undefined }, attrs, backend });
+    return [y, statistics as TensorInfo, sum];
+  }
+  const outputs = normalizeWhole({ inputs: { x }, attrs: ofGroups(attrs), backend });
   const [gamma, beta] = [inputs.gamma, inputs.beta].map((t) => t && valuesOf(backend, t));
   if (!gamma && !beta) return outputs;
   const y = valuesOf(backend, outputs[0]); // new, so that it may be written
   const { c } = attrs.view;
   for (let start = 0; start < y.length; start += c) {
+    const row = parameterRow(attrs.view, start);
     for (let i = 0; i < c; i++) {
-      y[start + i] = (y[start + i] as number) * (gamma?.[i] ?? 1) + (beta?.[i] ?? 0);
+      y[start + i] = (y[start + i] as number) * (gamma?.[row + i] ?? 1) + (beta?.[row + i] ?? 0);
     }
   }
   return outputs;
 };
 
+const added = (backend: CpuPort, a: TensorInfo, b: TensorInfo): TensorInfo => {
+  const values = valuesOf(backend, b);
+  return tensor(
+    backend,
+    a.shape,
+    valuesOf(backend, a).map((value, i) => value + (values[i] as number)),
+  );
+};
+
+/** Where the parameters of a row begin, which begins at `start` itself. */
+const parameterRow = ({ c, rowsPerCondition }: View, start: number) =>
+  rowsPerCondition === undefined ? 0 : Math.floor(start / c / rowsPerCondition) * c;
+
 /** dx from gamma dy, and the sums of the parameters from xHat. */
 const normalizeGradLong: CpuKernel<'NormalizeGrad'> = ({ inputs, attrs, backend }) => {
-  const { x, statistics } = inputs;
-  const { c } = attrs.view;
+  const { x, dsum, statistics } = inputs;
+  if (dsum) {
+    const [dx, ...others] = normalizeGradLong({ inputs: { ...inputs, dsum: undefined }, attrs, backend });
+    const sum = added(backend, dx, dsum);
+    backend.disposeIntermediateTensorInfo(dx);
+    return [sum, ...others] as Outputs<'NormalizeGrad', TensorInfo>;
+  }
+  const { view } = attrs;
+  const { c } = view;
   const dy = valuesOf(backend, inputs.dy);
   const gamma = inputs.gamma && valuesOf(backend, inputs.gamma);
   const weighted =
@@ -54,7 +82,7 @@ const normalizeGradLong: CpuKernel<'NormalizeGrad'> = ({ inputs, attrs, backend 
     tensor(
       backend,
       x.shape,
-      dy.map((value, i) => value * (gamma[i % c] as number)),
+      dy.map((value, i) => value * (gamma[parameterRow(view, i) + (i % c)] as number)),
     );
   const groupAttrs = ofGroups({ ...attrs, affine: false });
   const [dx] = normalizeGradWhole({ inputs: { dy: weighted ?? inputs.dy, x, statistics }, attrs: groupAttrs, backend });
@@ -62,10 +90,13 @@ const normalizeGradLong: CpuKernel<'NormalizeGrad'> = ({ inputs, attrs, backend 
   if (!attrs.affine) return [dx];
   const [normalized] = normalizeWhole({ inputs: { x }, attrs: { ...groupAttrs, yOnly: true }, backend });
   const xHat = valuesOf(backend, normalized);
-  const [dgamma, dbeta] = [new Float32Array(c), new Float32Array(c)];
-  for (let i = 0; i < c; i++) {
+  const shape = view.rowsPerCondition === undefined ? [c] : [conditionsOf(view), c];
+  const [dgamma, dbeta] = [new Float32Array(c * conditionsOf(view)), new Float32Array(c * conditionsOf(view))];
+  const rowsTogether = view.rowsPerCondition ?? view.n;
+  for (let i = 0; i < dgamma.length; i++) {
+    const first = Math.floor(i / c) * rowsTogether * c + (i % c);
     let [sumDyXHat, sumDy] = [0, 0];
-    for (let at = i; at < dy.length; at += c) {
+    for (let at = first; at < first + rowsTogether * c; at += c) {
       sumDyXHat += (dy[at] as number) * (xHat[at] as number);
       sumDy += dy[at] as number;
     }
@@ -73,5 +104,5 @@ const normalizeGradLong: CpuKernel<'NormalizeGrad'> = ({ inputs, attrs, backend 
     dbeta[i] = sumDy;
   }
   backend.disposeIntermediateTensorInfo(normalized);
-  return [dx, tensor(backend, [c], dgamma), tensor(backend, [c], dbeta)];
+  return [dx, tensor(backend, shape, dgamma), tensor(backend, shape, dbeta)];
 };

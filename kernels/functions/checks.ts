@@ -132,6 +132,16 @@ export function checkBoolean(who: string, name: string, value: unknown): boolean
   return fail(who, `${name} must be true or false; received ${show(value)}`);
 }
 
+/** A finite number that is added to gamma, which has to be there if it is not 0. */
+export function checkGammaOffset(who: string, offset: unknown, hasGamma: boolean): number {
+  if (!isFloat(offset)) fail(who, `gammaOffset must be a finite number; received ${show(offset)}; 0 and 1 are usual`);
+  if (offset === 0 || hasGamma) return offset;
+  return fail(
+    who,
+    `gammaOffset is added to gamma, of which there is none; received ${offset}; give gamma, or leave it out`,
+  );
+}
+
 /** A share of values that are dropped. */
 export function checkRate(who: string, name: string, value: unknown): number {
   if (typeof value === 'number' && value >= 0 && value < 1) return value;
@@ -257,9 +267,21 @@ export function checkGroups(who: string, groups: number, channels: number): numb
 /** A parameter with one value per channel, in any shape of that size, as float32. */
 export function checkParameter(who: string, name: string, value: Tensor | undefined, size: number): Tensor | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!(value instanceof Tensor))
-    fail(who, `${name} must be a tensor; received ${show(value)}; make one with tf.tensor`);
-  if (value.size !== size)
-    fail(who, `${name} must hold ${size} values, one per channel; received the shape [${value.shape}]`);
-  return asFloat(who, name, value);
+  const t = checkTensor(who, name, value);
+  if (t.size !== size) fail(who, `${name} must hold ${size} values, one per channel; received the shape [${t.shape}]`);
+  return t;
+}
+
+/** A tensor of any shape, as float32. */
+export function checkTensor(who: string, name: string, value: unknown): Tensor {
+  if (value instanceof Tensor) return asFloat(who, name, value);
+  return fail(who, `${name} must be a tensor; received ${show(value)}; make one with tf.tensor`);
+}
+
+/** A second input of the shape of the first, as float32. */
+export function checkSameShape(who: string, name: string, value: unknown, x: Tensor): Tensor {
+  const t = checkTensor(who, name, value);
+  if (t.rank === x.rank && t.shape.every((size, axis) => size === x.shape[axis])) return t;
+  const rule = `${name} must have the shape of the input, [${x.shape}]`;
+  return fail(who, `${rule}; received [${t.shape}]; nothing is broadcast: reshape or tile it, or add it with tf.add`);
 }

@@ -3,11 +3,12 @@
  * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
  * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
  */
-import { reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../core/contract.ts';
 import { fail } from '../core/errors.ts';
 import { batchView, groupView, rowView } from '../core/view.ts';
 import { withLast } from '../ops/axes.ts';
+import { conditioned } from '../ops/condition.ts';
 import { type AffineOptions, centred, EPSILON_PLACEMENTS, type Form, onView } from '../ops/form.ts';
 import { normalize, normalizeWithStatistics } from '../ops/normalize.ts';
 import { affinePerChannel } from '../ops/per-channel.ts';
@@ -18,26 +19,24 @@ import {
   checkAxis,
   checkCall,
   checkEpsilon,
+  checkGammaOffset,
   checkGroups,
   checkInput,
   checkOneOf,
   checkParameter,
+  checkTensor,
   optionNames,
 } from './checks.ts';
+import { parameters } from './parameters.ts';
 
 export type { AffineOptions } from '../ops/form.ts';
 
-const LAYER_OPTIONS = optionNames('gamma', 'beta', 'axis', 'epsilon');
-const RMS_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'epsilonPlacement');
+export const LAYER_OPTIONS = optionNames('gamma', 'beta', 'axis', 'epsilon');
+export const RMS_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'epsilonPlacement', 'gammaOffset');
 const GROUP_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'groups');
 const BATCH_OPTIONS = optionNames('mean', 'variance', ...Object.keys(LAYER_OPTIONS));
 
-/** gamma and beta as kernels take them: c values in one axis. */
-function parameters(who: string, { gamma, beta }: AffineOptions, c: number): [Tensor | undefined, Tensor | undefined] {
-  const flat = (t: Tensor | undefined) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
-  return [flat(checkParameter(who, 'gamma', gamma, c)), flat(checkParameter(who, 'beta', beta, c))];
-}
-
+/** y of rows: the view of x, brought last along `axes`, and its parameters. */
 function normalizeRows(
   who: string,
   x: Tensor,
@@ -46,10 +45,10 @@ function normalizeRows(
   form: Form,
 ): Tensor {
   const axes = ascending(checkAxes(who, axis, x.rank, 'with batch'));
+  const [gamma, beta] = parameters(who, options, x.shape, axes);
   return withLast(x, axes, (x) => {
     const view = rowView(x.shape, axes.length);
-    const [gamma, beta] = parameters(who, options, view.c);
-    return normalize(x, gamma, beta, onView(view, form));
+    return normalize(x, gamma, beta, onView(conditioned(view, gamma, beta), form));
   });
 }
 
@@ -60,23 +59,22 @@ function normalizeRows(
  *
  * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
  * @param options `axis` (default -1; one axis or several), `epsilon` (1e-3), `gamma` and `beta`, both with a value for each
- *   index of these axes, in the order of the input
+ *   index of these axes, in the order of the input; or, for adaptive normalization, such a row for each example, [batch, channels], or
+ *   for each position: see {@link AffineOptions}
  * @returns a tensor of the shape of x; a group without variance gives beta, also where epsilon is 0
- * @throws if an axis is out of range or named twice, epsilon is negative, a parameter has another size, or an option is unknown
+ * @throws if an axis is out of range or named twice, epsilon is negative, a parameter has another shape, or an option is unknown
  * @example
  * ```js
  * layerNorm(tf.tensor([[1, 2, 3]]), {gamma: tf.tensor([1, 1, 2])}); // [[-1.224, 0, 2.448]]
+ * const scale = tf.tensor([[1, 1, 1], [2, 2, 2]]); // one row for each of two examples
+ * layerNorm(tf.tensor([[[1, 2, 3]], [[1, 2, 3]]]), {gamma: scale}); // [[[-1.224, 0, 1.224]], [[-2.448, 0, 2.448]]]
  * ```
  * @see Ba, Kiros, Hinton: Layer Normalization. 2016, https://arxiv.org/abs/1607.06450
  */
 export function layerNorm(x: Tensor, options?: LayerNormOptions): Tensor;
 export function layerNorm(x: Tensor, options: LayerNormOptions = {}, ...more: unknown[]): Tensor {
   checkCall('layerNorm', options, LAYER_OPTIONS, more);
-  const { axis = -1, epsilon = 1e-3 } = options;
-  return tidy(() => {
-    const form = centred(checkEpsilon('layerNorm', epsilon));
-    return normalizeRows('layerNorm', checkInput('layerNorm', x), axis, options, form);
-  });
+  return normalizeLayer('layerNorm', x, options);
 }
 /** Options of {@link layerNorm}. */
 export interface LayerNormOptions extends AffineOptions {
@@ -86,6 +84,12 @@ export interface LayerNormOptions extends AffineOptions {
   readonly epsilon?: number;
 }
 
+/** For layers: `layerNorm`, under the name of the layer. */
+export function normalizeLayer(who: string, x: Tensor, options: LayerNormOptions): Tensor {
+  const { axis = -1, epsilon = 1e-3 } = options;
+  return tidy(() => normalizeRows(who, checkInput(who, x), axis, options, centred(checkEpsilon(who, epsilon))));
+}
+
 /**
  * Root mean square normalization: layer normalization without a mean.
  *
@@ -93,30 +97,45 @@ export interface LayerNormOptions extends AffineOptions {
  *
  * @param x any shape of rank 2 to 6; int32 and bool are cast to float32
  * @param options `axis` (default -1; one axis or several), `epsilon` (1e-6), `epsilonPlacement` ('outside' as above;
- *   'inside': sqrt(mean(x^2) + epsilon), as PyTorch and Keras; 'floor': max(sqrt(mean(x^2)), epsilon)), `gamma` and `beta` of
- *   the shape of the listed axes
+ *   'inside': sqrt(mean(x^2) + epsilon), as PyTorch and Keras; 'floor': max(sqrt(mean(x^2)), epsilon)), `gamma` and `beta` as
+ *   those of {@link layerNorm}, `gammaOffset` (0), which is added to gamma: 1 is Gemma's 1 + gamma
  * @returns a tensor of the shape of x
  * @throws as {@link layerNorm}
  * @example
  * ```js
  * rmsNorm(tf.tensor([[1, 7], [3, 3]])); // [[0.2, 1.4], [1, 1]]
+ * rmsNorm(tf.tensor([[1, 7]]), {gamma: tf.tensor([0, 1]), gammaOffset: 1}); // [[0.2, 2.8]]
  * ```
  * @see Zhang, Sennrich: Root Mean Square Layer Normalization. 2019, https://arxiv.org/abs/1910.07467
  */
 export function rmsNorm(x: Tensor, options?: RmsNormOptions): Tensor;
 export function rmsNorm(x: Tensor, options: RmsNormOptions = {}, ...more: unknown[]): Tensor {
   checkCall('rmsNorm', options, RMS_OPTIONS, more);
-  const { axis = -1, epsilon = 1e-6, epsilonPlacement = 'outside' } = options;
+  const { axis = -1 } = options;
   return tidy(() => {
-    checkOneOf('rmsNorm', 'epsilonPlacement', epsilonPlacement, EPSILON_PLACEMENTS);
-    const form: Form = { epsilon: checkEpsilon('rmsNorm', epsilon), epsilonPlacement, center: false, rescale: true };
-    return normalizeRows('rmsNorm', checkInput('rmsNorm', x), axis, options, form);
+    const form = rmsForm('rmsNorm', options);
+    return normalizeRows('rmsNorm', checkInput('rmsNorm', x), axis, withOffset('rmsNorm', options), form);
   });
+}
+
+export function rmsForm(who: string, { epsilon = 1e-6, epsilonPlacement = 'outside' }: RmsNormOptions): Form {
+  checkOneOf(who, 'epsilonPlacement', epsilonPlacement, EPSILON_PLACEMENTS);
+  return { epsilon: checkEpsilon(who, epsilon), epsilonPlacement, center: false, rescale: true };
+}
+
+/** The parameters with the offset added to gamma. */
+export function withOffset(who: string, options: RmsNormOptions): AffineOptions {
+  const { gamma, beta, gammaOffset = 0 } = options;
+  if (gammaOffset === 0) return options;
+  checkGammaOffset(who, gammaOffset, gamma !== undefined);
+  return { gamma: add(checkTensor(who, 'gamma', gamma), gammaOffset), beta };
 }
 /** Options of {@link rmsNorm}. */
 export interface RmsNormOptions extends LayerNormOptions {
   /** Where epsilon stands in the divisor. Default: 'outside'. */
   readonly epsilonPlacement?: EpsilonPlacement;
+  /** Added to gamma, which then starts at 0: Gemma's 1 + gamma. Default: 0. */
+  readonly gammaOffset?: number;
 }
 
 /**
@@ -126,7 +145,7 @@ export interface RmsNormOptions extends LayerNormOptions {
  *
  * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
  * @param options `groups` (default 32; -1: one per channel), `axis` of the channels (-1), `epsilon` (1e-3), `gamma` and
- *   `beta` [channels]
+ *   `beta` [channels], or a row of them per example or position: see {@link AffineOptions}
  * @returns a tensor of the shape of x
  * @throws if groups does not divide the channels, the axis is out of range or 0, epsilon is negative, a parameter has another
  *   size, or an option is unknown
@@ -154,7 +173,8 @@ export interface GroupNormOptions extends InstanceNormOptions {
  *
  * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32. Without positions (rank 2)
  *   the variance is 0 and y is beta
- * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `gamma` and `beta` [channels]
+ * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `gamma` and `beta` [channels], or a row of
+ *   them per example, [batch, channels], or position: see {@link AffineOptions}
  * @returns a tensor of the shape of x
  * @throws if the axis is out of range or 0, epsilon is negative, a parameter has another size, or an option is unknown
  * @example
@@ -188,10 +208,12 @@ export function normalizeGroups(
   return tidy(() => {
     const input = checkInput(who, x);
     const form = { ...centred(checkEpsilon(who, epsilon)), epsilonPlacement };
-    return withLast(input, [checkAxis(who, axis, input.rank)], (x) => {
+    const axes = [checkAxis(who, axis, input.rank)];
+    const [gamma, beta] = parameters(who, options, input.shape, axes);
+    return withLast(input, axes, (x) => {
       const c = x.shape[x.rank - 1] as number;
       const view = groupView(x.shape, checkGroups(who, groups, c));
-      return normalize(x, ...parameters(who, options, c), onView(view, form));
+      return normalize(x, gamma, beta, onView(conditioned(view, gamma, beta), form));
     });
   });
 }
@@ -205,8 +227,8 @@ export function normalizeGroups(
  * they are returned for moving averages. With both it is inference.
  *
  * @param x any shape of rank 2 to 6, [batch, ..., channels]; int32 and bool are cast to float32
- * @param options `axis` of the channels (default -1), `epsilon` (1e-3), and [channels] each: `gamma`, `beta`, `mean`,
- *   `variance`
+ * @param options `axis` of the channels (default -1), `epsilon` (1e-3), `mean` and `variance` [channels], `gamma` and `beta`
+ *   [channels], or a row of them per example, [batch, channels], or position: see {@link AffineOptions}
  * @returns `y`, of the shape of x, and the `mean` and `variance` that were used, [channels]; batch moments are constants to
  *   every gradient, and 0 where x is empty. On a GPU of 16-bit floats the batch's variance is at most 65504, whatever y was made with
  * @throws if only one of mean and variance is given, the axis is out of range, epsilon is negative, a parameter has another
@@ -230,7 +252,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}, ...more: un
     const channels = checkAxis(who, axis, input.rank, 'with batch');
     const c = input.shape[channels] as number;
     checkEpsilon(who, epsilon);
-    const [gamma, beta] = parameters(who, options, c);
+    const [gamma, beta] = parameters(who, options, input.shape, [channels]);
     if ((mean === undefined) !== (variance === undefined)) {
       fail(who, `mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`);
     }
@@ -245,7 +267,12 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}, ...more: un
     }
     let statistics: Tensor | undefined;
     const y = withLast(input, [channels], (x) => {
-      const [y, ofX] = normalizeWithStatistics(x, gamma, beta, onView(batchView(x.shape), centred(epsilon)));
+      const [y, ofX] = normalizeWithStatistics(
+        x,
+        gamma,
+        beta,
+        onView(conditioned(batchView(x.shape), gamma, beta), centred(epsilon)),
+      );
       statistics = ofX;
       return y;
     });

@@ -40,6 +40,7 @@ export interface NodePort {
   getInputTensorIds(tensors: TensorInfo[]): number[];
   createOutputTensor(result: { id: number; shape: number[]; dtype: number }): TensorInfo;
   write(values: Float32Array, shape: number[], dtype: 'float32'): object;
+  disposeData(dataId: object): unknown;
 }
 
 /** A tensor of TensorFlow's. */

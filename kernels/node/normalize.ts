@@ -2,10 +2,14 @@
  * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
  * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
+
+import { Tensor } from '@tensorflow/tfjs-core';
+import { byCondition } from '../core/by-condition.ts';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { momentsIn } from '../core/numbers.ts';
-import { type Call, kernel } from './backend.ts';
+import { type Call, kernel, type NodePort } from './backend.ts';
 import * as batch from './batch.ts';
+import { ScaleShift, ScaleShiftGrad } from './blend.ts';
 import * as columns from './columns.ts';
 import * as layerNormOp from './layer-norm-op.ts';
 import type { Route, Saved } from './route.ts';
@@ -19,22 +23,28 @@ function routeOf(call: Call, attrs: NormalizeAttrs): Route {
   return attrs.view.s === 1 ? rows : columns;
 }
 
-export const Normalize = kernel<'Normalize'>((call, inputs, attrs) => {
-  const { x, gamma, beta } = inputs;
-  const values = { x: call.input(x), gamma: call.optional(gamma), beta: call.optional(beta) };
+const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
+  const { x, residual, gamma, beta } = inputs;
+  const sum = residual && call.add(call.input(x), call.input(residual));
+  // A result of the kernel first: a route frees values that the call has made.
+  const sumOutput = sum && call.output(sum, x.shape);
+  const values = { x: call.input(sumOutput ?? x), gamma: call.optional(gamma), beta: call.optional(beta) };
   const { forward } = layerNormOp.serves(call, attrs) ? layerNormOp : routeOf(call, attrs);
   const { y, mean, variance } = forward(call, values, attrs);
   const output = call.output(y, x.shape);
-  return attrs.yOnly ? [output] : [output, momentsOf(call, mean, variance)];
+  if (attrs.yOnly) return [output];
+  const moments = momentsOf(call, mean, variance);
+  return sumOutput ? [output, moments, sumOutput] : [output, moments];
 });
 
-export const NormalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
-  const { dy, x, statistics, gamma } = inputs;
+const normalizeGrad = kernel<'NormalizeGrad'>((call, inputs, attrs) => {
+  const { dy, dsum, x, statistics, gamma } = inputs;
   const { n, c, groups } = attrs.view;
   const route = routeOf(call, attrs);
   const saved = savedFrom(momentsIn(call.numbers(statistics) as Float32Array, n * groups), attrs);
   const values = { dy: call.input(dy), x: call.input(x), gamma: call.optional(gamma), saved };
-  const { dx, dgamma, dbeta } = route.backward(call, values, attrs);
+  const { dx: ofY, dgamma, dbeta } = route.backward(call, values, attrs);
+  const dx = dsum ? call.add(call.reshape(ofY, x.shape), call.input(dsum)) : ofY;
   const output = call.output(dx, x.shape);
   if (!dgamma || !dbeta) return [output];
   return [output, call.small(new Float32Array(dgamma), [c]), call.small(new Float32Array(dbeta), [c])];
@@ -53,3 +63,17 @@ function savedFrom(moments: Numbers, attrs: NormalizeAttrs): Saved {
   const rOrZero = attrs.epsilonPlacement === 'floor' ? r.map((r, i) => r * (k[i] as number)) : r;
   return { mean, variance, r, k, rOrZero };
 }
+
+export const { Normalize, NormalizeGrad } = byCondition<NodePort>({
+  Normalize: normalize,
+  NormalizeGrad: normalizeGrad,
+  ScaleShift,
+  ScaleShiftGrad,
+  zeros: (backend, size) => ({
+    dataId: backend.write(new Float32Array(size), [size], 'float32'),
+    shape: [size],
+    dtype: 'float32',
+  }),
+  // What a kernel gives is a tensor of TensorFlow.js's already, which has to hear of it.
+  dispose: (backend, info) => (info instanceof Tensor ? info.dispose() : backend.disposeData(info.dataId)),
+});

@@ -11,21 +11,36 @@ import { apply, SwapAxes } from './gradients.ts';
  * nothing is copied.
  */
 export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => Tensor): Tensor {
+  if (axes[0] === x.rank - axes.length) return f(x);
+  const { toLast, back } = moving(x.shape, axes);
+  return back(f(toLast(x)));
+}
+
+/** How a tensor of this shape gets these axes last, and how one of the new shape gets them back. */
+export interface Moving {
+  toLast(x: Tensor): Tensor;
+  back(x: Tensor): Tensor;
+}
+
+export function moving(from: readonly number[], axes: readonly number[]): Moving {
   const first = axes[0] as number;
-  if (first === x.rank - axes.length) return f(x);
-  const others = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  if (first === from.length - axes.length) return { toLast: (x) => x, back: (x) => x };
+  const others = from.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const order = [...others, ...axes];
-  const shape = order.map((axis) => x.shape[axis] as number);
-  const large = order.filter((axis) => x.shape[axis] !== 1);
+  const shape = order.map((axis) => from[axis] as number);
+  const large = order.filter((axis) => from[axis] !== 1);
   const inOrder = large.every((axis, i) => i === 0 || axis > (large[i - 1] as number));
-  if (inOrder || x.size === 0) return reshape(f(reshape(x, shape)), x.shape);
+  if (inOrder || shape.includes(0)) return { toLast: (x) => reshape(x, shape), back: (x) => reshape(x, [...from]) };
   const end = first + axes.length;
   if (axes.at(-1) === end - 1 && has('SwapAxes')) {
-    const [n, a, b] = [product(x.shape, 0, first), product(x.shape, first, end), product(x.shape, end, x.rank)];
-    return swapAxes(f(swapAxes(x, { n, a, b }, shape)), { n, a: b, b: a }, x.shape);
+    const [n, a, b] = [product(from, 0, first), product(from, first, end), product(from, end, from.length)];
+    return {
+      toLast: (x) => swapAxes(x, { n, a, b }, shape),
+      back: (x) => swapAxes(x, { n, a: b, b: a }, [...from]),
+    };
   }
   const back = order.map((_, axis) => order.indexOf(axis));
-  return transpose(f(transpose(x, order)), back);
+  return { toLast: (x) => transpose(x, order), back: (x) => transpose(x, back) };
 }
 
 /** x [n, a, b] as [n, b, a], of the shape `shape`. */

@@ -24,10 +24,14 @@ export const onView = (view: View, { epsilon, epsilonPlacement, center, rescale 
   rescale,
 });
 
-/** Parameters that every function takes; gamma defaults to ones and beta to zeros. */
+/**
+ * Parameters that every function takes; gamma defaults to ones and beta to zeros. Each has one value per channel, in any shape of that
+ * size; or, for conditional normalization, a row of them per example, [batch, channels], or per position, of the shape of x, where the
+ * axes of positions may be of size 1 from some axis on: [batch, 1, 1, channels] is [batch, channels].
+ */
 export interface AffineOptions {
-  /** Scale, one value per channel. Default: none. */
+  /** Scale. Default: none. */
   readonly gamma?: Tensor | undefined;
-  /** Shift, one value per channel. Default: none. */
+  /** Shift. Default: none. */
   readonly beta?: Tensor | undefined;
 }

@@ -3,7 +3,7 @@
  * missing; each has a constant of its own, so that bundles carry those alone that they use. Gradients reach TensorFlow.js by
  * `tf.customGrad`, and only `compute` decides what runs in the gradient of a gradient.
  */
-import { clone, div, matMul, mul, neg, reshape, type Tensor, tidy, transpose, zeros } from '@tensorflow/tfjs-core';
+import { add, clone, div, matMul, mul, neg, reshape, type Tensor, tidy, transpose, zeros } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
 import { fused, run } from '../core/registry.ts';
 import { recording, withGradient } from '../core/tape.ts';
@@ -65,7 +65,11 @@ interface Differentiable<K extends DifferentiableName> extends Operation<K> {
  */
 export const Normalize: Differentiable<'Normalize'> = {
   name: 'Normalize',
-  compose: ({ x, gamma, beta }, attrs) => reference.normalize(x, gamma, beta, attrs),
+  compose({ x, residual, gamma, beta }, attrs) {
+    if (!residual) return reference.normalize(x, gamma, beta, attrs);
+    const sum = add(x, residual);
+    return [...reference.normalize(sum, gamma, beta, attrs), sum];
+  },
   inputs: ['x', 'gamma', 'beta'],
   output: 0,
   keep: ({ x, gamma }, [, statistics]) => [x, statistics as Tensor, gamma],
@@ -142,7 +146,10 @@ export const SwapAxes: Differentiable<'SwapAxes'> = {
 
 export const NormalizeGrad: Operation<'NormalizeGrad'> = {
   name: 'NormalizeGrad',
-  compose: ({ dy, x, gamma }, attrs) => reference.normalizeGrad(dy, x, gamma, attrs),
+  compose({ dy, dsum, x, gamma }, attrs) {
+    const [dx, dgamma, dbeta] = reference.normalizeGrad(dy, x, gamma, attrs);
+    return [dsum ? add(dx, dsum) : dx, dgamma, dbeta];
+  },
 };
 
 export const ScaleShiftGrad: Operation<'ScaleShiftGrad'> = {

@@ -12,8 +12,8 @@ type Optional = Tensor | undefined;
  * y = (x - mean) / f * gamma + beta over the groups of `attrs.view`; see `NormalizeAttrs`.
  *
  * @param x the activations, of any shape that `attrs.view` describes
- * @param gamma [c], optional
- * @param beta [c], optional
+ * @param gamma [c], or [conditions, c] if the view has `rowsPerCondition`; optional
+ * @param beta as gamma
  * @param useStatistics called once with the statistics [2, k], off the tape; they are disposed afterwards
  */
 export function normalize(

@@ -8,6 +8,7 @@ import { batchView, groupView, sampleView } from '../core/view.ts';
 import { withLast } from './axes.ts';
 import type { BatchStatistics } from './batch-statistics.ts';
 import { type Blend, type BlendValues, blend, type Tensors } from './blend.ts';
+import { conditioned, scaleShiftByCondition } from './condition.ts';
 import { type AffineOptions, centred, type Form, onView } from './form.ts';
 import { inHalf } from './half.ts';
 import { normalizeMasked, renormalizeHalf } from './half-batch.ts';
@@ -15,11 +16,11 @@ import { statisticsOf } from './moments.ts';
 import { normalize, normalizeWith } from './normalize.ts';
 import { ofNothing } from './nothing.ts';
 import { maskedMoments, rows } from './reference.ts';
-import { type Affine, scaleShift } from './scale-shift.ts';
+import type { Affine } from './scale-shift.ts';
 
 /**
  * Normalizes each channel over everything else, and hands on its moments [2, channels], which are a constant to
- * every gradient. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
+ * every gradient. gamma and beta are [channels] or [conditions, channels]. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
  */
 export function normalizePerChannel(
   x: Tensor,
@@ -30,12 +31,18 @@ export function normalizePerChannel(
 ): Tensor {
   return withLast(x, [axis], (x) => {
     const view = batchView(x.shape);
-    if (!mask || x.size === 0) return normalize(x, gamma, beta, onView(view, form), useMoments);
-    if (inHalf()) return normalizeMasked(x, mask, view, affineOf(gamma, beta, view.c), form.epsilon, useMoments);
+    const all = conditioned(view, gamma, beta);
+    if (!mask || x.size === 0) return normalize(x, gamma, beta, onView(all, form), useMoments);
+    if (inHalf()) {
+      const isConditional = all !== view;
+      const parameters = isConditional ? affineOf(undefined, undefined, view.c) : affineOf(gamma, beta, view.c);
+      const y = normalizeMasked(x, mask, view, parameters, form.epsilon, useMoments);
+      return isConditional ? scaleShiftByCondition(y, { scale: gamma, shift: beta }, view) : y;
+    }
     const moments = maskedMoments(x, mask, view);
     useMoments(moments);
     const [mean, variance] = rows(moments, view.c);
-    return scaleShift(x, { mean, variance, scale: gamma, shift: beta }, view, form.epsilon);
+    return scaleShiftByCondition(x, { mean, variance, scale: gamma, shift: beta }, view, form.epsilon);
   });
 }
 
@@ -45,9 +52,9 @@ const affineOf = (gamma: Tensor | undefined, beta: Tensor | undefined, c: number
   beta: beta ?? zeros([c]),
 });
 
-/** y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics. */
+/** y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics; scale and shift as gamma above. */
 export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
-  return withLast(x, [axis], (x) => scaleShift(x, affine, batchView(x.shape), epsilon));
+  return withLast(x, [axis], (x) => scaleShiftByCondition(x, affine, batchView(x.shape), epsilon));
 }
 
 /**

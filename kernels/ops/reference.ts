@@ -40,7 +40,7 @@ import type {
 } from '../core/contract.ts';
 import { isDivisor } from '../core/numbers.ts';
 import { constant } from '../core/tape.ts';
-import type { View } from '../core/view.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 import { byRoot, divide, unroundedOf } from './quotient.ts';
 
 type Optional = Tensor | undefined;
@@ -99,13 +99,20 @@ function asMoments(mu: Optional, variance: Optional, { n, groups }: View): Tenso
   return stack([row(mu), row(variance)]);
 }
 
+/** x with its rows by condition, [conditions, rows, c], which gamma and beta meet as [conditions, 1, c]. */
+const byCondition = (x: Tensor, view: View) => {
+  const { n, s, c, rowsPerCondition = n * s } = view;
+  return reshape(x, [conditionsOf(view), rowsPerCondition, c]);
+};
+const perCondition = (t: Tensor, view: View) => reshape(t, [conditionsOf(view), 1, view.c]);
+
 /** See `NormalizeAttrs`. */
 export function normalize(x: Tensor, gamma: Optional, beta: Optional, attrs: NormalizeAttrs): [Tensor, Tensor] {
   const { view } = attrs;
   const { xHat, mu, variance } = standardize(x, attrs);
-  let y = asView(xHat, view);
-  if (gamma) y = mul(y, perChannel(gamma, view));
-  if (beta) y = add(y, perChannel(beta, view));
+  let y = byCondition(xHat, view);
+  if (gamma) y = mul(y, perCondition(gamma, view));
+  if (beta) y = add(y, perCondition(beta, view));
   return [reshape(y, x.shape), asMoments(mu, variance, view)];
 }
 
@@ -113,10 +120,11 @@ export function normalize(x: Tensor, gamma: Optional, beta: Optional, attrs: Nor
 export function normalizeGrad(dy: Tensor, x: Tensor, gamma: Optional, attrs: NormalizeAttrs): [Tensor, Tensor, Tensor] {
   const { view } = attrs;
   const { xHat, by, k, isAboveFloor, axes } = standardize(x, attrs);
-  const dy3 = asView(dy, view);
-  const dgamma = sum(mul(dy3, asView(xHat, view)), [0, 1]);
-  const dbeta = sum(dy3, [0, 1]);
-  const d = reshape(gamma ? mul(dy3, perChannel(gamma, view)) : dy3, xHat.shape);
+  const dy3 = byCondition(dy, view);
+  const over = view.rowsPerCondition === undefined ? [0, 1] : [1];
+  const dgamma = sum(mul(dy3, byCondition(xHat, view)), over);
+  const dbeta = sum(dy3, over);
+  const d = reshape(gamma ? mul(dy3, perCondition(gamma, view)) : dy3, xHat.shape);
   let dx = attrs.center ? sub(d, mean(d, axes, true)) : d;
   if (by) dx = by(sub(dx, mul(k ? mul(xHat, k) : xHat, mean(mul(d, xHat), axes, true))));
   if (isAboveFloor) dx = where(isAboveFloor, dx, zerosLike(dx));

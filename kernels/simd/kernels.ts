@@ -27,11 +27,25 @@ export interface Kernels {
     affine: boolean,
   ): void;
 
-  rowsForward(form: Address, x: Address, y: Address, mean: Address, variance: Address, rows: number): void;
+  condition(form: Address, share: number, dgamma: Address, dbeta: Address): void;
+  advance(form: Address, rows: number): void;
+  seek(form: Address, row: number): void;
+
+  rowsForward(
+    form: Address,
+    x: Address,
+    residual: Address,
+    sum: Address,
+    y: Address,
+    mean: Address,
+    variance: Address,
+    rows: number,
+  ): void;
   rowsBackward(
     form: Address,
     x: Address,
     dy: Address,
+    dsum: Address,
     dx: Address,
     mean: Address,
     variance: Address,
@@ -54,6 +68,15 @@ export interface Kernels {
   columnCoefficients(form: Address, mean: Address, variance: Address): void;
   columnMeans(form: Address, mean: Address): void;
   columnGradCoefficients(form: Address, variance: Address): void;
+
+  conditionCoefficients(form: Address, mean: Address, variance: Address): void;
+  conditionAffine(form: Address, x: Address, y: Address, size: number): void;
+  clearConditions(form: Address): void;
+  conditionGradSums(form: Address, x: Address, dy: Address, size: number): void;
+  conditionGradCoefficients(form: Address, variance: Address): void;
+  conditionGradAffine(form: Address, x: Address, dy: Address, dx: Address, size: number): void;
+
+  addArrays(a: Address, b: Address, sum: Address, size: number): void;
 
   columnAffine(form: Address, x: Address, y: Address, size: number): void;
   columnGradSums(form: Address, x: Address, dy: Address, size: number): void;

@@ -34,8 +34,17 @@ export interface Memory {
    * @param length the values of the largest part
    * @param dy as large as x, if there is one
    * @param shape that of the new tensor that kernels are to fill, as large as x, if there is one
+   * @param addend another input as large as x, which kernels add to something
+   * @param sumShape that of a second new tensor, x plus the addend
    */
-  window(length: number, x: TensorInfo, dy: TensorInfo | undefined, shape: number[] | undefined): Window;
+  window(
+    length: number,
+    x: TensorInfo,
+    dy: TensorInfo | undefined,
+    shape: number[] | undefined,
+    addend?: TensorInfo,
+    sumShape?: number[],
+  ): Window;
 }
 
 export interface Output {
@@ -49,14 +58,19 @@ export interface Window {
   readonly length: number;
   readonly x: Address;
   readonly dy: Address;
+  readonly addend: Address;
+  /** Where kernels put x plus the addend, if that is wanted; it may be the place of x. */
+  readonly sum: Address;
   /** Where kernels put their output; 0, which is "nowhere" to them, if none is wanted. */
   readonly out: Address;
   /** Moves to the values from `from` on. */
   load(from: number, size: number): void;
-  /** Has the output of these values, to which the window was moved, taken over. */
+  /** Has the outputs of these values, to which the window was moved, taken over. */
   store(from: number, size: number): void;
   /** The output, when all of it is there. */
   tensor(): TensorInfo;
+  /** x plus the addend, when all of it is there. */
+  sumTensor(): TensorInfo;
 }
 
 /** A kernel, written for any such memory. */

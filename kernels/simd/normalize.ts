@@ -1,17 +1,18 @@
 /** `Normalize`, `NormalizeGrad` and `Moments`: the way of a tensor through the WebAssembly kernels. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
-import type { View } from '../core/view.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 import { type Address, PLACEMENTS, wideOf } from './kernels.ts';
 import type { Memory, SimdKernel, Window } from './memory.ts';
-import { pieceOf, read, rewrite, samplesTogether } from './pieces.ts';
+import { BLOCK, pieceOf, read, rewrite, samplesTogether } from './pieces.ts';
 
 type Optional = TensorInfo | undefined;
 
-export const normalize: SimdKernel<'Normalize'> = (memory, { x, gamma, beta }, attrs) => {
+export const normalize: SimdKernel<'Normalize'> = (memory, { x, residual, gamma, beta }, attrs) => {
   const { view, yOnly } = attrs;
   const groups = view.n * view.groups;
-  const form = describe(memory, attrs, gamma, beta, false);
+  const form = describe(memory, attrs, gamma, beta);
+  if (residual) return normalizeSum(memory, form, view, x, residual);
   if (yOnly) {
     const moments = memory.scratch(2 * groups);
     return [forward(memory, form, view, x, moments, x.shape).tensor()];
@@ -21,42 +22,79 @@ export const normalize: SimdKernel<'Normalize'> = (memory, { x, gamma, beta }, a
   return [y, statistics.tensor()];
 };
 
+/** Rows are added, and normalized while they are in the cache; of other views the whole sum comes first. */
+function normalizeSum(
+  memory: Memory,
+  form: Address,
+  view: View,
+  x: TensorInfo,
+  residual: TensorInfo,
+): [y: TensorInfo, statistics: TensorInfo, sum: TensorInfo] {
+  const statistics = memory.output([2, view.n * view.groups]);
+  if (view.s > 1) {
+    const sum = added(memory, x, residual);
+    const y = forward(memory, form, view, sum, statistics.address, x.shape).tensor();
+    return [y, statistics.tensor(), sum];
+  }
+  const window = forward(memory, form, view, x, statistics.address, x.shape, residual);
+  return [window.tensor(), statistics.tensor(), window.sumTensor()];
+}
+
+/** x plus a residual. */
+function added(memory: Memory, x: TensorInfo, residual: TensorInfo): TensorInfo {
+  const size = x.shape.reduce((a, b) => a * b, 1);
+  const window = memory.window(Math.min(size, BLOCK), x, undefined, x.shape, residual);
+  rewrite(window, 0, size, (length) => memory.kernels.addArrays(window.x, window.addend, window.out, length));
+  return window.tensor();
+}
+
 export const moments: SimdKernel<'Moments'> = (memory, { x }, { view }) => {
   const attrs = { view, epsilon: 0, epsilonPlacement: 'inside', center: true, rescale: false } as const;
-  const form = describe(memory, attrs, undefined, undefined, false);
+  const form = describe(memory, attrs, undefined, undefined);
   const statistics = memory.output([2, view.n * view.groups]);
   forward(memory, form, view, x, statistics.address, undefined);
   return [statistics.tensor()];
 };
 
-export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, x, statistics, gamma }, attrs) => {
+export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x, statistics, gamma }, attrs) => {
   const { view, affine } = attrs;
-  const form = describe(memory, attrs, gamma, undefined, affine);
+  const shape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
+  const parameters = affine ? ([memory.output(shape), memory.output(shape)] as const) : undefined;
+  const form = describe(memory, attrs, gamma, undefined, parameters);
   // Statistics of another backend may have columns of its own behind the variances.
   const mean = memory.address(statistics);
   const variance = mean + 4 * (statistics.shape[1] as number);
-  const dx = backward(memory, form, view, x, dy, mean, variance).tensor();
-  if (!affine) return [dx];
-  const [dgamma, dbeta] = [memory.output([view.c]), memory.output([view.c])];
-  memory.kernels.parameterGradients(form, dgamma.address, dbeta.address);
+  const dx = backward(memory, form, view, x, dy, mean, variance, dsum).tensor();
+  if (!parameters) return [dx];
+  const [dgamma, dbeta] = parameters;
+  if (view.rowsPerCondition === undefined) memory.kernels.parameterGradients(form, dgamma.address, dbeta.address);
   return [dx, dgamma.tensor(), dbeta.tensor()];
 };
 
-/** Describes a normalization to the kernels; the address of the form. */
+/**
+ * Describes a normalization to the kernels; the address of the form.
+ *
+ * @param gradients where dgamma and dbeta belong, if they are wanted
+ */
 function describe(
   memory: Memory,
   { view, center, rescale, epsilonPlacement, epsilon }: NormalizeAttrs,
   gamma: Optional,
   beta: Optional,
-  affine: boolean,
+  gradients?: readonly [dgamma: { readonly address: Address }, dbeta: { readonly address: Address }],
 ): Address {
-  const { s, c, groups } = view;
+  const { s, c, groups, rowsPerCondition } = view;
+  const affine = gradients !== undefined;
   const wide = s === 1 ? 0 : wideOf(view);
-  const gammaAt = gamma ? memory.address(gamma) : filled(memory, c, 1);
-  const betaAt = beta ? memory.address(beta) : filled(memory, c, 0);
+  const size = rowsPerCondition === undefined ? c : c * conditionsOf(view);
+  const gammaAt = gamma ? memory.address(gamma) : filled(memory, size, 1);
+  const betaAt = beta ? memory.address(beta) : filled(memory, size, 0);
   const form = memory.scratch(memory.kernels.formSize(c, wide, affine) / 4);
   const placement = rescale ? PLACEMENTS[epsilonPlacement] : PLACEMENTS.none;
   memory.kernels.describe(form, s, c, groups, wide, gammaAt, betaAt, center, placement, epsilon, affine);
+  if (rowsPerCondition !== undefined) {
+    memory.kernels.condition(form, rowsPerCondition, gradients?.[0].address ?? 0, gradients?.[1].address ?? 0);
+  }
   return form;
 }
 
@@ -66,7 +104,10 @@ function filled(memory: Memory, size: number, value: number): Address {
   return address;
 }
 
-/** Writes the moments [2, n * groups], and y through the window, if its shape is given. */
+/** Whether a sample has several rows of gamma and beta. */
+const hasConditionsWithin = ({ s, rowsPerCondition = s }: View) => rowsPerCondition < s;
+
+/** Writes the moments [2, n * groups], and through the window y, if its shape is given, and the sum, if there is a residual. */
 function forward(
   memory: Memory,
   form: Address,
@@ -74,36 +115,50 @@ function forward(
   x: TensorInfo,
   moments: Address,
   shape: number[] | undefined,
+  residual?: TensorInfo,
 ): Window {
   const { kernels } = memory;
   const { n, s, c, groups } = view;
   const size = s * c;
-  if (size === 0) return memory.window(0, x, undefined, shape);
+  const sumShape = residual && shape;
+  if (size === 0) return memory.window(0, x, undefined, shape, residual, sumShape);
   const wide = wideOf(view);
-  const together = samplesTogether(view, 1, memory.block);
-  const window = memory.window(together * size || pieceOf(size, wide, 1), x, undefined, shape);
+  const within = hasConditionsWithin(view);
+  const together = within ? 0 : samplesTogether(view, residual ? 2 : 1, memory.block);
+  const window = memory.window(together * size || pieceOf(size, wide, 1), x, undefined, shape, residual, sumShape);
   for (let i = 0; i < n; i += together || 1) {
     const mean = moments + 4 * i * groups;
     const variance = mean + 4 * n * groups;
     if (together) {
       const count = Math.min(together, n - i);
       window.load(i * size, count * size);
-      if (s === 1) kernels.rowsForward(form, window.x, window.out, mean, variance, count * groups);
-      else kernels.columnsForward(form, window.x, window.out, mean, variance, count);
-      window.store(i * size, count * size);
-    } else {
-      kernels.clearSums(form);
-      read(window, i * size, size, (length, above) => kernels.columnMoments(form, window.x, length, above / wide));
-      kernels.columnCoefficients(form, mean, variance);
-      if (shape) {
-        rewrite(window, i * size, size, (length) => kernels.columnAffine(form, window.x, window.out, length));
+      if (s === 1) {
+        const addend = residual ? window.addend : 0;
+        kernels.rowsForward(form, window.x, addend, window.sum, window.out, mean, variance, count * groups);
+      } else {
+        kernels.columnsForward(form, window.x, window.out, mean, variance, count);
       }
+      window.store(i * size, count * size);
+      continue;
     }
+    kernels.clearSums(form);
+    read(window, i * size, size, (length, above) => kernels.columnMoments(form, window.x, length, above / wide));
+    if (within) {
+      kernels.conditionCoefficients(form, mean, variance);
+      rewrite(window, i * size, size, (length, above) => {
+        kernels.seek(form, i * s + above / c);
+        kernels.conditionAffine(form, window.x, window.out, length);
+      });
+      continue;
+    }
+    kernels.columnCoefficients(form, mean, variance);
+    if (shape) rewrite(window, i * size, size, (length) => kernels.columnAffine(form, window.x, window.out, length));
+    kernels.advance(form, s);
   }
   return window;
 }
 
-/** Writes dx through the window; dgamma and dbeta stay with the form. */
+/** Writes dx through the window, dsum added to it, if there is one; dgamma and dbeta stay with the form, or go where they belong. */
 function backward(
   memory: Memory,
   form: Address,
@@ -112,31 +167,56 @@ function backward(
   dy: TensorInfo,
   means: Address,
   variances: Address,
+  dsum: TensorInfo | undefined,
 ): Window {
   const { kernels } = memory;
   const { n, s, c, groups } = view;
   const size = s * c;
-  if (size === 0) return memory.window(0, x, dy, x.shape);
-  const together = samplesTogether(view, 2, memory.block);
-  const window = memory.window(together * size || pieceOf(size, wideOf(view), 2), x, dy, x.shape);
+  const inputs = dsum ? 3 : 2;
+  if (size === 0) return memory.window(0, x, dy, x.shape, dsum);
+  const within = hasConditionsWithin(view);
+  const together = within ? 0 : samplesTogether(view, inputs, memory.block);
+  const window = memory.window(together * size || pieceOf(size, wideOf(view), inputs), x, dy, x.shape, dsum);
+  const addDsum = (length: number) => {
+    if (dsum) kernels.addArrays(window.out, window.addend, window.out, length);
+  };
   for (let i = 0; i < n; i += together || 1) {
     const mean = means + 4 * i * groups;
     const variance = variances + 4 * i * groups;
     if (together) {
       const count = Math.min(together, n - i);
       window.load(i * size, count * size);
-      if (s === 1) kernels.rowsBackward(form, window.x, window.dy, window.out, mean, variance, count * groups);
-      else kernels.columnsBackward(form, window.x, window.dy, window.out, mean, variance, count);
+      if (s === 1) {
+        const addend = dsum ? window.addend : 0;
+        kernels.rowsBackward(form, window.x, window.dy, addend, window.out, mean, variance, count * groups);
+      } else {
+        kernels.columnsBackward(form, window.x, window.dy, window.out, mean, variance, count);
+        addDsum(count * size);
+      }
       window.store(i * size, count * size);
-    } else {
-      kernels.clearSums(form);
-      kernels.columnMeans(form, mean);
-      read(window, i * size, size, (length) => kernels.columnGradSums(form, window.x, window.dy, length));
-      kernels.columnGradCoefficients(form, variance);
-      rewrite(window, i * size, size, (length) => {
-        kernels.columnGradAffine(form, window.x, window.dy, window.out, length);
-      });
+      continue;
     }
+    if (within) kernels.clearConditions(form);
+    else kernels.clearSums(form);
+    kernels.columnMeans(form, mean);
+    if (within) {
+      kernels.seek(form, i * s);
+      read(window, i * size, size, (length) => kernels.conditionGradSums(form, window.x, window.dy, length));
+      kernels.conditionGradCoefficients(form, variance);
+      rewrite(window, i * size, size, (length, above) => {
+        kernels.seek(form, i * s + above / c);
+        kernels.conditionGradAffine(form, window.x, window.dy, window.out, length);
+        addDsum(length);
+      });
+      continue;
+    }
+    read(window, i * size, size, (length) => kernels.columnGradSums(form, window.x, window.dy, length));
+    kernels.columnGradCoefficients(form, variance);
+    rewrite(window, i * size, size, (length) => {
+      kernels.columnGradAffine(form, window.x, window.dy, window.out, length);
+      addDsum(length);
+    });
+    kernels.advance(form, s);
   }
   return window;
 }

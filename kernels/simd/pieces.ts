@@ -17,14 +17,14 @@ const ROWS = 32;
  *
  * @param block the values that there should be in the window, of all inputs together
  */
-export function samplesTogether({ n, s, c }: View, inputs: 1 | 2, block: number): number {
+export function samplesTogether({ n, s, c }: View, inputs: number, block: number): number {
   const size = s * c;
   if (s > 1 && size * inputs > WHOLE) return 0;
   return Math.min(n, Math.max(1, Math.floor(block / inputs / size)));
 }
 
 /** The size of the pieces in which a sample goes through: rows of `wide` values, at most the sample itself. */
-export function pieceOf(size: number, wide: number, inputs: 1 | 2): number {
+export function pieceOf(size: number, wide: number, inputs: number): number {
   return Math.min(size, Math.max(ROWS, Math.floor(BLOCK / inputs / wide)) * wide);
 }
 
@@ -38,11 +38,16 @@ export function read(window: Window, start: number, size: number, visit: (size: 
 }
 
 /** Visits the pieces of a sample, and stores them; backwards, because after `read` the last ones are still in the cache. */
-export function rewrite(window: Window, start: number, size: number, visit: (size: number) => void): void {
+export function rewrite(
+  window: Window,
+  start: number,
+  size: number,
+  visit: (size: number, above: number) => void,
+): void {
   for (let above = Math.floor((size - 1) / window.length) * window.length; above >= 0; above -= window.length) {
     const length = Math.min(window.length, size - above);
     window.load(start + above, length);
-    visit(length);
+    visit(length, above);
     window.store(start + above, length);
   }
 }

@@ -101,8 +101,16 @@ class HeapMemory implements Memory {
     return this.#make(shape);
   }
 
-  window(length: number, x: TensorInfo, dy: TensorInfo | undefined, shape: number[] | undefined): Window {
-    return new HeapWindow(length, this.address(x), dy ? this.address(dy) : 0, shape && this.#make(shape));
+  window(
+    length: number,
+    x: TensorInfo,
+    dy: TensorInfo | undefined,
+    shape: number[] | undefined,
+    addend?: TensorInfo,
+    sumShape?: number[],
+  ): Window {
+    const [xAt, dyAt, addendAt] = [x, dy, addend].map((t) => (t ? this.address(t) : 0)) as [Address, Address, Address];
+    return new HeapWindow(length, xAt, dyAt, addendAt, shape && this.#make(shape), sumShape && this.#make(sumShape));
   }
 
   #make(shape: number[]): Output {
@@ -130,31 +138,52 @@ class HeapWindow implements Window {
   readonly length: number;
   x: Address;
   dy: Address;
+  addend: Address;
   out: Address;
+  sum: Address;
   readonly #x: Address;
   readonly #dy: Address;
+  readonly #addend: Address;
   readonly #output: Output | undefined;
+  readonly #sum: Output | undefined;
 
-  constructor(length: number, x: Address, dy: Address, output: Output | undefined) {
+  constructor(
+    length: number,
+    x: Address,
+    dy: Address,
+    addend: Address,
+    output: Output | undefined,
+    sum: Output | undefined,
+  ) {
     this.length = length;
     this.#x = x;
     this.#dy = dy;
+    this.#addend = addend;
     this.#output = output;
+    this.#sum = sum;
     this.x = x;
     this.dy = dy;
+    this.addend = addend;
     this.out = output?.address ?? 0;
+    this.sum = sum?.address ?? 0;
   }
 
   load(from: number): void {
     const bytes = 4 * from;
     this.x = this.#x + bytes;
     this.dy = this.#dy + bytes;
+    this.addend = this.#addend + bytes;
     if (this.#output) this.out = this.#output.address + bytes;
+    if (this.#sum) this.sum = this.#sum.address + bytes;
   }
 
-  store(): void {} // the kernels have written to the output itself
+  store(): void {} // the kernels have written to the outputs themselves
 
   tensor(): TensorInfo {
     return (this.#output as Output).tensor();
+  }
+
+  sumTensor(): TensorInfo {
+    return (this.#sum as Output).tensor();
   }
 }

@@ -5,8 +5,11 @@
  * the statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None is as small as the square of
  * 1 / f, which 16-bit floats may not hold.
  */
+
+import { byCondition } from '../core/by-condition.ts';
 import type { NormalizeGradAttrs } from '../core/contract.ts';
-import { type Gpu, kernel } from './backend.ts';
+import { type Gpu, kernel, type WebGLPort } from './backend.ts';
+import { ScaleShift, ScaleShiftGrad } from './blend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, firstValues, vector } from './elementwise.ts';
 import { item, pivots, spread } from './glsl.ts';
@@ -17,15 +20,16 @@ import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts
 import type { Texture } from './texture.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
-export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
+const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
-  const { x } = inputs;
+  const { x, residual } = inputs;
   const gamma = vector(gpu, inputs.gamma);
   const beta = vector(gpu, inputs.beta);
   const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
-  const activations = gpu.texture(x, layout.shape);
+  const given = gpu.texture(x, layout.shape);
+  const activations = residual ? sumOf(gpu, layout, given, gpu.texture(residual, layout.shape)) : given;
   const ofX = statistics(gpu, activations, layout, center, {
     moments: !yOnly,
     ...(alongRows ? {} : { affine: { attrs, gamma, beta } }),
@@ -57,14 +61,27 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
         }),
   });
   const result = gpu.give(y, x.shape, layout.shape);
-  return yOnly ? [result] : [result, giveStatistics(gpu, ofX)];
+  if (yOnly) return [result];
+  const saved = giveStatistics(gpu, ofX);
+  return residual ? [result, saved, gpu.give(activations, x.shape, layout.shape)] : [result, saved];
 });
+
+/** x plus a residual. */
+const sumOf = (gpu: Gpu, layout: Layout, x: Texture, residual: Texture): Texture =>
+  elementwise(gpu, x, {
+    name: 'sum of x and a residual',
+    layout,
+    statements: 'value = xHere(row, column) + residualHere(row, column);',
+    textures: { residual },
+    integers: {},
+  });
 
 interface Operands {
   readonly layout: Layout;
   readonly attrs: NormalizeGradAttrs;
   readonly x: Texture;
   readonly dy: Texture;
+  readonly dsum: Texture | undefined;
   readonly gamma: Texture | undefined;
   readonly statistics: Statistics;
 }
@@ -142,7 +159,7 @@ vec4 xHat(int k, int column) {
 }
 
 function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, start }: Coefficients): Texture {
-  const { layout, x, dy } = operands;
+  const { layout, x, dy, dsum } = operands;
   const gamma = isWeighted ? operands.gamma : undefined;
   const { alongRows, count } = layout;
   const lanes = spread(layout);
@@ -157,13 +174,14 @@ function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, s
   vec4 bc = ${fetch(0)}, firstA = ${fetch(1)};
   value = dyHere(row, column)${gamma ? ' * gammaInFirstRow(column).xyxy' : ''};
   value += (xHere(row, column) - firstA.xy.${lanes}) * bc.xy.${lanes} + bc.zw.${lanes};
-  value *= firstA.zw.${lanes};`,
-    textures: { dy, coefficients: texture, gamma },
+  value *= firstA.zw.${lanes};
+  ${dsum ? 'value += dsumHere(row, column);' : ''}`,
+    textures: { dy, coefficients: texture, gamma, dsum },
     integers: { start, lines: count },
   });
 }
 
-export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
+const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { center, affine } = attrs;
   const { x } = inputs;
   const gamma = vector(gpu, inputs.gamma);
@@ -176,6 +194,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     attrs,
     x: activations,
     dy: gpu.texture(inputs.dy, layout.shape),
+    dsum: inputs.dsum && gpu.texture(inputs.dsum, layout.shape),
     gamma,
     statistics:
       savedStatistics(gpu, inputs.statistics, layout) ??
@@ -206,4 +225,13 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);
   const [dgamma, dbeta] = [parameter(perChannel, 'dh'), parameter(perChannel, 'd')];
   return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
+});
+
+export const { Normalize, NormalizeGrad } = byCondition<WebGLPort>({
+  Normalize: normalize,
+  NormalizeGrad: normalizeGrad,
+  ScaleShift,
+  ScaleShiftGrad,
+  zeros: (backend, size) => backend.makeTensorInfo([size], 'float32', new Float32Array(size)),
+  dispose: (backend, info) => backend.disposeIntermediateTensorInfo(info),
 });

@@ -1,9 +1,10 @@
 /** The kernels `Normalize` and `NormalizeGrad`. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeGradAttrs } from '../core/contract.ts';
-import { type Gpu, kernel } from './backend.ts';
+import { conditionsOf, type View } from '../core/view.ts';
+import { type Gpu, kernel, workgroupSize } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
-import { GROUP, groupIntegers, inGroup, lanesOfChannels, lanesOfGroups, place, total, walk } from './lanes.ts';
+import { GROUP, groupIntegers, inGroup, lanesOf, lanesOfChannels, lanesOfGroups, place, total, walk } from './lanes.ts';
 import { SAVED, savedStatistics, sourceOf, statistics } from './statistics.ts';
 import {
   joined,
@@ -16,8 +17,10 @@ import {
   type Terms,
 } from './sums.ts';
 
-export const Normalize = kernel<'Normalize'>((gpu, { x, gamma, beta }, attrs) => {
+export const Normalize = kernel<'Normalize'>((gpu, { x: given, residual, gamma, beta }, attrs) => {
   const { view, epsilon, center, yOnly } = attrs;
+  const x = residual ? sumOf(gpu, given, residual) : given;
+  const parameter = parameterOf(view);
   const source = sourceOf(gpu, x, view, center);
   const lanes = lanesOfGroups(view);
   const y = gpu.run({
@@ -28,34 +31,59 @@ fn main(index : i32) {
   let scale = reciprocal(variance);
   ${inGroup(`
       var value = ((xAt(at) - mean) - rest) * scale;
-      ${gamma ? 'value *= gammaAt(channel);' : ''}
-      ${beta ? 'value += betaAt(channel);' : ''}
+      ${gamma ? `value *= gammaAt(${parameter});` : ''}
+      ${beta ? `value += betaAt(${parameter});` : ''}
       result[at] = value;`)}
 }`,
     inputs: { ...source.inputs, x, gamma, beta },
-    integers: { ...lanes.integers, ...groupIntegers(view), ...source.integers },
+    integers: { ...lanes.integers, ...groupIntegers(view), ...conditionIntegers(view), ...source.integers },
     floats: { epsilon },
     workgroups: lanes.workgroups,
     shape: x.shape,
   });
-  return yOnly ? [gpu.give(y)] : [gpu.give(y), gpu.give(statistics(gpu, source, view))];
+  if (yOnly) return [gpu.give(y)];
+  const saved = gpu.give(statistics(gpu, source, view));
+  return residual ? [gpu.give(y), saved, gpu.give(x)] : [gpu.give(y), saved];
 });
+
+/** x plus a residual. */
+function sumOf(gpu: Gpu, x: TensorInfo, residual: TensorInfo): TensorInfo {
+  const size = x.shape.reduce((a, b) => a * b, 1);
+  return gpu.run({
+    name: 'sum of x and a residual',
+    source: 'fn main(index : i32) { if (index < uniforms.size) { result[index] = xAt(index) + residualAt(index); } }',
+    inputs: { x, residual },
+    integers: { size },
+    workgroups: Math.ceil(size / workgroupSize),
+    shape: x.shape,
+  });
+}
+
+/** WGSL: the index of the parameters of value `at`, whose channel is `channel`. */
+const parameterOf = ({ rowsPerCondition }: View) =>
+  rowsPerCondition === undefined ? 'channel' : 'at / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
+const conditionIntegers = ({ rowsPerCondition }: View): Record<string, number> =>
+  rowsPerCondition === undefined ? {} : { rowsPerCondition };
 
 interface Operands {
   readonly attrs: NormalizeGradAttrs;
   readonly x: TensorInfo;
   readonly dy: TensorInfo;
+  readonly dsum: TensorInfo | undefined;
   readonly gamma: TensorInfo | undefined;
   readonly statistics: TensorInfo;
 }
 
-/** Whether each group is a channel: then gamma, which is the same for all of it, multiplies sums, which are those for dgamma, too. */
-const isPerChannel = ({ attrs: { view } }: Operands) => view.groups === view.c;
+/** Whether each group is a channel with one gamma: then that multiplies sums, which are those for dgamma, too. */
+const isPerChannel = ({ attrs: { view } }: Operands) => view.groups === view.c && view.rowsPerCondition === undefined;
 
 const XHAT = `
 fn xHat(x : f32, its : vec3<f32>) -> f32 { return ((x - its.x) - its.y) * reciprocal(its.z); }`;
 
-const integersOf = ({ attrs: { view } }: Operands) => ({ ...groupIntegers(view), allGroups: view.n * view.groups });
+const integersOf = ({ attrs: { view } }: Operands) => ({
+  ...{ ...groupIntegers(view), ...conditionIntegers(view) },
+  allGroups: view.n * view.groups,
+});
 
 /** Over each group: of D and of D xHat, or without gamma, see `isPerChannel`. */
 function termsOfGroups(operands: Operands): Terms {
@@ -68,7 +96,7 @@ function termsOfGroups(operands: Operands): Terms {
   let its = saved(unit);
   let rstd = reciprocal(its.z);`,
     walk: inGroup,
-    d: gamma ? 'dyAt(at) * gammaAt(channel)' : 'dyAt(at)',
+    d: gamma ? `dyAt(at) * gammaAt(${parameterOf(attrs.view)})` : 'dyAt(at)',
     h: '((xAt(at) - its.x) - its.y) * rstd',
     inputs: { x, dy, statistics, gamma },
     integers: integersOf(operands),
@@ -92,9 +120,25 @@ function termsOfChannels(operands: Operands): Terms {
   };
 }
 
+/** Over the rows of each condition and channel, the same. */
+function termsOfConditions(operands: Operands): Terms {
+  const { rowsPerCondition: length = 1, c } = operands.attrs.view;
+  return {
+    ...termsOfChannels(operands),
+    lanes: lanesOf({ units: conditionsOf(operands.attrs.view) * c, length, areAdjacent: true }),
+    before: 'let ownGroup = unit % uniforms.c / (uniforms.c / uniforms.groups);',
+    walk: (body) =>
+      walk(`
+      let row = unit / uniforms.c * uniforms.rowsPerCondition + k;
+      let at = row * uniforms.c + unit % uniforms.c;
+      ${body}`),
+    h: 'xHat(xAt(at), saved(row / uniforms.s * uniforms.groups + ownGroup))',
+  };
+}
+
 /** dx, from sums of parts, or from sums that it takes itself. */
 function gradientOfX(gpu: Gpu, operands: Operands, partials: PartialSums | undefined): TensorInfo {
-  const { attrs, x, gamma } = operands;
+  const { attrs, x, dsum, gamma } = operands;
   const { epsilon, center } = attrs;
   const terms = termsOfGroups(operands);
   const ofGroup = isPerChannel(operands) && gamma ? ' * gammaAt(firstChannel)' : '';
@@ -109,9 +153,9 @@ fn main(index : i32) {
   ${inGroup(`
       let d = ${terms.d};
       let h = ${terms.h};
-      result[at] = (d${center ? ' - averages.y' : ''} - h * along) * scale;`)}
+      result[at] = (d${center ? ' - averages.y' : ''} - h * along) * scale${dsum ? ' + dsumAt(at)' : ''};`)}
 }`,
-    inputs: { ...terms.inputs, gamma, partials: partials?.info },
+    inputs: { ...terms.inputs, gamma, dsum, partials: partials?.info },
     integers: {
       ...{ ...terms.lanes.integers, ...terms.integers, groupLength: terms.lanes.length },
       ...(partials && { width: partials.width, pieces: partials.pieces }),
@@ -126,11 +170,11 @@ fn main(index : i32) {
 const MOST_PIECES = 4096;
 
 export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
-  const { dy, x, gamma } = inputs;
+  const { dy, dsum, x, gamma } = inputs;
   const { view, affine, center } = attrs;
-  const { n, c, groups } = view;
+  const { n, c, groups, rowsPerCondition } = view;
   const operands: Operands = {
-    ...{ attrs, x, dy, gamma },
+    ...{ attrs, x, dy, dsum, gamma },
     statistics: savedStatistics(gpu, inputs.statistics, x, view, center),
   };
   const ofGroups = termsOfGroups(operands);
@@ -140,6 +184,11 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const partials = isShared || ofGroups.lanes.parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
   const dx = gpu.give(gradientOfX(gpu, operands, partials));
   if (!affine) return [dx];
+  if (rowsPerCondition !== undefined) {
+    const sums = sumsOf(gpu, termsOfConditions(operands), [0, 1], [conditionsOf(view), c]);
+    const [dgamma, dbeta] = sums.map((info) => gpu.give(info)) as [TensorInfo, TensorInfo];
+    return [dx, dgamma, dbeta];
+  }
   const all = partials && isShared && { ...partials, pieces: n * partials.pieces };
   const [dgamma, dbeta] = all
     ? ([0, 1] as const).map((field) => joined(gpu, all, field, c, [c]))

@@ -44,3 +44,9 @@ export class RepeatedInputs {
     return order?.map((i) => list[i] as Tensor);
   }
 }
+
+/** Two inputs, or their shapes; fails where there are not two. */
+export function pairOf<T>(layer: layers.Layer, inputs: T[], names: string): [T, T] {
+  if (inputs.length === 2) return inputs as [T, T];
+  return fail(layer.getClassName(), `the inputs are ${names}; received ${inputs.length}; call apply with a list`);
+}

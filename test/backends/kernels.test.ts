@@ -7,7 +7,16 @@ import { inFirstGroup, type NormalizeInputs, normalizeInputs } from '../support/
 import { checkMoments, expectOurs, isFused, isThorough, ROUTES, tolerance } from '../support/kernel-checks.ts';
 import type { Tolerance } from '../support/matchers.ts';
 import * as oracle from '../support/oracle.ts';
-import { KINDS, LARGE_VIEWS, named, OFFSETS, VIEWS, WIDE } from '../support/views.ts';
+import {
+  CONDITIONAL_VIEWS,
+  KINDS,
+  LARGE_CONDITIONAL_VIEWS,
+  LARGE_VIEWS,
+  named,
+  OFFSETS,
+  VIEWS,
+  WIDE,
+} from '../support/views.ts';
 
 const PLACEMENTS: readonly EpsilonPlacement[] = ['inside', 'outside', 'floor'];
 const ATTRIBUTES = PLACEMENTS.flatMap((epsilonPlacement) =>
@@ -31,18 +40,29 @@ function gradientTolerance(backend: Backend, route: Route, inputs: NormalizeInpu
 }
 
 /** Runs `normalize` and compares every output that the route gives with the oracle. */
-async function checkNormalize(backend: Backend, route: Route, inputs: NormalizeInputs): Promise<void> {
+async function checkNormalize(
+  backend: Backend,
+  route: Route,
+  inputs: NormalizeInputs,
+  oursAlone = true,
+): Promise<void> {
   const { value, kernels, leaked } = await backend.run('normalize', { route, ...inputs });
-  const { x, dy, gamma, beta } = normalizeInputs(inputs);
+  const { x: given, dy, gamma, beta, residual, dsum } = normalizeInputs(inputs);
+  // The kernels normalize the sum as float32 holds it, which is an output.
+  const x = residual ? given.map((v, i) => v + residual[i]!) : given;
   const { y, moments } = oracle.normalize(x, gamma, beta, inputs);
-  const { dx, dgamma, dbeta } = oracle.normalizeGrad(dy, x, gamma, inputs);
+  const { dx: ofY, dgamma, dbeta } = oracle.normalizeGrad(dy, x, gamma, inputs);
+  const dx = dsum ? ofY.map((v, i) => v + dsum[i]!) : ofY;
+  if (residual) expect(value.sum).toBeClose(x, { rtol: 1e-7 });
+  if (residual && route === 'ops') expect(value.dresidual).toEqual(value.dx);
   expect(value.y).toBeClose(y, tolerance(backend, route, inputs, 'activations'));
   expect(value.dx).toBeClose(dx, gradientTolerance(backend, route, inputs));
   if (inputs.gamma) expect(value.dgamma).toBeClose(dgamma, tolerance(backend, route, inputs, 'sums'));
   if (inputs.beta) expect(value.dbeta).toBeClose(dbeta, tolerance(backend, route, inputs, 'sums'));
   if (route !== 'ops') checkMoments(backend, route, inputs, value.moments, moments, inputs.rescale);
   expect(leaked).toEqual({ tensors: 0, data: 0 });
-  expectOurs(backend, route, kernels, ['Normalize', 'NormalizeGrad']);
+  // The case itself puts the two results together.
+  if (oursAlone) expectOurs(backend, route, kernels, ['Normalize', 'NormalizeGrad']);
 }
 
 describeBackends('kernels', (backend) => {
@@ -56,6 +76,30 @@ describeBackends('kernels', (backend) => {
     test.each(named(thorough ? [...VIEWS, ...large] : KINDS))('%s', (_, inputs) =>
       checkNormalize(backend, route, { ...USUAL, ...inputs }),
     );
+
+    const all = [...CONDITIONAL_VIEWS, ...(large.length > 0 ? LARGE_CONDITIONAL_VIEWS : [])];
+    const conditional = thorough ? all : CONDITIONAL_VIEWS.filter((_, i) => i % 6 === 0);
+    test.each(named(conditional))('%s', async (_, inputs) => {
+      await checkNormalize(backend, route, { ...USUAL, ...inputs });
+      await checkNormalize(backend, route, { ...USUAL, ...inputs, mean: 1e4 });
+    });
+
+    test.each(named(CONDITIONAL_VIEWS.filter((_, i) => i % 3 === 0)))('attributes, %s', async (_, inputs) => {
+      for (const attributes of thorough ? ATTRIBUTES : ATTRIBUTES.slice(0, 1)) {
+        for (const parameters of [PARAMETERS[1]!, PARAMETERS[2]!]) {
+          await checkNormalize(backend, route, { ...inputs, epsilon: 0.1, ...attributes, ...parameters });
+        }
+      }
+    });
+
+    const summed = [...KINDS, ...(thorough ? [...WIDE, ...large, ...CONDITIONAL_VIEWS] : [])];
+    test.each(named(summed))('x and a residual, %s', async (_, inputs) => {
+      const run = { ...USUAL, ...inputs, residual: true };
+      await checkNormalize(backend, route, run, false);
+      await checkNormalize(backend, route, { ...run, center: false, beta: false, mean: 100 }, false);
+      const isConditional = inputs.view.rowsPerCondition !== undefined;
+      await checkNormalize(backend, route, { ...run, gamma: isConditional, beta: false, mean: 1e4 }, false);
+    });
 
     describe.each(named(KINDS))('%s', (_, inputs) => {
       test.each(ATTRIBUTES)('%j', async (attributes) => {

@@ -310,8 +310,8 @@ test('kernels compute the same above 2 GB, where addresses are negative to WebAs
     next = Math.ceil(next / 16) * 16;
     const form = place(kernels.formSize(c, 0, true) / 4);
     kernels.describe(form, 1, c, 1, 0, gamma, gamma, true, PLACEMENTS.inside, 1e-3, true);
-    kernels.rowsForward(form, x, dx, mean, variance, rows);
-    kernels.rowsBackward(form, dx, x, dx, mean, variance, rows);
+    kernels.rowsForward(form, x, 0, 0, dx, mean, variance, rows);
+    kernels.rowsBackward(form, dx, x, 0, dx, mean, variance, rows);
     kernels.parameterGradients(form, dgamma, dbeta);
     return [dx, mean, variance, dgamma].map((address) => [...new Float32Array(memory.buffer, address, 5)]);
   });

@@ -34,6 +34,12 @@ describeBackends(
       expect(value).toEqual({ forward, both });
     });
 
+    test.each(['layer', 'rms'] as const)('a sum and its normalization, %s: no more draws than apart', async (kind) => {
+      const { value } = await backend.run('residualDraws', { kind });
+      // The gradient of the sum joins dx where that is written.
+      expect(value.fused).toBe(value.apart - 1);
+    });
+
     test('draws of the other kernels, and of batch normalization with its moving averages', async () => {
       const { value } = await backend.run('otherDraws', { shape: [8, 32, 32, 64] });
       expect(value).toEqual({

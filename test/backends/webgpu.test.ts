@@ -56,6 +56,15 @@ describeBackends(
       }
     });
 
+    test.each(['layer', 'rms'] as const)(
+      'a sum and its normalization, %s: fewer dispatches than apart',
+      async (kind) => {
+        const { value } = await backend.run('residualDispatches', { kind });
+        // The gradient of the sum joins dx where that is written.
+        expect(value.fused).toBe(value.apart - 1);
+      },
+    );
+
     test('dispatches of the other kernels, and of batch normalization with its moving averages', async () => {
       const { value } = await backend.run('otherDispatches', { shape: [8, 32, 32, 64], workgroup: 256 });
       expect(value).toEqual({

@@ -124,13 +124,14 @@ function fillNorms({ weights }: Layer): void {
 /** All weights after a training call on values that 16-bit floats do not hold. */
 export const halfOverflow = ({ subject }: { subject: string }) =>
   withTensors(async (make) => {
-    const { layer: makeLayer, shape, masked } = LAYERS[subject]!;
+    const { layer: makeLayer, shape, masked, inputs = 1 } = LAYERS[subject]!;
     const layer = makeLayer();
-    layer.build([...shape]);
+    layer.build(inputs === 1 ? [...shape] : Array.from({ length: inputs }, () => [...shape]));
     const size = shape.reduce((a, b) => a * b, 1);
     const x = make(new Float32Array(size).fill(1e5), [...shape]);
     const mask = make(new Float32Array(size / shape.at(-1)!).fill(1), shape.slice(0, -1));
-    tf.tidy(() => void layer.apply(x, { training: true, ...(masked ? { mask: tf.cast(mask, 'bool') } : {}) }));
+    const given = inputs === 1 ? x : Array.from({ length: inputs }, () => x);
+    tf.tidy(() => void layer.apply(given, { training: true, ...(masked ? { mask: tf.cast(mask, 'bool') } : {}) }));
     const weights = await readWeights(layer.weights);
     for (const weight of layer.weights) weight.dispose();
     return Object.values(weights).flatMap((values) => [...values]);

@@ -4,6 +4,7 @@
  */
 import { engine, memory } from '@tensorflow/tfjs';
 import * as attention from './attention.ts';
+import * as conditional from './conditional.ts';
 import * as endurance from './endurance.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
@@ -25,6 +26,7 @@ import * as wrappers from './wrappers.ts';
 
 const cases = {
   ...attention,
+  ...conditional,
   ...endurance,
   ...functions,
   ...goldens,

@@ -2,13 +2,16 @@
  * Every kernel, by three routes: 'kernel' runs the current backend's own, 'reference' the same function composed from
  * ordinary ops, 'ops' the differentiable operation that chooses between them, with its gradients through the tape.
  */
-import { type Tensor, tidy, valueAndGrads } from '@tensorflow/tfjs';
+import { dispose, stack, type Tensor, tidy, unstack, valueAndGrads } from '@tensorflow/tfjs';
 import { momentsIn } from '../../kernels/core/numbers.ts';
 import { fused, run } from '../../kernels/core/registry.ts';
+import { conditionsOf } from '../../kernels/core/view.ts';
 import { average as averageOf } from '../../kernels/ops/average.ts';
+import { Normalize, NormalizeGrad } from '../../kernels/ops/gradients.ts';
 import { moments as momentsOf } from '../../kernels/ops/moments.ts';
 import { normalize as normalizeOf } from '../../kernels/ops/normalize.ts';
 import * as reference from '../../kernels/ops/reference.ts';
+import { normalizeSum } from '../../kernels/ops/residual.ts';
 import { type Affine, scaleShift as scaleShiftOf } from '../../kernels/ops/scale-shift.ts';
 import {
   type AffineInputs,
@@ -36,31 +39,48 @@ export const normalize = (args: Routed<NormalizeInputs>) =>
     const attributes = { view, epsilon, epsilonPlacement, center, rescale };
     const values = normalizeInputs(args);
     const [x, dy] = [values.x, values.dy].map((v) => make(v, shapeOf(args))) as [Tensor, Tensor];
-    const gamma = values.gamma && make(values.gamma);
-    const beta = values.beta && make(values.beta);
+    const [residual, dsum] = [values.residual, values.dsum].map((v) => v && make(v, shapeOf(args)));
+    const parameterShape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
+    const gamma = values.gamma && make(values.gamma, parameterShape);
+    const beta = values.beta && make(values.beta, parameterShape);
+    const none = { sum: undefined, dresidual: undefined };
     if (route === 'ops') {
-      const inputs = [x, gamma, beta].filter((t) => t !== undefined);
-      const { value, grads } = valueAndGrads((x: Tensor) => normalizeOf(x, gamma, beta, attributes))(inputs, dy);
+      const inputs = [x, residual, gamma, beta].filter((t) => t !== undefined);
+      const f = (x: Tensor) =>
+        // Both results as one, so that each has an upstream gradient of its own.
+        residual ? stack(normalizeSum(x, residual, gamma, beta, attributes)) : normalizeOf(x, gamma, beta, attributes);
+      const upstream = dsum ? tidy(() => stack([dy, dsum])) : dy;
+      const { value, grads } = valueAndGrads(f)(inputs, upstream);
+      const [y, sum] = (residual ? unstack(value) : [value]) as [Tensor, Tensor?];
+      if (residual) dispose([value, upstream]);
       const [dx, ...rest] = grads;
-      return takeAll({ y: value, dx, dgamma: gamma && rest.shift(), dbeta: beta && rest.shift(), moments: undefined });
+      const dresidual = residual && rest.shift();
+      const [dgamma, dbeta] = [gamma && rest.shift(), beta && rest.shift()];
+      return takeAll({ y, dx, dgamma, dbeta, moments: undefined, sum, dresidual });
     }
     if (route === 'kernel') {
-      const [y, statistics] = run('Normalize', { x, gamma, beta }, attributes) as [Tensor, Tensor];
+      const outputs = run('Normalize', { x, residual, gamma, beta }, attributes);
+      const [y, statistics, sum] = outputs as [Tensor, Tensor, Tensor | undefined];
       const affine = args.gamma || args.beta;
-      const [dx, dgamma, dbeta] = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attributes, affine });
+      const inputs = { dy, dsum, x: sum ?? x, statistics, gamma };
+      const [dx, dgamma, dbeta] = run('NormalizeGrad', inputs, { ...attributes, affine });
       const all = {
         y,
         moments: statistics,
         dx,
         dgamma: affine ? dgamma : undefined,
         dbeta: affine ? dbeta : undefined,
+        ...none,
+        sum,
       };
       const results = await takeAll(all);
       return { ...results, moments: momentsIn(results.moments as Float32Array, view.n * view.groups) };
     }
-    const [y, moments] = tidy(() => reference.normalize(x, gamma, beta, attributes));
-    const [dx, dgamma, dbeta] = tidy(() => reference.normalizeGrad(dy, x, gamma, attributes));
-    return takeAll({ y, moments, dx, dgamma, dbeta });
+    const inputs = { x, residual, gamma, beta };
+    const [y, moments, sum] = tidy(() => Normalize.compose(inputs, attributes)) as [Tensor, Tensor, Tensor | undefined];
+    const gradInputs = { dy, dsum, x: sum ?? x, statistics: moments, gamma };
+    const [dx, dgamma, dbeta] = tidy(() => NormalizeGrad.compose(gradInputs, { ...attributes, affine: true }));
+    return takeAll({ y, moments, dx, dgamma, dbeta, ...none, sum });
   });
 
 /** Moments of x, and by the tape the gradient of sum(moments dmoments). */

@@ -11,6 +11,7 @@ import { scaleShift, scaleShiftGrad } from '../../kernels/ops/scale-shift.ts';
 import { batchNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
 import type { SourceName } from '../support/webgl-sources.ts';
+import { fusedAndApart } from './residual.ts';
 import { take, takeAll, withTensors } from './tensors.ts';
 
 const backend = () => tf.backend() as MathBackendWebGL;
@@ -51,6 +52,14 @@ export const normalizeDraws = (args: DrawCase) =>
     const both = () => gradients([x, gamma, beta], dy);
     tf.dispose([forward(), both()]);
     return { forward: draws(forward), both: draws(both) };
+  });
+
+/** Draws of a sum and its normalization, with gradients into both: by one kernel each way, and apart. */
+export const residualDraws = ({ kind }: { readonly kind: 'layer' | 'rms' }) =>
+  withTensors(async (make) => {
+    const { fused, apart } = fusedAndApart(make, kind, 64, 96);
+    tf.dispose([fused(), apart()]);
+    return { fused: draws(fused), apart: draws(apart) };
   });
 
 /** Draws of the blended forms' kernels on an instance view, and of the layer BatchNormalization. */

@@ -11,6 +11,7 @@ import { setWorkgroupSize, workgroupSize } from '../../kernels/webgpu/backend.ts
 import { batchNormalization, layerNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
 import { normalize as normalizeBy } from './kernels.ts';
+import { fusedAndApart } from './residual.ts';
 import { take, takeAll, withTensors } from './tensors.ts';
 import type { DrawCase } from './webgl.ts';
 
@@ -77,6 +78,13 @@ export const normalizeDispatches = (args: DrawCase & { readonly workgroup: numbe
 /** The case `normalize` with workgroups of so many invocations. */
 export const normalizeInWorkgroups = (args: Parameters<typeof normalizeBy>[0] & { readonly workgroup: number }) =>
   withWorkgroups(args.workgroup, () => normalizeBy(args));
+
+/** Dispatches of a sum and its normalization, with gradients into both: by one kernel each way, and apart. */
+export const residualDispatches = ({ kind }: { readonly kind: 'layer' | 'rms' }) =>
+  withTensors(async (make) => {
+    const { fused, apart } = fusedAndApart(make, kind, 64, 96);
+    return { fused: dispatches(fused), apart: dispatches(apart) };
+  });
 
 /** Dispatches of the blended forms' kernels on an instance view, and of the layer BatchNormalization. */
 export const otherDispatches = ({ shape, workgroup }: { shape: readonly number[]; workgroup: number }) =>

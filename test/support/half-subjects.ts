@@ -234,6 +234,45 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
     shape: [8, 12],
     kernels: true,
   },
+  // Powers and products of several inputs as large as activations do not fit, whatever computes them.
+  AdaptiveInstanceNormalization: {
+    layer: () => ours.adaptiveInstanceNormalization(),
+    shape: image,
+    isOrdinary: true,
+    inputs: 2,
+  },
+  AdaptiveLayerNormalization: {
+    layer: () => ours.adaptiveLayerNormalization(),
+    ...matrix,
+    isOrdinary: true,
+    inputs: 3,
+  },
+  AdaptiveLayerNormalizationZero: {
+    layer: () => ours.adaptiveLayerNormalizationZero(),
+    ...matrix,
+    isOrdinary: true,
+    inputs: 4,
+  },
+  ConditionalBatchNormalization: {
+    layer: () => ours.conditionalBatchNormalization({ momentum: 0.5 }),
+    ...alike,
+    isOrdinary: true,
+    inputs: 3,
+  },
+  FeaturewiseLinearModulation: {
+    layer: () => ours.featurewiseLinearModulation(),
+    ...alike,
+    isOrdinary: true,
+    inputs: 3,
+  },
+  SpatiallyAdaptiveNormalization: {
+    layer: () => ours.spatiallyAdaptiveNormalization({ momentum: 0.5 }),
+    ...alike,
+    isOrdinary: true,
+    inputs: 3,
+  },
+  AddLayerNormalization: { layer: () => ours.addLayerNormalization(), ...matrix, isOrdinary: true, inputs: 2 },
+  AddRMSNormalization: { layer: () => ours.addRMSNormalization(), ...matrix, isOrdinary: true, inputs: 2 },
   QKNormalization: { layer: () => ours.qkNormalization({ sequenceLength: 5 }), shape: [2, 2, 5, 8], inputs: 2 },
   MultiHeadAttention: {
     layer: () => ours.multiHeadAttention({ numHeads: 2, keyDim: 4 }),

@@ -1,6 +1,6 @@
 /** The inputs of kernel cases, made from a short description in the same way for the case and for the oracle. */
 import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
-import type { View } from '../../kernels/core/view.ts';
+import { conditionsOf, type View } from '../../kernels/core/view.ts';
 import { normals } from './random.ts';
 
 export interface Inputs {
@@ -20,6 +20,8 @@ export interface NormalizeInputs extends Inputs {
   readonly rescale: boolean;
   readonly gamma: boolean;
   readonly beta: boolean;
+  /** Whether a residual is added to x, and the sum is wanted, too. */
+  readonly residual?: boolean;
 }
 
 export const shapeOf = ({ view: { n, s, c }, shape }: Inputs): number[] =>
@@ -38,11 +40,14 @@ export function activations({ view, mean = 0, std = 1, special }: Inputs) {
 }
 
 export function normalizeInputs(inputs: NormalizeInputs) {
-  const { c } = inputs.view;
+  const { n, s, c } = inputs.view;
+  const size = c * conditionsOf(inputs.view);
   return {
     ...activations(inputs),
-    gamma: inputs.gamma ? normals(3, c, 1, 0.5) : undefined,
-    beta: inputs.beta ? normals(4, c) : undefined,
+    gamma: inputs.gamma ? normals(3, size, 1, 0.5) : undefined,
+    beta: inputs.beta ? normals(4, size) : undefined,
+    residual: inputs.residual ? normals(13, n * s * c) : undefined,
+    dsum: inputs.residual ? normals(14, n * s * c) : undefined,
   };
 }
 

@@ -83,6 +83,7 @@ export function direct({ together, center = true, rescale = true, moving = [], g
     const parameter = indexAlong(setting.shape, setting.axes);
     const key = together(setting);
     const epsilon = options.epsilon as number;
+    const offset = (options.gammaOffset ?? 0) as number;
     const divide = divisors[(options.epsilonPlacement ?? 'inside') as keyof typeof divisors];
     const position = mask && perRow(setting);
     const counts = (i: number) => !mask || mask[position![i]!]!;
@@ -103,7 +104,8 @@ export function direct({ together, center = true, rescale = true, moving = [], g
       const y = x.map((value, i) => {
         const xHat = value - (mean?.[key[i]!] ?? 0);
         const normalized = rescale ? xHat / divide(variance![key[i]!]!, epsilon) : xHat;
-        return normalized * (weights[gamma]?.[parameter[i]!] ?? 1) + (weights.beta?.[parameter[i]!] ?? 0);
+        const factor = weights[gamma] ? weights[gamma][parameter[i]!]! + offset : 1;
+        return normalized * factor + (weights.beta?.[parameter[i]!] ?? 0);
       });
       return { y, state };
     };

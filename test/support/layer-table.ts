@@ -104,7 +104,7 @@ export const LAYERS = {
     formulaAt: () => direct({ together: perRow }),
   },
   RMSNormalization: {
-    defaults: { ...usual, epsilon: 1e-6, epsilonPlacement: 'outside' },
+    defaults: { ...usual, epsilon: 1e-6, epsilonPlacement: 'outside', gammaOffset: 0 },
     scale: 'scale',
     center: 'beta',
     state: [],
@@ -219,6 +219,7 @@ export const SUBJECTS: readonly Subject[] = [
   subject('LayerNormalization', [2, 5, 3], { axis: 1, scale: false }),
   subject('RMSNormalization', [4, 7]),
   subject('RMSNormalization', [3, 4, 5], { axis: [1, 2], epsilonPlacement: 'inside', epsilon: 0.1, center: false }),
+  subject('RMSNormalization', [3, 4, 5], { axis: [1, 2], gammaOffset: 1 }),
   subject('RMSNormalization', [3, 4, 5], { axis: 1, epsilonPlacement: 'floor', epsilon: 0.05 }),
   subject('GroupNormalization', [2, 3, 4, 6], { groups: 2 }),
   subject('GroupNormalization', [3, 4, 5], { groups: -1, axis: 1, epsilon: 0.1 }),

@@ -16,22 +16,26 @@ export interface NormalizeOptions {
   readonly rescale: boolean;
 }
 
-/** Calls `visit(index into x, index of the group's statistics, channel)` for every element. */
-function each({ n, s, c, groups }: View, visit: (i: number, group: number, channel: number) => void): void {
+/** Calls `visit(index into x, index of the group's statistics, channel, index into the parameters)` for every element. */
+function each(
+  { n, s, c, groups, rowsPerCondition = n * s }: View,
+  visit: (i: number, group: number, channel: number, parameter: number) => void,
+): void {
   let i = 0;
   for (let row = 0; row < n * s; row++) {
     let group = Math.floor(row / s) * groups;
+    const firstParameter = Math.floor(row / rowsPerCondition) * c;
     for (let channel = 0; channel < c; group++) {
-      for (let k = 0; k < c / groups; k++) visit(i++, group, channel++);
+      for (let k = 0; k < c / groups; k++, channel++) visit(i++, group, channel, firstParameter + channel);
     }
   }
 }
 
 /** The mean over each group of what `value` gives: [n * groups]. */
-function groupMean(view: View, value: (i: number, group: number, channel: number) => number): Float64Array {
+function groupMean(view: View, value: (i: number, group: number, parameter: number) => number): Float64Array {
   const total = new Float64Array(view.n * view.groups);
-  each(view, (i, group, channel) => {
-    total[group]! += value(i, group, channel);
+  each(view, (i, group, _, parameter) => {
+    total[group]! += value(i, group, parameter);
   });
   const size = (view.s * view.c) / view.groups;
   return total.map((sum) => sum / size);
@@ -67,8 +71,8 @@ function statistics(x: Values, { view, epsilon, epsilonPlacement, center, rescal
 export function normalize(x: Values, gamma: Optional, beta: Optional, options: NormalizeOptions) {
   const { mean, variance, f } = statistics(x, options);
   const y = new Float64Array(x.length);
-  each(options.view, (i, group, channel) => {
-    y[i] = ((x[i]! - mean[group]!) / f[group]!) * (gamma?.[channel] ?? 1) + (beta?.[channel] ?? 0);
+  each(options.view, (i, group, _, parameter) => {
+    y[i] = ((x[i]! - mean[group]!) / f[group]!) * (gamma?.[parameter] ?? 1) + (beta?.[parameter] ?? 0);
   });
   return { y, moments: joined(mean, variance) };
 }
@@ -77,17 +81,18 @@ export function normalize(x: Values, gamma: Optional, beta: Optional, options: N
 export function normalizeGrad(dy: Values, x: Values, gamma: Optional, options: NormalizeOptions) {
   const { view, epsilon, epsilonPlacement, center, rescale } = options;
   const { mean, variance, f } = statistics(x, options);
-  const dgamma = new Float64Array(view.c);
-  const dbeta = new Float64Array(view.c);
-  each(view, (i, group, channel) => {
-    dgamma[channel]! += (dy[i]! * (x[i]! - mean[group]!)) / f[group]!;
-    dbeta[channel]! += dy[i]!;
+  const conditions = (view.n * view.s) / (view.rowsPerCondition ?? view.n * view.s);
+  const dgamma = new Float64Array(view.c * conditions);
+  const dbeta = new Float64Array(view.c * conditions);
+  each(view, (i, group, _, parameter) => {
+    dgamma[parameter]! += (dy[i]! * (x[i]! - mean[group]!)) / f[group]!;
+    dbeta[parameter]! += dy[i]!;
   });
 
   // y depends on x directly (d / f), through the mean, and through v: dv/dx = 2 (x - mean) / size, df/dv by placement.
-  const d = (i: number, channel: number) => dy[i]! * (gamma?.[channel] ?? 1);
-  const dMean = groupMean(view, (i, _, channel) => d(i, channel));
-  const dCentred = groupMean(view, (i, group, channel) => d(i, channel) * (x[i]! - mean[group]!));
+  const d = (i: number, parameter: number) => dy[i]! * (gamma?.[parameter] ?? 1);
+  const dMean = groupMean(view, (i, _, parameter) => d(i, parameter));
+  const dCentred = groupMean(view, (i, group, parameter) => d(i, parameter) * (x[i]! - mean[group]!));
   const slope = variance.map((v) => {
     if (!rescale) return 0;
     if (epsilonPlacement === 'inside') return 1 / (2 * Math.sqrt(v + epsilon));
@@ -95,9 +100,9 @@ export function normalizeGrad(dy: Values, x: Values, gamma: Optional, options: N
     return Math.sqrt(v) > epsilon ? 1 / (2 * Math.sqrt(v)) : 0;
   });
   const dx = new Float64Array(x.length);
-  each(view, (i, group, channel) => {
+  each(view, (i, group, _, parameter) => {
     const divisor = f[group]!;
-    const direct = (d(i, channel) - (center ? dMean[group]! : 0)) / divisor;
+    const direct = (d(i, parameter) - (center ? dMean[group]! : 0)) / divisor;
     const throughF = (dCentred[group]! * slope[group]! * 2 * (x[i]! - mean[group]!)) / divisor ** 2;
     const dead = rescale && epsilonPlacement === 'floor' && !(Math.sqrt(variance[group]!) > epsilon);
     dx[i] = dead ? 0 : direct - throughF;

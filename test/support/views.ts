@@ -10,6 +10,41 @@ const shaped = (inputs: Inputs, ...shape: number[]): Inputs => ({ ...inputs, sha
 /** One small view of each kind. */
 export const KINDS = [rows(5, 6), batch(7, 3), instance(2, 5, 3), group(2, 5, 6, 2)];
 
+const conditional = (inputs: Inputs, rowsPerCondition: number): Inputs => ({
+  ...inputs,
+  view: { ...inputs.view, rowsPerCondition },
+});
+
+/** Rows of gamma and beta for several samples, for each, and for several or one of the rows of a sample. */
+export const CONDITIONAL_VIEWS = [
+  conditional(rows(6, 5), 2),
+  conditional(rows(6, 64), 3),
+  conditional(rows(7, 33), 1),
+  conditional(rows(1, 9), 1),
+  conditional(rows(130, 31), 65),
+  conditional(shaped(rows(12, 16), 3, 4, 16), 4),
+  conditional(shaped(group(6, 1, 8, 2), 6, 8), 3),
+  conditional(instance(4, 7, 3), 7),
+  conditional(instance(4, 7, 6), 14),
+  conditional(instance(2, 33, 32), 33),
+  conditional(group(3, 8, 6, 2), 8),
+  conditional(group(2, 12, 6, 3), 4),
+  conditional(group(2, 12, 5, 1), 1),
+  conditional(batch(12, 3), 4),
+  conditional(batch(12, 3), 1),
+  conditional(batch(60, 17), 15),
+  conditional(batch(64, 64), 16),
+  conditional(batch(6, 5), 6),
+  conditional(shaped(batch(24, 5), 2, 3, 4, 5), 12),
+];
+/** Beyond the blocks of every backend. */
+export const LARGE_CONDITIONAL_VIEWS = [
+  conditional(rows(40000, 4), 10000),
+  conditional(batch(16 * 1031, 64), 1031),
+  conditional(batch(40000, 5), 8),
+  conditional(instance(3, 4099, 36), 4099),
+];
+
 /** Sizes of 1, primes, around powers of two and beyond the blocks of every backend, in several shapes. */
 export const VIEWS: readonly Inputs[] = [
   rows(1, 1),
@@ -60,7 +95,8 @@ export const LARGE_VIEWS = [rows(2, 70001), rows(40000, 4), batch(1025, 64), bat
 export const WIDE = [rows(7, 257), batch(259, 5), instance(2, 257, 3), group(2, 131, 6, 2)];
 export const OFFSETS = [0, 1e4, 1e6] as const;
 
-const name = ({ view: { n, s, c, groups }, shape }: Inputs) =>
-  `n ${n}, s ${s}, c ${c}, groups ${groups}${shape ? `, shape [${shape}]` : ''}`;
+const name = ({ view: { n, s, c, groups, rowsPerCondition }, shape }: Inputs) =>
+  `n ${n}, s ${s}, c ${c}, groups ${groups}${shape ? `, shape [${shape}]` : ''}` +
+  (rowsPerCondition ? `, ${rowsPerCondition} rows per condition` : '');
 /** For `test.each`: each with its name. */
 export const named = <T extends Inputs>(list: readonly T[]) => list.map((inputs) => [name(inputs), inputs] as const);

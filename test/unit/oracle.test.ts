@@ -1,7 +1,7 @@
 /** The oracle's gradients against central differences of its own forwards, in float64. */
 import { describe, expect, test } from '@jest/globals';
 import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
-import type { View } from '../../kernels/core/view.ts';
+import { conditionsOf, type View } from '../../kernels/core/view.ts';
 import * as oracle from '../support/oracle.ts';
 import { normals } from '../support/random.ts';
 
@@ -11,6 +11,9 @@ const VIEWS: Record<string, View> = {
   instance: { n: 2, s: 5, c: 3, groups: 3 },
   group: { n: 2, s: 4, c: 6, groups: 2 },
   'row groups': { n: 3, s: 1, c: 8, groups: 2 },
+  'rows with conditions': { n: 6, s: 1, c: 4, groups: 1, rowsPerCondition: 2 },
+  'a batch with conditions': { n: 1, s: 6, c: 3, groups: 3, rowsPerCondition: 3 },
+  'groups with a condition for each position': { n: 2, s: 3, c: 4, groups: 2, rowsPerCondition: 1 },
 };
 const PLACEMENTS: readonly EpsilonPlacement[] = ['inside', 'outside', 'floor'];
 const STEP = 1e-5;
@@ -43,8 +46,8 @@ describe.each(Object.entries(VIEWS))('view %s', (_, view) => {
   const size = view.n * view.s * view.c;
   const x = random(1, size, 0.5);
   const dy = random(2, size);
-  const gamma = random(3, view.c, 1);
-  const beta = random(4, view.c);
+  const gamma = random(3, view.c * conditionsOf(view), 1);
+  const beta = random(4, view.c * conditionsOf(view));
 
   const combinations = PLACEMENTS.flatMap((epsilonPlacement) =>
     [true, false].flatMap((center) => [true, false].map((rescale) => ({ epsilonPlacement, center, rescale }))),

@@ -1,6 +1,7 @@
 /** The gradient of the normalization of columns: sums down them, then coefficients along their rows. */
 import { BLOCK, Form, clearSums } from './form';
 import { add, addTo, firstLanes, lanesLeft, mad, padded, storeLanes, sub, zero } from './lanes';
+import { advance } from './parameters';
 
 /** Adds `rows` rows, `stride` apart, of `bytes` each to sums per column, `next` bytes apart: see `columnGradSums`. */
 function blockGradSums(
@@ -161,5 +162,6 @@ export function columnsBackward(
     columnGradSums(form, x, dy, size);
     columnGradCoefficients(form, variance);
     columnGradAffine(form, x, dy, dx, size);
+    advance(form, form.s);
   }
 }

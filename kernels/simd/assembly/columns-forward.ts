@@ -8,6 +8,7 @@
  */
 import { BLOCK, Form, MERGED, ROUNDING, clearSums } from './form';
 import { add, high, laneMask, lanesLeft, low, mad, mul, padded, storeLanes, sub, zero } from './lanes';
+import { advance } from './parameters';
 
 /** Replaces the masked ones of two float64 in memory. */
 // @ts-ignore: decorator
@@ -90,13 +91,15 @@ export function columnMoments(form: Form, x: usize, size: i32, rows: i32): void 
  *
  *   pivot = mean, scale = gamma r, shift = beta - delta gamma r      y = (x - pivot) scale + shift
  *
+ * Where a sample has several conditions, gamma is 1 and beta 0 here: see conditions.ts.
+ *
  * @param mean variance [groups] each, written
  */
 export function columnCoefficients(form: Form, mean: usize, variance: usize): void {
   const wide = form.wide, c = form.c, width = c / form.groups, count = <f64>form.s * <f64>width;
   const rows = form.s * c / wide, tail = form.s * c % wide;
   const bytes = padded(wide), means = form.sums, m2s = means + bytes * 2;
-  const pivots = form.coefficients, scales = pivots + bytes, shifts = scales + bytes;
+  const pivots = form.coefficients, scales = pivots + bytes, shifts = scales + bytes, within = form.within;
   for (let first = 0; first < c; first += width, mean += 4, variance += 4) {
     let mu: f64 = 0, v: f64 = 0;
     if (form.center) {
@@ -119,10 +122,10 @@ export function columnCoefficients(form: Form, mean: usize, variance: usize): vo
     for (let copy = first; copy < wide; copy += c) {
       for (let e = 0; e < width; ++e) {
         const channel = <usize>(first + e) << 2, j = <usize>(copy + e) << 2;
-        const scale = <f64>load<f32>(form.gamma + channel) * r;
+        const scale = (within ? 1 : <f64>load<f32>(form.gamma + channel)) * r;
         store<f32>(pivots + j, pivot);
         store<f32>(scales + j, <f32>scale);
-        store<f32>(shifts + j, <f32>(<f64>load<f32>(form.beta + channel) - delta * scale));
+        store<f32>(shifts + j, <f32>((within ? 0 : <f64>load<f32>(form.beta + channel)) - delta * scale));
       }
     }
   }
@@ -171,5 +174,6 @@ export function columnsForward(form: Form, x: usize, y: usize, mean: usize, vari
     if (!y) continue;
     columnAffine(form, x, y, size);
     y += sample;
+    advance(form, form.s);
   }
 }

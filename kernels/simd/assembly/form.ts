@@ -54,6 +54,18 @@ export class Form {
   totals: usize;
   partial: usize;
   pending: i32;
+  /**
+   * How many rows of [n * s, c] share a row of gamma and beta, a *condition*; how many of them are left of the condition at which
+   * gamma and beta point; and whether a sample has several conditions.
+   */
+  share: i32;
+  left: i32;
+  within: bool;
+  /** [conditions, c] each: where dgamma and dbeta of this condition belong. */
+  dgamma: usize;
+  dbeta: usize;
+  /** How many conditions have gone by. */
+  condition: i32;
 
   /** The divisor f of a group with variance v. NaN stays NaN: `max` does not hide it. */
   divisor(v: f64): f64 {
@@ -104,8 +116,18 @@ export function describe(
   form.totals = form.sums + padded(wide) * 6;
   form.partial = form.totals + padded(c) * 4;
   form.pending = 0;
-  if (affine) memory.fill(form.totals, 0, padded(c) * 6);
+  form.share = form.left = i32.MAX_VALUE; form.within = false; form.condition = 0;
+  if (affine) clearTotals(form);
 }
+
+/** Gives each `share` rows parameters of their own: gamma, beta, dgamma and dbeta are [conditions, c]. */
+export function condition(form: Form, share: i32, dgamma: usize, dbeta: usize): void {
+  form.share = form.left = share; form.within = share < form.s;
+  form.dgamma = dgamma; form.dbeta = dbeta;
+}
+
+/** Before the first row of a condition, or of a sample that has several. */
+export function clearTotals(form: Form): void { memory.fill(form.totals, 0, padded(form.c) * 6); }
 
 /** Before the first part of a sample. */
 export function clearSums(form: Form): void {

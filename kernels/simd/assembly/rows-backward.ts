@@ -3,7 +3,8 @@
  * as the mean of the deviations from it.
  */
 import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
-import { add, addTo, firstLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
+import { add, firstLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
+import { advance, flush } from './parameters';
 
 /** Rows whose dy xHat and dy may add up in float32 before they move on to float64. */
 const FLUSH = 64;
@@ -57,19 +58,33 @@ function gradCoefficients(
   store<f32>(coefficients, <f32>(-meanD * w - delta * a), 20);
 }
 
+/** v, and dsum added to it if there is one. `withSum` is known where this is inlined: nothing is asked while the kernel runs. */
+// @ts-ignore: decorator
+@inline function plusSum(v: v128, dsum: usize, withSum: bool): v128 {
+  return withSum ? add(v, v128.load(dsum)) : v;
+}
+
 /** Along one row, dx from its coefficients. */
-function gradApply(x: usize, dy: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize): void {
+function gradApply(x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize): void {
+  if (dsum) gradRow(x, dy, dsum, dx, bytes, gamma, coefficients, true);
+  else gradRow(x, dy, 0, dx, bytes, gamma, coefficients, false);
+}
+
+// @ts-ignore: decorator
+@inline function gradRow(
+  x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, withSum: bool,
+): void {
   const m = v128.load_splat<f32>(coefficients), w = v128.load_splat<f32>(coefficients, 12);
   const a = v128.load_splat<f32>(coefficients, 16), b = v128.load_splat<f32>(coefficients, 20);
   const bytes16 = bytes & ~15;
   let i: usize = 0;
   for (; i < bytes16; i += 16) {
     const D = mul(v128.load(dy + i), v128.load(gamma + i));
-    v128.store(dx + i, mad(D, w, mad(sub(v128.load(x + i), m), a, b)));
+    v128.store(dx + i, plusSum(mad(D, w, mad(sub(v128.load(x + i), m), a, b)), dsum + i, withSum));
   }
   if (i < bytes) {
     const D = mul(v128.load(dy + i), v128.load(gamma + i));
-    storeLanes(dx + i, mad(D, w, mad(sub(v128.load(x + i), m), a, b)), bytes - i);
+    storeLanes(dx + i, plusSum(mad(D, w, mad(sub(v128.load(x + i), m), a, b)), dsum + i, withSum), bytes - i);
   }
 }
 
@@ -92,7 +107,16 @@ function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, d
 
 /** `gradApply` and `sumParameters` along two neighbouring rows, which share each access to gamma, dgamma and dbeta. */
 function gradApplyPair(
-  x: usize, dy: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, dgamma: usize, dbeta: usize,
+  x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, dgamma: usize, dbeta: usize,
+): void {
+  if (dsum) gradPair(x, dy, dsum, dx, bytes, gamma, coefficients, dgamma, dbeta, true);
+  else gradPair(x, dy, 0, dx, bytes, gamma, coefficients, dgamma, dbeta, false);
+}
+
+// @ts-ignore: decorator
+@inline function gradPair(
+  x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize, dgamma: usize, dbeta: usize,
+  withSum: bool,
 ): void {
   const m0 = v128.load_splat<f32>(coefficients), m1 = v128.load_splat<f32>(coefficients, 24);
   const scale0 = v128.load_splat<f32>(coefficients, 4), scale1 = v128.load_splat<f32>(coefficients, 28);
@@ -100,41 +124,36 @@ function gradApplyPair(
   const w0 = v128.load_splat<f32>(coefficients, 12), w1 = v128.load_splat<f32>(coefficients, 36);
   const a0 = v128.load_splat<f32>(coefficients, 16), a1 = v128.load_splat<f32>(coefficients, 40);
   const b0 = v128.load_splat<f32>(coefficients, 20), b1 = v128.load_splat<f32>(coefficients, 44);
-  const bytes16 = bytes & ~15, x1 = x + bytes, dy1 = dy + bytes, dx1 = dx + bytes, tail = bytes - bytes16;
+  const bytes16 = bytes & ~15, x1 = x + bytes, dy1 = dy + bytes, dsum1 = dsum + bytes, dx1 = dx + bytes;
+  const tail = bytes - bytes16;
   if (tail) {
     sumParameters(x + bytes16, dy + bytes16, tail, coefficients, dgamma + bytes16, dbeta + bytes16);
     sumParameters(x1 + bytes16, dy1 + bytes16, tail, coefficients + ROW_COEFFICIENTS, dgamma + bytes16, dbeta + bytes16);
-    gradApply(x + bytes16, dy + bytes16, dx + bytes16, tail, gamma + bytes16, coefficients);
-    gradApply(x1 + bytes16, dy1 + bytes16, dx1 + bytes16, tail, gamma + bytes16, coefficients + ROW_COEFFICIENTS);
+    const next = coefficients + ROW_COEFFICIENTS, ga = gamma + bytes16;
+    const toSum = withSum ? dsum + bytes16 : 0, toSum1 = withSum ? dsum1 + bytes16 : 0;
+    gradApply(x + bytes16, dy + bytes16, toSum, dx + bytes16, tail, ga, coefficients);
+    gradApply(x1 + bytes16, dy1 + bytes16, toSum1, dx1 + bytes16, tail, ga, next);
   }
   for (let i: usize = 0; i < bytes16; i += 16) {
     const g0 = v128.load(dy + i), g1 = v128.load(dy1 + i), ga = v128.load(gamma + i);
     const d0 = sub(v128.load(x + i), m0), d1 = sub(v128.load(x1 + i), m1);
     v128.store(dgamma + i, mad(g0, mad(d0, scale0, shift0), mad(g1, mad(d1, scale1, shift1), v128.load(dgamma + i))));
     v128.store(dbeta + i, add(add(g0, g1), v128.load(dbeta + i)));
-    v128.store(dx + i, mad(mul(g0, ga), w0, mad(d0, a0, b0)));
-    v128.store(dx1 + i, mad(mul(g1, ga), w1, mad(d1, a1, b1)));
+    v128.store(dx + i, plusSum(mad(mul(g0, ga), w0, mad(d0, a0, b0)), dsum + i, withSum));
+    v128.store(dx1 + i, plusSum(mad(mul(g1, ga), w1, mad(d1, a1, b1)), dsum1 + i, withSum));
   }
 }
 
-/** totals += partial, partial = 0. */
-function flush(form: Form): void {
-  const size = padded(form.c) << 1, partial = form.partial;
-  for (let i: usize = 0; i < size; i += 16) {
-    addTo(form.totals + (i << 1), v128.load(partial + i));
-    v128.store(partial + i, zero());
-  }
-  form.pending = 0;
+/** Reads a value of each line of the cache, so that all are on their way while the first pass runs. */
+function touch(p: usize, bytes: usize): f32 {
+  let sum: f32 = 0;
+  for (const end = p + bytes; p < end; p += 64) sum += load<f32>(p);
+  return sum;
 }
 
-/**
- * dx per row; and, if `form.affine`, dgamma and dbeta added up. Row r is of group r % groups.
- *
- * @param x dy dx [rows, c / groups] each; dx may be dy
- * @param mean variance [rows] each, as `rowsForward` wrote them
- */
-export function rowsBackward(
-  form: Form, x: usize, dy: usize, dx: usize, mean: usize, variance: usize, rows: i32,
+/** `rowsBackward` of rows with the same parameters. */
+function conditionBackward(
+  form: Form, x: usize, dy: usize, dsum: usize, dx: usize, mean: usize, variance: usize, rows: i32,
 ): void {
   const affine = form.affine, groups = form.groups, gamma = form.gamma, all = <usize>form.c << 2, bytes = all / groups;
   const together = rowsTogether(2 * bytes), end = x + bytes * rows;
@@ -143,6 +162,7 @@ export function rowsBackward(
   while (x < end) {
     const stop = min(x + bytes * together, end), toDy = dy - x;
     let k = form.coefficients, first = g;
+    if (dsum) store<f32>(k, touch(dsum, stop - x));
     for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS, mean += 4, variance += 4) {
       gradCoefficients(form, p, p + toDy, gamma + g, bytes, load<f32>(mean), <f64>load<f32>(variance), k);
       if ((g += bytes) == all) g = 0;
@@ -150,13 +170,15 @@ export function rowsBackward(
     k = form.coefficients;
     if (affine && groups == 1) {
       for (const pairs = stop - bytes; x < pairs; k += 2 * ROW_COEFFICIENTS) {
-        gradApplyPair(x, dy, dx, bytes, gamma, k, dgamma, dbeta);
+        gradApplyPair(x, dy, dsum, dx, bytes, gamma, k, dgamma, dbeta);
         x += 2 * bytes; dy += 2 * bytes; dx += 2 * bytes;
+        if (dsum) dsum += 2 * bytes;
       }
     }
     for (; x < stop; x += bytes, dy += bytes, dx += bytes, k += ROW_COEFFICIENTS) {
       if (affine) sumParameters(x, dy, bytes, k, dgamma + first, dbeta + first);
-      gradApply(x, dy, dx, bytes, gamma + first, k);
+      gradApply(x, dy, dsum, dx, bytes, gamma + first, k);
+      if (dsum) dsum += bytes;
       if ((first += bytes) == all) first = 0;
     }
     form.pending += together;
@@ -164,12 +186,24 @@ export function rowsBackward(
   }
 }
 
-/** Writes what was added up, [c] each, as float32. */
-export function parameterGradients(form: Form, dgamma: usize, dbeta: usize): void {
-  flush(form);
-  const totals = form.totals, next = padded(form.c) << 1;
-  for (let i: usize = 0, end = <usize>form.c << 2; i < end; i += 4) {
-    store<f32>(dgamma + i, <f32>load<f64>(totals + (i << 1)));
-    store<f32>(dbeta + i, <f32>load<f64>(totals + next + (i << 1)));
+/**
+ * dx per row; and, if `form.affine`, dgamma and dbeta added up. Row r is of group r % groups.
+ *
+ * @param x dy dx [rows, c / groups] each; dx may be dy
+ * @param dsum the same, or 0: added to dx
+ * @param mean variance [rows] each, as `rowsForward` wrote them
+ */
+export function rowsBackward(
+  form: Form, x: usize, dy: usize, dsum: usize, dx: usize, mean: usize, variance: usize, rows: i32,
+): void {
+  const groups = form.groups, bytes = (<usize>form.c << 2) / groups;
+  while (rows > 0) {
+    const samples = min(rows / groups, form.left), some = samples * groups, size = bytes * some;
+    conditionBackward(form, x, dy, dsum, dx, mean, variance, some);
+    if (dsum) dsum += size;
+    x += size; dy += size; dx += size;
+    mean += <usize>some << 2; variance += <usize>some << 2;
+    rows -= some;
+    advance(form, samples);
   }
 }

@@ -7,6 +7,7 @@
  */
 import { CHUNK, Form, ROUNDING, ROW_COEFFICIENTS, rowsTogether } from './form';
 import { add, firstLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
+import { advance } from './parameters';
 
 /** The sum of a row. */
 function sum(x: usize, bytes: usize): f64 {
@@ -22,6 +23,34 @@ function sum(x: usize, bytes: usize): f64 {
     if (x < stop) s1 = add(s1, firstLanes(v128.load(x), stop - x));
     x = stop;
     total += sumLanes(add(add(s0, s1), add(s2, s3)));
+  }
+  return total;
+}
+
+/** sum = x + residual along a row, and the sum of that. */
+function addRow(x: usize, residual: usize, sum: usize, bytes: usize): f64 {
+  let total: f64 = 0, i: usize = 0;
+  while (i < bytes) {
+    const stop = i + min(CHUNK, bytes - i), stop32 = i + ((stop - i) & ~31), stop16 = i + ((stop - i) & ~15);
+    let s0 = zero(), s1 = zero();
+    for (; i < stop32; i += 32) {
+      const v0 = add(v128.load(x + i), v128.load(residual + i)), v1 = add(v128.load(x + i, 16), v128.load(residual + i, 16));
+      v128.store(sum + i, v0); v128.store(sum + i, v1, 16);
+      s0 = add(s0, v0); s1 = add(s1, v1);
+    }
+    if (i < stop16) {
+      const v = add(v128.load(x + i), v128.load(residual + i));
+      v128.store(sum + i, v);
+      s0 = add(s0, v);
+      i += 16;
+    }
+    if (i < stop) {
+      const v = firstLanes(add(v128.load(x + i), v128.load(residual + i)), stop - i);
+      storeLanes(sum + i, v, stop - i);
+      s1 = add(s1, v);
+    }
+    i = stop;
+    total += sumLanes(add(s0, s1));
   }
   return total;
 }
@@ -78,21 +107,26 @@ function apply(x: usize, y: usize, bytes: usize, gamma: usize, beta: usize, coef
   }
 }
 
-/**
- * y = (x - mean) / f * gamma + beta per row; row r is of group r % groups.
- *
- * @param x [rows, c / groups]; may be y
- * @param y the same, or 0: the moments only
- * @param mean variance [rows] each, written
- */
-export function rowsForward(form: Form, x: usize, y: usize, mean: usize, variance: usize, rows: i32): void {
+/** `rowsForward` of rows with the same parameters. */
+function conditionForward(
+  form: Form, x: usize, residual: usize, sumTo: usize, y: usize, mean: usize, variance: usize, rows: i32,
+): void {
   const center = form.center, all = <usize>form.c << 2, bytes = all / form.groups, size = <f64>(bytes >> 2);
   const end = x + bytes * rows, block = bytes * rowsTogether(bytes);
   let g: usize = 0;
   while (x < end) {
-    const stop = min(x + block, end);
+    let stop = min(x + block, end);
     let k = form.coefficients;
-    if (center) {
+    const next = stop;
+    if (residual) {
+      const toResidual = residual - x, toSum = sumTo - x;
+      for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS) {
+        store<f32>(k, <f32>(addRow(p, p + toResidual, p + toSum, bytes) / size));
+      }
+      residual += stop - x;
+      // From here on the sum is x.
+      x += toSum; stop += toSum; sumTo = stop;
+    } else if (center) {
       for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS) store<f32>(k, <f32>(sum(p, bytes) / size));
     }
     k = form.coefficients;
@@ -113,6 +147,31 @@ export function rowsForward(form: Form, x: usize, y: usize, mean: usize, varianc
         if ((g += bytes) == all) g = 0;
       }
     }
-    x = stop;
+    x = next;
+  }
+}
+
+/**
+ * y = (x - mean) / f * gamma + beta per row; row r is of group r % groups.
+ *
+ * @param x [rows, c / groups]; may be y
+ * @param residual the same, or 0: its sum with x is normalized
+ * @param sum that sum, written; may be x
+ * @param y the same, or 0: the moments only
+ * @param mean variance [rows] each, written
+ */
+export function rowsForward(
+  form: Form, x: usize, residual: usize, sum: usize, y: usize, mean: usize, variance: usize, rows: i32,
+): void {
+  const groups = form.groups, bytes = (<usize>form.c << 2) / groups;
+  while (rows > 0) {
+    const samples = min(rows / groups, form.left), some = samples * groups, size = bytes * some;
+    conditionForward(form, x, residual, sum, y, mean, variance, some);
+    x += size;
+    if (residual) { residual += size; sum += size; }
+    if (y) y += size;
+    mean += <usize>some << 2; variance += <usize>some << 2;
+    rows -= some;
+    advance(form, samples);
   }
 }

@@ -46,6 +46,9 @@ const onlyOf = (config: Config, ...names: string[]): Config =>
 const ofAddons = (removal: string): Rule =>
   refused(`is of TensorFlow Addons, which Keras 3 does not have; take it off with ${removal}`);
 
+const ofSeveralInputs = (way: string): Rule =>
+  refused(`takes several inputs, for which Keras 3 has no class; make the model of ${way} instead`);
+
 /** The options of a recurrent layer apart from its cell. */
 const OF_SEQUENCES = ['returnSequences', 'returnState', 'goBackwards', 'unroll'];
 
@@ -246,6 +249,14 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   QKNormalization: ours,
   QKNormAttention: ours,
+  AddLayerNormalization: ofSeveralInputs('add and layerNormalization'),
+  AddRMSNormalization: ofSeveralInputs('add and rmsNormalization'),
+  AdaptiveInstanceNormalization: ofSeveralInputs('instanceNormalization'),
+  AdaptiveLayerNormalization: ofSeveralInputs('layerNormalization, multiply and add'),
+  AdaptiveLayerNormalizationZero: ofSeveralInputs('layerNormalization, multiply and add'),
+  ConditionalBatchNormalization: ofSeveralInputs('batchNormalization, multiply and add'),
+  FeaturewiseLinearModulation: ofSeveralInputs('multiply and add'),
+  SpatiallyAdaptiveNormalization: ofSeveralInputs('batchNormalization, multiply and add'),
   'Addons>WeightNormalization': ofAddons('removeWeightNormalization'),
   'Addons>SpectralNormalization': ofAddons('removeSpectralNormalization'),
 };

@@ -1,0 +1,45 @@
+/**
+ * Conditional normalization: gamma and beta [conditions, c], a row of which belongs to the rows of an example, or to that of a position.
+ * Nothing is checked here.
+ */
+import { mul, ones, reshape, type Tensor } from '@tensorflow/tfjs-core';
+import type { View } from '../core/view.ts';
+import { inHalf } from './half.ts';
+import { type Affine, scaleShift } from './scale-shift.ts';
+
+type Optional = Tensor | undefined;
+
+/** How many rows parameters of c channels have; 1 where there are none. */
+const rowsOf = (c: number, gamma: Optional, beta: Optional) => Math.max(gamma?.size ?? c, beta?.size ?? c) / c;
+
+/** The view of x with these parameters, which have as many rows, if both are there. */
+export function conditioned(view: View, gamma: Optional, beta: Optional): View {
+  if ((gamma === undefined || gamma.size === view.c) && (beta === undefined || beta.size === view.c)) return view;
+  return { ...view, rowsPerCondition: (view.n * view.s) / rowsOf(view.c, gamma, beta) };
+}
+
+/** A row [c] for each condition, or as many rows for each: [conditions, c]. */
+export function spread(t: Tensor, conditions: number, c: number): Tensor {
+  const given = t.size / c;
+  if (given === conditions) return t;
+  return reshape(mul(reshape(t, [given, 1, c]), ones([1, conditions / given, 1])), [conditions, c]);
+}
+
+/**
+ * y = (x - mean) / sqrt(variance + epsilon) * scale + shift with mean and variance [c], and scale and shift [c] or [conditions, c];
+ * see `scaleShift`.
+ */
+export function scaleShiftByCondition(x: Tensor, affine: Affine, view: View, epsilon = 0): Tensor {
+  const { mean, variance, scale, shift } = affine;
+  const conditions = rowsOf(view.c, scale, shift);
+  if (conditions === 1 || x.size === 0) return scaleShift(x, affine, view, epsilon);
+  const rows = (view.n * view.s) / conditions;
+  const byCondition = { n: conditions, s: rows, c: view.c, groups: view.c };
+  // Statistics for each condition are small where it has several rows; 16-bit floats hold variances of the batch only.
+  if (rows > 1 && !inHalf()) {
+    const forEach = (t: Optional) => t && spread(t, conditions, view.c);
+    return scaleShift(x, { mean: forEach(mean), variance: forEach(variance), scale, shift }, byCondition, epsilon);
+  }
+  const xHat = mean || variance ? scaleShift(x, { mean, variance }, view, epsilon) : x;
+  return scaleShift(xHat, { scale, shift }, byCondition);
+}
