@@ -40,6 +40,7 @@ export * from './batch-normalization.ts';
 export * from './batch-renormalization.ts';
 export * from './feature-normalization.ts';
 export * from './group-normalization.ts';
+export * from './gru.ts';
 export * from './instance-normalization.ts';
 export * from './layer-normalization.ts';
 export * from './mean-only-batch-normalization.ts';

@@ -52,7 +52,6 @@ const OF_SEQUENCES = ['returnSequences', 'returnState', 'goBackwards', 'unroll']
 const recurrent: Rule = {
   options(config, layer) {
     if (layer.stateful) refuse(layer, 'is stateful, and a file holds no states; make it with stateful: false');
-    if (config.resetAfter) refuse(layer, 'has resetAfter: true, which TensorFlow.js does not have; make it without');
     // TensorFlow.js saves the options of the one cell, too.
     if (layer.getClassName() === 'RNN') return onlyOf(config, 'trainable', ...OF_SEQUENCES);
     const cell = layer.cell ?? layer;

@@ -3,7 +3,7 @@
  * opened by Python in the time of one.
  */
 import * as tf from '@tensorflow/tfjs';
-import { qkNormAttention, qkNormalization, spectralNormalization, weightNormalization } from '../../../layers/index.ts';
+import { gru, gruCell, qkNormAttention, qkNormalization, spectralNormalization, weightNormalization } from '../../../layers/index.ts';
 import { FIRST, SUBJECTS } from '../layer-table.ts';
 import { makeLayer } from '../layers.ts';
 import { WRAPPABLE } from '../wrapper-table.ts';
@@ -61,6 +61,7 @@ export const trained = (): Branches => ({
   PReLU: one(image, l.prelu({ sharedAxes: [1, 2], alphaInitializer: 'randomNormal' })),
   SimpleRNN: one(sequence, l.simpleRNN({ units: 4 })),
   GRU: one(sequence, l.gru({ units: 4, ...gates })),
+  'GRU, reset after': one(sequence, gru({ units: 4, resetAfter: true })),
   LSTM: one(sequence, l.lstm({ units: 4, unitForgetBias: true, ...gates })),
   "TensorFlow.js's BatchNormalization": one(image, l.batchNormalization()),
   "TensorFlow.js's LayerNormalization": one(image, l.layerNormalization({ axis: [2, 3] })),
@@ -215,7 +216,19 @@ export const predicted = (): Branches => ({
     shapes: [sequence, [4], [4]],
     apply: ([x, ...initialState]) => l.lstm({ units: 4, ...gates }).apply(x!, { initialState }) as Symbolic,
   },
+  'GRU, reset after, backwards, without a bias': one(
+    sequence,
+    gru({ units: 4, resetAfter: true, goBackwards: true, returnSequences: true, useBias: false }),
+  ),
+  'Bidirectional GRU, reset after': one(
+    sequence,
+    l.bidirectional({ layer: gru({ units: 4, resetAfter: true, returnSequences: true }), mergeMode: 'concat' }),
+  ),
   RNN: one(sequence, l.rnn({ cell: l.gruCell({ units: 4, ...gates }) })),
+  'RNN of cells, reset after': one(
+    sequence,
+    l.rnn({ cell: [gruCell({ units: 4, resetAfter: true }), gruCell({ units: 3, ...gates })] }),
+  ),
   'RNN of three cells': one(
     sequence,
     l.rnn({
