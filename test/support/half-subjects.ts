@@ -234,6 +234,23 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
     shape: [8, 12],
     kernels: true,
   },
+  WeightStandardization: {
+    layer: () => ours.weightStandardization({ layer: dense() }),
+    shape: [8, 12],
+    kernels: true,
+  },
+  ScaleNormalization: { layer: () => ours.scaleNormalization(), ...matrix },
+  PixelNormalization: { layer: () => ours.pixelNormalization(), ...matrix },
+  GlobalResponseNormalization: { layer: () => ours.globalResponseNormalization(), ...alike },
+  FilterResponseNormalization: { layer: () => ours.filterResponseNormalization(), ...alike },
+  DynamicTanh: { layer: () => ours.dynamicTanh(), ...matrix, isOrdinary: true },
+  DynamicErf: { layer: () => ours.dynamicErf(), ...matrix, isOrdinary: true },
+  GRU: { layer: () => ours.gru({ units: 4, resetAfter: true }), shape: [2, 3, 8], isOrdinary: true },
+  GRUCell: {
+    layer: () => tf.layers.rnn({ cell: ours.gruCell({ units: 4, resetAfter: true }) }),
+    shape: [2, 3, 8],
+    isOrdinary: true,
+  },
   QKNormalization: { layer: () => ours.qkNormalization({ sequenceLength: 5 }), shape: [2, 2, 5, 8], inputs: 2 },
   MultiHeadAttention: {
     layer: () => ours.multiHeadAttention({ numHeads: 2, keyDim: 4 }),

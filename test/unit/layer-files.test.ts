@@ -82,7 +82,7 @@ describe('the lines that a layer needs elsewhere', () => {
   const IN_TABLE = ['Normalization'];
 
   const lower = (className: string) =>
-    className.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]/, (start) => start.toLowerCase());
+    className.replace(/^[A-Z]+(?=[A-Z][a-z]|$)|^[A-Z]/, (start) => start.toLowerCase());
 
   /** The last part of a weight's name. */
   const lastPart = ({ originalName }: { originalName: string }) => originalName.split('/').at(-1)!;

@@ -307,6 +307,9 @@ function tableOf({ layer, refuse }: Context): Table {
 /** The parameters of a layer whose kernels are normalized: PyTorch keeps them, and what normalizes them, under other names. */
 function wrapped(context: Context, parameters: readonly Parameter[]): Parameter[] {
   const { layer, find, take, refuse, set } = context;
+  if (layer.getClassName() === 'WeightStandardization') {
+    refuse('is no module of PyTorch itself; take the wrapper off with removeWeightStandardization');
+  }
   const isSpectral = 'reparameterize' in layer;
   if (isSpectral && layer.reparameterize === false) {
     refuse(

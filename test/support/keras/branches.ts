@@ -3,7 +3,14 @@
  * opened by Python in the time of one.
  */
 import * as tf from '@tensorflow/tfjs';
-import { gru, gruCell, qkNormAttention, qkNormalization, spectralNormalization, weightNormalization } from '../../../layers/index.ts';
+import {
+  gru,
+  gruCell,
+  qkNormAttention,
+  qkNormalization,
+  spectralNormalization,
+  weightNormalization,
+} from '../../../layers/index.ts';
 import { FIRST, SUBJECTS } from '../layer-table.ts';
 import { makeLayer } from '../layers.ts';
 import { WRAPPABLE } from '../wrapper-table.ts';
