@@ -48,16 +48,17 @@ export const globalResponse: Formula = (setting) => {
   };
 };
 
-/** max(gamma x / sqrt(mean of x^2 + epsilon) + beta, tau). */
+/** max(gamma x / sqrt(mean of x^2 + epsilon + |learned_epsilon|) + beta, tau). */
 export const filterResponse: Formula = (setting) => {
   const key = perExampleAndChannel(setting);
   const channel = indexAlong(setting.shape, setting.axes);
   const epsilon = setting.options.epsilon as number;
   return (x, weights) => {
     const squares = totals(key, (i) => x[i]! ** 2, true);
+    const learned = Math.abs(at(weights, 'learned_epsilon', 0, 0));
     const y = x.map((value, i) => {
       const c = channel[i]!;
-      const normalized = value / Math.sqrt(squares[key[i]!]! + epsilon);
+      const normalized = value / Math.sqrt(squares[key[i]!]! + epsilon + learned);
       const affine = at(weights, 'gamma', c, 1) * normalized + at(weights, 'beta', c, 0);
       return Math.max(affine, at(weights, 'tau', c, Number.NEGATIVE_INFINITY));
     });

@@ -40,6 +40,8 @@ export interface LayerRow {
   readonly others?: Readonly<Record<string, unknown>>;
   /** Names of the options that hold an initializer, in getConfig's spelling, with its default class. */
   readonly initializers: Readonly<Record<string, string>>;
+  /** The values of those initializers that are a constant by default. */
+  readonly starts?: Readonly<Record<string, number>>;
   /** Whether `axis` may be a list. */
   readonly listAxis: boolean;
   /** Which elements one element's NaN may reach in training, and in inference. */
@@ -145,10 +147,13 @@ export const LAYERS = {
     slack: BLENDED,
   },
   FilterResponseNormalization: {
-    defaults: { ...usual, epsilon: 1e-6, threshold: true, learnedEpsilon: false },
+    defaults: { ...usual, epsilon: 1e-6, threshold: true, learnedEpsilon: false, learnedEpsilonConstraint: null },
     ...affine,
-    parameters: ['tau'],
-    shapeOf: (name, { options }) => (name === 'tau' && !options.threshold ? null : undefined),
+    parameters: ['tau', 'learned_epsilon'],
+    shapeOf: (name, { options }) => {
+      if (name === 'learned_epsilon') return options.learnedEpsilon ? [1] : null;
+      return name === 'tau' && !options.threshold ? null : undefined;
+    },
     state: [],
     initializers: { ...affineInitializers, tauInitializer: 'Zeros' },
     listAxis: false,
@@ -162,6 +167,7 @@ export const LAYERS = {
     state: [],
     shapeOf: (name) => (name === 'alpha' ? [1] : undefined),
     initializers: { ...affineInitializers, alphaInitializer: 'Constant' },
+    starts: { alphaInitializer: 0.5 },
     listAxis: false,
     together: alone,
     formulaAt: () => curve(Math.tanh),
@@ -173,6 +179,7 @@ export const LAYERS = {
     state: [],
     shapeOf: (name) => (name === 'alpha' || name === 'shift' ? [1] : undefined),
     initializers: { ...affineInitializers, alphaInitializer: 'Constant', shiftInitializer: 'Zeros' },
+    starts: { alphaInitializer: 0.5 },
     listAxis: false,
     together: alone,
     formulaAt: () => curve(erf),
@@ -285,6 +292,7 @@ export const SUBJECTS: readonly Subject[] = [
   subject('GlobalResponseNormalization', [4, 7], { scale: false }),
   subject('FilterResponseNormalization', [2, 3, 4, 3]),
   subject('FilterResponseNormalization', [3, 4, 5], { axis: 1, epsilon: 0.1, threshold: false }),
+  subject('FilterResponseNormalization', [2, 4, 3], { epsilon: 0.1, learnedEpsilon: true, center: false }),
   subject('DynamicTanh', [4, 7]),
   subject('DynamicTanh', [3, 4, 5], { axis: 1, scale: false }),
   subject('DynamicErf', [4, 7]),
