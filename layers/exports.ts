@@ -46,6 +46,8 @@ export * from './global-response-normalization.ts';
 export * from './group-normalization.ts';
 export * from './gru.ts';
 export * from './instance-normalization.ts';
+export * from './layer-norm-gru-cell.ts';
+export * from './layer-norm-lstm-cell.ts';
 export * from './layer-normalization.ts';
 export * from './mean-only-batch-normalization.ts';
 export * from './models/load-model.ts';

@@ -1,9 +1,8 @@
-import { add, matMul, mul, type serialization, split, sub, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
+import { add, matMul, mul, split, sub, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
 import type { GRUCellLayerArgs, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean } from '../kernels/functions/checks.ts';
 import type { ConfigDict, Kwargs } from './base/options.ts';
-import { CELL_OPTIONS, checkedOptions, dropped, fromKnownOptions, PlainGruCell } from './base/recurrent-cell.ts';
-import { registerLayer } from './base/register.ts';
+import { CELL_OPTIONS, checkedOptions, dropped, PlainGruCell, registerRecurrent } from './base/recurrent-cell.ts';
 
 /** Options of {@link GRUCell}: those of `tf.layers.gruCell`, and `resetAfter`. */
 export interface GRUCellArgs extends Omit<GRUCellLayerArgs, 'resetAfter'> {
@@ -74,13 +73,6 @@ export class GRUCell extends PlainGruCell {
   override getConfig(): ConfigDict {
     return { ...super.getConfig(), resetAfter: this.resetAfter };
   }
-
-  static fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: ConfigDict,
-  ): T {
-    return fromKnownOptions(cls, saved, OPTIONS);
-  }
 }
 
 const thirds = (gates: Tensor, bias?: Tensor) =>
@@ -88,4 +80,4 @@ const thirds = (gates: Tensor, bias?: Tensor) =>
 
 /** Makes a {@link GRUCell}. */
 export const gruCell = (args: GRUCellArgs) => new GRUCell(args);
-registerLayer(GRUCell as unknown as serialization.SerializableConstructor<layers.Layer>);
+registerRecurrent(GRUCell, OPTIONS);

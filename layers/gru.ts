@@ -1,8 +1,5 @@
-import type { serialization } from '@tensorflow/tfjs-core';
 import { type GRULayerArgs, layers, type RNN } from '@tensorflow/tfjs-layers';
-import type { ConfigDict } from './base/options.ts';
-import { CELL_OPTIONS, checkedOptions, fromKnownOptions } from './base/recurrent-cell.ts';
-import { registerLayer } from './base/register.ts';
+import { CELL_OPTIONS, checkedOptions, registerRecurrent } from './base/recurrent-cell.ts';
 import { GRUCell, type GRUCellArgs } from './gru-cell.ts';
 
 export * from './gru-cell.ts';
@@ -51,15 +48,8 @@ export class GRU extends PlainGru {
     const options = Object.entries(checked).filter(([name]) => !OF_SEQUENCES.includes(name));
     Object.assign(this, { cell: new GRUCell(Object.fromEntries(options) as unknown as GRUCellArgs) });
   }
-
-  static fromConfig<T extends serialization.Serializable>(
-    cls: serialization.SerializableConstructor<T>,
-    saved: ConfigDict,
-  ): T {
-    return fromKnownOptions(cls, saved, OPTIONS);
-  }
 }
 
 /** Makes a {@link GRU}. */
 export const gru = (args: GRUArgs) => new GRU(args);
-registerLayer(GRU as unknown as serialization.SerializableConstructor<layers.Layer>);
+registerRecurrent(GRU, OPTIONS);

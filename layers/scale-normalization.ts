@@ -20,7 +20,7 @@ export interface ScaleNormalizationArgs extends AffineArgs {
  *
  *     y = g x / max(||x||, epsilon)
  *
- * The paper starts g at the root of the width, as `gammaInitializer: tf.initializers.constant({value: Math.sqrt(512)})` does. The same in
+ * A vector no longer than epsilon gets no gradient. The paper starts g at the root of the width, as `gammaInitializer: tf.initializers.constant({value: Math.sqrt(512)})` does. The same in
  * training and inference.
  *
  * Advantages: one parameter in place of two for each feature; a little faster than layer normalization; helps translation from little data.

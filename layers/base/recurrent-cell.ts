@@ -1,11 +1,21 @@
 /**
- * What our recurrent cells share: TensorFlow.js's cells, which they are derived from and which it does not export, and dropout.
+ * What our recurrent cells share: TensorFlow.js's cells, which they are derived from and which it does not export, layer normalization
+ * of their products, and dropout.
  */
-import { dropout, type Tensor } from '@tensorflow/tfjs-core';
-import { type GRUCellLayerArgs, type LayerVariable, type LSTMCellLayerArgs, layers } from '@tensorflow/tfjs-layers';
-import type { Kwargs } from './options.ts';
-import { type ConfigDict, checkArgs, checkOptions, savedOptions } from './options.ts';
-import { isRegistered } from './register.ts';
+import { dropout, type serialization, split, type Tensor } from '@tensorflow/tfjs-core';
+import {
+  type GRUCellLayerArgs,
+  type LayerVariable,
+  type LSTMCellLayerArgs,
+  layers,
+  RNN,
+} from '@tensorflow/tfjs-layers';
+import { checkEpsilon } from '../../kernels/functions/checks.ts';
+import { layerNorm } from '../../kernels/functions/normalization.ts';
+import { configOf, type Identifier, type Initializer, resolveIdentifier } from './identifiers.ts';
+import { type ConfigDict, checkArgs, checkOptions, type Kwargs, savedOptions } from './options.ts';
+import { isRegistered, registerLayer } from './register.ts';
+import { addCheckedWeight } from './weights.ts';
 
 /** A `tf.layers` activation. */
 interface Activation {
@@ -54,10 +64,89 @@ export function checkedOptions<Args extends object>(target: unknown, args: Args,
 }
 
 /** A layer from its saved config; options that are not among `known` are left out, as TensorFlow.js leaves them. */
-export function fromKnownOptions<T>(cls: new (args: never) => T, saved: ConfigDict, known: readonly string[]): T {
+function fromKnownOptions<T>(cls: new (args: never) => T, saved: ConfigDict, known: readonly string[]): T {
   const kept = [...known, 'name', 'trainable', 'dtype', 'batchInputShape', 'inputShape', 'batchSize', 'inputDType'];
   const config = Object.entries(savedOptions(saved)).filter(([name]) => kept.includes(name));
   return new cls(Object.fromEntries(config) as never);
+}
+
+/**
+ * Registers a cell or recurrent layer that knows these options. Cells look like their saved configs, because `tf.layers.bidirectional`
+ * makes two layers of one config, and the first of a `tf.layers.rnn` puts the cell itself there in place of the cell's config.
+ */
+export function registerRecurrent(
+  cls: { readonly className: string; readonly prototype: layers.Layer },
+  options: readonly string[],
+  aliases?: readonly string[],
+): void {
+  const fromConfig = (cls: new (args: never) => layers.Layer, saved: ConfigDict) =>
+    fromKnownOptions(cls, saved, options);
+  Object.assign(cls, { fromConfig });
+  if (!(cls.prototype instanceof RNN)) {
+    Object.defineProperties(cls.prototype, { className: { get: ownClassName }, config: { get: ownConfig } });
+  }
+  registerLayer(cls as unknown as serialization.SerializableConstructor<layers.Layer>, aliases);
+}
+function ownClassName(this: layers.Layer): string {
+  return this.getClassName();
+}
+function ownConfig(this: layers.Layer): ConfigDict {
+  return this.getConfig();
+}
+
+/** Options of cells that normalize: those of TensorFlow Addons. */
+export interface NormArgs {
+  /** Where the gammas of the normalizations start. Default: ones. */
+  normGammaInitializer?: Identifier<Initializer>;
+  /** Where the betas of the normalizations start. Default: zeros. */
+  normBetaInitializer?: Identifier<Initializer>;
+  /** Added to the variances of the normalizations. Default: 1e-3. */
+  normEpsilon?: number;
+}
+export const NORM_OPTIONS = ['normGammaInitializer', 'normBetaInitializer', 'normEpsilon'] as const;
+
+/** The layer normalizations of a cell: their options and weights. */
+export class CellNorms {
+  readonly #cell: layers.RNNCell;
+  readonly #addWeight: layers.Layer['addWeight'];
+  readonly #epsilon: number;
+  readonly #initializers: readonly [gamma: Initializer, beta: Initializer];
+
+  /** `addWeight` is the cell's, which is not public. */
+  constructor(cell: layers.RNNCell, addWeight: layers.Layer['addWeight'], args: NormArgs) {
+    const { normGammaInitializer, normBetaInitializer, normEpsilon = 1e-3 } = args;
+    const who = cell.getClassName();
+    this.#cell = cell;
+    this.#addWeight = addWeight;
+    this.#epsilon = checkEpsilon(who, normEpsilon, 'normEpsilon');
+    this.#initializers = [
+      resolveIdentifier(who, 'normGammaInitializer', normGammaInitializer ?? 'ones'),
+      resolveIdentifier(who, 'normBetaInitializer', normBetaInitializer ?? 'zeros'),
+    ];
+  }
+
+  /** Adds `name`/gamma and `name`/beta, [size] each. What is returned normalizes each of `sizes`, which are parts of `size`, by itself. */
+  add(name: string, ...sizes: number[]): (x: Tensor) => Tensor[] {
+    const size = sizes.reduce((sum, one) => sum + one, 0);
+    const [gamma, beta] = ['gamma', 'beta'].map((last, i) =>
+      addCheckedWeight(this.#cell, this.#addWeight, `${name}/${last}`, [size], 'float32', this.#initializers[i]),
+    ) as [LayerVariable, LayerVariable];
+    const parts = (t: Tensor) => (sizes.length === 1 ? [t] : split(t, sizes, -1));
+    return (x) => {
+      const [gammas, betas] = [parts(gamma.read()), parts(beta.read())];
+      return parts(x).map((part, i) => layerNorm(part, { gamma: gammas[i], beta: betas[i], epsilon: this.#epsilon }));
+    };
+  }
+
+  /** The options as they are saved. */
+  getConfig(): ConfigDict {
+    const [gamma, beta] = this.#initializers;
+    return {
+      normGammaInitializer: configOf(gamma),
+      normBetaInitializer: configOf(beta),
+      normEpsilon: this.#epsilon,
+    };
+  }
 }
 
 /** Seeds of dropout by sequence: TensorFlow.js's recurrent layers give all steps of a sequence one object of arguments. */

@@ -251,6 +251,16 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
     shape: [2, 3, 8],
     isOrdinary: true,
   },
+  LayerNormLSTMCell: {
+    layer: () => tf.layers.rnn({ cell: ours.layerNormLSTMCell({ units: 4 }) }),
+    shape: [2, 3, 8],
+    isOrdinary: true,
+  },
+  LayerNormGRUCell: {
+    layer: () => tf.layers.rnn({ cell: ours.layerNormGRUCell({ units: 4 }) }),
+    shape: [2, 3, 8],
+    isOrdinary: true,
+  },
   QKNormalization: { layer: () => ours.qkNormalization({ sequenceLength: 5 }), shape: [2, 2, 5, 8], inputs: 2 },
   MultiHeadAttention: {
     layer: () => ours.multiHeadAttention({ numHeads: 2, keyDim: 4 }),

@@ -286,10 +286,11 @@ export const SUBJECTS: readonly Subject[] = [
   subject('GroupNormalization', [3, 4, 5], { groups: -1, axis: 1, epsilon: 0.1 }),
   subject('GroupNormalization', [3, 8], { groups: 4, epsilon: 0.1, scale: false, center: false }),
   subject('ScaleNormalization', [4, 7]),
-  subject('ScaleNormalization', [3, 4, 5], { axis: 1, epsilon: 0.1, center: true }),
+  subject('ScaleNormalization', [3, 4, 5], { axis: 1, center: true }),
+  subject('GlobalResponseNormalization', [4, 7]),
   subject('GlobalResponseNormalization', [2, 3, 4, 6]),
+  subject('GlobalResponseNormalization', [3, 5, 4], { scale: false }),
   subject('GlobalResponseNormalization', [3, 4, 5], { axis: 1, epsilon: 0.1, center: false }),
-  subject('GlobalResponseNormalization', [4, 7], { scale: false }),
   subject('FilterResponseNormalization', [2, 3, 4, 3]),
   subject('FilterResponseNormalization', [3, 4, 5], { axis: 1, epsilon: 0.1, threshold: false }),
   subject('FilterResponseNormalization', [2, 4, 3], { epsilon: 0.1, learnedEpsilon: true, center: false }),
@@ -341,7 +342,9 @@ export function everyAxis(className: LayerName): Subject[] {
       const channels = shape.at(Array.isArray(axis) ? -1 : axis)!;
       const groups = className === 'GroupNormalization' ? { groups: channels % 2 === 0 ? 2 : 1 } : {};
       // Two values that nearly agree have a steep gradient, which differences cannot follow; a large epsilon softens it.
-      const epsilon = 'epsilon' in rowOf(className).defaults ? { epsilon: 0.1 } : {};
+      // A length of which epsilon is the least is not softened, and below it has no gradient.
+      const isSoft = 'epsilon' in rowOf(className).defaults && className !== 'ScaleNormalization';
+      const epsilon = isSoft ? { epsilon: 0.1 } : {};
       subjects.push(subject(className, shape, { axis, ...epsilon, ...groups }));
     }
   }

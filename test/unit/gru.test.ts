@@ -71,7 +71,7 @@ describe('PyTorch', () => {
       fill(model);
       const again = modelOf(
         [5, 3],
-        (layer.constructor as unknown as { fromConfig: typeof GRU.fromConfig }).fromConfig(
+        (layer.constructor as unknown as typeof tf.serialization.Serializable).fromConfig(
           layer.constructor as never,
           layer.getConfig(),
         ) as unknown as tf.layers.Layer,
