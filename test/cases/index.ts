@@ -5,6 +5,7 @@
 import { engine, memory } from '@tensorflow/tfjs';
 import * as attention from './attention.ts';
 import * as endurance from './endurance.ts';
+import * as formulas from './formulas.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
 import * as halfFloats from './half-floats.ts';
@@ -26,6 +27,7 @@ import * as wrappers from './wrappers.ts';
 const cases = {
   ...attention,
   ...endurance,
+  ...formulas,
   ...functions,
   ...goldens,
   ...halfFloats,
