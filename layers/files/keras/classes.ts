@@ -46,6 +46,8 @@ const onlyOf = (config: Config, ...names: string[]): Config =>
 const ofAddons = (removal: string): Rule =>
   refused(`is of TensorFlow Addons, which Keras 3 does not have; take it off with ${removal}`);
 
+const IN_ADDONS = 'is of TensorFlow Addons, which Keras 3 does not have; use filterResponseNormalization';
+
 /** The options of a recurrent layer apart from its cell. */
 const OF_SEQUENCES = ['returnSequences', 'returnState', 'goBackwards', 'unroll'];
 
@@ -59,6 +61,9 @@ const recurrent: Rule = {
     return { ...without(config, 'implementation'), ...bias };
   },
 };
+
+/** Our cells, which Keras has not. */
+const ownCell: Rule = { ...recurrent, isOurs: () => true };
 
 const bidirectional: Rule = {
   options(config, layer) {
@@ -194,6 +199,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   SimpleRNNCell: recurrent,
   GRUCell: recurrent,
   LSTMCell: recurrent,
+  LayerNormLSTMCell: ownCell,
+  LayerNormGRUCell: ownCell,
   StackedRNNCells: same,
   ConvLSTM2DCell: refused('is a cell that Keras 3 has within ConvLSTM2D alone; use convLstm2d'),
   Bidirectional: bidirectional,
@@ -230,6 +237,13 @@ export const RULES: Readonly<Record<string, Rule>> = {
   SwitchableNormalization: ours,
   BatchRenormalization: ours,
   MeanOnlyBatchNormalization: ours,
+  ScaleNormalization: ours,
+  PixelNormalization: ours,
+  GlobalResponseNormalization: ours,
+  FilterResponseNormalization: ours,
+  DynamicTanh: ours,
+  DynamicErf: ours,
+  WeightStandardization: { isOurs: () => true },
   WeightNormalization: {
     isOurs: () => true,
     options(config, layer) {
@@ -245,6 +259,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   QKNormalization: ours,
   QKNormAttention: ours,
+  'Addons>FilterResponseNormalization': refused(IN_ADDONS),
+  'Addons>TLU': refused(IN_ADDONS),
   'Addons>WeightNormalization': ofAddons('removeWeightNormalization'),
   'Addons>SpectralNormalization': ofAddons('removeSpectralNormalization'),
 };
