@@ -1,8 +1,7 @@
-import { add, mul, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import type { AffineOptions } from '../kernels/functions/normalization.ts';
-import { affinePerChannel } from '../kernels/ops/per-channel.ts';
-import { erf } from '../kernels/ops/pointwise.ts';
+import { curve, erf } from '../kernels/ops/pointwise.ts';
 import type { Identifier, Initializer } from './base/identifiers.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
@@ -52,9 +51,9 @@ export class DynamicErf extends Normalization {
     this.#shift = this.addWeight('shift', [1], 'float32', shift);
   }
 
-  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
-    const y = erf(add(mul(x, this.#alpha.read()), this.#shift.read()));
-    return affinePerChannel(y, this.frontAxis(x.rank), { scale: gamma, shift: beta }, 0);
+  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
+    const [alpha, shift] = [this.#alpha.read(), this.#shift.read()];
+    return curve(x, this.frontAxis(x.rank), erf, { ...parameters, alpha, shift });
   }
 }
 

@@ -1,8 +1,7 @@
-import { mul, type Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import type { AffineOptions } from '../kernels/functions/normalization.ts';
-import { affinePerChannel } from '../kernels/ops/per-channel.ts';
-import { tanh } from '../kernels/ops/pointwise.ts';
+import { curve, tanh } from '../kernels/ops/pointwise.ts';
 import type { Identifier, Initializer } from './base/identifiers.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
 import { registerLayer } from './base/register.ts';
@@ -50,9 +49,8 @@ export class DynamicTanh extends Normalization {
     this.#alpha = this.addWeight('alpha', [1], 'float32', this.ownInitializers[0]);
   }
 
-  protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
-    const y = tanh(mul(x, this.#alpha.read()));
-    return affinePerChannel(y, this.frontAxis(x.rank), { scale: gamma, shift: beta }, 0);
+  protected override normalize(x: Tensor, parameters: AffineOptions): Tensor {
+    return curve(x, this.frontAxis(x.rank), tanh, { ...parameters, alpha: this.#alpha.read() });
   }
 }
 

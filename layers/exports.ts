@@ -34,6 +34,7 @@ export type { Source } from '../kernels/ops/switchable.ts';
 export type { Constraint, Identifier, Initializer, Regularizer } from './base/identifiers.ts';
 export type { WrappedLayer } from './base/inner-layer.ts';
 export type { LayerArgs, Shape } from './base/options.ts';
+export type { Activation } from './base/recurrent-cell.ts';
 export { restoreBuiltIns } from './base/register.ts';
 export * from './batch-instance-normalization.ts';
 export * from './batch-normalization.ts';

@@ -45,8 +45,7 @@ export class PixelNormalization extends SingleInputLayer {
   }
 
   protected override transform(x: Tensor): Tensor {
-    const { axis, epsilon } = this;
-    return rmsNorm(x, { axis, epsilon, epsilonPlacement: 'inside' });
+    return rmsNorm(x, { axis: this.frontAxes(x.rank), epsilon: this.epsilon, epsilonPlacement: 'inside' });
   }
 }
 

@@ -1,5 +1,6 @@
 import { fill, mul, ones, type Tensor } from '@tensorflow/tfjs-core';
 import { type AffineOptions, rmsNorm } from '../kernels/functions/normalization.ts';
+import { ofNothing } from '../kernels/ops/nothing.ts';
 import type { Identifier, Initializer } from './base/identifiers.ts';
 import { type AffineArgs, Normalization } from './base/normalization.ts';
 import { checkArgs } from './base/options.ts';
@@ -51,6 +52,7 @@ export class ScaleNormalization extends Normalization {
   }
 
   protected override normalize(x: Tensor, { gamma, beta }: AffineOptions): Tensor {
+    if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
     const { axis, epsilon } = this;
     const width = x.shape.at(axis) as number;
     // The length is the root of the mean square times the root of the width.

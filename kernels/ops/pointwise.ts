@@ -3,6 +3,7 @@
  * saved, or have none of a second order.
  */
 import {
+  add,
   cast,
   exp,
   greaterEqual,
@@ -18,6 +19,9 @@ import {
   tanh as tfTanh,
 } from '@tensorflow/tfjs-core';
 import { constant, recording, withGradient } from '../core/tape.ts';
+import type { AffineOptions } from './form.ts';
+import { ofNothing } from './nothing.ts';
+import { affinePerChannel } from './per-channel.ts';
 
 /** tanh: dx = dy (1 - tanh(x)^2). */
 export function tanh(x: Tensor): Tensor {
@@ -72,4 +76,17 @@ export function atLeast(x: Tensor, least: Tensor): Tensor {
     };
     return { value: maximum(x, least), gradFunc };
   });
+}
+
+/** gamma f(alpha x + shift) + beta, where alpha and shift are one number each; shift, gamma and beta may be absent. */
+export function curve(
+  x: Tensor,
+  axis: number,
+  f: (x: Tensor) => Tensor,
+  { alpha, shift, gamma, beta }: AffineOptions & { readonly alpha: Tensor; readonly shift?: Tensor },
+): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, alpha, shift, gamma, beta);
+  const scaled = mul(x, alpha);
+  const y = f(shift ? add(scaled, shift) : scaled);
+  return affinePerChannel(y, axis, { scale: gamma, shift: beta }, 0);
 }

@@ -16,9 +16,9 @@ import {
   sqrt,
   square,
   type Tensor,
-  tile,
   unstack,
   where,
+  zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { isHalf } from '../core/registry.ts';
@@ -114,4 +114,4 @@ const nonzero = (x: Tensor): Tensor =>
 
 const flat = (x: Tensor): Tensor => reshape(x, [x.size]);
 /** Values of channels, once for each example. */
-const ofExamples = (x: Tensor, n: number): Tensor => tile(flat(x), [n]);
+const ofExamples = (x: Tensor, n: number): Tensor => flat(add(zeros([n, 1]), reshape(x, [1, x.size])));

@@ -18,20 +18,30 @@ import { isRegistered, registerLayer } from './register.ts';
 import { addCheckedWeight } from './weights.ts';
 
 /** A `tf.layers` activation. */
-interface Activation {
+export interface Activation {
+  /** The activation of each value. */
   apply(x: Tensor): Tensor;
 }
 
 /** TensorFlow.js's cells of LSTM and GRU, with the members that it declares private. */
 export interface GatedCell extends layers.RNNCell {
+  /** The number of values of the state. */
   readonly units: number;
+  /** Of the new value. */
   readonly activation: Activation;
+  /** Of the gates. */
   readonly recurrentActivation: Activation;
+  /** Whether a bias is added. */
   readonly useBias: boolean;
+  /** The share of values of the input that are dropped. */
   readonly dropout: number;
+  /** The share of values of the state that are dropped. */
   readonly recurrentDropout: number;
+  /** By which the input is multiplied. */
   readonly kernel: LayerVariable;
+  /** By which the state is multiplied. */
   readonly recurrentKernel: LayerVariable;
+  /** What is added. */
   readonly bias: LayerVariable | null;
 }
 

@@ -219,7 +219,7 @@ export class AddonsFilterResponseNormalization extends FilterResponseNormalizati
     const { axis = [1, 2], ...options } = checkArgs(new.target, args);
     super({ ...options, threshold: false });
     const who = this.getClassName();
-    if (String(axis) !== '1,2')
+    if (!(Array.isArray(axis) && axis.length === 2 && axis[0] === 1 && axis[1] === 2))
       fail(who, `axis must be [1, 2], those of the positions; received ${show(axis)}; leave it out`);
     const own = ['center', 'scale', 'threshold', 'tauInitializer'].find((name) => name in options);
     if (own)

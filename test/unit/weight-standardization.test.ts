@@ -26,7 +26,8 @@ const inputOf = ({ shape, indices }: { readonly shape: readonly number[]; readon
 };
 
 describe.each(Object.entries(WRAPPABLE))('of %s', (_, { layer, kernels, ...given }) => {
-  const wrapped = () => weightStandardization({ layer: layer as never, name: 'standard', inputShape: given.shape.slice(1) });
+  const wrapped = () =>
+    weightStandardization({ layer: layer as never, name: 'standard', inputShape: given.shape.slice(1) });
   const x = inputOf(given as never);
 
   test('each unit has mean 0 and variance 1, and the layer computes with that', () => {
