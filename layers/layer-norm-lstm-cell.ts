@@ -63,7 +63,8 @@ export class LayerNormLSTMCell extends PlainLstmCell {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    super.build(inputShape);
+    // TensorFlow.js's initializer of the forget gate's bias leaves its parts behind.
+    tidy(() => super.build(inputShape));
     this.#ofInput = this.#norms.add('kernel_norm', 4 * this.units);
     this.#ofState = this.#norms.add('recurrent_norm', 4 * this.units);
     this.#ofCarry = this.#norms.add('state_norm', this.units);

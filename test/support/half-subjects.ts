@@ -60,7 +60,7 @@ export interface LayerSubject {
   readonly upstream?: number;
   /** The smallest deviation that it is for. */
   readonly least?: number;
-  /** Only for mean 0 and deviation 1: beyond, TensorFlow.js's own matrix products of inputs and kernels overflow. */
+  /** Only for mean 0 and deviation 1: beyond, matrix products of inputs and kernels overflow, or sums of gradients times inputs. */
   readonly isOrdinary?: true;
   /** The number of inputs, if not one. */
   readonly inputs?: number;
@@ -241,7 +241,7 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
   },
   ScaleNormalization: { layer: () => ours.scaleNormalization(), ...matrix },
   PixelNormalization: { layer: () => ours.pixelNormalization(), ...matrix },
-  GlobalResponseNormalization: { layer: () => ours.globalResponseNormalization(), ...alike },
+  GlobalResponseNormalization: { layer: () => ours.globalResponseNormalization(), ...alike, isOrdinary: true },
   FilterResponseNormalization: { layer: () => ours.filterResponseNormalization(), ...alike },
   DynamicTanh: { layer: () => ours.dynamicTanh(), ...matrix, isOrdinary: true },
   DynamicErf: { layer: () => ours.dynamicErf(), ...matrix, isOrdinary: true },
