@@ -167,8 +167,9 @@ const seeds = new WeakMap<object, number>();
  * tensor has to be kept between steps. `index` tells the uses of one sequence apart.
  */
 export function dropped(x: Tensor, rate: number, kwargs: Kwargs, index: number): Tensor {
-  if (!kwargs?.training || !(rate > 0)) return x;
+  // As in TensorFlow.js a rate of 1 drops nothing.
+  if (!kwargs?.training || !(rate > 0 && rate < 1)) return x;
   const seed = seeds.get(kwargs) ?? 1 + Math.floor(Math.random() * 2 ** 30);
   seeds.set(kwargs, seed);
-  return dropout(x, Math.min(rate, 1), undefined, seed + index);
+  return dropout(x, rate, undefined, seed + index);
 }

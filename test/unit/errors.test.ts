@@ -502,6 +502,8 @@ describe('computeOutputShape of layers with other inputs', () => {
     expectError(shapeOf(attention, [q, q, [2, 4, 4]]), 'QKNormAttention', ['one value per key']);
     expectError(shapeOf(ours.unitNormalization({ axis: 5 }), q), 'UnitNormalization', ['axis']);
     expectError(shapeOf(ours.unitNormalization(), [2]), 'UnitNormalization', ['2 to 6 axes']);
+    expectError(shapeOf(ours.pixelNormalization({ axis: 5 }), q), 'PixelNormalization', ['axis']);
+    expectError(shapeOf(new ours.AddonsTLU(), [2]), 'Addons>TLU', ['2 to 6 axes']);
     expectError(shapeOf(ours.featureNormalization({ axis: 5 }), q), 'Normalization', ['axis']);
     const given = ours.featureNormalization({ mean: [1, 2], variance: [1, 1] });
     expectError(shapeOf(given, q), 'Normalization', ['mean must be one number']);

@@ -42,7 +42,7 @@ def gru():
     y = layers.Masking()(x)
     y = layers.Bidirectional(layers.GRU(3, return_sequences=True))(y)
     y = layers.GRU(4, go_backwards=True, use_bias=False, return_sequences=True, recurrent_activation="tanh")(y)
-    y = layers.RNN([layers.GRUCell(3), layers.GRUCell(2, activation="relu")])(y)
+    y = layers.RNN([layers.GRUCell(3), layers.GRUCell(2, activation="elu")])(y)
     z, state = layers.GRU(2, return_sequences=True, return_state=True)(x)
     z = layers.GRU(2, reset_after=False)(z, initial_state=state)
     return keras.Model(x, layers.Concatenate()([y, z])), (2, 5, 3)
@@ -54,7 +54,7 @@ def addons():
     y = layers.Masking()(x)
     y = layers.Bidirectional(layers.RNN(cell(3), return_sequences=True))(y)
     y = layers.RNN(cell(2, use_bias=False, norm_epsilon=0.1), go_backwards=True, return_sequences=True)(y)
-    return keras.Model(x, layers.RNN(cell(3, unit_forget_bias=False, activation="relu"))(y)), (2, 5, 3)
+    return keras.Model(x, layers.RNN(cell(3, unit_forget_bias=False, activation="elu"))(y)), (2, 5, 3)
 
 
 def frn():
@@ -77,6 +77,7 @@ for make in (gru, addons, frn) if tfa else (gru,):
     if make is gru:
         model.save_weights(f"{name}-legacy.h5" if tfa else f"{name}.weights.h5")
     y = np.asarray(model(x)).astype("float64")
+    assert np.all(y != 0)
     golden = {"x": x.ravel().tolist(), "xshape": shape, "y": y.ravel().tolist(), "yshape": y.shape}
     if tfa:
         upstream = random.normal(size=y.shape).astype("float32")
