@@ -20,7 +20,8 @@ export interface GlobalResponseNormalizationArgs extends AffineArgs {
  *     g = ||x||     y = gamma x g / (mean(g) + epsilon) + beta + x
  *
  * with the length over the positions of each example and channel, and the mean over the channels. gamma and beta start at zero, so
- * that y is x at first. The same in training and inference.
+ * that y is x at first. The same in training and inference. On a GPU of 16-bit floats its gradients are for activations of usual size, about 1:
+ * sums of gradients times activations must stay below 65504.
  *
  * Advantages: keeps features from collapsing in self-supervised training; independent of the batch. Disadvantages: made for one place,
  * the wide layer of a ConvNeXt block; adds to another normalization rather than taking its place. Best for ConvNeXt V2.

@@ -66,11 +66,13 @@ export const CELL_OPTIONS = [
   'activityRegularizer',
 ] as const;
 
-/** The options of a cell or a recurrent layer, if it knows all of them; a class derived from one of ours may have others. */
+/**
+ * The options of a cell or a recurrent layer that are given, if it knows all of them; a class derived from one of ours may have others.
+ */
 export function checkedOptions<Args extends object>(target: unknown, args: Args, known: readonly string[]): Args {
   checkArgs(target, args);
   if (isRegistered(target)) checkOptions((target as { className: string }).className, args, known);
-  return args;
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)) as Args;
 }
 
 /** A layer from its saved config; options that are not among `known` are left out, as TensorFlow.js leaves them. */
