@@ -45,13 +45,13 @@ const arxiv = (authors: string, title: string, year: number, id: string): Paper 
 const weightNormalizationPaper = arxiv('Salimans, Kingma', 'Weight Normalization', 2016, '1602.07868');
 
 /**
- * The normalizations: the twelve, and those whose scale and shift come from another input.
+ * The normalizations: the twelve, those whose scale and shift come from another input, and younger ones.
  *
  * @example
  * ```js
  * import { catalog } from 'tfjs-normalizations/layers/catalog';
  *
- * catalog.length; // 17
+ * catalog.length; // 24
  * catalog[0].formula; // 'γ (x − μ) / √(σ² + ε) + β'
  * ```
  */
@@ -240,5 +240,90 @@ export const catalog: readonly CatalogEntry[] = [
       2019,
       '1903.07291',
     ),
+  },
+  {
+    className: 'ScaleNormalization',
+    axis: 'the features, per example, by their length',
+    formula: 'g x / ‖x‖',
+    advantages: [
+      'one parameter in place of two for each feature',
+      'a little faster than layer normalization',
+      'helps translation from little data',
+    ],
+    disadvantages: ['all features share one scale', 'needs a good start of g'],
+    use: 'transformers on small data',
+    paper: arxiv('Nguyen, Salazar', 'Transformers without Tears', 2019, '1910.05895'),
+  },
+  {
+    className: 'PixelNormalization',
+    axis: 'the channels of each position, by their root mean square',
+    formula: 'x / √(mean(x²) + ε)',
+    advantages: ['keeps the signals of a generator from growing', 'needs no weights and no batch'],
+    disadvantages: ['made for generators and less general', 'forgets how strong a position is'],
+    use: 'the generators of generative adversarial networks',
+    paper: arxiv('Karras, Aila, Laine, Lehtinen', 'Progressive Growing of GANs', 2017, '1710.10196'),
+  },
+  {
+    className: 'GlobalResponseNormalization',
+    axis: 'the positions, per example and channel, compared across channels',
+    formula: 'γ x g / (mean(g) + ε) + β + x, g = ‖x‖',
+    advantages: ['keeps features from collapsing in self-supervised training', 'independent of the batch'],
+    disadvantages: [
+      'made for one place, the wide layer of a ConvNeXt block',
+      'adds to another normalization rather than taking its place',
+    ],
+    use: 'ConvNeXt V2',
+    paper: arxiv('Woo, Debnath, Hu and others', 'ConvNeXt V2', 2023, '2301.00808'),
+  },
+  {
+    className: 'FilterResponseNormalization',
+    axis: 'the positions, per example and channel, by their root mean square',
+    formula: 'max(γ x / √(mean(x²) + ε) + β, τ)',
+    advantages: [
+      'independent of the batch',
+      'as good as batch normalization with large batches, better with small ones',
+    ],
+    disadvantages: ['brings its own activation', 'needs a slow start of the learning rate'],
+    use: 'convolutional networks with small batches',
+    paper: arxiv('Singh, Krishnan', 'Filter Response Normalization Layer', 2019, '1911.09737'),
+  },
+  {
+    className: 'WeightStandardization',
+    axis: 'the weights of each output unit, by their mean and variance',
+    formula: 'w = (v − μ) / √(σ² + ε)',
+    advantages: [
+      'makes the loss smoother',
+      'brings group normalization up to batch normalization',
+      'independent of the batch',
+    ],
+    disadvantages: ['needs a normalization of activations after it', 'starts by changing what the layer computes'],
+    use: 'convolutions before group normalization, with small batches',
+    paper: arxiv(
+      'Qiao, Wang, Liu, Shen, Yuille',
+      'Micro-Batch Training with Batch-Channel Normalization and Weight Standardization',
+      2019,
+      '1903.10520',
+    ),
+  },
+  {
+    className: 'DynamicTanh',
+    axis: 'each value by itself',
+    formula: 'γ tanh(α x) + β',
+    advantages: ['takes no statistics, so that each value stands by itself', 'bounds what is far away'],
+    disadvantages: ['alpha must start well, above all in wide models', 'can fall behind with more training'],
+    use: 'transformers in place of layer normalization',
+    paper: arxiv('Zhu, Chen, He, LeCun, Liu', 'Transformers without Normalization', 2025, '2503.10622'),
+  },
+  {
+    className: 'DynamicErf',
+    axis: 'each value by itself',
+    formula: 'γ erf(α x + s) + β',
+    advantages: [
+      'takes no statistics, so that each value stands by itself',
+      'fits unseen data better than a dynamic tanh',
+    ],
+    disadvantages: ['young and little tried', 'alpha must start well'],
+    use: 'transformers in place of layer normalization',
+    paper: arxiv('Chen, Lu, Zhu, Sun, Liu', 'Stronger Normalization-Free Transformers', 2025, '2512.10938'),
   },
 ];

@@ -27,6 +27,8 @@ export const pages: readonly PageEntry[] = [
       'BatchRenormalization',
       'MeanOnlyBatchNormalization',
       'WeightNormalization',
+      'WeightStandardization',
+      'FilterResponseNormalization',
     ],
   },
   {
@@ -43,6 +45,8 @@ export const pages: readonly PageEntry[] = [
       'SwitchableNormalization',
       'BatchRenormalization',
       'MeanOnlyBatchNormalization',
+      'PixelNormalization',
+      'GlobalResponseNormalization',
     ],
   },
   {
@@ -63,7 +67,14 @@ export const pages: readonly PageEntry[] = [
     title: 'Attention',
     summary:
       'A small transformer learns a task in the page, with its logits bounded by query-key normalization or not.',
-    layers: ['QKNormalization', 'RMSNormalization', 'LayerNormalization'],
+    layers: [
+      'QKNormalization',
+      'RMSNormalization',
+      'LayerNormalization',
+      'ScaleNormalization',
+      'DynamicTanh',
+      'DynamicErf',
+    ],
   },
   {
     folder: 'reparameterization',

@@ -396,6 +396,155 @@ class MeanOnlyBatchNormalization(_Normalization):
         }
 
 
+@_register
+class ScaleNormalization(_Normalization):
+    """y = gamma x / max(||x||, epsilon) + beta along `axis`; gamma and beta are one number each."""
+
+    def __init__(self, axis=-1, epsilon=1e-5, center=False, **kwargs):
+        super().__init__(axis, epsilon=epsilon, center=center, **kwargs)
+
+    def parameter_shape(self, input_shape):
+        return [1]
+
+    def along(self, vector, x):
+        return ops.cast(vector, x.dtype)
+
+    def normalize(self, x, training):
+        return _unit(x, self.axis, self.epsilon)
+
+
+@_register
+class PixelNormalization(keras.layers.Layer):
+    """y = x / sqrt(mean(x^2) + epsilon), over the channels of each position."""
+
+    def __init__(self, axis=-1, epsilon=1e-8, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.axis, self.epsilon = axis, epsilon
+
+    def call(self, x):
+        wide = ops.cast(x, keras.backend.result_type(x.dtype, _float_of_statistics))
+        y = _standardized(wide, ops.mean(ops.square(wide), self.axis, keepdims=True), self.epsilon)
+        return ops.cast(y, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
+
+
+@_register
+class GlobalResponseNormalization(_Normalization):
+    """y = gamma x g / (mean(g) + epsilon) + beta + x, with g = ||x|| over the positions, and the mean over the channels."""
+
+    def __init__(self, axis=-1, epsilon=1e-6, gamma_initializer="zeros", **kwargs):
+        super().__init__(axis, epsilon=epsilon, gamma_initializer=gamma_initializer, **kwargs)
+
+    def call(self, x, training=None):
+        return super().call(x, training) + ops.cast(x, self.compute_dtype)
+
+    def normalize(self, x, training):
+        channels, positions = self.axes(x)
+        squares = ops.square(x)
+        response = _root(ops.sum(squares, positions, keepdims=True) if positions else squares)
+        return x * _quotient(response, ops.mean(response, channels, keepdims=True) + self.epsilon)
+
+
+@_register
+class FilterResponseNormalization(_Normalization):
+    """y = max(gamma x / sqrt(mean(x^2) + epsilon) + beta, tau), over the positions of each example and channel.
+
+    Without `threshold` there is no max. With `learned_epsilon` |learned_epsilon|, a weight, is added to epsilon.
+    """
+
+    own_options = ("threshold", "learned_epsilon")
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-6,
+        threshold=True,
+        tau_initializer="zeros",
+        learned_epsilon=False,
+        learned_epsilon_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(axis, epsilon=epsilon, **kwargs)
+        self.threshold, self.learned_epsilon = threshold, learned_epsilon
+        self.tau_initializer = keras.initializers.get(tau_initializer)
+        self.learned_epsilon_constraint = keras.constraints.get(learned_epsilon_constraint)
+
+    def build_state(self, input_shape):
+        if self.threshold:
+            shape = self.parameter_shape(input_shape)
+            self.tau = self.add_weight(name="tau", shape=shape, initializer=self.tau_initializer)
+        if self.learned_epsilon:
+            start, constraint = keras.initializers.Constant(1e-4), self.learned_epsilon_constraint
+            self.learned = self.add_weight(name="learned_epsilon", shape=[1], initializer=start, constraint=constraint)
+
+    def call(self, x, training=None):
+        y = super().call(x, training)
+        return ops.maximum(y, self.along(self.tau, y)) if self.threshold else y
+
+    def normalize(self, x, training):
+        _, positions = self.axes(x)
+        squares = ops.square(x)
+        mean_square = ops.mean(squares, positions, keepdims=True) if positions else squares
+        learned = ops.abs(ops.cast(self.learned, x.dtype)) if self.learned_epsilon else 0
+        return _standardized(x, mean_square + learned, self.epsilon)
+
+    def get_config(self):
+        own = {
+            "tau_initializer": keras.initializers.serialize(self.tau_initializer),
+            "learned_epsilon_constraint": keras.constraints.serialize(self.learned_epsilon_constraint),
+        }
+        return {**super().get_config(), **own}
+
+
+class _Curve(_Normalization):
+    """y = gamma f(alpha x) + beta; alpha is one number."""
+
+    def __init__(self, axis=-1, alpha_initializer=None, **kwargs):
+        super().__init__(axis, **kwargs)
+        self.alpha_initializer = keras.initializers.get(alpha_initializer or keras.initializers.Constant(0.5))
+
+    def build_state(self, input_shape):
+        self.alpha = self.add_weight(name="alpha", shape=[1], initializer=self.alpha_initializer)
+
+    def get_config(self):
+        config = {**super().get_config(), "alpha_initializer": keras.initializers.serialize(self.alpha_initializer)}
+        # There is no divisor.
+        return {name: value for name, value in config.items() if name != "epsilon"}
+
+
+@_register
+class DynamicTanh(_Curve):
+    """y = gamma tanh(alpha x) + beta; alpha is one number."""
+
+    def normalize(self, x, training):
+        return ops.tanh(ops.cast(self.alpha, x.dtype) * x)
+
+
+@_register
+class DynamicErf(_Curve):
+    """y = gamma erf(alpha x + shift) + beta; alpha and shift are one number each."""
+
+    def __init__(self, axis=-1, shift_initializer="zeros", **kwargs):
+        super().__init__(axis, **kwargs)
+        self.shift_initializer = keras.initializers.get(shift_initializer)
+
+    def build_state(self, input_shape):
+        super().build_state(input_shape)
+        self.shift = self.add_weight(name="shift", shape=[1], initializer=self.shift_initializer)
+
+    def normalize(self, x, training):
+        return ops.erf(ops.cast(self.alpha, x.dtype) * x + ops.cast(self.shift, x.dtype))
+
+    def get_config(self):
+        return {**super().get_config(), "shift_initializer": keras.initializers.serialize(self.shift_initializer)}
+
+
 class _KernelWrapper(keras.layers.Wrapper):
     """Calls the wrapped layer with normalized kernels. A subclass says in `normalized` what becomes of a kernel."""
 
@@ -596,6 +745,150 @@ def _iterated(matrix, u, v, steps):
 def _direction(x, otherwise):
     length = ops.sqrt(ops.sum(ops.square(x)))
     return ops.where(length > 0, x / _nonzero(length), otherwise)
+
+
+@_register
+class WeightStandardization(_KernelWrapper):
+    """Calls the wrapped layer with the kernel w = (v - mean) / sqrt(variance + epsilon), over the weights of each output unit."""
+
+    def __init__(self, layer, epsilon=1e-10, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.epsilon = epsilon
+
+    def build_state(self):
+        """There are no weights but the layer's."""
+
+    def normalized(self, index, matrix, training):
+        mean, variance = _moments(matrix, 0)
+        return _standardized(matrix - mean, variance, self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+class _CellNorm(keras.layers.Layer):
+    """Layer normalization of parts of the last axis, each by itself, with gamma and beta for all of them."""
+
+    def __init__(self, sizes, epsilon, gamma_initializer, beta_initializer, **kwargs):
+        super().__init__(**kwargs)
+        self.sizes, self.epsilon, self.initializers = sizes, epsilon, (gamma_initializer, beta_initializer)
+
+    def build(self, input_shape):
+        gamma, beta = self.initializers
+        self.gamma = self.add_weight(name="gamma", shape=[sum(self.sizes)], initializer=gamma)
+        self.beta = self.add_weight(name="beta", shape=[sum(self.sizes)], initializer=beta)
+
+    def call(self, x):
+        parts, start = [], 0
+        for size in self.sizes:
+            part = x[..., start : start + size]
+            mean, variance = _moments(part, -1)
+            parts.append(_standardized(part - mean, variance, self.epsilon))
+            start += size
+        return ops.concatenate(parts, -1) * self.gamma + self.beta
+
+
+class _NormalizedCell:
+    """What cells with layer normalization share: its options, and the masks of dropout."""
+
+    def set_norms(self, norm_gamma_initializer, norm_beta_initializer, norm_epsilon):
+        self.norm_gamma_initializer = keras.initializers.get(norm_gamma_initializer)
+        self.norm_beta_initializer = keras.initializers.get(norm_beta_initializer)
+        self.norm_epsilon = norm_epsilon
+
+    def norm(self, name, *sizes):
+        norm = _CellNorm(sizes, self.norm_epsilon, self.norm_gamma_initializer, self.norm_beta_initializer, name=name)
+        norm.build([None, sum(sizes)])
+        norm.built = True
+        return norm
+
+    def dropped(self, x, h, training):
+        if training and 0 < self.dropout < 1:
+            x = x * self.get_dropout_mask(x)
+        if training and 0 < self.recurrent_dropout < 1:
+            h = h * self.get_recurrent_dropout_mask(h)
+        return x, h
+
+    def norm_config(self):
+        return {
+            "norm_gamma_initializer": keras.initializers.serialize(self.norm_gamma_initializer),
+            "norm_beta_initializer": keras.initializers.serialize(self.norm_beta_initializer),
+            "norm_epsilon": self.norm_epsilon,
+        }
+
+
+@_register
+class LayerNormLSTMCell(_NormalizedCell, keras.layers.LSTMCell):
+    """[i, f, g, o] = LN(W x) + LN(U h) + b, c = s(f) c + s(i) a(g), y = s(o) a(LN(c)). The next states are y and LN(c), or c.
+
+    As in TensorFlow Addons; with `normalized_carry=False` the state is c, as in the paper.
+    """
+
+    def __init__(
+        self,
+        units,
+        norm_gamma_initializer="ones",
+        norm_beta_initializer="zeros",
+        norm_epsilon=1e-3,
+        normalized_carry=True,
+        **kwargs,
+    ):
+        super().__init__(units, **kwargs)
+        self.set_norms(norm_gamma_initializer, norm_beta_initializer, norm_epsilon)
+        self.normalized_carry = normalized_carry
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.kernel_norm = self.norm("kernel_norm", 4 * self.units)
+        self.recurrent_norm = self.norm("recurrent_norm", 4 * self.units)
+        self.state_norm = self.norm("state_norm", self.units)
+
+    def call(self, inputs, states, training=False):
+        x, h = self.dropped(inputs, states[0], training)
+        gates = self.kernel_norm(ops.matmul(x, self.kernel)) + self.recurrent_norm(ops.matmul(h, self.recurrent_kernel))
+        if self.bias is not None:
+            gates = gates + self.bias
+        i, f, g, o = ops.split(gates, 4, -1)
+        gate, activation = self.recurrent_activation, self.activation
+        c = gate(f) * states[1] + gate(i) * activation(g)
+        normalized = self.state_norm(c)
+        y = gate(o) * activation(normalized)
+        return y, [y, normalized if self.normalized_carry else c]
+
+    def get_config(self):
+        return {**super().get_config(), **self.norm_config(), "normalized_carry": self.normalized_carry}
+
+
+@_register
+class LayerNormGRUCell(_NormalizedCell, keras.layers.GRUCell):
+    """[z, r] = LN(W x) + LN(U h), n = a(LN(W' x) + s(r) LN(U' h)), y = (1 - s(z)) h + s(z) n, as in the paper; a bias is added to LN(W x)."""
+
+    def __init__(
+        self, units, norm_gamma_initializer="ones", norm_beta_initializer="zeros", norm_epsilon=1e-3, **kwargs
+    ):
+        super().__init__(units, reset_after=False, **kwargs)
+        self.set_norms(norm_gamma_initializer, norm_beta_initializer, norm_epsilon)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.kernel_norm = self.norm("kernel_norm", 2 * self.units, self.units)
+        self.recurrent_norm = self.norm("recurrent_norm", 2 * self.units, self.units)
+
+    def call(self, inputs, states, training=False):
+        x, h = self.dropped(inputs, states[0], training)
+        of_input = self.kernel_norm(ops.matmul(x, self.kernel))
+        if self.bias is not None:
+            of_input = of_input + self.bias
+        xz, xr, xn = ops.split(of_input, 3, -1)
+        hz, hr, hn = ops.split(self.recurrent_norm(ops.matmul(h, self.recurrent_kernel)), 3, -1)
+        z, r = self.recurrent_activation(xz + hz), self.recurrent_activation(xr + hr)
+        y = (1 - z) * h + z * self.activation(xn + r * hn)
+        return y, [y]
+
+    def get_config(self):
+        config = {**super().get_config(), **self.norm_config()}
+        # It is always as in the paper.
+        return {name: value for name, value in config.items() if name != "reset_after"}
 
 
 class _QueryKeyLayer(keras.layers.Layer):

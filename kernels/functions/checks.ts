@@ -86,11 +86,11 @@ const isFloat = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(Math.fround(value)) && (value === 0 || Math.abs(value) >= SMALLEST);
 const SMALLEST = 2 ** -126;
 
-export function checkEpsilon(who: string, epsilon: unknown): number {
+export function checkEpsilon(who: string, epsilon: unknown, name = 'epsilon'): number {
   if (typeof epsilon === 'number' && epsilon >= 0 && Number.isFinite(Math.fround(epsilon))) return epsilon;
   return fail(
     who,
-    `epsilon must be a finite number of at least 0 (of float32); received ${show(epsilon)}; 1e-3 and 1e-5 are usual`,
+    `${name} must be a finite number of at least 0 (of float32); received ${show(epsilon)}; 1e-3 and 1e-5 are usual`,
   );
 }
 

@@ -32,7 +32,9 @@ import { isHalf } from '../core/registry.ts';
 import { constant, recording, withGradient } from '../core/tape.ts';
 import { unitView } from '../core/view.ts';
 import { withLast } from '../ops/axes.ts';
+import { centred, onView } from '../ops/form.ts';
 import { normalizeLength } from '../ops/length.ts';
+import { normalize } from '../ops/normalize.ts';
 import { powerIteration } from '../ops/power-iteration.ts';
 import { largestExponent, near, opposite, shifted, shiftedFar } from '../ops/range.ts';
 import { checkCall, checkKernel, checkParameter, checkUnitAxes, optionNames } from './checks.ts';
@@ -83,6 +85,21 @@ export interface WeightNormOptions {
   readonly g?: Tensor | undefined;
   /** The axis or axes of the output units. Default: -1. */
   readonly axis?: number | readonly number[];
+}
+
+/**
+ * For layers: the weights of each output unit with mean 0 and variance 1,
+ *
+ *     w = (v - mean) / sqrt(variance + epsilon)
+ *
+ * with the moments over all axes but those of the output units. Differentiable to any order.
+ */
+export function standardizedKernel(kernel: Tensor, axes: readonly number[], epsilon: number): Tensor {
+  return tidy(() =>
+    withLast(kernel, axes, (v) =>
+      normalize(v, undefined, undefined, onView(unitView(v.shape, axes.length), centred(epsilon))),
+    ),
+  );
 }
 
 /** For layers: the norm of the weights of each output unit, [units]; of any size that floats can hold. */

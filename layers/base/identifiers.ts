@@ -88,11 +88,12 @@ export function assignIdentifiers(
   layer: layers.Layer,
   args: object,
   names: readonly string[],
-  defaults: Readonly<Record<string, string>>,
+  defaults: Readonly<Record<string, Identifier<Initializer>>>,
 ): void {
   const given = args as Readonly<Record<string, Identifier<Initializer & Regularizer & Constraint> | null | undefined>>;
   for (const name of names) {
-    const identifier = given[name] ?? defaults[name];
+    const identifier =
+      given[name] ?? (defaults[name] as Identifier<Initializer & Regularizer & Constraint> | undefined);
     const isGiven = identifier !== undefined && identifier !== null;
     const instance = isGiven ? resolveIdentifier(layer.getClassName(), name, identifier) : undefined;
     Object.assign(layer, { [name]: instance });

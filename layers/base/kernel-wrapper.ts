@@ -3,8 +3,8 @@
  * length of each call, and otherwise pass on everything that TensorFlow.js asks of a layer. Which kernel is handed over is
  * the subclass's part; nothing here normalizes.
  */
-import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { dispose, scalar, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import { freezeWith } from './freezing.ts';
@@ -118,8 +118,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
    */
   #takeWeights(): void {
     const { layer } = this;
-    const [first] = [...this._trainableWeights, ...super.nonTrainableWeights] as [LayerVariable];
-    const scope = first.originalName.slice(0, -nameGivenBy(this, first).length);
+    const scope = currentScope();
     const asOwn = (weight: LayerVariable) => {
       const name = scope + nameGivenBy(layer, weight);
       return weight.originalName === name ? weight : underName(weight, name);
@@ -256,6 +255,16 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     const resolved: unknown = resolveLayer(who, inner, customObjects);
     return { ...options, layer: resolved } as ConfigDict;
   }
+}
+
+/** What TensorFlow.js puts before the names of weights that are made now, such as `model/wrapper/`. */
+function currentScope(): string {
+  const name = 'scope';
+  const value = scalar(0);
+  const variable = new LayerVariable(value, 'float32', name);
+  dispose(value);
+  variable.dispose();
+  return variable.originalName.slice(0, -name.length);
 }
 
 type Warn = (inputShape: Shape) => void;

@@ -55,7 +55,7 @@ export interface Traits extends AxisRule {
   /** Names of the options that only this class has, beside those in `initializers`. Each is a field of the same name. */
   readonly options?: readonly string[];
   /** Options that only this class has for the initializers of its own weights, with their defaults. */
-  readonly initializers?: Readonly<Record<string, string>>;
+  readonly initializers?: Readonly<Record<string, Identifier<Initializer>>>;
   /** The defaults of epsilon and momentum; absent where the class has none. */
   readonly epsilon?: number;
   readonly momentum?: number;

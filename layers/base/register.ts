@@ -38,8 +38,8 @@ export function isOfRegisteredClass(layer: layers.Layer): boolean {
 }
 
 /**
- * Gives `BatchNormalization` and `LayerNormalization` in model files back to TensorFlow.js's own classes, which importing
- * this package had replaced, any number of copies of it. Models that are loaded already keep their layers; our other classes stay registered.
+ * Gives `BatchNormalization`, `LayerNormalization`, `GRU` and `GRUCell` in model files back to TensorFlow.js's own classes, which
+ * importing this package had replaced, any number of copies of it. Models that are loaded already keep their layers; our other classes stay registered.
  *
  * @example
  * ```js

@@ -10,6 +10,7 @@ import type { KernelWrapper } from '../base/kernel-wrapper.ts';
 import { deepCopy } from '../base/options.ts';
 import { SpectralNormalization } from '../spectral-normalization.ts';
 import { WeightNormalization } from '../weight-normalization.ts';
+import { WeightStandardization } from '../weight-standardization.ts';
 import { AddonsSpectralNormalization, AddonsWeightNormalization } from './tensorflow-addons.ts';
 
 type Layer = layers.Layer;
@@ -65,6 +66,29 @@ export const removeSpectralNormalization = (model: LayersModel): LayersModel =>
     SpectralNormalization.className,
     AddonsSpectralNormalization.className,
   ]);
+
+/**
+ * A model with the same predictions and without weight standardization, which TensorFlow.js loads without this package.
+ *
+ *     w = (v - mean) / sqrt(variance + epsilon)     becomes the kernel itself
+ *
+ * @param model a model, whose layers, also those within models, `timeDistributed` and `bidirectional`, may be wrapped,
+ *   by any copy of this package
+ * @returns a new model, not compiled, with layers of the names that the wrappers had; the model given stays as it is
+ * @throws if model is no model, or has no layer wrapped in {@link WeightStandardization}
+ * @see {@link WeightStandardization} for the paper
+ * @example
+ * ```js
+ * const model = tf.sequential({layers: [
+ *   weightStandardization({layer: tf.layers.dense({units: 2}), inputShape: [4]}),
+ * ]});
+ * const plain = removeWeightStandardization(model);
+ * plain.layers[0].getClassName(); // 'Dense'
+ * tf.sub(plain.predict(tf.ones([1, 4])), model.predict(tf.ones([1, 4]))); // [[0, 0]]
+ * ```
+ */
+export const removeWeightStandardization = (model: LayersModel): LayersModel =>
+  remove('removeWeightStandardization', model, [WeightStandardization.className]);
 
 function remove(who: string, model: LayersModel, classNames: readonly string[]): LayersModel {
   if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${String(model)}`);

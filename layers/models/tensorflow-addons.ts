@@ -2,16 +2,35 @@
  * The wrappers of TensorFlow Addons, so that its models load, go on training and save as they were: what sets them apart
  * from ours are weights of other names and, in WeightNormalization, when and how g starts. For new models ours are meant.
  */
-import { mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, expandDims, mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/core/errors.ts';
-import { checkBoolean } from '../../kernels/functions/checks.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
+import { checkBoolean, checkSize } from '../../kernels/functions/checks.ts';
 import { unitNorms, weightNorm } from '../../kernels/functions/weights.ts';
+import { atLeast } from '../../kernels/ops/pointwise.ts';
 import { biasOf, InitializedFlag, initializeByBatch, kernelNorms } from '../base/data-initialization.ts';
+import {
+  assignIdentifiers,
+  type Constraint,
+  type Identifier,
+  type Initializer,
+  identifierOptions,
+  type Regularizer,
+} from '../base/identifiers.ts';
 import { type Kernel, sizeAlong } from '../base/inner-layer.ts';
 import { KernelWrapper, layerFirstArgs, type WrapperArgs } from '../base/kernel-wrapper.ts';
-import { checkArgs, type Kwargs } from '../base/options.ts';
+import {
+  type ConfigDict,
+  checkArgs,
+  type Kwargs,
+  type LayerArgs,
+  type Shape,
+  withoutOptions,
+} from '../base/options.ts';
 import { registerLayer } from '../base/register.ts';
+import { SingleInputLayer } from '../base/single-input-layer.ts';
+import { addCheckedWeight } from '../base/weights.ts';
+import { FilterResponseNormalization, type FilterResponseNormalizationArgs } from '../filter-response-normalization.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from '../spectral-normalization.ts';
 
 /** TensorFlow.js makes a layer's name of its class's, and the name of a weight must not have a '>'. */
@@ -168,7 +187,144 @@ export class AddonsWeightNormalization extends KernelWrapper {
   }
 }
 
+/** Options of {@link AddonsFilterResponseNormalization}. */
+export interface AddonsFilterResponseNormalizationArgs
+  extends Omit<FilterResponseNormalizationArgs, 'axis' | 'center' | 'scale' | 'threshold' | 'tauInitializer'> {
+  /** The axes of the positions. Default: [1, 2], the only ones that there are. */
+  axis?: number[];
+}
+
+/**
+ * Filter response normalization of TensorFlow Addons, so that its models load, go on training and save as they were; for new ones take
+ * {@link FilterResponseNormalization}. The threshold is in a layer of its own, {@link AddonsTLU}.
+ *
+ *     y = gamma x / sqrt(mean(x^2) + epsilon) + beta
+ *
+ * Input and output: [batch, height, width, channels]. Weights: with `learnedEpsilon` learned_epsilon [1]; gamma, beta [1, 1, 1, channels].
+ *
+ * @example
+ * ```js
+ * const layer = new AddonsFilterResponseNormalization();
+ * layer.apply(tf.ones([2, 4, 4, 3])).shape; // [2, 4, 4, 3]
+ * layer.getConfig().axis; // [1, 2]
+ * ```
+ * @throws if an option is unknown or invalid; when called, if the input has not 4 axes
+ * @see Singh, Krishnan: Filter Response Normalization Layer. 2019, https://arxiv.org/abs/1911.09737
+ */
+export class AddonsFilterResponseNormalization extends FilterResponseNormalization {
+  /** In saved models, here and in TensorFlow Addons. */
+  static override readonly className: string = 'Addons>FilterResponseNormalization';
+
+  constructor(args: AddonsFilterResponseNormalizationArgs = {}) {
+    const { axis = [1, 2], ...options } = checkArgs(new.target, args);
+    super({ ...options, threshold: false });
+    const who = this.getClassName();
+    if (!(Array.isArray(axis) && axis.length === 2 && axis[0] === 1 && axis[1] === 2))
+      fail(who, `axis must be [1, 2], those of the positions; received ${show(axis)}; leave it out`);
+    const own = ['center', 'scale', 'threshold', 'tauInitializer'].find((name) => name in options);
+    if (own)
+      fail(who, `unknown option '${own}', which TensorFlow Addons does not have; use FilterResponseNormalization`);
+    if (!args.name) this.name = withoutAngle(this.name);
+  }
+
+  protected override parameterShape(sizes: readonly number[]): number[] {
+    return [1, 1, 1, ...sizes];
+  }
+
+  protected override buildState(sizes: number[], rank: number): void {
+    if (rank !== 4) fail(this.getClassName(), `the input must have 4 axes; received ${rank}; reshape it`);
+    super.buildState(sizes, rank);
+    // TensorFlow Addons makes learned_epsilon before the others.
+    if (this.learnedEpsilon) this._trainableWeights.unshift(this._trainableWeights.pop() as LayerVariable);
+  }
+
+  /** Without what TensorFlow Addons does not have. */
+  override getConfig(): ConfigDict {
+    return { ...withoutOptions(super.getConfig(), ['center', 'scale', 'threshold', 'tauInitializer']), axis: [1, 2] };
+  }
+}
+
+/** Options of {@link AddonsTLU}. */
+export interface AddonsTLUArgs extends LayerArgs {
+  /** Compare with alpha x + tau, and not with tau. Default: false. */
+  affine?: boolean;
+  /** Where tau starts. Default: zeros. */
+  tauInitializer?: Identifier<Initializer>;
+  /** Adds a penalty on tau to the loss. Default: none. */
+  tauRegularizer?: Identifier<Regularizer>;
+  /** Projects tau after every step of training. Default: none. */
+  tauConstraint?: Identifier<Constraint>;
+  /** Where alpha starts. Default: zeros. */
+  alphaInitializer?: Identifier<Initializer>;
+  /** Adds a penalty on alpha to the loss. Default: none. */
+  alphaRegularizer?: Identifier<Regularizer>;
+  /** Projects alpha after every step of training. Default: none. */
+  alphaConstraint?: Identifier<Constraint>;
+}
+
+/**
+ * The thresholded linear unit of TensorFlow Addons, so that its models load, go on training and save as they were. For new ones take
+ * {@link FilterResponseNormalization}, which has a threshold for each channel.
+ *
+ *     y = max(x, tau)
+ *
+ * With `affine` y = max(x, alpha x + tau).
+ *
+ * Input and output: any shape of rank 2 to 6, of known sizes but that of the batch. Weights: tau, and with `affine` alpha, of the shape of
+ * one example.
+ *
+ * @example
+ * ```js
+ * new AddonsTLU({tauInitializer: 'ones'}).apply(tf.tensor([[-3, 3]])); // [[1, 3]]
+ * ```
+ * @throws if an option is unknown or invalid; when called, if the input has not 2 to 6 axes or is not numeric, or a size is not known
+ * @see Singh, Krishnan: Filter Response Normalization Layer. 2019, https://arxiv.org/abs/1911.09737
+ */
+export class AddonsTLU extends SingleInputLayer {
+  /** In saved models, here and in TensorFlow Addons. */
+  static readonly className: string = 'Addons>TLU';
+  /** Whether x is compared with alpha x + tau. */
+  readonly affine: boolean;
+  #tau!: LayerVariable;
+  #alpha: LayerVariable | undefined = undefined;
+
+  constructor(args: AddonsTLUArgs = {}) {
+    super(args, ['affine', ...TLU_WEIGHTS.flatMap(identifierOptions)], {});
+    if (!args.name) this.name = withoutAngle(this.name);
+    this.affine = checkBoolean(this.getClassName(), 'affine', args.affine ?? false);
+    assignIdentifiers(this, args, TLU_WEIGHTS.flatMap(identifierOptions), {
+      tauInitializer: 'zeros',
+      alphaInitializer: 'zeros',
+    });
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    const [shape] = this.sizesToBuild(inputShape);
+    const sizes = shape.slice(1).map((_, i) => checkSize(this.getClassName(), shape, i + 1));
+    const add = (name: string) => {
+      const fields = this as unknown as Record<string, (Initializer & Regularizer & Constraint) | undefined>;
+      const [initializer, regularizer, constraint] = identifierOptions(name).map((field) => fields[field]);
+      return addCheckedWeight(this, this.addWeight, name, sizes, 'float32', initializer, regularizer, true, constraint);
+    };
+    this.#tau = add('tau');
+    if (this.affine) this.#alpha = add('alpha');
+    this.built = true;
+  }
+
+  protected override transform(x: Tensor): Tensor {
+    const tau = expandDims(this.#tau.read(), 0);
+    return atLeast(x, this.#alpha ? add(mul(x, this.#alpha.read()), tau) : tau);
+  }
+
+  override getConfig(): ConfigDict {
+    return withoutOptions(super.getConfig(), ['axis', ...(this.affine ? [] : identifierOptions('alpha'))]);
+  }
+}
+const TLU_WEIGHTS = ['tau', 'alpha'];
+
 const lastAxis = ({ shape }: LayerVariable): number[] => [shape.length - 1];
 
 registerLayer(AddonsSpectralNormalization);
 registerLayer(AddonsWeightNormalization);
+registerLayer(AddonsFilterResponseNormalization);
+registerLayer(AddonsTLU);

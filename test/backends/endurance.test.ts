@@ -34,6 +34,13 @@ const LASTING: readonly Lasting[] = [
   row('QKNormalization', { sequenceLength: 8 }, { inputs: 2 }),
   row('QKNormAttention', { sequenceLength: 8, causal: true, dropout: 0.1 }, { inputs: 3 }),
   row('UnitNormalization'),
+  row('WeightStandardization', { layer: dense }),
+  row('ScaleNormalization'),
+  row('PixelNormalization'),
+  row('GlobalResponseNormalization', { axis: 1 }),
+  row('FilterResponseNormalization', { learnedEpsilon: true }),
+  row('DynamicTanh'),
+  row('DynamicErf'),
 ];
 /** Those that a model can have one after the other. */
 const STACK = LASTING.filter(({ inputs }) => !inputs);

@@ -67,15 +67,20 @@ describeBackends('groups without variance', ({ run }) => {
     }
   });
 
+  /** Those whose groups have a mean square and no variance. */
+  const squares = ['RMS', 'Scale', 'FilterResponse', 'GlobalResponse'].map((name) => `${name}Normalization`);
   const layers = [
-    ...FIRST.map(({ className, options }) => [className, options] as const),
+    // A curve has no groups.
+    ...FIRST.filter(({ className }) => !className.startsWith('Dynamic')).map(
+      ({ className, options }) => [className, options] as const,
+    ),
     ['BatchNormalization', { renorm: true }] as const,
     ['BatchRenormalization', { rampSteps: null }] as const,
     ['SwitchableNormalization', { useBatchStatistics: false }] as const,
   ];
   test.each(layers)('%s %j', async (className, options) => {
     const epsilon = className === 'MeanOnlyBatchNormalization' ? {} : { epsilon: 0 };
-    for (const value of className === 'RMSNormalization' ? [0] : [0, 0.1, 10000.3]) {
+    for (const value of squares.includes(className) ? [0] : [0, 0.1, 10000.3]) {
       for (const shape of [
         [6, 6],
         [2, 5, 3, 6],
@@ -85,7 +90,8 @@ describeBackends('groups without variance', ({ run }) => {
         const { y, dx, inference } = of.results;
         if (className !== 'MeanOnlyBatchNormalization') {
           expect(isZero(y)).toBe(true);
-          expect(isZero(dx)).toBe(true);
+          // To its output x itself is added.
+          if (className !== 'GlobalResponseNormalization') expect(isZero(dx)).toBe(true);
         }
         const finite = [dx!, inference!, ...Object.values(of.weights)];
         for (const values of finite) expect(Array.from(values!).every(Number.isFinite)).toBe(true);
@@ -127,10 +133,13 @@ describeBackends('tensors without values', ({ name, run }) => {
     ['BatchRenormalization', { rampSteps: null }, one],
     ['SwitchableNormalization', { useBatchStatistics: false }, one],
     ['UnitNormalization', {}, one],
+    ['PixelNormalization', {}, one],
+    ['FilterResponseNormalization', { learnedEpsilon: true }, one],
     ['FeatureNormalization', {}, one],
     ['FeatureNormalization', { axis: null, mean: 1, variance: 4 }, one],
     ['WeightNormalization', {}, [[[0, 4]], [[0, 3, 4]]]],
     ['SpectralNormalization', {}, [[[0, 4]], [[0, 3, 4]]]],
+    ['WeightStandardization', {}, [[[0, 4]], [[0, 3, 4]]]],
     [
       'QKNormalization',
       { sequenceLength: 4 },

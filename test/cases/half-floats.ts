@@ -58,6 +58,7 @@ const ofLayer = (subject: LayerSubject, args: HalfCase) =>
     );
     const layer = subject.layer();
     layer.build(xs.length > 1 ? xs.map((x) => x.shape) : shape);
+    layer.built = true; // which TensorFlow.js's recurrent layers do not say
     for (const [i, weight] of layer.weights.entries()) fill(weight, i + 100, args);
     if (subject.kernels) fillNorms(layer);
     const positions = shape.slice(0, -1);
@@ -95,6 +96,7 @@ const ofLayer = (subject: LayerSubject, args: HalfCase) =>
 /** What weights are like that are not as they start. */
 const LIKE: Readonly<Record<string, Like>> = {
   kernel: 'kernel',
+  recurrent_kernel: 'shift',
   gamma: 'scale',
   scale: 'scale',
   beta: 'shift',

@@ -6,6 +6,7 @@ import { engine, memory } from '@tensorflow/tfjs';
 import * as attention from './attention.ts';
 import * as conditional from './conditional.ts';
 import * as endurance from './endurance.ts';
+import * as formulas from './formulas.ts';
 import * as functions from './functions.ts';
 import * as goldens from './goldens.ts';
 import * as halfFloats from './half-floats.ts';
@@ -28,6 +29,7 @@ const cases = {
   ...attention,
   ...conditional,
   ...endurance,
+  ...formulas,
   ...functions,
   ...goldens,
   ...halfFloats,

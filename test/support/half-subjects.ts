@@ -60,7 +60,7 @@ export interface LayerSubject {
   readonly upstream?: number;
   /** The smallest deviation that it is for. */
   readonly least?: number;
-  /** Only for mean 0 and deviation 1: beyond, TensorFlow.js's own matrix products of inputs and kernels overflow. */
+  /** Only for mean 0 and deviation 1: beyond, matrix products of inputs and kernels overflow, or sums of gradients times inputs. */
   readonly isOrdinary?: true;
   /** The number of inputs, if not one. */
   readonly inputs?: number;
@@ -273,6 +273,33 @@ export const LAYERS: Readonly<Record<string, LayerSubject>> = {
   },
   AddLayerNormalization: { layer: () => ours.addLayerNormalization(), ...matrix, isOrdinary: true, inputs: 2 },
   AddRMSNormalization: { layer: () => ours.addRMSNormalization(), ...matrix, isOrdinary: true, inputs: 2 },
+  WeightStandardization: {
+    layer: () => ours.weightStandardization({ layer: dense() }),
+    shape: [8, 12],
+    kernels: true,
+  },
+  ScaleNormalization: { layer: () => ours.scaleNormalization(), ...matrix },
+  PixelNormalization: { layer: () => ours.pixelNormalization(), ...matrix },
+  GlobalResponseNormalization: { layer: () => ours.globalResponseNormalization(), ...alike, isOrdinary: true },
+  FilterResponseNormalization: { layer: () => ours.filterResponseNormalization(), ...alike },
+  DynamicTanh: { layer: () => ours.dynamicTanh(), ...matrix, isOrdinary: true },
+  DynamicErf: { layer: () => ours.dynamicErf(), ...matrix, isOrdinary: true },
+  GRU: { layer: () => ours.gru({ units: 4, resetAfter: true }), shape: [2, 3, 8], isOrdinary: true },
+  GRUCell: {
+    layer: () => tf.layers.rnn({ cell: ours.gruCell({ units: 4, resetAfter: true }) }),
+    shape: [2, 3, 8],
+    isOrdinary: true,
+  },
+  LayerNormLSTMCell: {
+    layer: () => tf.layers.rnn({ cell: ours.layerNormLSTMCell({ units: 4 }) }),
+    shape: [2, 3, 8],
+    isOrdinary: true,
+  },
+  LayerNormGRUCell: {
+    layer: () => tf.layers.rnn({ cell: ours.layerNormGRUCell({ units: 4 }) }),
+    shape: [2, 3, 8],
+    isOrdinary: true,
+  },
   QKNormalization: { layer: () => ours.qkNormalization({ sequenceLength: 5 }), shape: [2, 2, 5, 8], inputs: 2 },
   MultiHeadAttention: {
     layer: () => ours.multiHeadAttention({ numHeads: 2, keyDim: 4 }),

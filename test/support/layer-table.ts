@@ -10,6 +10,7 @@ import {
   sourcesOf,
   switchable,
 } from './blended-oracle.ts';
+import { curve, erf, filterResponse, globalResponse, scaled } from './formula-oracle.ts';
 import { type LayerCase, layerInputs, sizeOf, weightValues } from './layer-inputs.ts';
 import {
   direct,
@@ -39,6 +40,8 @@ export interface LayerRow {
   readonly others?: Readonly<Record<string, unknown>>;
   /** Names of the options that hold an initializer, in getConfig's spelling, with its default class. */
   readonly initializers: Readonly<Record<string, string>>;
+  /** The values of those initializers that are a constant by default. */
+  readonly starts?: Readonly<Record<string, number>>;
   /** Whether `axis` may be a list. */
   readonly listAxis: boolean;
   /** Which elements one element's NaN may reach in training, and in inference. */
@@ -58,6 +61,7 @@ const alone: Together = ({ shape }) => indexAlong(shape, [...shape.keys()]);
 const affine = { scale: 'gamma', center: 'beta' };
 const affineInitializers = { gammaInitializer: 'Ones', betaInitializer: 'Zeros' };
 const usual = { axis: -1, epsilon: 1e-3, center: true, scale: true };
+const pointwise = { axis: -1, center: true, scale: true };
 /** Of blended statistics: moments travel as float32, and roots of small variances amplify. */
 const BLENDED = 2;
 /** Elements of one example are all together, and those of one channel: 0 where element 0 may reach. */
@@ -121,6 +125,64 @@ export const LAYERS = {
     listAxis: false,
     together: perExampleAndGroup,
     formulaAt: () => direct({ together: perExampleAndGroup }),
+  },
+  ScaleNormalization: {
+    defaults: { ...usual, epsilon: 1e-5, center: false },
+    ...affine,
+    state: [],
+    shapeOf: () => [1],
+    initializers: affineInitializers,
+    listAxis: false,
+    together: perRow,
+    formulaAt: () => scaled,
+  },
+  GlobalResponseNormalization: {
+    defaults: { ...usual, epsilon: 1e-6 },
+    ...affine,
+    state: [],
+    initializers: { gammaInitializer: 'Zeros', betaInitializer: 'Zeros' },
+    listAxis: false,
+    together: perExample,
+    formulaAt: () => globalResponse,
+    slack: BLENDED,
+  },
+  FilterResponseNormalization: {
+    defaults: { ...usual, epsilon: 1e-6, threshold: true, learnedEpsilon: false, learnedEpsilonConstraint: null },
+    ...affine,
+    parameters: ['tau', 'learned_epsilon'],
+    shapeOf: (name, { options }) => {
+      if (name === 'learned_epsilon') return options.learnedEpsilon ? [1] : null;
+      return name === 'tau' && !options.threshold ? null : undefined;
+    },
+    state: [],
+    initializers: { ...affineInitializers, tauInitializer: 'Zeros' },
+    listAxis: false,
+    together: perExampleAndChannel,
+    formulaAt: () => filterResponse,
+  },
+  DynamicTanh: {
+    defaults: pointwise,
+    ...affine,
+    parameters: ['alpha'],
+    state: [],
+    shapeOf: (name) => (name === 'alpha' ? [1] : undefined),
+    initializers: { ...affineInitializers, alphaInitializer: 'Constant' },
+    starts: { alphaInitializer: 0.5 },
+    listAxis: false,
+    together: alone,
+    formulaAt: () => curve(Math.tanh),
+  },
+  DynamicErf: {
+    defaults: pointwise,
+    ...affine,
+    parameters: ['alpha', 'shift'],
+    state: [],
+    shapeOf: (name) => (name === 'alpha' || name === 'shift' ? [1] : undefined),
+    initializers: { ...affineInitializers, alphaInitializer: 'Constant', shiftInitializer: 'Zeros' },
+    starts: { alphaInitializer: 0.5 },
+    listAxis: false,
+    together: alone,
+    formulaAt: () => curve(erf),
   },
   MeanOnlyBatchNormalization: {
     defaults: { axis: -1, momentum: 0.9, center: true },
@@ -224,6 +286,19 @@ export const SUBJECTS: readonly Subject[] = [
   subject('GroupNormalization', [2, 3, 4, 6], { groups: 2 }),
   subject('GroupNormalization', [3, 4, 5], { groups: -1, axis: 1, epsilon: 0.1 }),
   subject('GroupNormalization', [3, 8], { groups: 4, epsilon: 0.1, scale: false, center: false }),
+  subject('ScaleNormalization', [4, 7]),
+  subject('ScaleNormalization', [3, 4, 5], { axis: 1, center: true }),
+  subject('GlobalResponseNormalization', [4, 7]),
+  subject('GlobalResponseNormalization', [2, 3, 4, 6]),
+  subject('GlobalResponseNormalization', [3, 5, 4], { scale: false }),
+  subject('GlobalResponseNormalization', [3, 4, 5], { axis: 1, epsilon: 0.1, center: false }),
+  subject('FilterResponseNormalization', [2, 3, 4, 3]),
+  subject('FilterResponseNormalization', [3, 4, 5], { axis: 1, epsilon: 0.1, threshold: false }),
+  subject('FilterResponseNormalization', [2, 4, 3], { epsilon: 0.1, learnedEpsilon: true, center: false }),
+  subject('DynamicTanh', [4, 7]),
+  subject('DynamicTanh', [3, 4, 5], { axis: 1, scale: false }),
+  subject('DynamicErf', [4, 7]),
+  subject('DynamicErf', [3, 4, 5], { axis: 1, center: false }),
   subject('MeanOnlyBatchNormalization', [6, 4]),
   subject('MeanOnlyBatchNormalization', [3, 4, 2, 3], { axis: 1, momentum: 0.5 }),
   subject('BatchInstanceNormalization', [3, 4, 2, 3]),
@@ -268,7 +343,9 @@ export function everyAxis(className: LayerName): Subject[] {
       const channels = shape.at(Array.isArray(axis) ? -1 : axis)!;
       const groups = className === 'GroupNormalization' ? { groups: channels % 2 === 0 ? 2 : 1 } : {};
       // Two values that nearly agree have a steep gradient, which differences cannot follow; a large epsilon softens it.
-      const epsilon = 'epsilon' in rowOf(className).defaults ? { epsilon: 0.1 } : {};
+      // A length of which epsilon is the least is not softened, and below it has no gradient.
+      const isSoft = 'epsilon' in rowOf(className).defaults && className !== 'ScaleNormalization';
+      const epsilon = isSoft ? { epsilon: 0.1 } : {};
       subjects.push(subject(className, shape, { axis, ...epsilon, ...groups }));
     }
   }

@@ -32,7 +32,8 @@ function allOptions(className: string): Record<string, unknown> {
     if (key === 'groups') options[key] = 2;
     else if (key === 'epsilonPlacement') options[key] = 'floor';
     else if (typeof value === 'number' && key !== 'axis') options[key] = 0.25;
-    else if (value === true) options[key] = false;
+    else if (key.endsWith('Constraint')) options[key] = NON_NEGATIVE;
+    else if (typeof value === 'boolean') options[key] = !value;
   }
   for (const key of Object.keys(initializers)) {
     options[key] = ONE;
@@ -69,12 +70,15 @@ function modelOf(subject: Subject, options: object = {}) {
 
 describe('configs', () => {
   test.each(LAYER_NAMES)('%s: the default config names every option', (className) => {
-    const { defaults, initializers } = rowOf(className);
+    const { defaults, initializers, starts = {} } = rowOf(className);
     const layer = makeLayer({ className, options: {} });
     const none = Object.keys(initializers)
       .filter(isAffine)
       .flatMap((key) => ['Regularizer', 'Constraint'].map((kind) => [key.replace('Initializer', kind), null]));
-    const made = Object.entries(initializers).map(([key, className]) => [key, { className, config: {} }]);
+    const made = Object.entries(initializers).map(([key, className]) => [
+      key,
+      { className, config: key in starts ? { value: starts[key] } : {} },
+    ]);
     expect(json(layer.getConfig())).toEqual({
       name: layer.name,
       trainable: true,
@@ -162,7 +166,10 @@ describe('weights', () => {
   });
 
   test.each(named)('%s: by default y is normalized, neither scaled nor shifted', (_, subject) => {
-    const options = { ...subject.options };
+    // Where gamma starts at 0 nothing of what is normalized would be left.
+    const start =
+      rowOf(subject.className).initializers.gammaInitializer === 'Zeros' ? { gammaInitializer: 'ones' } : {};
+    const options = { ...subject.options, ...start };
     const x = tf.tensor(layerInputs(subject).x, [...subject.shape]);
     const plain = 'scale' in rowOf(subject.className).defaults ? { center: false, scale: false } : { center: false };
     const [y, expected] = [options, { ...options, ...plain }].map((options) => {

@@ -79,6 +79,8 @@ describe.each(LAYER_NAMES)('%s', (className) => {
   const { defaults, initializers } = rowOf(className);
   const make = (options: object) => makeLayer({ className, options: options as Record<string, unknown> });
   const divided = className === 'GroupNormalization' ? { groups: 1 } : {};
+  /** With all weights that the class has. */
+  const whole = { ...divided, center: true };
 
   const wrong = WRONG.filter(([option, value]) => option in defaults && isWrong(className, option, value));
   test.each(wrong)('%s: %j', (option, value, rule, ...parts) => {
@@ -211,7 +213,7 @@ describe.each(LAYER_NAMES)('%s', (className) => {
     }
     for (const option of Object.keys(initializers)) {
       Failing.times = 1;
-      const layer = make({ ...divided, [option]: new Failing() });
+      const layer = make({ ...whole, [option]: new Failing() });
       const before = count();
       expect(() => layer.build([2, 4])).toThrow('no value today');
       expect(count()).toEqual(before);
@@ -227,15 +229,15 @@ describe.each(LAYER_NAMES)('%s', (className) => {
     class Short extends tf.serialization.Serializable {
       static readonly className = 'Short';
       apply(): tf.Tensor {
-        return tf.ones([1]);
+        return tf.ones([3]);
       }
       getConfig() {
         return {};
       }
     }
     for (const option of [...Object.keys(initializers), 'betaConstraint']) {
-      const layer = make({ ...divided, [option]: new Short() });
-      const parts = [`of '${layer.name}' could not be made`, 'made the shape [1] of [4]', 'give another initializer'];
+      const layer = make({ ...whole, [option]: new Short() });
+      const parts = [`of '${layer.name}' could not be made`, 'made the shape [3] of [', 'give another initializer'];
       expectError(() => layer.build([2, 4]), className, parts);
     }
   });
@@ -500,6 +502,8 @@ describe('computeOutputShape of layers with other inputs', () => {
     expectError(shapeOf(attention, [q, q, [2, 4, 4]]), 'QKNormAttention', ['one value per key']);
     expectError(shapeOf(ours.unitNormalization({ axis: 5 }), q), 'UnitNormalization', ['axis']);
     expectError(shapeOf(ours.unitNormalization(), [2]), 'UnitNormalization', ['2 to 6 axes']);
+    expectError(shapeOf(ours.pixelNormalization({ axis: 5 }), q), 'PixelNormalization', ['axis']);
+    expectError(shapeOf(new ours.AddonsTLU(), [2]), 'Addons>TLU', ['2 to 6 axes']);
     expectError(shapeOf(ours.featureNormalization({ axis: 5 }), q), 'Normalization', ['axis']);
     const given = ours.featureNormalization({ mean: [1, 2], variance: [1, 1] });
     expectError(shapeOf(given, q), 'Normalization', ['mean must be one number']);

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'layers/base': ['kernels/functions', 'kernels/ops', 'kernels/core'],
   layers: ['layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
   'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
-  'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/core'],
+  'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
   'layers/files/keras': ['layers', 'layers/base', 'layers/models/keras', 'kernels/functions', 'kernels/core'],
   'layers/files/safetensors': ['layers/files', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/files': [

@@ -248,7 +248,12 @@ describe('a model that PyTorch has not is refused, by its layer', () => {
     [
       'GRU',
       () => modelOf([3, 2], l.gru({ units: 2, name: 'rnn' })),
-      /the layer 'rnn' \(GRU\) is not PyTorch's GRU.*use an LSTM, or save it with mode: 'plain'/,
+      /the layer 'rnn' \(GRU\) has the reset gate before the recurrent kernel.*make it by gru\(\{resetAfter: true\}\)/,
+    ],
+    [
+      'GRU with hardSigmoid',
+      () => modelOf([3, 2], tfn.gru({ units: 2, resetAfter: true, recurrentActivation: 'hardSigmoid', name: 'rnn' })),
+      /'rnn' \(GRU\) has the recurrentActivation 'hardSigmoid', and PyTorch's sigmoid; make it with/,
     ],
     [
       'LSTM with hardSigmoid',

@@ -13,6 +13,13 @@ export const colors = {
   BatchRenormalization: '#b83bc4',
   MeanOnlyBatchNormalization: '#6b8e23',
   QKNormalization: '#5860c9',
+  ScaleNormalization: '#7a6a58',
+  PixelNormalization: '#c2185b',
+  GlobalResponseNormalization: '#00897b',
+  FilterResponseNormalization: '#a0522d',
+  WeightStandardization: '#5d8a1f',
+  DynamicTanh: '#9c4dcc',
+  DynamicErf: '#3d7ea6',
 } as const;
 
 export type Named = keyof typeof colors;
@@ -32,4 +39,11 @@ export const shortNames: Readonly<Record<Named, string>> = {
   BatchRenormalization: 'Batch Renormalization',
   MeanOnlyBatchNormalization: 'Mean-Only Batch',
   QKNormalization: 'Query-Key',
+  ScaleNormalization: 'Scale',
+  PixelNormalization: 'Pixel',
+  GlobalResponseNormalization: 'Global Response',
+  FilterResponseNormalization: 'Filter Response',
+  WeightStandardization: 'Weight Standardization',
+  DynamicTanh: 'Dynamic Tanh',
+  DynamicErf: 'Dynamic Erf',
 };

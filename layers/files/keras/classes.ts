@@ -48,6 +48,7 @@ const ofAddons = (removal: string): Rule =>
 
 const ofSeveralInputs = (way: string): Rule =>
   refused(`takes several inputs, for which Keras 3 has no class; make the model of ${way} instead`);
+const IN_ADDONS = 'is of TensorFlow Addons, which Keras 3 does not have; use filterResponseNormalization';
 
 /** The options of a recurrent layer apart from its cell. */
 const OF_SEQUENCES = ['returnSequences', 'returnState', 'goBackwards', 'unroll'];
@@ -55,7 +56,6 @@ const OF_SEQUENCES = ['returnSequences', 'returnState', 'goBackwards', 'unroll']
 const recurrent: Rule = {
   options(config, layer) {
     if (layer.stateful) refuse(layer, 'is stateful, and a file holds no states; make it with stateful: false');
-    if (config.resetAfter) refuse(layer, 'has resetAfter: true, which TensorFlow.js does not have; make it without');
     // TensorFlow.js saves the options of the one cell, too.
     if (layer.getClassName() === 'RNN') return onlyOf(config, 'trainable', ...OF_SEQUENCES);
     const cell = layer.cell ?? layer;
@@ -63,6 +63,9 @@ const recurrent: Rule = {
     return { ...without(config, 'implementation'), ...bias };
   },
 };
+
+/** Our cells, which Keras has not. */
+const ownCell: Rule = { ...recurrent, isOurs: () => true };
 
 const bidirectional: Rule = {
   options(config, layer) {
@@ -198,6 +201,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   SimpleRNNCell: recurrent,
   GRUCell: recurrent,
   LSTMCell: recurrent,
+  LayerNormLSTMCell: ownCell,
+  LayerNormGRUCell: ownCell,
   StackedRNNCells: same,
   ConvLSTM2DCell: refused('is a cell that Keras 3 has within ConvLSTM2D alone; use convLstm2d'),
   Bidirectional: bidirectional,
@@ -234,6 +239,13 @@ export const RULES: Readonly<Record<string, Rule>> = {
   SwitchableNormalization: ours,
   BatchRenormalization: ours,
   MeanOnlyBatchNormalization: ours,
+  ScaleNormalization: ours,
+  PixelNormalization: ours,
+  GlobalResponseNormalization: ours,
+  FilterResponseNormalization: ours,
+  DynamicTanh: ours,
+  DynamicErf: ours,
+  WeightStandardization: { isOurs: () => true },
   WeightNormalization: {
     isOurs: () => true,
     options(config, layer) {
@@ -257,6 +269,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   ConditionalBatchNormalization: ofSeveralInputs('batchNormalization, multiply and add'),
   FeaturewiseLinearModulation: ofSeveralInputs('multiply and add'),
   SpatiallyAdaptiveNormalization: ofSeveralInputs('batchNormalization, multiply and add'),
+  'Addons>FilterResponseNormalization': refused(IN_ADDONS),
+  'Addons>TLU': refused(IN_ADDONS),
   'Addons>WeightNormalization': ofAddons('removeWeightNormalization'),
   'Addons>SpectralNormalization': ofAddons('removeSpectralNormalization'),
 };

@@ -115,7 +115,8 @@ class Groups {
         this.ofLayer(child, cells[i] as Layer, `${path}/cells/${group}`, name),
       );
     }
-    if (layer instanceof MultiHeadAttention) return ofProjections(layer, path, name);
+    if (layer instanceof MultiHeadAttention) return ofParts(layer, PROJECTIONS, path, name);
+    if (NORMALIZED_CELLS.includes(layer.getClassName())) return ofParts(layer, CELL_NORMS, path, name);
     const groups = wrapped ? within('layer', wrapped) : [];
     const inner = groups.flatMap(({ weights }) => weights);
     const own = ownWeights(layer, inner);
@@ -134,11 +135,19 @@ const PROJECTIONS: Readonly<Record<string, string>> = {
   attention_output: '/output_dense',
 };
 
-/** The weights of attention: of each projection, and what only our layer has. */
-function ofProjections(layer: Layer, path: string, name: string): WeightGroup[] {
+/** Our cells with layer normalization, and the layers within them that they have in Keras. */
+const NORMALIZED_CELLS = ['LayerNormLSTMCell', 'LayerNormGRUCell'];
+const CELL_NORMS: Readonly<Record<string, string>> = {
+  kernel_norm: '/kernel_norm',
+  recurrent_norm: '/recurrent_norm',
+  state_norm: '/state_norm',
+};
+
+/** The weights of a layer that has layers within it in Keras, whose groups `parts` names, and what it has itself. */
+function ofParts(layer: Layer, parts: Readonly<Record<string, string>>, path: string, name: string): WeightGroup[] {
   const groups = new Map<string, LayerVariable[]>();
   for (const weight of layer.weights) {
-    const group = path + (PROJECTIONS[weight.originalName.split('/').at(-2) ?? ''] ?? '');
+    const group = path + (parts[weight.originalName.split('/').at(-2) ?? ''] ?? '');
     groups.set(group, [...(groups.get(group) ?? []), weight]);
   }
   return [...groups].map(([path, weights]) => ({ path, weights, layer: name }));

@@ -12,6 +12,8 @@ export interface Layout {
   readonly axes: readonly number[];
   /** For each axis of the view. */
   readonly orders?: readonly Order[];
+  /** Where the file has only a part of the weight: the index of its first value, and how many values the weight has. */
+  readonly part?: { readonly start: number; readonly of: number };
 }
 
 /** The values as they are, in another shape of the same size. */
@@ -37,7 +39,9 @@ export const transposed = (
 });
 
 /** The values of a weight as they lie in the file. */
-export function toFile(values: Float32Array, layout: Layout): Float32Array {
+export function toFile(weight: Float32Array, layout: Layout): Float32Array {
+  const { part, view } = layout;
+  const values = part ? weight.subarray(part.start, part.start + sizeOf(view)) : weight;
   if (isIdentity(layout)) return values;
   const stored = new Float32Array(values.length);
   forEachRow(layout, (at, start, offsets) => {
@@ -46,11 +50,19 @@ export function toFile(values: Float32Array, layout: Layout): Float32Array {
   return stored;
 }
 
-/** The values of a file as they lie in the weight. */
+const sizeOf = (view: readonly number[]) => view.reduce((product, size) => product * size, 1);
+
+/** The values of a file as they lie in the weight, with zeros where another tensor has its values. */
 export function fromFile<Values extends Float32Array | Int32Array | Uint8Array>(
   stored: Values,
   layout: Layout,
 ): Values {
+  const { part, ...whole } = layout;
+  if (part) {
+    const weight = new (stored.constructor as new (size: number) => Values)(part.of);
+    weight.set(fromFile(stored, whole), part.start);
+    return weight;
+  }
   if (isIdentity(layout)) return stored;
   const values = stored.slice() as Values;
   forEachRow(layout, (at, start, offsets) => {

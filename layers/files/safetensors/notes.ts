@@ -67,7 +67,7 @@ function notesOn(call: Call, channelsLast: boolean): string[] {
   if (/Conv|Pooling/.test(name) && layer.padding === 'same') notes.push(...paddingNotes(name, layer, call));
   if (/^(Batch|Layer|Group|Instance|RMS)Normalization$/.test(name))
     notes.push(...normalizationNotes(name, layer, call, channelsLast));
-  if (name === 'LSTM' || name === 'SimpleRNN' || 'forwardLayer' in call.layer) notes.push('needs batch_first=True');
+  if (['GRU', 'LSTM', 'SimpleRNN'].includes(name) || 'forwardLayer' in call.layer) notes.push('needs batch_first=True');
   if (layer.goBackwards) notes.push('reads its inputs from the last to the first: flip them');
   if ('forwardLayer' in call.layer && layer.mergeMode !== 'concat') {
     notes.push(`joins both directions by mergeMode '${layer.mergeMode}', where PyTorch concatenates them`);

@@ -184,13 +184,29 @@ const prelu: Table = ({ input, refuse, take }) => {
 interface Cell {
   readonly activation: { getClassName(): string };
   readonly recurrentActivation?: { getClassName(): string };
+  /** Of a GRU. */
+  readonly resetAfter?: boolean;
+  readonly units: number;
 }
 
-/** LSTM and SimpleRNN. The gates come in the same order; PyTorch has two biases, which are added. */
+/** Where the reset gate, the update gate and the new state, which PyTorch has in this order, are in a GRU here. */
+const orderOfGates = (units: number): Order =>
+  Int32Array.from({ length: 3 * units }, (_, i) => (i < units ? i + units : i < 2 * units ? i - units : i));
+
+/**
+ * LSTM, GRU and SimpleRNN. PyTorch has two biases, which are added, but for GRU, which has two here, too. The gates come in the same
+ * order, but for GRU, whose first two are exchanged.
+ */
 function recurrent({ layer, find, take, refuse }: Context): Parameter[] {
-  const { activation, recurrentActivation } = (layer as unknown as { cell: Cell }).cell;
-  const isLstm = recurrentActivation !== undefined;
-  const activations = isLstm ? ['tanh'] : ['tanh', 'relu'];
+  const { activation, recurrentActivation, resetAfter, units } = (layer as unknown as { cell: Cell }).cell;
+  const isGated = recurrentActivation !== undefined;
+  const isGru = layer.getClassName() === 'GRU';
+  if (isGru && !resetAfter) {
+    refuse(
+      `has the reset gate before the recurrent kernel, and PyTorch's after it; make it by gru({resetAfter: true})`,
+    );
+  }
+  const activations = isGated ? ['tanh'] : ['tanh', 'relu'];
   const checkActivation = (option: string, known: readonly string[], received: string) => {
     if (!known.includes(received)) {
       refuse(
@@ -199,13 +215,20 @@ function recurrent({ layer, find, take, refuse }: Context): Parameter[] {
     }
   };
   checkActivation('activation', activations, activation.getClassName());
-  if (isLstm) checkActivation('recurrentActivation', ['sigmoid'], recurrentActivation.getClassName());
+  if (isGated) checkActivation('recurrentActivation', ['sigmoid'], recurrentActivation.getClassName());
+  const gates = isGru ? orderOfGates(units) : undefined;
+  const orders = { orders: [undefined, gates] };
   const parameters = [
-    kernelOf('weight_ih_l0', take('kernel'), [1, 0]),
-    kernelOf('weight_hh_l0', take('recurrent_kernel'), [1, 0]),
+    kernelOf('weight_ih_l0', take('kernel'), [1, 0], orders),
+    kernelOf('weight_hh_l0', take('recurrent_kernel'), [1, 0], orders),
   ];
   const bias = find('bias');
   if (!bias) return parameters;
+  if (isGru) {
+    const size = 3 * units;
+    const half = (start: number) => ({ ...ofFeatures(size, gates), part: { start, of: 2 * size } });
+    return [...parameters, stored('bias_ih_l0', bias, half(0)), stored('bias_hh_l0', bias, half(size))];
+  }
   const ofInputs = stored('bias_ih_l0', bias, asItIs(shapeOf(bias)));
   return [...parameters, ofInputs, { ...ofInputs, role: 'addend', names: ['bias_hh_l0'] }];
 }
@@ -226,6 +249,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   InstanceNormalization: channelNormalization,
   GroupNormalization: channelNormalization,
   PReLU: prelu,
+  GRU: recurrent,
   LSTM: recurrent,
   SimpleRNN: recurrent,
 };
@@ -277,15 +301,15 @@ const PLAIN = "save it with mode: 'plain'";
 
 function tableOf({ layer, refuse }: Context): Table {
   const name = layer.getClassName();
-  if (name === 'GRU') {
-    refuse(`is not PyTorch's GRU, which applies the reset gate after the recurrent kernel; use an LSTM, or ${PLAIN}`);
-  }
   return TABLES[name] ?? refuse(`is no module of PyTorch; ${PLAIN}`);
 }
 
 /** The parameters of a layer whose kernels are normalized: PyTorch keeps them, and what normalizes them, under other names. */
 function wrapped(context: Context, parameters: readonly Parameter[]): Parameter[] {
   const { layer, find, take, refuse, set } = context;
+  if (layer.getClassName() === 'WeightStandardization') {
+    refuse('is no module of PyTorch itself; take the wrapper off with removeWeightStandardization');
+  }
   const isSpectral = 'reparameterize' in layer;
   if (isSpectral && layer.reparameterize === false) {
     refuse(

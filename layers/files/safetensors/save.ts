@@ -25,7 +25,7 @@ const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress');
  * | depthwiseConv2d | `Conv2d` with `groups` of the input channels |
  * | separableConv2d | two `Conv2d` called `depthwise` (without a bias) and `pointwise` |
  * | embedding, prelu (one alpha for each channel, or one) | `Embedding`, `PReLU` |
- * | lstm (`recurrentActivation: 'sigmoid'`), simpleRNN, bidirectional | `LSTM`, `RNN`; TensorFlow.js's GRU is not PyTorch's |
+ * | lstm (`recurrentActivation: 'sigmoid'`), gru (`resetAfter: true`), simpleRNN, bidirectional | `LSTM`, `GRU`, `RNN` |
  * | batch, layer, group, instance (`affine=True`) and RMS normalization | `BatchNorm2d`, `LayerNorm`, ... |
  * | weightNormalization, spectralNormalization | `parametrizations.weight_norm` (`dim=1` for transposed convolutions and embeddings), `spectral_norm` |
  *

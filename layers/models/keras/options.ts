@@ -29,6 +29,8 @@ const UNUSED: Readonly<Record<string, readonly string[]>> = {
   MultiHeadAttention: ofHeads,
   SeparableConv2D: kernel,
 };
+/** What TensorFlow Addons puts before the names of its classes. */
+const ADDONS = 'Addons>';
 const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 
 /** By class, options that TensorFlow.js's layers ignore, with the only value that they may have for that to be right. */
@@ -99,12 +101,16 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
 
 /** The class in TensorFlow.js. */
 export function classInTensorFlowJs(saved: Saved): string {
-  const { class_name, config } = saved;
+  const { class_name, config, registered_name } = saved;
   // An initializer may also have the class name Identity, which is not to become an activation.
   if (isIdentity(saved)) return 'Activation';
   if (class_name === 'GlobalAveragePooling1D' && isCalledWithMask(saved)) return 'KerasGlobalAveragePooling1D';
   const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
-  return isZeroed ? 'KerasBidirectional' : (CLASSES[class_name] ?? class_name);
+  if (isZeroed) return 'KerasBidirectional';
+  // Keras 3's form of the file has the package apart from the name.
+  const { classNameMap } = serialization.SerializationMap.getMap();
+  const isOfAddons = registered_name === ADDONS + class_name && Object.hasOwn(classNameMap, registered_name);
+  return isOfAddons ? registered_name : (CLASSES[class_name] ?? class_name);
 }
 
 /** Whether a file of Keras 3 calls the layer with a mask. */
@@ -144,7 +150,7 @@ export function dtypeOf(dtype: unknown): unknown {
 export function checkKnown(layer: Saved, around?: Saved): void {
   const { classNameMap } = serialization.SerializationMap.getMap();
   const { class_name: className, config } = layer;
-  if (!Object.hasOwn(classNameMap, CLASSES[className] ?? className)) {
+  if (!Object.hasOwn(classNameMap, classInTensorFlowJs(layer))) {
     refuse(
       layer,
       'is of a class that neither TensorFlow.js nor this package has; make it known with ' +

@@ -8,6 +8,7 @@ export interface Saved {
   readonly class_name: string;
   readonly config: Config;
   readonly name?: string;
+  readonly registered_name?: string | null;
   readonly inbound_nodes?: readonly unknown[];
 }
 

@@ -10,6 +10,8 @@ interface Chain {
   readonly inner: ReadonlySet<string>;
   /** The class of the innermost layer. */
   readonly className: string;
+  /** Whether it is a filter response normalization of TensorFlow Addons with a weight whose name does not have the layer's. */
+  readonly learnsEpsilon: boolean;
   /** TensorFlow.js's names of the cells of a recurrent layer that has several, by Keras's names. */
   readonly cells: ReadonlyMap<string, string>;
 }
@@ -28,7 +30,9 @@ export function checkWeightNames(specs: Specs): void {
 /** Weights under TensorFlow.js's names: without the names of the models around a layer, and of the layers within it. */
 export function renamedWeights(specs: Specs, model: Saved): Specs {
   const { models, chains } = namesIn(model);
+  const learning = [...chains].filter(([, { learnsEpsilon }]) => learnsEpsilon);
   const rename = (name: string): string => {
+    if (name === 'learned_epsilon' && learning.length === 1) return `${learning[0]?.[0]}/${name}`;
     const parts = name.split('/');
     const isModelName = (part: string) => [...models].some((model) => isNumbered(part, model));
     const isAround = (part = '') => isModelName(part) && !chains.has(part);
@@ -184,11 +188,12 @@ function namesIn(model: Saved): { models: Set<string>; chains: Map<string, Chain
     }
     const { cell } = isSaved(innermost.config.layer) ? innermost.config.layer.config : innermost.config;
     const cells = new Map<string, string>();
+    if (isSaved(cell)) inner.add(nameOf(cell));
     if (isSaved(cell) && Array.isArray(cell.config.cells)) {
-      inner.add(nameOf(cell));
       for (const [i, one] of cell.config.cells.entries()) if (isSaved(one)) cells.set(nameOf(one), `RNNCell_${i}`);
     }
-    chains.set(nameOf(saved), { inner, className: innermost.class_name, cells });
+    const learnsEpsilon = innermost.config.learned_epsilon === true;
+    chains.set(nameOf(saved), { inner, className: innermost.class_name, cells, learnsEpsilon });
   };
   visit(model);
   return { models, chains };

@@ -3,7 +3,18 @@
  * opened by Python in the time of one.
  */
 import * as tf from '@tensorflow/tfjs';
-import { qkNormAttention, qkNormalization, spectralNormalization, weightNormalization } from '../../../layers/index.ts';
+import {
+  gru,
+  gruCell,
+  layerNormGRUCell,
+  layerNormLSTMCell,
+  pixelNormalization,
+  qkNormAttention,
+  qkNormalization,
+  spectralNormalization,
+  weightNormalization,
+  weightStandardization,
+} from '../../../layers/index.ts';
 import { FIRST, SUBJECTS } from '../layer-table.ts';
 import { makeLayer } from '../layers.ts';
 import { WRAPPABLE } from '../wrapper-table.ts';
@@ -61,6 +72,13 @@ export const trained = (): Branches => ({
   PReLU: one(image, l.prelu({ sharedAxes: [1, 2], alphaInitializer: 'randomNormal' })),
   SimpleRNN: one(sequence, l.simpleRNN({ units: 4 })),
   GRU: one(sequence, l.gru({ units: 4, ...gates })),
+  'GRU, reset after': one(sequence, gru({ units: 4, resetAfter: true })),
+  'RNN of LayerNormLSTMCell': one(sequence, l.rnn({ cell: layerNormLSTMCell({ units: 4 }) as never })),
+  'RNN of LayerNormGRUCell': one(
+    sequence,
+    l.rnn({ cell: layerNormGRUCell({ units: 4 }) as never, returnSequences: true }),
+  ),
+  PixelNormalization: one(image, pixelNormalization({ axis: 1 })),
   LSTM: one(sequence, l.lstm({ units: 4, unitForgetBias: true, ...gates })),
   "TensorFlow.js's BatchNormalization": one(image, l.batchNormalization()),
   "TensorFlow.js's LayerNormalization": one(image, l.layerNormalization({ axis: [2, 3] })),
@@ -108,6 +126,7 @@ function wrapped(isWanted: (name: string) => boolean): Branches {
     const more = indices === undefined ? {} : { below: [indices] };
     const inputShape = shape.slice(1);
     branches[`WeightNormalization of ${name}`] = one(inputShape, weightNormalization({ layer: inner }), more);
+    branches[`WeightStandardization of ${name}`] = one(inputShape, weightStandardization({ layer: inner }), more);
     const spectral = spectralNormalization({ layer: inner, powerIterations: 2 });
     branches[`SpectralNormalization of ${name}`] = one(inputShape, spectral, more);
   }
@@ -215,7 +234,32 @@ export const predicted = (): Branches => ({
     shapes: [sequence, [4], [4]],
     apply: ([x, ...initialState]) => l.lstm({ units: 4, ...gates }).apply(x!, { initialState }) as Symbolic,
   },
+  'GRU, reset after, backwards, without a bias': one(
+    sequence,
+    gru({ units: 4, resetAfter: true, goBackwards: true, returnSequences: true, useBias: false }),
+  ),
+  'Bidirectional GRU, reset after': one(
+    sequence,
+    l.bidirectional({ layer: gru({ units: 4, resetAfter: true, returnSequences: true }), mergeMode: 'concat' }),
+  ),
   RNN: one(sequence, l.rnn({ cell: l.gruCell({ units: 4, ...gates }) })),
+  'RNN of both cells with layer normalization': one(
+    sequence,
+    l.rnn({
+      cell: [
+        layerNormLSTMCell({ units: 4, normalizedCarry: false, normEpsilon: 0.1 }),
+        layerNormGRUCell({ units: 3, useBias: false }),
+      ] as never,
+    }),
+  ),
+  'Bidirectional RNN of LayerNormLSTMCell': one(
+    sequence,
+    l.bidirectional({ layer: l.rnn({ cell: layerNormLSTMCell({ units: 4 }) as never }), mergeMode: 'concat' }),
+  ),
+  'RNN of cells, reset after': one(
+    sequence,
+    l.rnn({ cell: [gruCell({ units: 4, resetAfter: true }), gruCell({ units: 3, ...gates })] }),
+  ),
   'RNN of three cells': one(
     sequence,
     l.rnn({

@@ -1,0 +1,117 @@
+/**
+ * Normalizations by the size of a channel's responses, the root of their mean square over the positions of one example. Nothing is
+ * checked here.
+ */
+import {
+  abs,
+  add,
+  div,
+  greater,
+  mean as meanOf,
+  mul,
+  neg,
+  onesLike,
+  pow,
+  reshape,
+  sqrt,
+  square,
+  type Tensor,
+  unstack,
+  where,
+  zeros,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
+import { isHalf } from '../core/registry.ts';
+import { constant } from '../core/tape.ts';
+import { groupView, type View } from '../core/view.ts';
+import { withLast } from './axes.ts';
+import { type AffineOptions, onView } from './form.ts';
+import { moments } from './moments.ts';
+import { normalize } from './normalize.ts';
+import { ofNothing } from './nothing.ts';
+import { atLeast } from './pointwise.ts';
+import { reciprocalRoot } from './quotient.ts';
+import { largestExponent, opposite, shifted } from './range.ts';
+import { scaleShift } from './scale-shift.ts';
+
+/**
+ * gamma x n + beta + x, with g = ||x|| over the positions of each example and channel, and n = g / (mean of g over the channels + epsilon).
+ * The root of the number of positions, by which a length is more than a root of a mean square, is taken out of g and epsilon.
+ */
+export function globalResponse(x: Tensor, axis: number, { gamma, beta }: AffineOptions, epsilon: number): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
+  return withLast(x, [axis], (x) => {
+    const { n, s, c, ...groups } = groupView(x.shape, x.shape.at(-1) as number);
+    const view = { n, s, c, ...groups };
+    const examples = reshape(x, [n, s * c]);
+    // Where floats have 16 bits each example is brought near 1: n does not depend on its size, but for epsilon.
+    const exponent = isHalf() ? largestExponent(examples, [1]) : undefined;
+    const brought = exponent ? reshape(shifted(examples, opposite(exponent)), x.shape) : x;
+    const response = rootOf(meanSquares(brought, view));
+    const least = epsilon / Math.sqrt(s);
+    const smallest = exponent ? constant(() => mul(pow(2, neg(exponent)), least)) : least;
+    const relative = div(response, nonzero(add(meanOf(response, 1, true), smallest)));
+    const scale = add(gamma ? mul(relative, gamma) : relative, 1);
+    return scaleShift(x, { scale: flat(scale), shift: beta && ofExamples(beta, n) }, view);
+  });
+}
+
+/**
+ * max(gamma x / sqrt(m + epsilon) + beta, tau), with m the mean of x^2 over the positions of each example and channel. `learned`, whose
+ * absolute value is added to epsilon, and `tau` may be absent.
+ */
+export function filterResponse(
+  x: Tensor,
+  axis: number,
+  {
+    gamma,
+    beta,
+    tau,
+    learned,
+  }: AffineOptions & { readonly tau?: Tensor | undefined; readonly learned?: Tensor | undefined },
+  epsilon: number,
+): Tensor {
+  if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, tau, learned);
+  return withLast(x, [axis], (x) => {
+    const c = x.shape.at(-1) as number;
+    const view = groupView(x.shape, c);
+    const affine = { gamma: gamma && flat(gamma), beta: beta && flat(beta) };
+    const y = learned
+      ? byLearnedRoot(x, view, affine, add(abs(learned), epsilon), epsilon)
+      : normalize(x, affine.gamma, affine.beta, onView(view, { ...FORM, epsilon }));
+    return tau ? atLeast(y, reshape(tau, [...x.shape.slice(1).fill(1), c])) : y;
+  });
+}
+
+/** gamma x / sqrt(m + sum) + beta, where `sum` is `epsilon` with a tensor that is learned. */
+function byLearnedRoot(x: Tensor, view: View, { gamma, beta }: AffineOptions, sum: Tensor, epsilon: number): Tensor {
+  const rstd = reciprocalRoot(add(meanSquares(x, view), sum), epsilon);
+  const scale = flat(gamma ? mul(rstd, gamma) : rstd);
+  return scaleShift(x, { scale, shift: beta && ofExamples(beta, view.n) }, view);
+}
+
+const FORM = { epsilonPlacement: 'inside', center: false, rescale: true } as const;
+
+/** The mean of x^2 over the positions, [n, c]. */
+function meanSquares(x: Tensor, view: View): Tensor {
+  const [mean, variance] = unstack(reshape(moments(x, view), [2, view.n, view.c])) as [Tensor, Tensor];
+  return add(square(mean), variance);
+}
+
+/** The root, with the gradient 0 where nothing is under it. */
+function rootOf(x: Tensor): Tensor {
+  const isSome = constant(() => greater(x, 0));
+  return where(isSome, sqrt(where(isSome, x, onesLike(x))), zerosLike(x));
+}
+
+/** A divisor, or 1 where it is 0. */
+const nonzero = (x: Tensor): Tensor =>
+  where(
+    constant(() => greater(x, 0)),
+    x,
+    onesLike(x),
+  );
+
+const flat = (x: Tensor): Tensor => reshape(x, [x.size]);
+/** Values of channels, once for each example. */
+const ofExamples = (x: Tensor, n: number): Tensor => flat(add(zeros([n, 1]), reshape(x, [1, x.size])));
