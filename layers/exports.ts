@@ -50,7 +50,6 @@ export * from './conditional-batch-normalization.ts';
 export * from './dynamic-erf.ts';
 export * from './dynamic-tanh.ts';
 export * from './feature-normalization.ts';
-export * from './feature-normalization.ts';
 export * from './featurewise-linear-modulation.ts';
 export * from './filter-response-normalization.ts';
 export * from './global-response-normalization.ts';
