@@ -11,6 +11,7 @@ import { copyBehaviour } from '../build-model.ts';
 import { orderedCalls } from '../calls.ts';
 import { disposeWeights, emptyModel } from '../empty-model.ts';
 import { type Config, isModel, isReference, nameOf, type Reference, type Saved } from '../keras/saved.ts';
+import { fuseBias } from './fused-bias.ts';
 
 type Layer = layers.Layer;
 
@@ -194,6 +195,7 @@ function fill(draft: Draft, model: LayersModel, isMaskedAround = false): void {
       fill(within, ('layers' in layer ? layer : innerOf(layer)) as LayersModel, isMasked);
     } else if (values) {
       tidy(() => layer.setWeights(layer.weights.map((weight) => tensorOf(weight, values))));
+      fuseBias(layer);
     } else if (layer.weights.length > 0) {
       layer.setWeights(inOrderOf(layer.weights, old.weights).map((weight) => weight.read()));
       // TensorFlow.js saves whether a layer is frozen, and not whether one of its weights is.

@@ -1,24 +1,20 @@
 /** Folding: batch normalization becomes part of the weights of the layer before it, or of those after it. */
-import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { lastPartOfName } from '../../base/inner-layer.ts';
-import type { KernelWrapper } from '../../base/kernel-wrapper.ts';
-import type { Config, Saved } from '../keras/saved.ts';
+import type { Config } from '../keras/saved.ts';
 import {
   type Affine,
   affineOf,
   BATCH_NORMALIZATIONS,
-  channelAxis,
   followedBy,
-  hasKernel,
   inputsOf,
   type Kernels,
   outputsOf,
   precededBy,
   sumsWholeKernel,
 } from './channels.ts';
-import { build, type Draft, draftOf, innerOf, numbersOf, type Part, trainsInGraph, valuesOf } from './draft.ts';
+import { build, type Draft, draftOf, type Part, trainsInGraph } from './draft.ts';
 import { checkModel, type Surgery, type SurgeryNote } from './report.ts';
+import { coreOf, doesNothing, isSameAxis, kernelsIn, quoted, soleSource, type Target, targetOf } from './targets.ts';
 
 const WHO = 'foldBatchNormalization';
 
@@ -81,19 +77,11 @@ export async function foldBatchNormalization(model: LayersModel): Promise<Surger
 /** TensorFlow.js declares the member for itself alone. */
 const isInFit = (model: LayersModel): boolean => (model as unknown as { readonly isTraining: boolean }).isTraining;
 
-const quoted = (names: readonly string[]) => names.map((name) => `'${name}'`).join(' and ');
-
 /** The batch normalization that a part is, or that `timeDistributed` holds. */
 function normalizationIn({ layer }: Part): { layer: layers.Layer; className: string } | undefined {
   const { layer: core } = coreOf(layer);
   const className = core.getClassName();
   return BATCH_NORMALIZATIONS.includes(className) ? { layer: core, className } : undefined;
-}
-
-/** The layer within as many `timeDistributed` as there are. */
-function coreOf(layer: layers.Layer, depth = 0): { layer: layers.Layer; depth: number } {
-  const inner = layer.getClassName() === 'TimeDistributed' ? innerOf(layer) : undefined;
-  return inner ? coreOf(inner, depth + 1) : { layer, depth };
 }
 
 /** Folds one normalization; gives the layers that took it over, or the reason why none did. */
@@ -120,18 +108,6 @@ async function foldIntoSource(graph: Draft, name: string, affine: Affine): Promi
   replace(graph, source, target, followedBy(kernels, affine));
   graph.remove(name);
   return [source];
-}
-
-/** The one layer whose result a normalization takes, past layers that do nothing; that result is used nowhere else. */
-function soleSource(graph: Draft, name: string): string | { reason: string } {
-  const sources = graph.sources(name);
-  const [source] = sources;
-  if (source === undefined) return { reason: 'there is no layer before it' };
-  if (sources.length > 1) return { reason: `it is shared, and takes the results of ${quoted(sources)}` };
-  if (graph.isOutput(source)) return { reason: `the result of the layer before, '${source}', is also one of the model's` };
-  const others = graph.users(source).filter((user) => user !== name);
-  if (others.length > 0) return { reason: `the result of the layer before, '${source}', is also used by ${quoted(others)}` };
-  return doesNothing(graph.part(source)) ? soleSource(graph, source) : source;
 }
 
 async function foldIntoUsers(graph: Draft, name: string, affine: Affine): Promise<readonly string[] | string> {
@@ -162,77 +138,6 @@ function usersOf(graph: Draft, name: string): { name: string; others: string[] }
     const passes = doesNothing(graph.part(user)) && others.length === 0 && !graph.isOutput(user);
     return passes ? usersOf(graph, user) : [{ name: user, others }];
   });
-}
-
-const REGULARIZING = ['Dropout', 'SpatialDropout1D', 'GaussianNoise', 'GaussianDropout', 'AlphaDropout'];
-
-/** Whether a layer gives in inference what it takes. */
-function doesNothing(part: Part): boolean {
-  const { class_name, config } = part.saved;
-  if (class_name === 'Activation') return config.activation === 'linear';
-  return REGULARIZING.includes(class_name) && !trainsInGraph(part);
-}
-
-/** A layer that may take over a normalization. */
-interface Target {
-  readonly part: Part;
-  /** What is saved of the layer that has the kernel, without wrappers. */
-  readonly core: Saved;
-  /** What is saved of it with `timeDistributed` around it. */
-  readonly wrap: (core: Saved) => Saved;
-  readonly depth: number;
-  readonly layer: layers.Layer;
-  readonly activation: string;
-}
-
-type Wrapper = layers.Layer & Pick<KernelWrapper, 'layer' | 'effectiveKernels'>;
-const isKernelWrapper = (layer: layers.Layer): layer is Wrapper => 'effectiveKernels' in layer;
-
-/** The layer of a part as a target, or the reason why it is none. */
-function targetOf(part: Part): Target | string {
-  const { layer, depth } = coreOf(part.layer);
-  const { core: saved, wrap } = unwrapped(part.saved, depth);
-  const core = isKernelWrapper(layer) && 'layer' in saved.config ? withoutWrapper(saved) : saved;
-  const title = `'${part.layer.name}' (${part.saved.class_name})`;
-  if (!hasKernel(core.class_name)) return `${title}, has no kernel to fold into`;
-  if (trainsInGraph(part)) return `${title}, is called with training: true in the graph`;
-  return { part, core, wrap, depth, layer, activation: String(core.config.activation ?? 'linear') };
-}
-
-function unwrapped(saved: Saved, depth: number): { core: Saved; wrap: (core: Saved) => Saved } {
-  if (depth === 0) return { core: saved, wrap: (core) => core };
-  const { core, wrap } = unwrapped(saved.config.layer as Saved, depth - 1);
-  return { core, wrap: (core) => ({ ...saved, config: { ...saved.config, layer: wrap(core) } }) };
-}
-
-/** What is saved of the layer in a wrapper of its kernel, in the wrapper's place. */
-function withoutWrapper({ config, ...place }: Saved): Saved {
-  const { layer, name, trainable, batch_input_shape, dtype } = config;
-  const { class_name, config: own } = layer as Saved;
-  const input = batch_input_shape ? { batch_input_shape, dtype } : {};
-  return { ...place, class_name, config: { ...own, name, trainable, ...input } };
-}
-
-/** Whether a normalization's axis is that of the target's channels. */
-function isSameAxis(normalization: Part, { core, depth }: Target): boolean {
-  const { layer, depth: depthOfNorm } = coreOf(normalization.layer);
-  const rank = normalization.layer.inboundNodes[0]?.inputTensors[0]?.rank as number;
-  const axis = [(layer as layers.Layer & { readonly axis: number | number[] }).axis].flat()[0] as number;
-  return (axis < 0 ? axis + rank : axis + depthOfNorm) === depth + channelAxis(core, rank - depth);
-}
-
-async function kernelsIn({ part, core, layer }: Target): Promise<Kernels> {
-  const className = core.class_name;
-  const inner = isKernelWrapper(layer) ? layer.layer : layer;
-  const values = part.values ? new Map(part.values) : await valuesOf(inner);
-  if (!part.values && isKernelWrapper(layer)) {
-    for (const [name, kernel] of Object.entries(tidy(() => layer.effectiveKernels()))) {
-      values.set(name, await numbersOf(kernel));
-      kernel.dispose();
-    }
-  }
-  const shapes = new Map(inner.weights.map((weight) => [lastPartOfName(weight), weight.shape as number[]]));
-  return { className, shapes, values };
 }
 
 /** Gives a layer new values for its weights, and a bias. What held its old weights small does not concern the new ones. */
