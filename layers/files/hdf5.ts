@@ -5,7 +5,7 @@
 import { fail } from '../../kernels/core/errors.ts';
 import { brokenHeap } from './hdf5-heaps.ts';
 import { fromBfloat16, fromFloat16 } from './numbers.ts';
-import { loadPeer } from './peers.ts';
+import { loadPeer } from '../base/peers.ts';
 
 type Library = typeof import('h5wasm');
 type Module = Awaited<Library['ready']>;

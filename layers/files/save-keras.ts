@@ -6,7 +6,7 @@ import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
 import { SAVED_HERE } from './open.ts';
-import { loadPeer } from './peers.ts';
+import { loadPeer } from '../base/peers.ts';
 import { fileSystem } from './source.ts';
 
 const WHO = 'saveKeras';

@@ -58,7 +58,7 @@ export async function loadModel(
 ): Promise<LayersModel> {
   checkCall(WHO, options, LOAD_OPTIONS, more);
   const [handler, url] =
-    typeof urlOrHandler === 'string' ? [handlerOf(urlOrHandler, options), urlOrHandler] : [urlOrHandler];
+    typeof urlOrHandler === 'string' ? [handlerOf(WHO, urlOrHandler, options), urlOrHandler] : [urlOrHandler];
   const rewritten = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));
   return buildModel(rewritten, (artifacts) => loadLayersModel({ load: async () => artifacts }, options));
 }
@@ -72,8 +72,9 @@ async function withFittedWeights(rewritten: Rewritten): Promise<Rewritten> {
   return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
 }
 
-function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
+/** What reads the files at a URL or place. */
+export function handlerOf(who: string, url: string, options: io.LoadOptions): io.IOHandler {
   const handlers = io.getLoadHandlers(url, options);
-  if (handlers.length > 1) fail(WHO, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
+  if (handlers.length > 1) fail(who, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
   return handlers[0] ?? io.browserHTTPRequest(url, options);
 }

@@ -6,3 +6,4 @@
  */
 export { foldBatchNormalization } from './fold.ts';
 export type { Surgery, SurgeryNote } from './report.ts';
+export { accelerate, registerGraphNormalizations } from './accelerate.ts';
