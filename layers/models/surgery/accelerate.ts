@@ -1,6 +1,7 @@
 /** Graph models whose normalizations are spelled out: these become one operation each, which our kernels run. */
-import { dispose, type io } from '@tensorflow/tfjs-core';
+
 import type { GraphModel } from '@tensorflow/tfjs-converter';
+import { dispose, type io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall } from '../../../kernels/functions/checks.ts';
 import { loadPeer } from '../../base/peers.ts';
@@ -87,20 +88,30 @@ export async function accelerate(
 }
 
 async function artifactsOf(source: unknown, options: io.LoadOptions): Promise<io.ModelArtifacts> {
-  const given = typeof source === 'string' ? await readArtifacts(WHO, handlerOf(WHO, source, options), source) : await loaded(source);
+  const given =
+    typeof source === 'string'
+      ? await readArtifacts(WHO, handlerOf(WHO, source, options), source)
+      : await loaded(source);
   const { modelTopology, weightData, weightSpecs } = given as Partial<io.ModelArtifacts>;
   if (!isRecord(modelTopology) || !Array.isArray((modelTopology as { node?: unknown }).node)) {
-    fail(WHO, 'the source holds no graph model (modelTopology with a list of nodes); models of layers have no use for this');
+    fail(
+      WHO,
+      'the source holds no graph model (modelTopology with a list of nodes); models of layers have no use for this',
+    );
   }
   if (weightSpecs?.length !== 0 && !weightData) {
-    fail(WHO, 'the weights are missing, without which constants are unknown; give the URL of the model.json, or a handler');
+    fail(
+      WHO,
+      'the weights are missing, without which constants are unknown; give the URL of the model.json, or a handler',
+    );
   }
   return given;
 }
 
 /** What a handler or a model gives, or artifacts themselves. */
 async function loaded(source: unknown): Promise<io.ModelArtifacts> {
-  if (!isRecord(source)) fail(WHO, `source must be a URL, a handler, artifacts or a graph model; received ${show(source)}`);
+  if (!isRecord(source))
+    fail(WHO, `source must be a URL, a handler, artifacts or a graph model; received ${show(source)}`);
   if ('modelTopology' in source) return source as unknown as io.ModelArtifacts;
   if (!('executor' in source)) return readArtifacts(WHO, source as unknown as io.IOHandler);
   let artifacts: io.ModelArtifacts | undefined;

@@ -10,7 +10,7 @@ import { receivesMask } from '../../base/mask.ts';
 import { copyBehaviour } from '../build-model.ts';
 import { orderedCalls } from '../calls.ts';
 import { disposeWeights, emptyModel } from '../empty-model.ts';
-import { type Config, isModel, isReference, nameOf, type Reference, type Saved } from '../keras/saved.ts';
+import { type Config, isModel, isReference, type Reference, type Saved } from '../keras/saved.ts';
 import { fuseBias } from './fused-bias.ts';
 
 type Layer = layers.Layer;
@@ -26,6 +26,8 @@ export interface Part {
   saved: Saved;
   /** The values of the new layer's weights; undefined where they are those of the old one. */
   values?: Values;
+  /** The values of the new layer's weights by the weights of the old one; undefined where they are the same. */
+  merged?: ReadonlyMap<LayerVariable, Float64Array>;
   /** The draft of the model that the layer is, or that it wraps. */
   readonly within?: Draft;
 }
@@ -51,9 +53,13 @@ export class Draft {
     this.model = model;
     this.#saved = saved;
     this.#prefix = prefix;
-    const { layers: savedLayers, output_layers: outputs } = saved.config as { layers: Saved[]; output_layers?: Reference[] };
+    const { layers: savedLayers, output_layers: outputs } = saved.config as {
+      layers: Saved[];
+      output_layers?: Reference[];
+    };
     this.#outputs = outputs ?? [];
-    for (const [i, layer] of model.layers.entries()) this.parts.set(layer.name, partOf(layer, savedLayers[i] as Saved, this.title(layer.name)));
+    for (const [i, layer] of model.layers.entries())
+      this.parts.set(layer.name, partOf(layer, savedLayers[i] as Saved, this.title(layer.name)));
   }
 
   /** This draft and those within. */
@@ -82,7 +88,13 @@ export class Draft {
 
   /** The layers whose results a layer takes. */
   sources(name: string): string[] {
-    return [...new Set(this.#calls(name).flat().map(([from]) => from))];
+    return [
+      ...new Set(
+        this.#calls(name)
+          .flat()
+          .map(([from]) => from),
+      ),
+    ];
   }
 
   /** The layers that take results of a layer. */
@@ -132,7 +144,9 @@ export class Draft {
     const layers = [...this.parts.values()].map(({ saved, within }) => {
       if (!within) return saved;
       const inner = within.topology();
-      return isModel(saved) ? { ...saved, config: inner.config } : { ...saved, config: { ...saved.config, layer: inner } };
+      return isModel(saved)
+        ? { ...saved, config: inner.config }
+        : { ...saved, config: { ...saved.config, layer: inner } };
     });
     const outputs = this.#outputs.length > 0 ? { output_layers: this.#outputs } : {};
     return { ...this.#saved, config: { ...this.#saved.config, layers, ...outputs } };
@@ -188,28 +202,32 @@ export async function build(who: string, draft: Draft): Promise<LayersModel> {
 
 function fill(draft: Draft, model: LayersModel, isMaskedAround = false): void {
   for (const layer of model.layers) {
-    const { layer: old, values, within } = draft.part(layer.name);
+    const { layer: old, values, merged, within } = draft.part(layer.name);
     const isMasked = isMaskedAround || receivesMask(layer);
     copyBehaviour(old, layer, isMasked);
     if (within) {
       fill(within, ('layers' in layer ? layer : innerOf(layer)) as LayersModel, isMasked);
     } else if (values) {
-      tidy(() => layer.setWeights(layer.weights.map((weight) => tensorOf(weight, values))));
+      setWeights(layer, (weight) => tensorOf(weight, values.get(lastPartOfName(weight)) as Float64Array));
       fuseBias(layer);
     } else if (layer.weights.length > 0) {
-      layer.setWeights(inOrderOf(layer.weights, old.weights).map((weight) => weight.read()));
+      const sources = inOrderOf(layer.weights, old.weights);
+      setWeights(layer, (weight, i) => {
+        const source = sources[i] as LayerVariable;
+        const values = merged?.get(source);
+        return values ? tensorOf(weight, values) : source.read();
+      });
       // TensorFlow.js saves whether a layer is frozen, and not whether one of its weights is.
-      for (const [i, { trainable }] of inOrderOf(layer.weights, old.weights).entries()) {
-        (layer.weights[i] as LayerVariable).trainable = trainable;
-      }
+      for (const [i, weight] of layer.weights.entries()) weight.trainable = (sources[i] as LayerVariable).trainable;
     }
   }
 }
 
-function tensorOf(weight: LayerVariable, values: Values): Tensor {
-  const own = values.get(lastPartOfName(weight)) as Float64Array;
-  return tensor(Float32Array.from(own), weight.shape as number[], weight.dtype as 'float32');
-}
+const setWeights = (layer: Layer, valueFor: (weight: LayerVariable, i: number) => Tensor): void =>
+  tidy(() => layer.setWeights(layer.weights.map(valueFor)));
+
+const tensorOf = ({ shape, dtype }: LayerVariable, values: Float64Array): Tensor =>
+  tensor(Float32Array.from(values), shape as number[], dtype as 'float32');
 
 /** `old` in the order of `weights`: that of two layers differs where one of them is frozen. */
 function inOrderOf(weights: readonly LayerVariable[], old: readonly LayerVariable[]): LayerVariable[] {

@@ -53,6 +53,12 @@ const WHO = 'foldBatchNormalization';
  */
 export async function foldBatchNormalization(model: LayersModel): Promise<Surgery> {
   checkModel(WHO, model);
+  const { draft, changed, left } = await foldedDraft(model);
+  return { model: await build(WHO, draft), changed, left };
+}
+
+/** The draft of the model without the normalizations that can be folded, and what was done. */
+export async function foldedDraft(model: LayersModel): Promise<Omit<Surgery, 'model'> & { readonly draft: Draft }> {
   const draft = draftOf(model);
   const changed: SurgeryNote[] = [];
   let left: SurgeryNote[] = [];
@@ -65,13 +71,15 @@ export async function foldBatchNormalization(model: LayersModel): Promise<Surger
         const { layer, className } = normalizationIn(graph.part(name)) ?? {};
         if (!layer || !className) continue;
         const note = { layer: graph.title(name), className };
-        const outcome = isInFit(model) ? 'the model is being trained; fold it when fit has ended' : await fold(graph, name, layer);
+        const outcome = isInFit(model)
+          ? 'the model is being trained; fold it when fit has ended'
+          : await fold(graph, name, layer);
         if (typeof outcome === 'string') left.push({ ...note, message: outcome });
         else changed.push({ ...note, message: `is part of the weights of ${quoted(outcome)}` });
       }
     }
   }
-  return { model: await build(WHO, draft), changed, left };
+  return { draft, changed, left };
 }
 
 /** TensorFlow.js declares the member for itself alone. */
@@ -102,7 +110,8 @@ async function foldIntoSource(graph: Draft, name: string, affine: Affine): Promi
   const target = targetOf(graph.part(source));
   if (typeof target === 'string') return `the layer before, ${target}`;
   if (target.activation !== 'linear') return `the layer before, '${source}', has the activation ${target.activation}`;
-  if (!isSameAxis(graph.part(name), target)) return `it normalizes another axis than that of the channels of '${source}'`;
+  if (!isSameAxis(graph.part(name), target))
+    return `it normalizes another axis than that of the channels of '${source}'`;
   const kernels = await kernelsIn(target);
   if (outputsOf(kernels) !== affine.scale.length) return `'${source}' has another number of channels`;
   replace(graph, source, target, followedBy(kernels, affine));
@@ -116,11 +125,13 @@ async function foldIntoUsers(graph: Draft, name: string, affine: Affine): Promis
   for (const user of usersOf(graph, name)) {
     const target = targetOf(graph.part(user.name));
     if (typeof target === 'string') return `the layer after it, ${target}`;
-    if (user.others.length > 0) return `the layer after it, '${user.name}', also takes the result of ${quoted(user.others)}`;
+    if (user.others.length > 0)
+      return `the layer after it, '${user.name}', also takes the result of ${quoted(user.others)}`;
     if (affine.shift.some((value) => value !== 0) && !sumsWholeKernel(target.core)) {
       return `the layer after it, '${user.name}', pads its input, or overlaps its output, so that the shift is not the same everywhere`;
     }
-    if (!isSameAxis(graph.part(name), target)) return `it normalizes another axis than that of the channels of '${user.name}'`;
+    if (!isSameAxis(graph.part(name), target))
+      return `it normalizes another axis than that of the channels of '${user.name}'`;
     const kernels = await kernelsIn(target);
     if (inputsOf(kernels) !== affine.scale.length) return `'${user.name}' has another number of channels`;
     targets.set(user.name, [target, kernels]);

@@ -83,7 +83,12 @@ export class Matcher {
   /** Both orders of the two inputs of a node. */
   #orders(name: string, ...ops: readonly string[]): [string, string][] {
     const [a, b] = this.#inputs(name, ...ops);
-    return a !== undefined && b !== undefined ? [[a, b], [b, a]] : [];
+    return a !== undefined && b !== undefined
+      ? [
+          [a, b],
+          [b, a],
+        ]
+      : [];
   }
 
   /** The same value before nodes that only pass it on. */
@@ -128,11 +133,18 @@ export class Matcher {
     const kept = Boolean(node.attr?.keep_dims?.b);
     const sum = { axes, kept, isAverage: node.op === 'Mean', factor: 1 };
     const root = this.#rootOf(summand);
-    const deviations = root === undefined ? this.#inputs(summand, 'SquaredDifference') : this.#inputs(this.#before(root), 'Sub');
+    const deviations =
+      root === undefined ? this.#inputs(summand, 'SquaredDifference') : this.#inputs(this.#before(root), 'Sub');
     const [a, b] = deviations;
     if (a !== undefined && b !== undefined) {
       // The mean may come first in a squared difference.
-      const orders = root === undefined ? [[a, b], [b, a]] : [[a, b]];
+      const orders =
+        root === undefined
+          ? [
+              [a, b],
+              [b, a],
+            ]
+          : [[a, b]];
       for (const [x, mean] of orders as [string, string][]) {
         if (this.#isMeanOf(mean, x, axes)) return { ...sum, of: 'squaredDeviations', x: this.#before(x) };
       }
@@ -157,7 +169,13 @@ export class Matcher {
   /** Whether a node is the mean of x over these axes, and stands where it meets x axis by axis. */
   #isMeanOf(name: string, x: string, axes: readonly number[]): boolean {
     const sum = this.#sum(name);
-    return sum?.of === 'x' && this.#isSame(sum.x, x) && String(sum.axes) === String(axes) && this.#isMean(sum) && this.#meets(sum);
+    return (
+      sum?.of === 'x' &&
+      this.#isSame(sum.x, x) &&
+      String(sum.axes) === String(axes) &&
+      this.#isMean(sum) &&
+      this.#meets(sum)
+    );
   }
 
   /** Whether a statistic, multiplied with x, meets its own values: its axes are there, or were the first. */
@@ -172,7 +190,8 @@ export class Matcher {
     const { axes } = statistic;
     const others = own.filter((_, i) => !axes.includes(i));
     const fits = (sizes: StaticShape) =>
-      shape.length === sizes.length && sizes.every((size, i) => size === shape[i] || (size !== 1 && !(size && shape[i])));
+      shape.length === sizes.length &&
+      sizes.every((size, i) => size === shape[i] || (size !== 1 && !(size && shape[i])));
     if (fits(own.map((size, i) => (axes.includes(i) ? 1 : size)))) return { ...statistic, kept: true };
     return fits(others) ? { ...statistic, kept: false } : undefined;
   }
@@ -189,7 +208,9 @@ export class Matcher {
     if (sum && sum.of !== 'x') {
       const { x, axes, kept } = sum;
       if (this.#isMean(sum)) return { divisor: sum.of === 'squares' ? 'rootMeanSquare' : 'deviation', x, axes, kept };
-      return sum.of === 'squares' && !sum.isAverage && sum.factor === 1 ? { divisor: 'length', x, axes, kept } : undefined;
+      return sum.of === 'squares' && !sum.isAverage && sum.factor === 1
+        ? { divisor: 'length', x, axes, kept }
+        : undefined;
     }
     // mean(x^2) - mean(x)^2
     const [squares, squareOfMean] = this.#inputs(name, 'Sub');
@@ -198,7 +219,8 @@ export class Matcher {
     const mean = root === undefined ? undefined : this.#sum(root);
     if (meanSquare?.of !== 'squares' || mean?.of !== 'x' || !this.#isSame(meanSquare.x, mean.x)) return undefined;
     const { x, axes, kept } = meanSquare;
-    const isOne = String(axes) === String(mean.axes) && kept === mean.kept && this.#isMean(meanSquare) && this.#isMean(mean);
+    const isOne =
+      String(axes) === String(mean.axes) && kept === mean.kept && this.#isMean(meanSquare) && this.#isMean(mean);
     return isOne ? { divisor: 'deviation', x, axes, kept } : undefined;
   });
 
@@ -256,7 +278,8 @@ export class Matcher {
     }
     const parameters = ({ gamma, beta }: Match) => Number(gamma !== undefined) + Number(beta !== undefined);
     const [most] = found.sort((a, b) => parameters(b) - parameters(a));
-    if (!most) return 'what is done with its root is no normalization, or its axes or sizes are not known before the graph runs';
+    if (!most)
+      return 'what is done with its root is no normalization, or its axes or sizes are not known before the graph runs';
     for (const name of most.within) {
       const others = this.#graph.users(name).filter((user) => user !== most.result && !most.within.has(user));
       if (others.length > 0 || this.#graph.isOutput(name)) return `its step ${name} is also used elsewhere`;
@@ -292,12 +315,23 @@ export class Matcher {
     const isCentred = kind.divisor === 'deviation';
     if (!terms || scaled.length !== 1 || shifted.length !== (isCentred ? 1 : 0) || added.length > 1) return undefined;
     if (terms.length !== scaled.length + shifted.length + added.length) return undefined;
-    const [{ others: [gamma, ...more], sign } = { others: [], sign: 1 }] = scaled;
-    const [{ others: [beta, ...moreOfBeta], sign: signOfBeta } = { others: [], sign: 1 }] = added;
+    const [
+      {
+        others: [gamma, ...more],
+        sign,
+      } = { others: [], sign: 1 },
+    ] = scaled;
+    const [
+      {
+        others: [beta, ...moreOfBeta],
+        sign: signOfBeta,
+      } = { others: [], sign: 1 },
+    ] = added;
     if (sign !== 1 || signOfBeta !== 1 || more.length > 0 || moreOfBeta.length > 0) return undefined;
     if (isCentred && (shifted[0]?.sign !== -1 || String(shifted[0].others) !== String(gamma ?? []))) return undefined;
     for (const parameter of [gamma, beta]) {
-      if (parameter !== undefined && !this.#isParameter(parameter, shape, parameterAxes(form, kind.axes))) return undefined;
+      if (parameter !== undefined && !this.#isParameter(parameter, shape, parameterAxes(form, kind.axes)))
+        return undefined;
     }
     return { ...kind, form, result, gamma, beta, within: this.#steps(result, [kind.x, gamma, beta]) };
   }
@@ -307,7 +341,8 @@ export class Matcher {
     if (this.#isSame(name, kind.x)) return 'x';
     const isSameKind = (other: Root | undefined): boolean => {
       const { divisor, x, axes, epsilon, placement } = kind;
-      const isEqual = other && other.divisor === divisor && this.#isSame(other.x, x) && String(other.axes) === String(axes);
+      const isEqual =
+        other && other.divisor === divisor && this.#isSame(other.x, x) && String(other.axes) === String(axes);
       return Boolean(isEqual && other.epsilon === epsilon && other.placement === placement && this.#meets(other));
     };
     if (isSameKind(this.#inverse(name))) return 'inverse';
@@ -346,7 +381,10 @@ export class Matcher {
 /** Which of our normalizations one is: by its axes among those of x. Undefined if it is none. */
 export type GraphForm = 'layer' | 'batch' | 'instance' | 'group' | 'rootMeanSquare' | 'length';
 
-export function formOf({ divisor, axes, placement }: Pick<Kind, 'divisor' | 'axes' | 'placement'>, rank: number): GraphForm | undefined {
+export function formOf(
+  { divisor, axes, placement }: Pick<Kind, 'divisor' | 'axes' | 'placement'>,
+  rank: number,
+): GraphForm | undefined {
   if (rank < 2 || rank > 6) return undefined;
   const is = (...others: number[]) => String(axes) === String(others);
   const from = (start: number, end: number) => Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
@@ -408,7 +446,9 @@ class Expansion {
     if (op === 'Neg') return first?.map(negative);
     if (b === undefined || !first) return undefined;
     if (QUOTIENTS.includes(op)) {
-      return this.#atomOf(b) === 'divisor' ? first.map((term) => ({ ...term, atoms: [...term.atoms, 'inverse'] })) : undefined;
+      return this.#atomOf(b) === 'divisor'
+        ? first.map((term) => ({ ...term, atoms: [...term.atoms, 'inverse'] }))
+        : undefined;
     }
     const second = this.terms(b, steps + 1);
     if (!second) return undefined;

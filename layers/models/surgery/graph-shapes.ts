@@ -25,7 +25,8 @@ export function inferShape(node: GraphNode, known: Known, output: number): Stati
   return RULES[node.op]?.(known, node, output);
 }
 
-const of = (ops: string, rule: Rule): Record<string, Rule> => Object.fromEntries(ops.split(' ').map((op) => [op, rule]));
+const of = (ops: string, rule: Rule): Record<string, Rule> =>
+  Object.fromEntries(ops.split(' ').map((op) => [op, rule]));
 
 const fromFront = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis);
 const listIn = (attribute: Attribute | undefined): number[] => (attribute?.list?.i ?? []).map(Number);
@@ -57,7 +58,9 @@ const convolution =
 /** Channels are those of the input, positions others. */
 const pooling: Rule = ({ shape }, node) => {
   const own = shape(0);
-  return own && isChannelsLast(node) ? own.map((size, i) => (i === 0 || i === own.length - 1 ? size : undefined)) : undefined;
+  return own && isChannelsLast(node)
+    ? own.map((size, i) => (i === 0 || i === own.length - 1 ? size : undefined))
+    : undefined;
 };
 
 const matMul: Rule = ({ shape }, { attr = {} }) => {
@@ -90,7 +93,9 @@ const concatenation: Rule = ({ count, shape, values }) => {
 
 const stridedSlice: Rule = ({ shape, values, sizes }, node) => {
   const [own, begin, end, strides] = [shape(0), sizes(1), sizes(2), values(3)];
-  const reshapes = ['new_axis_mask', 'ellipsis_mask', 'shrink_axis_mask'].some((mask) => Number(node.attr?.[mask]?.i ?? 0) !== 0);
+  const reshapes = ['new_axis_mask', 'ellipsis_mask', 'shrink_axis_mask'].some(
+    (mask) => Number(node.attr?.[mask]?.i ?? 0) !== 0,
+  );
   if (!own || !begin || !end || reshapes || strides?.some((stride) => stride !== 1)) return undefined;
   return own.map((size, i) => {
     if (i >= begin.length) return size;
@@ -135,7 +140,9 @@ const gather: Rule = ({ count, shape, values }) => {
 };
 
 const einsum: Rule = ({ count, shape }, { attr }) => {
-  const [before = '', after] = atob(attr?.equation?.s ?? '').replaceAll(' ', '').split('->');
+  const [before = '', after] = atob(attr?.equation?.s ?? '')
+    .replaceAll(' ', '')
+    .split('->');
   if (after === undefined || before.includes('.')) return undefined;
   const sizes = new Map<string, number>();
   for (const [i, letters] of before.split(',').slice(0, count).entries()) {
@@ -168,13 +175,30 @@ const placeholder: Rule = (_, { attr }) => {
 
 const RULES: Readonly<Record<string, Rule>> = {
   ...of('Placeholder PlaceholderWithDefault', placeholder),
-  ...of('Add AddV2 AddN Sub Mul RealDiv Div FloorDiv FloorMod Maximum Minimum SquaredDifference Pow Select SelectV2', elementwise),
-  ...of('Identity StopGradient Relu Relu6 Elu Selu LeakyRelu Prelu Sigmoid Tanh Erf Exp Log Neg Abs Square', ({ shape }) => shape(0)),
-  ...of('Sqrt Rsqrt Reciprocal Softplus Softmax Sign Floor Cast BiasAdd ZerosLike OnesLike ClipByValue', ({ shape }) => shape(0)),
+  ...of(
+    'Add AddV2 AddN Sub Mul RealDiv Div FloorDiv FloorMod Maximum Minimum SquaredDifference Pow Select SelectV2',
+    elementwise,
+  ),
+  ...of(
+    'Identity StopGradient Relu Relu6 Elu Selu LeakyRelu Prelu Sigmoid Tanh Erf Exp Log Neg Abs Square',
+    ({ shape }) => shape(0),
+  ),
+  ...of('Sqrt Rsqrt Reciprocal Softplus Softmax Sign Floor Cast BiasAdd ZerosLike OnesLike ClipByValue', ({ shape }) =>
+    shape(0),
+  ),
   ...of('FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3', ({ shape }) => shape(0)),
-  ...of('Conv2D _FusedConv2D', convolution((filter) => filter[3])),
-  ...of('DepthwiseConv2dNative FusedDepthwiseConv2dNative', convolution(([, , inputs, each]) => inputs && each && inputs * each)),
-  ...of('Conv2DBackpropInput', convolution((filter) => filter[2])),
+  ...of(
+    'Conv2D _FusedConv2D',
+    convolution((filter) => filter[3]),
+  ),
+  ...of(
+    'DepthwiseConv2dNative FusedDepthwiseConv2dNative',
+    convolution(([, , inputs, each]) => inputs && each && inputs * each),
+  ),
+  ...of(
+    'Conv2DBackpropInput',
+    convolution((filter) => filter[2]),
+  ),
   ...of('MaxPool AvgPool ResizeBilinear ResizeNearestNeighbor', pooling),
   ...of('MatMul _FusedMatMul BatchMatMul BatchMatMulV2', matMul),
   ...of('Sum Mean Max Min Prod', reduction),

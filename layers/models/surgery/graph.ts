@@ -133,7 +133,8 @@ export class Graph {
       const isNew = !this.#shapes.has(next) && !begun.has(next);
       begun.add(next);
       // Within a loop of the graph nothing is known.
-      if (isNew) waiting.push(...this.inputs(nodeName(next)).filter((input) => !this.#shapes.has(input) && !begun.has(input)));
+      if (isNew)
+        waiting.push(...this.inputs(nodeName(next)).filter((input) => !this.#shapes.has(input) && !begun.has(input)));
       if (waiting.at(-1) !== next) continue;
       if (!this.#shapes.has(next)) this.#shapes.set(next, this.#infer(next));
       waiting.pop();

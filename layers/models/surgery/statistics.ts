@@ -37,12 +37,12 @@ export const statisticNames = (layer: layers.Layer): string[] =>
 const epsilonOf = (layer: layers.Layer): number => (layer as layers.Layer & { readonly epsilon?: number }).epsilon ?? 0;
 
 /**
- * What a layer keeps, of the values of its weights: of FeatureNormalization with its own count, else with `count`. A layer that keeps
- * no variance has 0.
+ * What a layer keeps, of the values of its weights whose names begin with `prefix`: of FeatureNormalization with its own count, else
+ * with `count`. A layer that keeps no variance has 0.
  */
-export function statisticsIn(layer: layers.Layer, values: Values, count: number): Statistics {
+export function statisticsIn(layer: layers.Layer, values: Values, count: number, prefix: string): Statistics {
   const value = (kind: string) => {
-    const name = statisticNames(layer).find((name) => kindsOf(layer)[name] === kind);
+    const name = statisticNames(layer).find((name) => name.startsWith(prefix) && kindsOf(layer)[name] === kind);
     return name === undefined ? undefined : values.get(name);
   };
   const mean = value('mean') as Float64Array;
@@ -84,25 +84,41 @@ export function merge(parts: readonly Statistics[]): Statistics {
   return { mean, variance, count };
 }
 
-/** Where the channel of a value is counted, by its place in row-major order; -1 where the value is masked. */
-export type ChannelOf = (i: number) => number;
+/** The number of the statistic that a value belongs to, by its place in row-major order; -1 where the value is masked. */
+export type IndexOf = (place: number) => number;
 
-/** The statistics of values that belong to `channels` channels; undefined where there are none. */
-export function statisticsOf(values: ArrayLike<number>, channels: number, channelOf: ChannelOf): Statistics | undefined {
-  const [mean, variance] = [new Float64Array(channels), new Float64Array(channels)];
+/** The indices of statistics that have one for each index of these axes, in their order. */
+export function indicesAlong(shape: readonly number[], axes: readonly number[]): { size: number; indexOf: IndexOf } {
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+  let size = 1;
+  const steps = [...axes].reverse().map((axis) => {
+    const step = { stride: strides[axis] as number, length: shape[axis] as number, by: size };
+    size *= step.length;
+    return step;
+  });
+  const indexOf = (place: number) =>
+    steps.reduce((index, { stride, length, by }) => index + (Math.floor(place / stride) % length) * by, 0);
+  return { size, indexOf };
+}
+
+/** The statistics of values; undefined where no value counts. Two passes: the mean is subtracted before anything is squared. */
+export function statisticsOf(values: ArrayLike<number>, size: number, indexOf: IndexOf): Statistics | undefined {
+  const [mean, variance] = [new Float64Array(size), new Float64Array(size)];
+  const index = Int32Array.from(values, (_, place) => indexOf(place));
   let total = 0;
-  for (let i = 0; i < values.length; i++) {
-    const c = channelOf(i);
-    if (c < 0) continue;
-    mean[c] = (mean[c] as number) + (values[i] as number);
+  for (const [place, at] of index.entries()) {
+    if (at < 0) continue;
+    mean[at] = (mean[at] as number) + (values[place] as number);
     total++;
   }
   if (total === 0) return undefined;
-  const count = total / channels;
-  for (let c = 0; c < channels; c++) mean[c] = (mean[c] as number) / count;
-  for (let i = 0; i < values.length; i++) {
-    const c = channelOf(i);
-    if (c >= 0) variance[c] = (variance[c] as number) + ((values[i] as number) - (mean[c] as number)) ** 2 / count;
+  // Each statistic is of the same number of values: a mask is the same for all channels.
+  const count = total / size;
+  for (let at = 0; at < size; at++) mean[at] = (mean[at] as number) / count;
+  for (const [place, at] of index.entries()) {
+    if (at < 0) continue;
+    const deviation = (values[place] as number) - (mean[at] as number);
+    variance[at] = (variance[at] as number) + (deviation * deviation) / count;
   }
   return { mean, variance, count };
 }

@@ -22,9 +22,11 @@ export function soleSource(graph: Draft, name: string): string | { reason: strin
   const [source] = sources;
   if (source === undefined) return { reason: 'there is no layer before it' };
   if (sources.length > 1) return { reason: `it is shared, and takes the results of ${quoted(sources)}` };
-  if (graph.isOutput(source)) return { reason: `the result of the layer before, '${source}', is also one of the model's` };
+  if (graph.isOutput(source))
+    return { reason: `the result of the layer before, '${source}', is also one of the model's` };
   const others = graph.users(source).filter((user) => user !== name);
-  if (others.length > 0) return { reason: `the result of the layer before, '${source}', is also used by ${quoted(others)}` };
+  if (others.length > 0)
+    return { reason: `the result of the layer before, '${source}', is also used by ${quoted(others)}` };
   return doesNothing(graph.part(source)) ? soleSource(graph, source) : source;
 }
 
@@ -100,4 +102,3 @@ export async function kernelsIn({ part, core, layer }: Target): Promise<Kernels>
   const shapes = new Map(inner.weights.map((weight) => [lastPartOfName(weight), weight.shape as number[]]));
   return { className, shapes, values };
 }
-
