@@ -160,15 +160,18 @@ function likeOld(part: Part, className: string, given: ConfigDict): layers.Layer
   const inner = depth === 0 ? shape : [null, ...shape.slice(depth + 1)];
   const known = resolveLayer(WHO, { className, config: {} }).getConfig();
   const { name, trainable, dtype, batchInputShape, ...own } = old.getConfig();
-  const common = Object.fromEntries(Object.entries(own).filter(([key]) => key in known && !key.startsWith('moving')));
+  const common: Config = Object.fromEntries(
+    Object.entries(own).filter(([key]) => key in known && !key.startsWith('moving')),
+  );
   if (className === 'RMSNormalization' || old.getClassName() === 'RMSNormalization') delete common.epsilon;
-  if (Array.isArray(common.axis) && common.axis.length === 1) common.axis = common.axis[0];
+  const [axis, ...moreAxes] = [common.axis].flat();
+  if (moreAxes.length === 0) common.axis = axis;
   const isGrouped = className === 'GroupNormalization' && common.groups === undefined && given.groups === undefined;
-  const channels = inner.at(common.axis as number) as number;
+  const channels = inner.at((given.axis ?? axis) as number) as number;
   const groups = isGrouped ? { groups: groupsFor(old, channels) } : {};
-  const first = batchInputShape ? { batchInputShape, ...(dtype ? { dtype } : {}) } : {};
-  const config = { ...common, ...groups, ...given, name, trainable, ...first } as ConfigDict;
-  const made = resolveLayer(WHO, { className, config });
+  const first = { ...(batchInputShape && { batchInputShape }), ...(dtype && { dtype }) };
+  const config = { ...common, ...groups, ...given, name, trainable, ...first };
+  const made = resolveLayer(WHO, { className, config } as ConfigDict);
   made.build(inner);
   return made;
 }
