@@ -245,7 +245,11 @@ describe('left alone, with the reason:', () => {
     let during: Awaited<ReturnType<typeof foldBatchNormalization>> | undefined;
     await model.fit(tf.ones([4, 5]), tf.ones([4, 5]), {
       verbose: 0,
-      callbacks: { onBatchEnd: async () => void (during = await foldBatchNormalization(model)) },
+      callbacks: {
+        onBatchEnd: async () => {
+          during = await foldBatchNormalization(model);
+        },
+      },
     });
     expect(during!.left[0]!.message).toMatch(/being trained/);
     expect((await foldBatchNormalization(model)).changed).toHaveLength(1);

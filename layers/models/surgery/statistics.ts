@@ -26,8 +26,9 @@ const KINDS_OF_FEATURES: typeof KINDS = { mean: 'mean', variance: 'variance', co
 
 const kindsOf = (layer: layers.Layer) => (layer.getClassName() === 'Normalization' ? KINDS_OF_FEATURES : KINDS);
 
-/** Whether the layer keeps statistics of data. */
+/** Whether the layer itself keeps statistics of data. The weights of models and wrappers are those of layers within. */
 export const hasStatistics = (layer: layers.Layer): boolean =>
+  !('layers' in layer || 'layer' in layer) &&
   layer.weights.some((weight) => kindsOf(layer)[lastPartOfName(weight)] === 'mean');
 
 /** The names of the layer's weights that hold statistics. */
