@@ -28,9 +28,17 @@ function moments(x: tf.Tensor, counts: (position: number) => boolean = () => tru
 }
 
 const weightOf = (layer: Pick<Layer, 'weights'>, name: string): number[] =>
-  Array.from(layer.weights.find(({ originalName }) => lastPart(originalName) === name)!.read().dataSync());
+  Array.from(
+    layer.weights
+      .find(({ originalName }) => lastPart(originalName) === name)!
+      .read()
+      .dataSync(),
+  );
 
-const stateOf = (layer: Layer): Moments => ({ mean: weightOf(layer, 'moving_mean'), variance: weightOf(layer, 'moving_variance') });
+const stateOf = (layer: Layer): Moments => ({
+  mean: weightOf(layer, 'moving_mean'),
+  variance: weightOf(layer, 'moving_variance'),
+});
 
 function expectMoments(actual: Moments, expected: Moments): void {
   expect(actual.mean).toBeClose(expected.mean, EXACT);
@@ -71,7 +79,9 @@ describe('recalibrate', () => {
     'a list of {xs, ys}': (x) => tf.split(x, [20, 30]).map((xs) => ({ xs, ys: 0 })),
     'a tf.data.Dataset': (x) => tf.data.array(x.arraySync() as tf.TensorContainer[]).batch(16) as never,
     'a tf.data.Dataset of {xs, ys}': (x) =>
-      tf.data.zip({ xs: tf.data.array(x.arraySync() as never), ys: tf.data.array(Array(50).fill(0)) }).batch(9) as never,
+      tf.data
+        .zip({ xs: tf.data.array(x.arraySync() as never), ys: tf.data.array(Array(50).fill(0)) })
+        .batch(9) as never,
     'a function that starts an iteration': (x) =>
       function* () {
         for (let i = 0; i < 50; i += 10) yield x.slice([i], [10]);
@@ -88,7 +98,8 @@ describe('recalibrate', () => {
     const source = sourceOf(x);
     const before = tf.memory().numTensors;
     const { model: exact } = await recalibrate(model, source);
-    for (const name of ['first', 'second']) expectMoments(stateOf(exact.getLayer(name)), stateOf(expected.getLayer(name)));
+    for (const name of ['first', 'second'])
+      expectMoments(stateOf(exact.getLayer(name)), stateOf(expected.getLayer(name)));
     exact.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -126,12 +137,16 @@ describe('recalibrate', () => {
       const { model, changed } = await recalibrate(modelOf([5, 5, 3], layer), x, { batchSize: 3 });
       expect(changed).toHaveLength(1);
       const values = Object.fromEntries(
-        model.layers[1]!.weights.map(({ originalName }) => [lastPart(originalName), weightOf(model.layers[1]!, lastPart(originalName))]),
+        model.layers[1]!.weights.map(({ originalName }) => [
+          lastPart(originalName),
+          weightOf(model.layers[1]!, lastPart(originalName)),
+        ]),
       );
       const stddev = expected.variance.map((v) => Math.sqrt(v + 1e-3));
       const wanted: Record<string, number[]> = { moving_stddev: stddev, renorm_stddev: stddev, count: [200] };
       for (const [name, own] of Object.entries(values)) {
-        const of = wanted[name] ?? (/mean$/.test(name) ? expected.mean : /variance$/.test(name) ? expected.variance : own);
+        const of =
+          wanted[name] ?? (/mean$/.test(name) ? expected.mean : /variance$/.test(name) ? expected.variance : own);
         if (!/^(mean|variance)_weights$/.test(name)) expect(own).toBeClose(of, EXACT);
       }
     }
@@ -156,7 +171,10 @@ describe('recalibrate', () => {
     for (let i = 0; i < values.length; i++) if (Math.floor(i / 3) % 4 > 1) values[i] = 0;
     const x = tf.tensor(values, [8, 4, 3]);
     const { model: exact } = await recalibrate(model, x, { batchSize: 3 });
-    expectMoments(stateOf(exact.getLayer('norm')), moments(x, (position) => position % 4 < 2));
+    expectMoments(
+      stateOf(exact.getLayer('norm')),
+      moments(x, (position) => position % 4 < 2),
+    );
   });
 
   test('leaves, with the reason', async () => {
@@ -188,7 +206,9 @@ describe('recalibrate', () => {
     ] as const) {
       await expect(recalibrate(model, data as never)).rejects.toThrow(message);
     }
-    await expect(recalibrate(model, tf.ones([2, 2]), { batchSize: 0 })).rejects.toThrow('batchSize must be a positive integer');
+    await expect(recalibrate(model, tf.ones([2, 2]), { batchSize: 0 })).rejects.toThrow(
+      'batchSize must be a positive integer',
+    );
     await expect(recalibrate(model, tf.ones([2, 3]))).rejects.toThrow(/expected .* to have shape/);
   });
 });
@@ -210,7 +230,9 @@ describe('adapt', () => {
   });
 
   test('refuses other layers, given statistics, and data that are not finite', async () => {
-    await expect(adapt(ours.batchNormalization() as never, tf.ones([1, 1]))).rejects.toThrow('must be a FeatureNormalization');
+    await expect(adapt(ours.batchNormalization() as never, tf.ones([1, 1]))).rejects.toThrow(
+      'must be a FeatureNormalization',
+    );
     const given = ours.featureNormalization({ mean: 0, variance: 1 });
     await expect(adapt(given, tf.ones([1, 1]))).rejects.toThrow('has mean and variance as options');
     await expect(adapt(ours.featureNormalization(), tf.tensor([[Number.NaN]]))).rejects.toThrow('not finite');
@@ -230,12 +252,17 @@ describe('mergeStatistics', () => {
 
   test('what clients with other data have seen is what one would have with all of it', async () => {
     // Not identically distributed: each client has a mean and a spread of its own.
-    const shards = [[40, 5, 1], [7, -3, 0.1], [120, 1000, 4]].map(([n, mean, std], i) =>
-      tf.tensor(normals(i, n! * 4, mean, std), [n!, 4]),
-    );
+    const shards = [
+      [40, 5, 1],
+      [7, -3, 0.1],
+      [120, 1000, 4],
+    ].map(([n, mean, std], i) => tf.tensor(normals(i, n! * 4, mean, std), [n!, 4]));
     const one = modelOf([4], ours.batchNormalization());
     const clients = await Promise.all(shards.map(async (x) => (await recalibrate(one, x)).model));
-    const { model } = await mergeStatistics(clients, shards.map(({ shape }) => shape[0]!));
+    const { model } = await mergeStatistics(
+      clients,
+      shards.map(({ shape }) => shape[0]!),
+    );
     const { model: atOnce } = await recalibrate(one, tf.concat(shards));
     expectMoments(stateOf(model.layers[1]!), stateOf(atOnce.layers[1]!));
     expectMoments(stateOf(model.layers[1]!), moments(tf.concat(shards)));
@@ -251,7 +278,11 @@ describe('mergeStatistics', () => {
       const name = lastPart(originalName);
       const merged = [...model.weights[i]!.read().dataSync()];
       if (/^vector_/.test(name)) expect(merged).toEqual(b);
-      else if (!/moving|step/.test(name)) expect(merged).toBeClose(a.map((v, k) => (v + 3 * b[k]!) / 4), EXACT);
+      else if (!/moving|step/.test(name))
+        expect(merged).toBeClose(
+          a.map((v, k) => (v + 3 * b[k]!) / 4),
+          EXACT,
+        );
     }
     const stddev = (i: number) => weightOf(models[i]!.getLayer('renorm'), 'moving_stddev').map((v) => v * v - 1e-2);
     const mean = (i: number) => weightOf(models[i]!.getLayer('renorm'), 'moving_mean');
@@ -262,32 +293,48 @@ describe('mergeStatistics', () => {
     });
     expect(weightOf(model.getLayer('renorm'), 'moving_stddev')).toBeClose(expected, EXACT);
     expect(changed.map(({ layer }) => layer)).toEqual(expect.arrayContaining(['norm', 'spectral', 'renorm']));
-    expect(left).toEqual([expect.objectContaining({ layer: 'spectral', message: expect.stringMatching(/vector_u, vector_v/) })]);
+    expect(left).toEqual([
+      expect.objectContaining({ layer: 'spectral', message: expect.stringMatching(/vector_u, vector_v/) }),
+    ]);
   });
 
   test('both pairs of batch normalization with renorm, and the counts of FeatureNormalization', async () => {
-    const models = [0, 1].map(() => modelOf([1], ours.batchNormalization({ renorm: true }), ours.featureNormalization()));
+    const models = [0, 1].map(() =>
+      modelOf([1], ours.batchNormalization({ renorm: true }), ours.featureNormalization()),
+    );
     const set = (model: tf.LayersModel, own: Record<string, number>) =>
       model.setWeights(
-        model.weights.map(({ originalName, shape, dtype }) => tf.fill(shape as number[], own[lastPart(originalName)] ?? 1, dtype)),
+        model.weights.map(({ originalName, shape, dtype }) =>
+          tf.fill(shape as number[], own[lastPart(originalName)] ?? 1, dtype),
+        ),
       );
     set(models[0]!, { moving_mean: 0, renorm_mean: 0, moving_variance: 1, mean: 0, variance: 1, count: 10 });
     set(models[1]!, { moving_mean: 2, renorm_mean: 4, moving_variance: 3, mean: 4, variance: 1, count: 30 });
     const { model } = await mergeStatistics(models, [1, 1]);
     const read = (name: string) => weightOf(model, name)[0];
-    expect(['moving_mean', 'moving_variance', 'renorm_mean', 'mean', 'variance', 'count'].map(read)).toEqual([1, 3, 2, 3, 4, 40]);
+    expect(['moving_mean', 'moving_variance', 'renorm_mean', 'mean', 'variance', 'count'].map(read)).toEqual([
+      1, 3, 2, 3, 4, 40,
+    ]);
     expect(read('renorm_stddev')).toBeCloseTo(Math.sqrt(1 + 4), 5);
   });
 
   test('refuses models that differ, counts that are none, and weights that are not finite', async () => {
     const [a, b] = [make(), make()];
     await expect(mergeStatistics([], [])).rejects.toThrow('models must be a list of at least one');
-    await expect(mergeStatistics([a, modelOf([4], l.reLU())], [1, 1])).rejects.toThrow(/models\[1\] differs from models\[0\] at layer 1/);
+    await expect(mergeStatistics([a, modelOf([4], l.reLU())], [1, 1])).rejects.toThrow(
+      /models\[1\] differs from models\[0\] at layer 1/,
+    );
     for (const counts of [[1], [1, -1], [0, 0], [1, Number.NaN]]) {
-      await expect(mergeStatistics([a, b], counts)).rejects.toThrow('counts must be a number of at least 0 for each of the 2 models');
+      await expect(mergeStatistics([a, b], counts)).rejects.toThrow(
+        'counts must be a number of at least 0 for each of the 2 models',
+      );
     }
     b.setWeights(b.weights.map(({ shape, dtype }) => tf.fill(shape as number[], Number.NaN, dtype)));
-    await expect(mergeStatistics([a, b], [1, 1])).rejects.toThrow(/is not finite in one of the models; give this one the count 0/);
-    expect((await mergeStatistics([a, b], [1, 0])).model.getWeights()[0]!.dataSync()).toEqual(a.getWeights()[0]!.dataSync());
+    await expect(mergeStatistics([a, b], [1, 1])).rejects.toThrow(
+      /is not finite in one of the models; give this one the count 0/,
+    );
+    expect((await mergeStatistics([a, b], [1, 0])).model.getWeights()[0]!.dataSync()).toEqual(
+      a.getWeights()[0]!.dataSync(),
+    );
   });
 });

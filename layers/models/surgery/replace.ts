@@ -1,9 +1,9 @@
 /** Replacement: normalizations of one class become ones of another, with what both have in common. */
-import { tensor, tidy } from '@tensorflow/tfjs-core';
+import { serialization, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall, optionNames } from '../../../kernels/functions/checks.ts';
-import { resolveLayer } from '../../base/inner-layer.ts';
+import { configOfLayer, lastPartOfName, resolveLayer } from '../../base/inner-layer.ts';
 import { type ConfigDict, isPlainObject } from '../../base/options.ts';
 import { WeightNormalization } from '../../weight-normalization.ts';
 import type { Config, Saved } from '../keras/saved.ts';
@@ -11,7 +11,16 @@ import { affineOf, outputsOf } from './channels.ts';
 import { build, type Draft, draftOf, type Part, valuesOf } from './draft.ts';
 import { checkModel, type Surgery, type SurgeryNote } from './report.ts';
 import { hasStatistics, type Statistics, statisticsIn, valuesFrom } from './statistics.ts';
-import { coreOf, isSameAxis, kernelsIn, soleSource, targetOf, unwrapped } from './targets.ts';
+import {
+  coreOf,
+  inputShapeOf,
+  isSameAxis,
+  kernelsIn,
+  soleSource,
+  type Target,
+  targetOf,
+  unwrapped,
+} from './targets.ts';
 
 const WHO = 'replaceNormalization';
 
@@ -155,10 +164,13 @@ function fitted(old: layers.Layer, made: layers.Layer, statistics: Statistics): 
 
 /** A built layer of the new class with the options that both have. */
 function likeOld(part: Part, className: string, given: ConfigDict): layers.Layer {
-  const { layer: old, depth } = coreOf(part.layer);
-  const shape = part.layer.inboundNodes[0]?.inputShapes[0] as (number | null)[];
-  const inner = depth === 0 ? shape : [null, ...shape.slice(depth + 1)];
-  const known = resolveLayer(WHO, { className, config: {} }).getConfig();
+  const { layer: old } = coreOf(part.layer);
+  const inner = inputShapeOf(part);
+  // By its constructor: of an empty config the class might think that Keras saved it, whose defaults may be others.
+  const [cls] = serialization.SerializationMap.getMap().classNameMap[className] as unknown as [
+    new (args: object) => layers.Layer,
+  ];
+  const known = new cls({}).getConfig();
   const { name, trainable, dtype, batchInputShape, ...own } = old.getConfig();
   const common: Config = Object.fromEntries(
     Object.entries(own).filter(([key]) => key in known && !key.startsWith('moving')),
@@ -229,7 +241,12 @@ async function scaleInLayerBefore(graph: Draft, name: string): Promise<Float64Ar
       layer: { class_name: core.class_name, config: { ...options, name: `${ownName}_inner`, trainable } },
     },
   };
-  const values = await withLengths(target.layer, kernels.values, affine.scale);
+  let values: ReadonlyMap<string, Float64Array>;
+  try {
+    values = await withLengths(target, kernels.values, affine.scale);
+  } catch (error) {
+    return `its scale has no place: ${(error as Error).message}`;
+  }
   const part = graph.part(source);
   part.saved = target.wrap(wrapper);
   part.values = values;
@@ -240,19 +257,18 @@ async function scaleInLayerBefore(graph: Draft, name: string): Promise<Float64Ar
 
 /** The values of a layer in weight normalization that gives `scale` times what it gave. */
 async function withLengths(
-  layer: layers.Layer,
+  { part, layer }: Target,
   values: ReadonlyMap<string, Float64Array>,
   scale: Float64Array,
 ): Promise<Map<string, Float64Array>> {
-  const copy = resolveLayer(WHO, { className: layer.getClassName(), config: layer.getConfig() });
+  const copy = resolveLayer(WHO, configOfLayer(layer));
   const wrapper = new WeightNormalization({ layer: copy });
-  const shape = layer.inboundNodes[0]?.inputShapes[0] as (number | null)[];
-  wrapper.build(shape);
+  wrapper.build(inputShapeOf(part));
   try {
     tidy(() =>
       copy.setWeights(
         copy.weights.map((weight) => {
-          const own = values.get(weight.originalName.slice(weight.originalName.lastIndexOf('/') + 1)) as Float64Array;
+          const own = values.get(lastPartOfName(weight)) as Float64Array;
           return tensor(Float32Array.from(own), weight.shape as number[]);
         }),
       ),
@@ -272,7 +288,7 @@ async function withLengths(
       );
     return wrapped;
   } finally {
-    wrapper.dispose();
+    for (const weight of new Set(wrapper.weights)) weight.dispose();
   }
 }
 

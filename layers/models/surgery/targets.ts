@@ -3,6 +3,7 @@ import { tidy } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { lastPartOfName } from '../../base/inner-layer.ts';
 import type { KernelWrapper } from '../../base/kernel-wrapper.ts';
+import type { Shape } from '../../base/options.ts';
 import type { Saved } from '../keras/saved.ts';
 import { channelAxis, hasKernel, type Kernels } from './channels.ts';
 import { type Draft, innerOf, numbersOf, type Part, trainsInGraph, valuesOf } from './draft.ts';
@@ -14,6 +15,13 @@ export const quoted = (names: readonly string[]) => names.map((name) => `'${name
 export function coreOf(layer: layers.Layer, depth = 0): { layer: layers.Layer; depth: number } {
   const inner = layer.getClassName() === 'TimeDistributed' ? innerOf(layer) : undefined;
   return inner ? coreOf(inner, depth + 1) : { layer, depth };
+}
+
+/** The shape of what the layer within `timeDistributed` is called with. */
+export function inputShapeOf({ layer }: Part): Shape {
+  const { depth } = coreOf(layer);
+  const shape = layer.inboundNodes[0]?.inputShapes[0] as Shape;
+  return depth === 0 ? shape : [null, ...shape.slice(depth + 1)];
 }
 
 /** The one layer whose result a normalization takes, past layers that do nothing; that result is used nowhere else. */
