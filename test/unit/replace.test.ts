@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { describeNormalizations, replaceNormalization } from '../../layers/models/surgery/index.ts';
 import { lastPart, modelOf } from '../support/layers.ts';
-import { classesOf, inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
+import { inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
 
 const { layers: l } = tf;
 beforeAll(() => tf.setBackend('cpu'));

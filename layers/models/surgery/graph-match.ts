@@ -268,13 +268,17 @@ export class Matcher {
 
   /** The normalization that a root belongs to; a reason why there is none; undefined if the root is of no statistic. */
   find(root: string): Match | string | undefined {
-    const kind = this.#inverse(root) ?? this.#divisor(root);
-    if (!kind) return undefined;
+    const after = this.#after(root);
+    // An epsilon may also be added to the root.
+    const kinds = [root, ...after].flatMap((name) => this.#inverse(name) ?? this.#divisor(name) ?? []);
+    if (kinds.length === 0) return undefined;
     const found: Match[] = [];
-    const expansion = new Expansion(this.#graph, (name) => this.#atom(name, kind));
-    for (const result of this.#after(root)) {
-      const match = this.#matchAt(result, kind, expansion);
-      if (match) found.push(match);
+    for (const kind of kinds) {
+      const expansion = new Expansion(this.#graph, (name) => this.#atom(name, kind));
+      for (const result of after) {
+        const match = this.#matchAt(result, kind, expansion);
+        if (match) found.push(match);
+      }
     }
     const parameters = ({ gamma, beta }: Match) => Number(gamma !== undefined) + Number(beta !== undefined);
     const [most] = found.sort((a, b) => parameters(b) - parameters(a));
