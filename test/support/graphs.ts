@@ -3,7 +3,7 @@
  * that multiplies its input by weights, normalizes, and goes on with tanh.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Attribute, GraphNode } from '../../layers/models/surgery/graph.ts';
+import type { Attribute, GraphNode } from '../../layers/models/surgery/graph-node.ts';
 import { normals } from './random.ts';
 
 const _base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -319,3 +319,15 @@ export const LOOKALIKES: Readonly<Record<string, Pick<GraphCase, 'shape' | 'step
     },
   },
 };
+
+/** A graph model of two dense normalizations as the files of a server. */
+export function graphFiles(): Record<string, string | Uint8Array> {
+  const dense = GRAPHS['length, of PyTorch: Sqrt, Maximum, RealDiv, and gamma']!;
+  const twice = (g: GraphBuilder, x: string) => dense.steps(g, dense.steps(g, x));
+  const { weightSpecs: weights, weightData, ...rest } = graphOf({ shape: dense.shape, steps: twice });
+  const paths = ['graph.bin'];
+  return {
+    'model.json': JSON.stringify({ ...rest, weightsManifest: [{ paths, weights }] }),
+    'graph.bin': new Uint8Array(weightData as ArrayBuffer),
+  };
+}

@@ -1,7 +1,7 @@
 /** Normalizations in graph models: found in every spelling, whatever nodes are called; what is none stays as it is. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
-import type { GraphNode } from '../../layers/models/surgery/graph.ts';
+import type { GraphNode } from '../../layers/models/surgery/graph-node.ts';
 import { OPERATION } from '../../layers/models/surgery/graph-operation.ts';
 import { accelerate, registerGraphNormalizations } from '../../layers/models/surgery/index.ts';
 import { GRAPHS, graphOf, LOOKALIKES } from '../support/graphs.ts';

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isModel, isRecord, isSaved, nameOf } from '../../models/keras/saved.ts';
+import { describeNormalizations, type NormalizationRow } from '../../models/surgery/describe.ts';
 import { pytorchNotes } from '../index.ts';
 import { modelInKeras } from '../keras/topology.ts';
 import { openFile } from '../open.ts';
@@ -44,6 +45,7 @@ export async function inspect(path: string, options: Options): Promise<void> {
     ]),
   );
   print('');
+  printNormalizations(await describeNormalizations(model));
   print(`as .keras:        ${refusal(() => modelInKeras(model))}`);
   const refused = refusal(() => planOf('saveSafetensors', model, safetensorsOptions(options)));
   print(`as .safetensors:  ${refused}`);
@@ -75,6 +77,39 @@ function sizeOf(bytes: number): string {
   const units = ['bytes', 'KB', 'MB', 'GB'];
   const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log(bytes) / Math.log(1000)));
   return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
+}
+
+/** What the model normalizes with; nothing where it does not. */
+function printNormalizations(rows: readonly NormalizationRow[]): void {
+  if (rows.length === 0) return;
+  const percent = (share: number) => `${(100 * share).toPrecision(2)} %`;
+  table(
+    ['normalization', 'kind', 'epsilon', 'parameters', 'draws', 'frozen', 'statistics', 'advice'],
+    rows.map(
+      ({
+        layer,
+        className,
+        epsilon,
+        parameters,
+        shareOfParameters,
+        draws,
+        shareOfDraws,
+        frozen,
+        statistics,
+        advice,
+      }) => [
+        layer,
+        className,
+        epsilon === undefined ? '' : String(epsilon),
+        `${parameters} (${percent(shareOfParameters)})`,
+        `${draws} (${percent(shareOfDraws)})`,
+        frozen ? 'yes' : 'no',
+        statistics,
+        advice,
+      ],
+    ),
+  );
+  print('');
 }
 
 const shapeOf = (shape: unknown): string => JSON.stringify(shape).replaceAll(',', ', ');

@@ -8,8 +8,9 @@ import { loadPeer } from '../../base/peers.ts';
 import { LOAD_OPTIONS, readArtifacts } from '../artifacts.ts';
 import { isRecord } from '../keras/saved.ts';
 import { handlerOf } from '../load-model.ts';
-import { Graph, type GraphTopology } from './graph.ts';
+import { Graph } from './graph.ts';
 import { type GraphForm, Matcher } from './graph-match.ts';
+import type { GraphTopology } from './graph-node.ts';
 import { nodeFor, OPERATION, runOperation } from './graph-operation.ts';
 import type { Surgery, SurgeryNote } from './report.ts';
 
@@ -34,7 +35,12 @@ const NAMES: Readonly<Record<GraphForm, string>> = {
  * @throws if the package @tensorflow/tfjs-converter is not installed
  * @example
  * ```js
- * await registerGraphNormalizations();
+ * const {model} = await accelerate('https://example.com/graph/model.json');
+ * await model.save('indexeddb://accelerated');
+ *
+ * await registerGraphNormalizations(); // in a page that only loads it
+ * const again = await tf.loadGraphModel('indexeddb://accelerated');
+ * again.predict(tf.ones([1, 6])).shape; // [1, 6]
  * ```
  */
 export async function registerGraphNormalizations(): Promise<void> {
@@ -66,8 +72,9 @@ export async function registerGraphNormalizations(): Promise<void> {
  * ```js
  * const {model, changed, left} = await accelerate('https://example.com/graph/model.json');
  * changed.length; // 2
- * model.predict(tf.ones([1, 4])).shape; // [1, 4]
+ * model.predict(tf.ones([1, 6])).shape; // [1, 6]
  * ```
+ * @see {@link layerNorm} and the other functions, which run it, for the papers
  */
 export async function accelerate(
   source: string | io.IOHandler | io.ModelArtifacts | GraphModel,

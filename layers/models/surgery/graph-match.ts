@@ -2,7 +2,8 @@
  * Normalizations that an exporter has spelled out in a graph: found by what the nodes compute and over which axes, never by names.
  * What is not exactly a normalization, or whose axes or sizes are not known before the graph runs, is none.
  */
-import { type Graph, type GraphNode, plainName } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { type GraphNode, plainName } from './graph-node.ts';
 import type { StaticShape } from './graph-shapes.ts';
 
 /** What a group of values is divided by. */

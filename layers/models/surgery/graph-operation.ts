@@ -1,8 +1,8 @@
 /** The operation that stands in graphs for a normalization, and what runs it: the functions of this package. */
 import { div, fill, reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from '../../../kernels/functions/normalization.ts';
-import { type Attribute, plainName } from './graph.ts';
 import type { GraphForm, Match } from './graph-match.ts';
+import { type Attribute, plainName } from './graph-node.ts';
 
 /** The name of the operation. It says which contract its attributes follow. */
 export const OPERATION = 'TfjsNormalizations1';

@@ -2,7 +2,7 @@
  * What is known of the shape of a node before the graph runs, from those of its inputs. Of an operation that is not here nothing is
  * known; a size that depends on the input of the graph is undefined.
  */
-import type { Attribute, GraphNode } from './graph.ts';
+import type { Attribute, GraphNode } from './graph-node.ts';
 
 /** Sizes of axes; undefined where one is not known. */
 export type StaticShape = readonly (number | undefined)[];

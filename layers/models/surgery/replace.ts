@@ -1,4 +1,15 @@
 /** Replacement: normalizations of one class become ones of another, with what both have in common. */
+// Registers the classes that may take the place.
+import '../../batch-instance-normalization.ts';
+import '../../batch-normalization.ts';
+import '../../batch-renormalization.ts';
+import '../../group-normalization.ts';
+import '../../instance-normalization.ts';
+import '../../layer-normalization.ts';
+import '../../mean-only-batch-normalization.ts';
+import '../../rms-normalization.ts';
+import '../../switchable-normalization.ts';
+
 import { serialization, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
