@@ -16,11 +16,10 @@ import '../rms-normalization.ts';
 import './tensorflow-addons.ts';
 import '../unit-normalization.ts';
 
-import { io } from '@tensorflow/tfjs-core';
+import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/core/errors.ts';
 import { checkCall } from '../../kernels/functions/checks.ts';
-import { LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
+import { handlerOf, LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
 import { buildModel, checkedAndRewritten } from './build-model.ts';
 import type { Rewritten } from './keras/format.ts';
 import { fittedWeights } from './keras/weights.ts';
@@ -70,11 +69,4 @@ async function withFittedWeights(rewritten: Rewritten): Promise<Rewritten> {
   if (!hasUnknownWeights) return rewritten;
   const wanted = await weightsOfTopology(modelTopology as object);
   return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
-}
-
-/** What reads the files at a URL or place. */
-export function handlerOf(who: string, url: string, options: io.LoadOptions): io.IOHandler {
-  const handlers = io.getLoadHandlers(url, options);
-  if (handlers.length > 1) fail(who, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
-  return handlers[0] ?? io.browserHTTPRequest(url, options);
 }

@@ -5,9 +5,8 @@ import { dispose, type io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall } from '../../../kernels/functions/checks.ts';
 import { loadPeer } from '../../base/peers.ts';
-import { LOAD_OPTIONS, readArtifacts } from '../artifacts.ts';
+import { handlerOf, LOAD_OPTIONS, readArtifacts } from '../artifacts.ts';
 import { isRecord } from '../keras/saved.ts';
-import { handlerOf } from '../load-model.ts';
 import { Graph } from './graph.ts';
 import { type GraphForm, Matcher } from './graph-match.ts';
 import type { GraphTopology } from './graph-node.ts';
@@ -74,7 +73,7 @@ export async function registerGraphNormalizations(): Promise<void> {
  * changed.length; // 2
  * model.predict(tf.ones([1, 6])).shape; // [1, 6]
  * ```
- * @see {@link layerNorm} and the other functions, which run it, for the papers
+ * @see `layerNorm` and the other functions of the main entry, which run it, for the papers
  */
 export async function accelerate(
   source: string | io.IOHandler | io.ModelArtifacts | GraphModel,

@@ -10,7 +10,14 @@ export type Batches = Iterable<Batch> | AsyncIterable<Batch>;
 
 /** A `tf.data.Dataset` of batches. */
 export interface Dataset {
-  iterator(): Promise<{ next(): Promise<{ value: unknown; done?: boolean }> }>;
+  /** Starts an iteration. */
+  iterator(): Promise<DatasetIterator>;
+}
+
+/** An iteration through a {@link Dataset}. */
+export interface DatasetIterator {
+  /** The next batch, until it is done. */
+  next(): Promise<IteratorResult<unknown>>;
 }
 
 /**

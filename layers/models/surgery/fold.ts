@@ -24,9 +24,9 @@ const WHO = 'foldBatchNormalization';
  *
  *     w = gamma / sqrt(variance + epsilon) w        b = beta + gamma / sqrt(variance + epsilon) (b - mean)
  *
- * Normalizations: BatchNormalization, of this package or of TensorFlow.js, {@link BatchRenormalization} and
- * {@link MeanOnlyBatchNormalization}. Layers: dense, conv1d, conv2d, conv3d, their transposed, depthwiseConv2d, separableConv2d; with
- * or without bias; within `timeDistributed`; wrapped in {@link WeightNormalization} or {@link SpectralNormalization}, which are taken
+ * Normalizations: BatchNormalization, of this package or of TensorFlow.js, BatchRenormalization and
+ * MeanOnlyBatchNormalization. Layers: dense, conv1d, conv2d, conv3d, their transposed, depthwiseConv2d, separableConv2d; with
+ * or without bias; within `timeDistributed`; wrapped in WeightNormalization or SpectralNormalization, which are taken
  * off. Between the two may be layers that do nothing in inference, such as dropout.
  *
  * A normalization stays, and is in `left`, where an activation is between it and the layer, the layer's result is also used
@@ -46,7 +46,7 @@ const WHO = 'foldBatchNormalization';
  *   tf.layers.reLU(),
  * ]});
  * const folded = await foldBatchNormalization(model);
- * folded.changed; // [{layer: 'norm', ...}]
+ * folded.changed[0].layer; // 'norm'
  * folded.model.layers.length; // 2
  * ```
  * @see Jacob et al.: Quantization and Training of Neural Networks (section 3.2). 2017, https://arxiv.org/abs/1712.05877

@@ -6,10 +6,10 @@
  */
 
 export { accelerate, registerGraphNormalizations } from './accelerate.ts';
-export type { Batch, Batches, DataSource, Dataset } from './dataset.ts';
+export type { Batch, Batches, DataSource, Dataset, DatasetIterator } from './dataset.ts';
 export { describeNormalizations, type NormalizationRow } from './describe.ts';
 export { foldBatchNormalization } from './fold.ts';
 export { mergeStatistics } from './merge.ts';
 export { adapt, type RecalibrateOptions, type RecalibrationProgress, recalibrate } from './recalibrate.ts';
-export { type ReplaceNormalizationOptions, replaceNormalization } from './replace.ts';
+export { type NormalizationConfig, type ReplaceNormalizationOptions, replaceNormalization } from './replace.ts';
 export type { Surgery, SurgeryNote } from './report.ts';

@@ -16,7 +16,7 @@ const WHO = 'mergeStatistics';
  *
  *     mean = sum n_i mean_i / n      variance = sum n_i (variance_i + (mean_i - mean)^2) / n      weight = sum n_i weight_i / n
  *
- * Sums are of 64-bit floats. Integer weights, such as `initialized`, and the vectors of {@link SpectralNormalization}, whose signs are
+ * Sums are of 64-bit floats. Integer weights, such as `initialized`, and the vectors of SpectralNormalization, whose signs are
  * arbitrary, are those of the model with the largest count. A FeatureNormalization that has counted its data is merged by its own count.
  *
  * @param models models of one architecture: the same classes of layers, in the same order, with weights of the same shapes; names may differ

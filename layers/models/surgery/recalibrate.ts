@@ -31,7 +31,7 @@ export interface RecalibrationProgress {
 export interface RecalibrateOptions {
   /** The size of the batches into which tensors are cut; no statistic depends on it. Default: 32. */
   readonly batchSize?: number;
-  /** Is called after each batch. */
+  /** Is called after each batch. Default: nothing is. */
   readonly onProgress?: (progress: RecalibrationProgress) => void;
 }
 const OPTIONS = optionNames('batchSize', 'onProgress');
@@ -229,6 +229,8 @@ function setStatistics(layer: layers.Layer, statistics: Statistics): void {
 /**
  * Gives a {@link FeatureNormalization} the mean and variance of data, as its `adapt` in Keras does: in place, before or after the layer
  * is built. What it had is forgotten.
+ *
+ *     mean = sum(x) / n      variance = sum((x - mean)^2) / n       of all data, for each index of the layer's axes
  *
  * @param layer the layer, without the options `mean` and `variance`; it is built for the data if it is not yet
  * @param data as of {@link recalibrate}, for one input

@@ -48,12 +48,20 @@ export const NORMALIZATIONS: readonly string[] = [
   'GroupNormalization',
 ];
 
+/** A class of normalization, with some of its options: as `getConfig` saves a layer. */
+export interface NormalizationConfig {
+  /** The class. */
+  readonly className: string;
+  /** Options of the class; the others are those of the layer that is replaced. */
+  readonly config?: object;
+}
+
 /** Options of {@link replaceNormalization}. */
 export interface ReplaceNormalizationOptions {
   /** The class that is replaced, or several. Default: 'BatchNormalization'. */
   readonly from?: string | readonly string[];
   /** The class that takes its place, or what `getConfig` gives of a layer: `{className, config}` with some of its options. Required. */
-  readonly to: string | { readonly className: string; readonly config?: object };
+  readonly to: string | NormalizationConfig;
 }
 const OPTIONS = optionNames('from', 'to');
 
@@ -61,9 +69,9 @@ const OPTIONS = optionNames('from', 'to');
  * A model with normalizations of another class: group normalization for small batches, renormalization for further training, and so
  * on. Names of layers, gamma and beta, frozen or not, and all options that both classes have stay, but for those that `to` gives.
  *
- * The new model predicts as the old one where the new class can: among BatchNormalization, {@link BatchRenormalization} and
- * {@link BatchInstanceNormalization}, whose statistics are taken over, and of InstanceNormalization as GroupNormalization with a group
- * for each channel. MeanOnlyBatchNormalization goes with {@link WeightNormalization}: the layer before is wrapped in it, and its g takes
+ * The new model predicts as the old one where the new class can: among BatchNormalization, BatchRenormalization and
+ * BatchInstanceNormalization, whose statistics are taken over, and of InstanceNormalization as GroupNormalization with a group
+ * for each channel. MeanOnlyBatchNormalization goes with WeightNormalization: the layer before is wrapped in it, and its g takes
  * the scale, so that predictions stay; where no layer can take it, the normalization is left. Others normalize by each example, so
  * that the model predicts otherwise until it is trained; `changed` says so for each.
  *
