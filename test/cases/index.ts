@@ -17,6 +17,7 @@ import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as release from './release.ts';
 import * as serialization from './serialization.ts';
+import * as surgery from './surgery.ts';
 import * as view from './view.ts';
 import * as wasm from './wasm.ts';
 import * as webgl from './webgl.ts';
@@ -38,6 +39,7 @@ const cases = {
   ...powerIteration,
   ...release,
   ...serialization,
+  ...surgery,
   ...view,
   ...wasm,
   ...webgl,

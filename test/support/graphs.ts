@@ -56,14 +56,19 @@ export class GraphBuilder {
   artifacts(output: string): tf.io.ModelArtifacts {
     const entries = Object.entries(this.weights);
     const data = entries.map(([, tensor]) => tensor.dataSync());
-    const bytes = Buffer.concat(data.map((own) => Buffer.from(own.buffer, own.byteOffset, own.byteLength)));
+    const bytes = new Uint8Array(data.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    let at = 0;
+    for (const { buffer, byteOffset, byteLength } of data) {
+      bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+      at += byteLength;
+    }
     const weightSpecs = entries.map(([name, { shape, dtype }]) => ({ name, shape, dtype: dtype as 'float32' }));
     tf.dispose(this.weights);
     return {
       format: 'graph-model',
       modelTopology: { node: this.nodes, versions: {} },
       weightSpecs,
-      weightData: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer,
+      weightData: bytes.buffer,
       signature: { inputs: { x: { name: 'x:0' } }, outputs: { y: { name: `${output}:0` } } },
     } as tf.io.ModelArtifacts;
   }

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { describeNormalizations, replaceNormalization } from '../../layers/models/surgery/index.ts';
-import { lastPart, modelOf } from '../support/layers.ts';
+import { lastPart, makeLayer, modelOf } from '../support/layers.ts';
 import { inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
 
 const { layers: l } = tf;
@@ -78,8 +78,7 @@ describe('replaceNormalization', () => {
     ['MeanOnlyBatchNormalization', 'BatchRenormalization'],
     ['InstanceNormalization', 'GroupNormalization'],
   ] as const)('%s by %s predicts as before', async (from, to) => {
-    const make = ours[`${from[0]!.toLowerCase()}${from.slice(1)}` as 'batchNormalization'];
-    const model = withNorm(make({ name: 'norm' }));
+    const model = withNorm(makeLayer({ className: from, options: { name: 'norm' } }));
     const { model: made, changed } = await replaceNormalization(model, { from, to });
     expect(changed[0]!.message).toMatch('predicts as before');
     expect(predict(made, inputFor(model))).toBeClose(predict(model, inputFor(model)), SAME);
