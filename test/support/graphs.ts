@@ -325,14 +325,20 @@ export const LOOKALIKES: Readonly<Record<string, Pick<GraphCase, 'shape' | 'step
   },
 };
 
-/** A graph model of two dense normalizations as the files of a server. */
-export function graphFiles(): Record<string, string | Uint8Array> {
-  const dense = GRAPHS['length, of PyTorch: Sqrt, Maximum, RealDiv, and gamma']!;
-  const twice = (g: GraphBuilder, x: string) => dense.steps(g, dense.steps(g, x));
-  const { weightSpecs: weights, weightData, ...rest } = graphOf({ shape: dense.shape, steps: twice });
-  const paths = ['graph.bin'];
+/** The dense normalization of PyTorch twice. */
+const TWICE: Pick<GraphCase, 'shape' | 'steps'> = {
+  shape: [3, c],
+  steps: (g, x) => {
+    const { steps } = GRAPHS['length, of PyTorch: Sqrt, Maximum, RealDiv, and gamma']!;
+    return steps(g, steps(g, x));
+  },
+};
+
+/** A graph model as the files of a server; by default with two normalizations. */
+export function graphFiles(graph: Pick<GraphCase, 'shape' | 'steps'> = TWICE): Record<string, string | Uint8Array> {
+  const { weightSpecs: weights, weightData, ...rest } = graphOf(graph);
   return {
-    'model.json': JSON.stringify({ ...rest, weightsManifest: [{ paths, weights }] }),
+    'model.json': JSON.stringify({ ...rest, weightsManifest: [{ paths: ['graph.bin'], weights }] }),
     'graph.bin': new Uint8Array(weightData as ArrayBuffer),
   };
 }

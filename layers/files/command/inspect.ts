@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isModel, isRecord, isSaved, nameOf } from '../../models/keras/saved.ts';
+import { accelerate } from '../../models/surgery/accelerate.ts';
 import { describeNormalizations, type NormalizationRow } from '../../models/surgery/describe.ts';
 import { pytorchNotes } from '../index.ts';
 import { modelInKeras } from '../keras/topology.ts';
@@ -10,15 +11,18 @@ import { byteLengthOf, type Header, readHeader } from '../safetensors/header.ts'
 import { matchTensors } from '../safetensors/load.ts';
 import { planOf } from '../safetensors/model.ts';
 import { openBytes } from '../safetensors/places.ts';
-import { type Format, formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
+import { type Format, formatOf, loadFile, type Options, safetensorsOptions, startTensorFlow } from './formats.ts';
 import { lineOf } from './messages.ts';
+import { readingFrom } from './model-json.ts';
 
 /** Writes what is in a file to stdout. */
 export async function inspect(path: string, options: Options): Promise<void> {
   const { size } = await stat(path);
   const format = formatOf(path);
   if (format === 'safetensors') return inspectWeights(path, size, options);
-  const saved = layersWithin(await savedModel(path, format), '');
+  const topology = await savedModel(path, format);
+  if (isRecord(topology) && Array.isArray(topology.node)) return inspectGraph(path, size, topology.node.length);
+  const saved = layersWithin(topology, '');
   let model: LayersModel;
   try {
     model = await loadFile(path);
@@ -152,6 +156,25 @@ function layersWithin(saved: unknown, prefix: string): string[][] {
     const name = `${prefix}${nameOf(layer)}`;
     return isModel(layer) ? layersWithin(layer, `${name}/`) : [[name, layer.class_name]];
   });
+}
+
+/** What normalizations are spelled out in a graph model. */
+async function inspectGraph(path: string, size: number, nodes: number): Promise<void> {
+  await startTensorFlow();
+  const { changed, left } = await accelerate(readingFrom(path, () => {}));
+  print(`${path}: a graph model of ${nodes} nodes, ${sizeOf(size)}`);
+  if (changed.length + left.length === 0) print('no normalization is spelled out');
+  for (const [title, notes] of [
+    ['accelerate makes one operation of', changed],
+    ['and leaves', left],
+  ] as const) {
+    if (notes.length === 0) continue;
+    print('');
+    table(
+      [title, 'kind', ''],
+      notes.map(({ layer, className, message }) => [layer, className, message]),
+    );
+  }
 }
 
 /** The tensors of a safetensors file, what normalizations they seem to be, and whether a model takes them. */
