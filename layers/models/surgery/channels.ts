@@ -36,41 +36,56 @@ function divisorOf(layer: layers.Layer, values: Values): Float64Array | undefine
   return values.get('moving_variance')?.map((variance) => Math.sqrt(variance + epsilon)) ?? values.get('moving_stddev');
 }
 
-/** A kernel, and which input and output channel a value of it belongs to, by its place in row-major order. */
-interface Kernel {
-  readonly name: string;
-  readonly input: (i: number, shape: readonly number[]) => number;
-  readonly output: (i: number, shape: readonly number[]) => number;
+/** The channels of a kernel of one shape: how many there are, and to which each value belongs, by its place in row-major order. */
+interface Channels {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly input: (place: number) => number;
+  readonly output: (place: number) => number;
 }
 
-/** The size of an axis counted from the end. */
-const size = (shape: readonly number[], axis: number) => shape.at(axis) as number;
+/** A kernel of a layer. */
+interface Kernel {
+  readonly name: string;
+  readonly channels: (shape: readonly number[]) => Channels;
+}
+
+/** The sizes of the last two axes. */
+const lastOf = (shape: readonly number[]) => shape.slice(-2) as [number, number];
 
 /** [..., inputs, outputs] */
-const plain = (name: string): Kernel => ({
-  name,
-  input: (i, shape) => Math.floor(i / size(shape, -1)) % size(shape, -2),
-  output: (i, shape) => i % size(shape, -1),
-});
+const plain: Kernel['channels'] = (shape) => {
+  const [inputs, outputs] = lastOf(shape);
+  const input = (place: number) => Math.floor(place / outputs) % inputs;
+  return { inputs, outputs, input, output: (place) => place % outputs };
+};
+
 /** [..., outputs, inputs] */
-const transposed: Kernel = { name: 'kernel', input: plain('').output, output: plain('').input };
+const transposed: Kernel['channels'] = (shape) => {
+  const { inputs, outputs, input, output } = plain(shape);
+  return { inputs: outputs, outputs: inputs, input: output, output: input };
+};
+
 /** [height, width, inputs, multiplier]; each input has `multiplier` outputs. */
-const depthwise: Kernel = {
-  name: 'depthwise_kernel',
-  input: plain('').input,
-  output: (i, shape) => i % (size(shape, -1) * size(shape, -2)),
+const depthwise: Kernel['channels'] = (shape) => {
+  const [inputs, multiplier] = lastOf(shape);
+  const outputs = inputs * multiplier;
+  return { inputs, outputs, input: plain(shape).input, output: (place) => place % outputs };
 };
 
 /** The kernels of a layer between its input and its output, one after the other. */
 const KERNELS: Readonly<Record<string, readonly [Kernel, ...Kernel[]]>> = {
-  Dense: [plain('kernel')],
-  Conv1D: [plain('kernel')],
-  Conv2D: [plain('kernel')],
-  Conv3D: [plain('kernel')],
-  Conv2DTranspose: [transposed],
-  Conv3DTranspose: [transposed],
-  DepthwiseConv2D: [depthwise],
-  SeparableConv2D: [depthwise, plain('pointwise_kernel')],
+  Dense: [{ name: 'kernel', channels: plain }],
+  Conv1D: [{ name: 'kernel', channels: plain }],
+  Conv2D: [{ name: 'kernel', channels: plain }],
+  Conv3D: [{ name: 'kernel', channels: plain }],
+  Conv2DTranspose: [{ name: 'kernel', channels: transposed }],
+  Conv3DTranspose: [{ name: 'kernel', channels: transposed }],
+  DepthwiseConv2D: [{ name: 'depthwise_kernel', channels: depthwise }],
+  SeparableConv2D: [
+    { name: 'depthwise_kernel', channels: depthwise },
+    { name: 'pointwise_kernel', channels: plain },
+  ],
 };
 
 /** Whether a layer of this class may take over what a normalization does. */
@@ -84,45 +99,48 @@ export interface Kernels {
   readonly values: Values;
 }
 
-const kernelsOf = ({ className }: Kernels) => KERNELS[className] as readonly [Kernel, ...Kernel[]];
-const shapeOf = ({ shapes }: Kernels, kernel: Kernel) => shapes.get(kernel.name) as readonly number[];
-const valuesIn = ({ values }: Kernels, kernel: Kernel) => values.get(kernel.name) as Float64Array;
+/** The kernels of a layer with their values, one after the other. */
+const kernelsOf = ({ className, shapes, values }: Kernels) =>
+  (KERNELS[className] as readonly Kernel[]).map(({ name, channels }) => ({
+    name,
+    kernel: values.get(name) as Float64Array,
+    ...channels(shapes.get(name) as readonly number[]),
+  }));
+type OneKernel = ReturnType<typeof kernelsOf>[number];
 
 /** The number of channels of the layer's output. */
-export function outputsOf(layer: Kernels): number {
-  const last = kernelsOf(layer).at(-1) as Kernel;
-  return valuesIn(layer, last).reduce((most, _, i) => Math.max(most, last.output(i, shapeOf(layer, last))), 0) + 1;
-}
+export const outputsOf = (layer: Kernels): number => (kernelsOf(layer).at(-1) as OneKernel).outputs;
 
 /** The number of channels of the layer's input. */
-export function inputsOf(layer: Kernels): number {
-  const [first] = kernelsOf(layer);
-  return valuesIn(layer, first).reduce((most, _, i) => Math.max(most, first.input(i, shapeOf(layer, first))), 0) + 1;
-}
+export const inputsOf = (layer: Kernels): number => (kernelsOf(layer)[0] as OneKernel).inputs;
+
+const biasOf = ({ values }: Kernels, channel: number): number => values.get('bias')?.[channel] ?? 0;
 
 /** The weights with which the layer also does what comes after it: scale (K x + bias) + shift. */
 export function followedBy(layer: Kernels, { scale, shift }: Affine): Values {
-  const last = kernelsOf(layer).at(-1) as Kernel;
-  const kernel = valuesIn(layer, last).map((w, i) => w * (scale[last.output(i, shapeOf(layer, last))] as number));
-  const bias = shift.map((b, c) => b + (scale[c] as number) * (layer.values.get('bias')?.[c] ?? 0));
-  return new Map([...layer.values, [last.name, kernel], ['bias', bias]]);
+  const { name, kernel, output } = kernelsOf(layer).at(-1) as OneKernel;
+  const scaled = kernel.map((w, place) => w * (scale[output(place)] as number));
+  const bias = shift.map((b, c) => b + (scale[c] as number) * biasOf(layer, c));
+  return new Map([...layer.values, [name, scaled], ['bias', bias]]);
 }
 
 /** The weights with which the layer also does what comes before it: K (scale x + shift) + bias, where nothing is padded. */
 export function precededBy(layer: Kernels, { scale, shift }: Affine): Values {
-  const [first] = kernelsOf(layer);
-  const kernel = valuesIn(layer, first).map((w, i) => w * (scale[first.input(i, shapeOf(layer, first))] as number));
-  let passed = shift;
-  for (const one of kernelsOf(layer)) {
-    const sums: number[] = [];
-    for (const [i, w] of valuesIn(layer, one).entries()) {
-      const [from, to] = [one.input(i, shapeOf(layer, one)), one.output(i, shapeOf(layer, one))];
-      sums[to] = (sums[to] ?? 0) + w * (passed[from] as number);
-    }
-    passed = Float64Array.from(sums);
+  const [{ name, kernel, input }] = kernelsOf(layer) as [OneKernel];
+  const scaled = kernel.map((w, place) => w * (scale[input(place)] as number));
+  const passed = kernelsOf(layer).reduce(throughKernel, shift);
+  const bias = passed.map((b, c) => b + biasOf(layer, c));
+  return new Map([...layer.values, [name, scaled], ['bias', bias]]);
+}
+
+/** What a kernel makes of an input that has one value for each channel, everywhere. */
+function throughKernel(values: Float64Array, { kernel, outputs, input, output }: OneKernel): Float64Array {
+  const sums = new Float64Array(outputs);
+  for (const [place, w] of kernel.entries()) {
+    const to = output(place);
+    sums[to] = (sums[to] as number) + w * (values[input(place)] as number);
   }
-  const bias = passed.map((b, c) => b + (layer.values.get('bias')?.[c] ?? 0));
-  return new Map([...layer.values, [first.name, kernel], ['bias', bias]]);
+  return sums;
 }
 
 /**

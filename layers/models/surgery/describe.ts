@@ -1,7 +1,7 @@
 /** A table of what a model normalizes with. */
 import { engine, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { innerOf, valuesOf } from './draft.ts';
+import { innerOf, isFrozen, valuesOf } from './draft.ts';
 import { foldedDraft } from './fold.ts';
 import { withCalls, withMethod } from './intercept.ts';
 import { checkModel } from './report.ts';
@@ -132,9 +132,6 @@ function parametersOf(layer: layers.Layer): number {
     (one?.weights ?? []).reduce((sum, { shape }) => sum + shape.reduce<number>((a, b) => a * (b ?? 1), 1), 0);
   return size(layer) - size(innerOf(layer));
 }
-
-const isFrozen = (layer: layers.Layer): boolean =>
-  !layer.trainable || (layer.weights.length > 0 && layer.weights.every(({ trainable }) => !trainable));
 
 async function stateOf(layer: layers.Layer): Promise<NormalizationRow['statistics']> {
   if (!hasStatistics(layer)) return 'none';

@@ -34,10 +34,20 @@ export interface Part {
 
 /** Says whether a layer was called with `training: true` in the graph: then it trains, or drops values, in inference, too. */
 export const trainsInGraph = ({ saved }: Part): boolean =>
-  JSON.stringify(saved.inbound_nodes ?? []).includes('"training":true');
+  /"training":(true|1)\b/.test(JSON.stringify(saved.inbound_nodes ?? []));
 
 /** What wrappers such as `timeDistributed` hold. */
 export const innerOf = (layer: Layer): Layer | undefined => (layer as Layer & { readonly layer?: Layer }).layer;
+
+/** Whether training leaves a layer as it is. */
+export function isFrozen(layer: Layer): boolean {
+  const { frozen, _trainableWeights } = layer as unknown as {
+    readonly frozen?: boolean;
+    readonly _trainableWeights: readonly LayerVariable[];
+  };
+  const isEachFrozen = _trainableWeights.length > 0 && _trainableWeights.every(({ trainable }) => !trainable);
+  return frozen ?? (!layer.trainable || isEachFrozen);
+}
 
 export class Draft {
   readonly model: LayersModel;

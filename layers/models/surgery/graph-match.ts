@@ -285,6 +285,11 @@ export class Matcher {
     const [most] = found.sort((a, b) => parameters(b) - parameters(a));
     if (!most)
       return 'what is done with its root is no normalization, or its axes or sizes are not known before the graph runs';
+    for (const name of [most.result, ...most.within]) {
+      // They say that something comes before, which one operation would not.
+      if (this.#graph.node(name)?.input?.some((input) => input.startsWith('^')))
+        return `its step ${name} waits for another`;
+    }
     for (const name of most.within) {
       const others = this.#graph.users(name).filter((user) => user !== most.result && !most.within.has(user));
       if (others.length > 0 || this.#graph.isOutput(name)) return `its step ${name} is also used elsewhere`;

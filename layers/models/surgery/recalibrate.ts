@@ -8,7 +8,7 @@ import { usableMask } from '../../base/mask.ts';
 import type { Kwargs } from '../../base/options.ts';
 import { FeatureNormalization } from '../../feature-normalization.ts';
 import { type DataSource, type Passes, passesOf } from './dataset.ts';
-import { build, type Draft, draftOf, innerOf, layersWithin, numbersOf } from './draft.ts';
+import { build, type Draft, draftOf, innerOf, isFrozen, layersWithin, numbersOf } from './draft.ts';
 import { withCalls } from './intercept.ts';
 import { checkModel, type Surgery, type SurgeryNote } from './report.ts';
 import { hasStatistics, indicesAlong, merge, type Statistics, statisticsOf, valuesFrom } from './statistics.ts';
@@ -120,7 +120,7 @@ function titlesOf(draft: Draft, model: LayersModel): Map<layers.Layer, string> {
 }
 
 function reasonToLeave(layer: layers.Layer): string | undefined {
-  if (!layer.trainable) return 'it is frozen; set trainable = true to recalibrate it';
+  if (isFrozen(layer)) return 'it is frozen; set trainable = true to recalibrate it';
   const goesBack = layer instanceof FeatureNormalization && layer.invert;
   return goesBack ? 'it goes the way back, and its statistics are those of its output' : undefined;
 }
