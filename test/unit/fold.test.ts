@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { foldBatchNormalization } from '../../layers/models/surgery/index.ts';
+import { artifactsOf, folders, readJson } from '../support/keras-models.ts';
 import { modelOf } from '../support/layers.ts';
 import { classesOf, inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
 
@@ -299,4 +300,26 @@ test('what is no model is refused', async () => {
     'foldBatchNormalization: model must be a model of layers',
   );
   await expect(foldBatchNormalization(tf.sequential())).rejects.toThrow('is not built');
+});
+
+/** What a folder's model was given. */
+function inputsOf(name: string): { shape: number[]; data: number[] }[] {
+  const { input, inputs = [input] } = readJson(name, 'expected.json');
+  return inputs;
+}
+
+describe('models of Keras and TensorFlow Addons keep their predictions:', () => {
+  test.each(folders)('%s', async (name) => {
+    const { bytes, ...rest } = artifactsOf(name);
+    const model = await ours.loadModel(tf.io.fromMemory({ ...rest, weightData: Uint8Array.from(bytes).buffer }));
+    const x = inputsOf(name).map(({ shape, data }) => tf.tensor(data, shape));
+    const all = (one: tf.LayersModel) => tf.tidy(() => [one.predict(x)].flat().flatMap((y) => [...y.dataSync()]));
+    const before = all(model);
+    const { model: folded, changed, left } = await foldBatchNormalization(model);
+    expect(all(folded)).toBeClose(before, { ofMax: 1e-5, atol: 1e-6 });
+    expect(all(model)).toEqual(before);
+    const classes =
+      JSON.stringify(model.toJSON(undefined, false)).match(/"class_name":"(Mean|Batch)\w*Norm[^n]\w*"/g) ?? [];
+    expect(changed.length + left.length).toBe(classes.filter((one) => !one.includes('Instance')).length);
+  });
 });
