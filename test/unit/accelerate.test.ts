@@ -54,7 +54,7 @@ describe('is found:', () => {
       const artifacts = change(graphOf(graph));
       const [x, plain] = [inputOf(graph.shape), await load(artifacts)];
       const expected = predict(plain, x);
-      const { model, changed, left } = await accelerate(artifacts);
+      const { model, changed, left } = await accelerate<tf.GraphModel>(artifacts);
       expect([changed.map(({ className }) => className), left]).toEqual([[graph.className], []]);
       expect(predict(model, x)).toBeClose(expected, { atol: 1e-5 });
       const ops = nodesOf(await artifactsOf(model)).map(({ op }) => op);
@@ -70,7 +70,7 @@ describe('is left as it is:', () => {
     for (const artifacts of [graphOf(graph), disguised(graphOf(graph))]) {
       const x = inputOf(graph.shape);
       const expected = predict(await load(artifacts), x);
-      const { model, changed } = await accelerate(artifacts);
+      const { model, changed } = await accelerate<tf.GraphModel>(artifacts);
       expect(changed).toEqual([]);
       expect(nodesOf(await artifactsOf(model))).toEqual(nodesOf(artifacts));
       expect(predict(model, x)).toEqual(expected);
@@ -78,7 +78,7 @@ describe('is left as it is:', () => {
   });
 
   test('with a reason where the statistics are there', async () => {
-    const { left } = await accelerate(graphOf(LOOKALIKES['a variance that is used elsewhere']!));
+    const { left } = await accelerate<tf.GraphModel>(graphOf(LOOKALIKES['a variance that is used elsewhere']!));
     expect(left).toEqual([
       {
         layer: expect.stringMatching(/Rsqrt/),
@@ -86,7 +86,7 @@ describe('is left as it is:', () => {
         message: expect.stringMatching(/^its step .* is also used elsewhere/),
       },
     ]);
-    const other = await accelerate(graphOf(LOOKALIKES['channels first, for which there is no kernel']!));
+    const other = await accelerate<tf.GraphModel>(graphOf(LOOKALIKES['channels first, for which there is no kernel']!));
     expect(other.left[0]!.message).toMatch(/is no normalization, or its axes or sizes are not known/);
   });
 });
@@ -102,7 +102,7 @@ describe('accelerate', () => {
     });
     const kinds = Object.keys(GRAPHS).filter((name) => GRAPHS[name]!.shape.length === 3);
     const graph = steps(...kinds, ...kinds);
-    const { model, changed } = await accelerate(graphOf(graph));
+    const { model, changed } = await accelerate<tf.GraphModel>(graphOf(graph));
     expect(changed).toHaveLength(2 * kinds.length);
     expect(predict(model, inputOf(graph.shape))).toBeClose(predict(await load(graphOf(graph)), inputOf(graph.shape)), {
       atol: 1e-4,
@@ -115,7 +115,7 @@ describe('accelerate', () => {
     const plain = await load(artifacts);
     const expected = predict(plain, x);
     for (const source of [artifacts, tf.io.fromMemory(artifacts), plain]) {
-      const { model, changed } = await accelerate(source as tf.io.ModelArtifacts);
+      const { model, changed } = await accelerate<tf.GraphModel>(source as tf.io.ModelArtifacts);
       expect(changed).toHaveLength(1);
       await registerGraphNormalizations();
       const again = await load(await artifactsOf(model));
@@ -127,7 +127,7 @@ describe('accelerate', () => {
   test('leaves no tensors but the weights of the model', async () => {
     const artifacts = graphOf(LAYER);
     const before = tf.memory().numTensors;
-    const { model } = await accelerate(artifacts);
+    const { model } = await accelerate<tf.GraphModel>(artifacts);
     tf.dispose(predict(model, inputOf(LAYER.shape)) as never);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before + 1); // the input

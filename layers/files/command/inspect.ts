@@ -2,8 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isModel, isRecord, isSaved, nameOf } from '../../models/keras/saved.ts';
-import { accelerate } from '../../models/surgery/accelerate.ts';
-import { describeNormalizations, type NormalizationRow } from '../../models/surgery/describe.ts';
+import { describeNormalizations } from '../../models/surgery/describe.ts';
 import { pytorchNotes } from '../index.ts';
 import { modelInKeras } from '../keras/topology.ts';
 import { openFile } from '../open.ts';
@@ -11,9 +10,10 @@ import { byteLengthOf, type Header, readHeader } from '../safetensors/header.ts'
 import { matchTensors } from '../safetensors/load.ts';
 import { planOf } from '../safetensors/model.ts';
 import { openBytes } from '../safetensors/places.ts';
-import { type Format, formatOf, loadFile, type Options, safetensorsOptions, startTensorFlow } from './formats.ts';
+import { type Format, formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
 import { lineOf } from './messages.ts';
-import { readingFrom } from './model-json.ts';
+import { inspectGraph, printNormalizations } from './normalizations.ts';
+import { print, sizeOf, table } from './tables.ts';
 
 /** Writes what is in a file to stdout. */
 export async function inspect(path: string, options: Options): Promise<void> {
@@ -57,7 +57,6 @@ export async function inspect(path: string, options: Options): Promise<void> {
   for (const note of pytorchNotes(model, { channelsLast: options.channelsLast })) print(`in PyTorch ${note}`);
 }
 
-const print = (line: string) => process.stdout.write(`${line}\n`);
 const FITS = 'yes';
 
 function refusal(attempt: () => unknown): string {
@@ -67,53 +66,6 @@ function refusal(attempt: () => unknown): string {
   } catch (error) {
     return `no, ${lineOf(error).replace(/^\w+: /, '')}`;
   }
-}
-
-/** Columns as wide as what is in them. */
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = titles.map((_, i) => Math.max(...[titles, ...rows].map((row) => (row[i] as string).length)));
-  for (const row of [titles, ...rows]) {
-    print(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] as number) + 2))).join(''));
-  }
-}
-
-function sizeOf(bytes: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB'];
-  const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log(bytes) / Math.log(1000)));
-  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
-}
-
-/** What the model normalizes with; nothing where it does not. */
-function printNormalizations(rows: readonly NormalizationRow[]): void {
-  if (rows.length === 0) return;
-  const percent = (share: number) => `${(100 * share).toPrecision(2)} %`;
-  table(
-    ['normalization', 'kind', 'epsilon', 'parameters', 'draws', 'frozen', 'statistics', 'advice'],
-    rows.map(
-      ({
-        layer,
-        className,
-        epsilon,
-        parameters,
-        shareOfParameters,
-        draws,
-        shareOfDraws,
-        frozen,
-        statistics,
-        advice,
-      }) => [
-        layer,
-        className,
-        epsilon === undefined ? '' : String(epsilon),
-        `${parameters} (${percent(shareOfParameters)})`,
-        `${draws} (${percent(shareOfDraws)})`,
-        frozen ? 'yes' : 'no',
-        statistics,
-        advice,
-      ],
-    ),
-  );
-  print('');
 }
 
 const shapeOf = (shape: unknown): string => JSON.stringify(shape).replaceAll(',', ', ');
@@ -156,25 +108,6 @@ function layersWithin(saved: unknown, prefix: string): string[][] {
     const name = `${prefix}${nameOf(layer)}`;
     return isModel(layer) ? layersWithin(layer, `${name}/`) : [[name, layer.class_name]];
   });
-}
-
-/** What normalizations are spelled out in a graph model. */
-async function inspectGraph(path: string, size: number, nodes: number): Promise<void> {
-  await startTensorFlow();
-  const { changed, left } = await accelerate(readingFrom(path, () => {}));
-  print(`${path}: a graph model of ${nodes} nodes, ${sizeOf(size)}`);
-  if (changed.length + left.length === 0) print('no normalization is spelled out');
-  for (const [title, notes] of [
-    ['accelerate makes one operation of', changed],
-    ['and leaves', left],
-  ] as const) {
-    if (notes.length === 0) continue;
-    print('');
-    table(
-      [title, 'kind', ''],
-      notes.map(({ layer, className, message }) => [layer, className, message]),
-    );
-  }
 }
 
 /** The tensors of a safetensors file, what normalizations they seem to be, and whether a model takes them. */

@@ -1,7 +1,13 @@
 /** Graph models whose normalizations are spelled out: these become one operation each, which our kernels run. */
 
-import type { GraphModel } from '@tensorflow/tfjs-converter';
-import { dispose, type io } from '@tensorflow/tfjs-core';
+import {
+  dispose,
+  type io,
+  type ModelPredictConfig,
+  type ModelTensorInfo,
+  type NamedTensorMap,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall } from '../../../kernels/functions/checks.ts';
 import { loadPeer } from '../../base/peers.ts';
@@ -16,6 +22,26 @@ import type { Surgery, SurgeryNote } from './report.ts';
 const WHO = 'accelerate';
 
 const converter = () => loadPeer(WHO, '@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
+
+type Inputs = Tensor | Tensor[] | NamedTensorMap;
+
+/** What every `tf.GraphModel` has. Its own class is of an optional package, which the types of this one do without. */
+export interface AcceleratedModel {
+  /** The model's inputs. */
+  readonly inputs: ModelTensorInfo[];
+  /** The model's outputs. */
+  readonly outputs: ModelTensorInfo[];
+  /** The outputs for the inputs. */
+  predict(inputs: Inputs, config?: ModelPredictConfig): Tensor | Tensor[] | NamedTensorMap;
+  /** The results of nodes. */
+  execute(inputs: Inputs, outputs?: string | string[]): Tensor | Tensor[];
+  /** As `execute`, for graphs with control flow. */
+  executeAsync(inputs: Inputs, outputs?: string | string[]): Promise<Tensor | Tensor[]>;
+  /** Saves the model; {@link registerGraphNormalizations} comes before it is loaded. */
+  save(handlerOrURL: io.IOHandler | string): Promise<io.SaveResult>;
+  /** Frees its weights. */
+  dispose(): void;
+}
 
 /** The kinds of normalization in a graph, as the layers are called that do the same. */
 const NAMES: Readonly<Record<GraphForm, string>> = {
@@ -63,7 +89,7 @@ export async function registerGraphNormalizations(): Promise<void> {
  *
  * @param source a URL of a model.json, an `io.IOHandler`, what its `load` gives, or a `tf.GraphModel`, which stays as it is
  * @param options those of `tf.loadGraphModel`, where source is a URL
- * @returns the new `tf.GraphModel`, the normalizations that are one operation now, by the names of their last nodes, and those that
+ * @returns the new `tf.GraphModel` (in TypeScript `accelerate<tf.GraphModel>(...)` has its type), the normalizations that are one operation now, by the names of their last nodes, and those that
  *   seemed to be some and are left, each with the reason. Saved, it needs {@link registerGraphNormalizations} before it is loaded
  * @throws if the package @tensorflow/tfjs-converter is not installed (@tensorflow/tfjs brings it), source holds no graph model, or
  *   its weights are missing
@@ -75,15 +101,15 @@ export async function registerGraphNormalizations(): Promise<void> {
  * ```
  * @see `layerNorm` and the other functions of the main entry, which run it, for the papers
  */
-export async function accelerate(
-  source: string | io.IOHandler | io.ModelArtifacts | GraphModel,
+export async function accelerate<Model extends AcceleratedModel = AcceleratedModel>(
+  source: string | io.IOHandler | io.ModelArtifacts | AcceleratedModel,
   options?: io.LoadOptions,
-): Promise<Surgery<GraphModel>>;
+): Promise<Surgery<Model>>;
 export async function accelerate(
-  source: string | io.IOHandler | io.ModelArtifacts | GraphModel,
+  source: unknown,
   options: io.LoadOptions = {},
   ...more: unknown[]
-): Promise<Surgery<GraphModel>> {
+): Promise<Surgery<AcceleratedModel>> {
   checkCall(WHO, options, LOAD_OPTIONS, more);
   const artifacts = await artifactsOf(source, options);
   const { topology, changed, left } = rewritten(artifacts);
@@ -125,7 +151,7 @@ async function loaded(source: unknown): Promise<io.ModelArtifacts> {
     artifacts = own;
     return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
   };
-  await (source as unknown as GraphModel).save({ save });
+  await (source as unknown as AcceleratedModel).save({ save });
   return artifacts as unknown as io.ModelArtifacts;
 }
 

@@ -5,7 +5,7 @@
  * @module tfjs-normalizations/surgery
  */
 
-export { accelerate, registerGraphNormalizations } from './accelerate.ts';
+export { type AcceleratedModel, accelerate, registerGraphNormalizations } from './accelerate.ts';
 export type { Batch, Batches, DataSource, Dataset, DatasetIterator } from './dataset.ts';
 export { describeNormalizations, type NormalizationRow } from './describe.ts';
 export { foldBatchNormalization } from './fold.ts';
