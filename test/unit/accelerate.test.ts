@@ -45,6 +45,8 @@ function disguised(artifacts: tf.io.ModelArtifacts): tf.io.ModelArtifacts {
   };
 }
 
+const LAYER = GRAPHS['layer normalization of Keras: Mean, SquaredDifference, Rsqrt, AddV2']!;
+
 describe('is found:', () => {
   describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
     test.each([
@@ -77,6 +79,17 @@ describe('is left as it is:', () => {
     }
   });
 
+  test('a step that waits for another', async () => {
+    const artifacts = graphOf(LAYER);
+    const node = nodesOf(artifacts).map((one) => (one.op === 'Rsqrt' ? { ...one, input: [...one.input!, '^x'] } : one));
+    const { changed, left } = await accelerate<tf.GraphModel>({
+      ...artifacts,
+      modelTopology: { ...artifacts.modelTopology, node },
+    });
+    expect(changed).toEqual([]);
+    expect(left[0]!.message).toMatch(/^its step .*Rsqrt.* waits for another$/);
+  });
+
   test('with a reason where the statistics are there', async () => {
     const { left } = await accelerate<tf.GraphModel>(graphOf(LOOKALIKES['a variance that is used elsewhere']!));
     expect(left).toEqual([
@@ -90,8 +103,6 @@ describe('is left as it is:', () => {
     expect(other.left[0]!.message).toMatch(/is no normalization, or its axes or sizes are not known/);
   });
 });
-
-const LAYER = GRAPHS['layer normalization of Keras: Mean, SquaredDifference, Rsqrt, AddV2']!;
 
 describe('accelerate', () => {
   test('several in one graph, one after the other', async () => {

@@ -135,6 +135,36 @@ test('in models within, shared ones, timeDistributed ones, and Sequential ones',
   expect(titles).toEqual([inner.name, distributed.name].sort());
 });
 
+test('a Sequential that begins with a model, and one that begins with an input layer', async () => {
+  const base = modelOf([5], l.dense({ units: 4 }), ours.batchNormalization());
+  const onTop = tf.sequential();
+  onTop.add(base as unknown as Layer);
+  onTop.add(l.dense({ units: 3, useBias: false }));
+  onTop.add(ours.batchNormalization({ name: 'top' }));
+  expect((await folded(train(onTop))).changed.map(({ layer }) => layer).sort()).toEqual(
+    [expect.stringMatching(`^${base.name}/`), 'top'].sort(),
+  );
+  const begun = tf.sequential();
+  begun.add(l.inputLayer({ inputShape: [5] }));
+  begun.add(ours.batchNormalization());
+  begun.add(l.dense({ units: 2 }));
+  expect((await folded(train(begun))).changed).toHaveLength(1);
+});
+
+test('weights of the layers stay their own: the original can be trained, and disposed of, afterwards', async () => {
+  const model = train(
+    modelOf([5], l.dense({ units: 4, activation: 'relu' }), l.dense({ units: 4 }), ours.batchNormalization()),
+  );
+  const x = inputFor(model);
+  const { model: copy } = await foldBatchNormalization(model);
+  const before = predict(copy, x);
+  model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  await model.fit(x, tf.ones([3, 4]), { verbose: 0 });
+  expect(predict(copy, x)).toEqual(before);
+  model.dispose();
+  expect(predict(copy, x)).toEqual(before);
+});
+
 test('a layer and its normalization, both shared', async () => {
   const [dense, norm] = [l.dense({ units: 4 }), ours.batchNormalization()];
   const inputs = [0, 1].map(() => tf.input({ shape: [5] }));
