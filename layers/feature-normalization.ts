@@ -26,8 +26,8 @@ export interface FeatureNormalizationArgs extends LayerArgs {
  *
  *     y = (x - mean) / max(sqrt(variance), 1e-7)
  *
- * The statistics are constants, from a saved model, by `setWeights` or as options; nothing here takes them from data. Class
- * name, config keys and weight names are Keras's.
+ * The statistics are constants, from a saved model, by `setWeights` or as options; `adapt` of `tfjs-normalizations/surgery` takes
+ * them of data. Class name, config keys and weight names are Keras's.
  *
  * Input and output: any shape of rank 2 to 6. Weights, without `mean` and `variance`: mean, variance [size of the axis], and
  * count [], the number of values they were taken of.

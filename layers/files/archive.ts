@@ -3,7 +3,7 @@
  * checks no checksums, and of two entries of one name takes the last.
  */
 import { fail } from '../../kernels/core/errors.ts';
-import { loadPeer } from './peers.ts';
+import { loadPeer } from '../base/peers.ts';
 
 /** Records of a zip file: how they begin, and their sizes without names. */
 const END = { signature: 0x06054b50, size: 22 };

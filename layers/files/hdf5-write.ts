@@ -1,7 +1,7 @@
 /** Writes an HDF5 file by h5wasm, which is loaded when it is first needed. */
 import type { Group } from 'h5wasm';
 import { fail } from '../../kernels/core/errors.ts';
-import { loadPeer } from './peers.ts';
+import { loadPeer } from '../base/peers.ts';
 
 export interface Dataset {
   /** The groups that it is in, and its name, such as `layers/dense/vars/0`. */

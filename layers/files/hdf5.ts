@@ -3,9 +3,9 @@
  * file system in memory while it is open, and is not copied.
  */
 import { fail } from '../../kernels/core/errors.ts';
+import { loadPeer } from '../base/peers.ts';
 import { brokenHeap } from './hdf5-heaps.ts';
 import { fromBfloat16, fromFloat16 } from './numbers.ts';
-import { loadPeer } from './peers.ts';
 
 type Library = typeof import('h5wasm');
 type Module = Awaited<Library['ready']>;

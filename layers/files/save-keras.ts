@@ -2,11 +2,11 @@
 import type { io, Tensor } from '@tensorflow/tfjs-core';
 import { LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
+import { loadPeer } from '../base/peers.ts';
 import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
 import { SAVED_HERE } from './open.ts';
-import { loadPeer } from './peers.ts';
 import { fileSystem } from './source.ts';
 
 const WHO = 'saveKeras';

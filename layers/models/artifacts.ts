@@ -1,5 +1,5 @@
 /** Reads what a file or handler gives, and refuses what is no model of layers, with the way to get one. */
-import type { io } from '@tensorflow/tfjs-core';
+import { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { optionNames } from '../../kernels/functions/checks.ts';
 import { isRecord } from './keras/saved.ts';
@@ -32,6 +32,13 @@ const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
   ],
   [/\.bin$/, 'a file of weights; load the model.json that lies beside it'],
 ];
+
+/** What reads the files at a URL or place. */
+export function handlerOf(who: string, url: string, options: io.LoadOptions): io.IOHandler {
+  const handlers = io.getLoadHandlers(url, options);
+  if (handlers.length > 1) fail(who, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
+  return handlers[0] ?? io.browserHTTPRequest(url, options);
+}
 
 /** What a handler gives. If it fails, the error also says which kind of file it is by its name. */
 export async function readArtifacts(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {

@@ -60,6 +60,12 @@ const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean
     return 'layers' in layer ? [own, ...layersOf(...own)] : [own];
   });
 
+/** Gives `copy` what `buildModel` gave to the layer that it is a copy of. */
+export function copyBehaviour(layer: layers.Layer, copy: layers.Layer, isMasked: boolean): void {
+  if (Object.hasOwn(layer, 'call')) obeyTrainingOfGraph(copy);
+  if (Object.hasOwn(layer, 'apply')) hideArgumentsOfOthers(copy, isMasked);
+}
+
 /** Makes calls of a layer use the `training` of the graph, which TensorFlow.js saves and loads but does not use. */
 function obeyTrainingOfGraph(layer: layers.Layer): void {
   if (trainingInGraph(layer) === undefined) return;

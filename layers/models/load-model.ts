@@ -16,11 +16,10 @@ import '../rms-normalization.ts';
 import './tensorflow-addons.ts';
 import '../unit-normalization.ts';
 
-import { io } from '@tensorflow/tfjs-core';
+import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/core/errors.ts';
 import { checkCall } from '../../kernels/functions/checks.ts';
-import { LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
+import { handlerOf, LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
 import { buildModel, checkedAndRewritten } from './build-model.ts';
 import type { Rewritten } from './keras/format.ts';
 import { fittedWeights } from './keras/weights.ts';
@@ -58,7 +57,7 @@ export async function loadModel(
 ): Promise<LayersModel> {
   checkCall(WHO, options, LOAD_OPTIONS, more);
   const [handler, url] =
-    typeof urlOrHandler === 'string' ? [handlerOf(urlOrHandler, options), urlOrHandler] : [urlOrHandler];
+    typeof urlOrHandler === 'string' ? [handlerOf(WHO, urlOrHandler, options), urlOrHandler] : [urlOrHandler];
   const rewritten = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));
   return buildModel(rewritten, (artifacts) => loadLayersModel({ load: async () => artifacts }, options));
 }
@@ -70,10 +69,4 @@ async function withFittedWeights(rewritten: Rewritten): Promise<Rewritten> {
   if (!hasUnknownWeights) return rewritten;
   const wanted = await weightsOfTopology(modelTopology as object);
   return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
-}
-
-function handlerOf(url: string, options: io.LoadOptions): io.IOHandler {
-  const handlers = io.getLoadHandlers(url, options);
-  if (handlers.length > 1) fail(WHO, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
-  return handlers[0] ?? io.browserHTTPRequest(url, options);
 }

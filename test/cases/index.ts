@@ -19,6 +19,7 @@ import * as nothing from './nothing.ts';
 import * as powerIteration from './power-iteration.ts';
 import * as release from './release.ts';
 import * as serialization from './serialization.ts';
+import * as surgery from './surgery.ts';
 import * as view from './view.ts';
 import * as wasm from './wasm.ts';
 import * as webgl from './webgl.ts';
@@ -42,6 +43,7 @@ const cases = {
   ...powerIteration,
   ...release,
   ...serialization,
+  ...surgery,
   ...view,
   ...wasm,
   ...webgl,

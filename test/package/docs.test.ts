@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 import * as pack from '../../layers/index.ts';
+import * as surgery from '../../layers/models/surgery/index.ts';
 import { examplesIn, type Outcome, runExamples } from '../support/examples.ts';
 import { MODULES, NAME, PACKAGE, ROOT } from '../support/user.ts';
 
@@ -149,14 +150,20 @@ describe('the API reference', () => {
   const factories = Object.keys(pack).filter((name) =>
     classes.some((one) => one !== name && one.toLowerCase() === name.toLowerCase()),
   );
-  const functions = Object.keys(pack).filter((name) => !classes.includes(name) && !factories.includes(name));
-  /** These compute nothing. */
-  const services = ['loadModel', 'registerKernels', 'restoreBuiltIns'];
+  const functions = [...Object.keys(pack), ...Object.keys(surgery)].filter(
+    (name) => !classes.includes(name) && !factories.includes(name),
+  );
+  /** These compute nothing of their own. */
+  const services = [
+    ...['loadModel', 'registerKernels', 'restoreBuiltIns'],
+    ...['describeNormalizations', 'registerGraphNormalizations', 'replaceNormalization'],
+  ];
 
   test('typedoc has nothing to complain about', () => expect(log).not.toMatch(/warning|error/i));
 
   test('has every public name', () => {
-    for (const name of Object.keys(pack)) expect([name, names.has(name)]).toEqual([name, true]);
+    for (const name of [...Object.keys(pack), ...Object.keys(surgery)])
+      expect([name, names.has(name)]).toEqual([name, true]);
     expect(classes.length).toBeGreaterThan(15);
     expect(factories.length).toBe(classes.length - 4); // those of TensorFlow Addons have none
     expect(functions.length).toBeGreaterThan(10);

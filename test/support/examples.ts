@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { transform } from 'esbuild';
+import { graphFiles } from './graphs.ts';
 import { MODULES, NAME, ROOT } from './user.ts';
 
 /** A code block, of a file of this folder: a TypeScript block may import its neighbours. */
@@ -49,12 +50,13 @@ async function moduleOf({ language, code, folder }: Example): Promise<string> {
   return (await transform(compiled, { loader: 'ts', target: 'es2022' })).code;
 }
 
-/** What every example finds: the names of the package, places to save to, and a server with models of Keras 3. */
+/** What every example finds: the names of the package, places to save to, and a server with models of Keras 3 and a graph model. */
 const PRELUDE = `
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '${NAME}';
 import * as files from '${NAME}/files';
+import * as surgery from '${NAME}/surgery';
 
 globalThis.claims = 0;
 const plain = (value) =>
@@ -75,7 +77,7 @@ const check = (actual, stated) => {
   if (same(plain(actual), stated)) return;
   throw new Error('states ' + JSON.stringify(stated) + ' and gives ' + JSON.stringify(plain(actual)));
 };
-Object.assign(globalThis, files, ours, { tf, check });
+Object.assign(globalThis, files, surgery, ours, { tf, check });
 
 const saved = new Map();
 const memory = (url) => url.startsWith('indexeddb://') ? {
@@ -89,6 +91,8 @@ tf.io.registerSaveRouter(memory);
 tf.io.registerLoadRouter(memory);
 
 globalThis.fetch = async (url) => {
+  const [, ofGraph] = /^https:\\/\\/example\\.com\\/graph\\/(.*)$/.exec(url) ?? [];
+  if (ofGraph) return new Response(readFileSync(new URL(ofGraph, import.meta.url)));
   const [, path] = /^https:\\/\\/example\\.com\\/model\\/(.*)$/.exec(url);
   if (/\\.(keras|h5)$/.test(path)) return new Response(readFileSync('${join(ROOT, 'test/goldens/keras-files/3.15/spec')}' + path.slice(path.indexOf('.'))));
   const type = path.endsWith('.json') ? 'application/json' : 'application/octet-stream';
@@ -104,6 +108,7 @@ export async function runExamples(examples: readonly Example[]): Promise<Outcome
     symlinkSync(ROOT, join(folder, 'node_modules', NAME));
     symlinkSync(join(MODULES, '@tensorflow'), join(folder, 'node_modules', '@tensorflow'));
     write('prelude.mjs', PRELUDE);
+    for (const [name, data] of Object.entries(graphFiles())) writeFileSync(join(folder, name), data);
     const modules = await Promise.all(examples.map(moduleOf));
     for (const [i, code] of modules.entries()) write(`example-${i}.mjs`, code);
     write(

@@ -12,6 +12,7 @@ import { readingFrom, writingTo } from '../../layers/files/command/model-json.ts
 import { progress } from '../../layers/files/command/progress.ts';
 import { saveSafetensors } from '../../layers/files/index.ts';
 import * as tfn from '../../layers/index.ts';
+import { graphFiles, LOOKALIKES } from '../support/graphs.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
 
 const MODELS = join(__dirname, '..', 'goldens', 'models');
@@ -177,10 +178,29 @@ describe('inspect', () => {
       'norm   SwitchableNormalization  [null, 3]  16          gamma float32[3]  beta float32[3]  mean_weights float32[2]  variance_weights float32[2]  moving_mean float32[3]  moving_variance float32[3]',
       'batch  BatchNormalization       [null, 3]  12          gamma float32[3]  beta float32[3]  moving_mean float32[3]  moving_variance float32[3]',
       '',
+      'normalization  kind                     epsilon  parameters  draws      frozen  statistics      advice',
+      expect.stringMatching(
+        /^norm {11}SwitchableNormalization {2}0\.00001 {2}16 \(43 %\) .* no {6}as initialized {2}train or recalibrate it/,
+      ),
+      expect.stringMatching(
+        /^batch {10}BatchNormalization {7}0\.001 {4}12 \(32 %\) .*; cannot be folded: the layer before, 'norm'/,
+      ),
+      '',
       'as .keras:        yes',
       "as .safetensors:  no, the layer 'norm' (SwitchableNormalization) is no module of PyTorch; save it with --plain",
       '',
     ]);
+  });
+
+  test('a graph model', async () => {
+    for (const [name, data] of Object.entries(graphFiles())) writeFileSync(at(name), data);
+    await inspect(at('model.json'), OPTIONS);
+    expect(written.out).toMatch(/model\.json: a graph model of \d+ nodes/);
+    expect(written.out.match(/UnitNormalization {2}\d+ operations are one/g)).toHaveLength(2);
+    for (const [name, data] of Object.entries(graphFiles(LOOKALIKES['a mean that is doubled'])))
+      writeFileSync(at(name), data);
+    await inspect(at('model.json'), OPTIONS);
+    expect(written.out).toMatch(/^and leaves .*\n.*Rsqrt.* is no normalization/m);
   });
 
   test('a model with classes of other libraries, in models within', async () => {

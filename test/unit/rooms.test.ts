@@ -19,6 +19,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   layers: ['layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
   'layers/models/keras': ['layers', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/models': ['layers/models/keras', 'layers', 'layers/base', 'kernels/functions', 'kernels/ops', 'kernels/core'],
+  'layers/models/surgery': [
+    'layers/models',
+    'layers/models/keras',
+    'layers',
+    'layers/base',
+    'kernels/functions',
+    'kernels/core',
+  ],
   'layers/files/keras': ['layers', 'layers/base', 'layers/models/keras', 'kernels/functions', 'kernels/core'],
   'layers/files/safetensors': ['layers/files', 'layers/base', 'kernels/functions', 'kernels/core'],
   'layers/files': [
@@ -37,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'layers/files/safetensors',
     'layers/models',
     'layers/models/keras',
+    'layers/models/surgery',
     'kernels/core',
   ],
   'layers, entries': [
@@ -48,10 +57,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'kernels/core',
     'layers/files',
     'layers/files/safetensors',
+    'layers/models/surgery',
     ...BACKENDS,
   ],
 };
-const ENTRIES = ['layers/index.ts', 'layers/browser.ts', 'layers/exports.ts', 'layers/files/index.ts'];
+const ENTRIES = [
+  'layers/index.ts',
+  'layers/browser.ts',
+  'layers/exports.ts',
+  'layers/files/index.ts',
+  'layers/models/surgery/index.ts',
+];
 
 const sources = ['layers', 'kernels'].flatMap((folder) =>
   (readdirSync(join(ROOT, folder), { recursive: true }) as string[])

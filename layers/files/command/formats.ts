@@ -39,11 +39,15 @@ export const safetensorsOptions = ({ plain, channelsLast, modules }: Options): S
   modules,
 });
 
-/** The model in a file of any format. */
-export async function loadFile(path: string): Promise<tf.LayersModel> {
-  // Silences the advice to install TensorFlow.js's package for Node, which is not needed here.
+/** Starts a backend, without the advice to install TensorFlow.js's package for Node, which is not needed here. */
+export async function startTensorFlow(): Promise<void> {
   tf.env().set('PROD', true);
   await tf.ready();
+}
+
+/** The model in a file of any format. */
+export async function loadFile(path: string): Promise<tf.LayersModel> {
+  await startTensorFlow();
   // So that a path where nothing is has the message of Node, whatever reads it.
   closeSync(openSync(path, 'r'));
   const bar = progress(`reading ${path}`);

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isModel, isRecord, isSaved, nameOf } from '../../models/keras/saved.ts';
+import { describeNormalizations } from '../../models/surgery/describe.ts';
 import { pytorchNotes } from '../index.ts';
 import { modelInKeras } from '../keras/topology.ts';
 import { openFile } from '../open.ts';
@@ -11,13 +12,17 @@ import { planOf } from '../safetensors/model.ts';
 import { openBytes } from '../safetensors/places.ts';
 import { type Format, formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
 import { lineOf } from './messages.ts';
+import { inspectGraph, printNormalizations } from './normalizations.ts';
+import { print, sizeOf, table } from './tables.ts';
 
 /** Writes what is in a file to stdout. */
 export async function inspect(path: string, options: Options): Promise<void> {
   const { size } = await stat(path);
   const format = formatOf(path);
   if (format === 'safetensors') return inspectWeights(path, size, options);
-  const saved = layersWithin(await savedModel(path, format), '');
+  const topology = await savedModel(path, format);
+  if (isRecord(topology) && Array.isArray(topology.node)) return inspectGraph(path, size, topology.node.length);
+  const saved = layersWithin(topology, '');
   let model: LayersModel;
   try {
     model = await loadFile(path);
@@ -44,6 +49,7 @@ export async function inspect(path: string, options: Options): Promise<void> {
     ]),
   );
   print('');
+  printNormalizations(await describeNormalizations(model));
   print(`as .keras:        ${refusal(() => modelInKeras(model))}`);
   const refused = refusal(() => planOf('saveSafetensors', model, safetensorsOptions(options)));
   print(`as .safetensors:  ${refused}`);
@@ -51,7 +57,6 @@ export async function inspect(path: string, options: Options): Promise<void> {
   for (const note of pytorchNotes(model, { channelsLast: options.channelsLast })) print(`in PyTorch ${note}`);
 }
 
-const print = (line: string) => process.stdout.write(`${line}\n`);
 const FITS = 'yes';
 
 function refusal(attempt: () => unknown): string {
@@ -61,20 +66,6 @@ function refusal(attempt: () => unknown): string {
   } catch (error) {
     return `no, ${lineOf(error).replace(/^\w+: /, '')}`;
   }
-}
-
-/** Columns as wide as what is in them. */
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = titles.map((_, i) => Math.max(...[titles, ...rows].map((row) => (row[i] as string).length)));
-  for (const row of [titles, ...rows]) {
-    print(row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] as number) + 2))).join(''));
-  }
-}
-
-function sizeOf(bytes: number): string {
-  const units = ['bytes', 'KB', 'MB', 'GB'];
-  const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log(bytes) / Math.log(1000)));
-  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
 }
 
 const shapeOf = (shape: unknown): string => JSON.stringify(shape).replaceAll(',', ', ');

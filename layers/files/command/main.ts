@@ -14,7 +14,8 @@ convert   writes the model, or its weights, in another format, by the ends of th
             .keras        of Keras 3
             .h5           of Keras 2 or 3; is read only
             .safetensors  weights alone, for PyTorch; is read with --model
-inspect   lists layers and weights, and says which formats take the model, and why others do not
+inspect   lists layers, weights and what the model normalizes with, and says which formats take the
+          model and why others do not; of a graph model, which normalizations are spelled out in it
 
 Options:
   -m, --model FILE           the model whose weights FROM, a .safetensors file, has

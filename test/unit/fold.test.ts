@@ -1,0 +1,355 @@
+/** Folding of batch normalization: what it takes over, and what it leaves alone and says why. */
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import * as ours from '../../layers/index.ts';
+import { foldBatchNormalization } from '../../layers/models/surgery/index.ts';
+import { artifactsOf, folders, readJson } from '../support/keras-models.ts';
+import { modelOf } from '../support/layers.ts';
+import { classesOf, inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
+
+const { layers: l } = tf;
+beforeAll(() => tf.setBackend('cpu'));
+
+const NORMS: Readonly<Record<string, (args?: object) => Layer>> = {
+  BatchNormalization: ours.batchNormalization,
+  'BatchNormalization without gamma': (args) => ours.batchNormalization({ ...args, scale: false }),
+  'BatchNormalization without beta': (args) => ours.batchNormalization({ ...args, center: false, epsilon: 0.1 }),
+  'BatchNormalization of TensorFlow.js': (args) => l.batchNormalization(args),
+  'BatchNormalization with renorm': (args) => ours.batchNormalization({ ...args, renorm: true }),
+  BatchRenormalization: ours.batchRenormalization,
+  MeanOnlyBatchNormalization: ours.meanOnlyBatchNormalization,
+};
+
+/** Folds a model, and expects it to predict as before, and the original to be as it was. */
+async function folded(model: tf.LayersModel, x: tf.Tensor | tf.Tensor[] = inputFor(model)) {
+  const before = predict(model, x);
+  const classes = classesOf(model);
+  const surgery = await foldBatchNormalization(model);
+  expect(predict(surgery.model, x)).toBeClose(before, { ofMax: 2e-6, atol: 1e-6 });
+  expect(predict(model, x)).toEqual(before);
+  expect(classesOf(model)).toEqual(classes);
+  return surgery;
+}
+
+describe('a normalization after', () => {
+  for (const [kind, [shape, make]] of Object.entries(KERNELS)) {
+    // TensorFlow.js's own layer takes at most four axes.
+    const norms = Object.entries(NORMS).filter(([name]) => shape.length < 4 || !name.endsWith('TensorFlow.js'));
+    test.each(norms)(`${kind}: %s`, async (_, norm) => {
+      const { model, changed, left } = await folded(train(modelOf(shape, make(), norm({ name: 'norm' }), l.reLU())));
+      expect([changed.map(({ layer }) => layer), left]).toEqual([['norm'], []]);
+      expect(classesOf(model)).toHaveLength(3);
+      expect(classesOf(model).join()).not.toMatch(/BatchNorm|BatchRenorm|(Weight|Spectral)Normalization/);
+    });
+  }
+});
+
+describe('a normalization before', () => {
+  const same = () => l.conv2d({ filters: 3, kernelSize: 3, padding: 'same' });
+  for (const [kind, [shape, make]] of Object.entries(KERNELS)) {
+    const isPadded = /same|transposed/.test(kind);
+    test(`${kind}${isPadded ? ' stays: the shift is not the same everywhere' : ''}`, async () => {
+      const { changed, left } = await folded(train(modelOf(shape, ours.batchNormalization({ name: 'norm' }), make())));
+      expect(changed).toHaveLength(isPadded ? 0 : 1);
+      if (isPadded) expect(left[0]!.message).toMatch(/pads its input, or overlaps its output/);
+    });
+  }
+
+  test('a padded convolution only multiplies: no shift is lost', async () => {
+    const model = train(modelOf([6, 6, 2], ours.batchNormalization({ name: 'norm' }), same()));
+    const norm = model.getLayer('norm');
+    norm.setWeights(
+      norm.weights.map((weight, i) => ([1, 2].includes(i) ? tf.zeros(weight.shape as number[]) : weight.read())),
+    );
+    expect((await folded(model)).changed).toHaveLength(1);
+  });
+
+  test('a kernel of one point needs no padding', async () => {
+    const point = l.conv2d({ filters: 3, kernelSize: 1, padding: 'same' });
+    expect((await folded(train(modelOf([6, 6, 2], ours.batchNormalization(), point)))).changed).toHaveLength(1);
+  });
+
+  test('several layers: each takes it over', async () => {
+    const input = tf.input({ shape: [6] });
+    const x = ours.batchNormalization().apply(input) as tf.SymbolicTensor;
+    const branches = [2, 3].map((units) => l.dense({ units }).apply(x) as tf.SymbolicTensor);
+    const model = train(tf.model({ inputs: input, outputs: l.concatenate().apply(branches) as tf.SymbolicTensor }));
+    const { changed } = await folded(model);
+    expect(changed[0]!.message).toMatch(/'.+' and '.+'/);
+  });
+
+  test('first in a Sequential, whose input shape stays', async () => {
+    const model = tf.sequential({ layers: [ours.batchNormalization({ inputShape: [4] }), l.dense({ units: 2 })] });
+    expect(classesOf((await folded(train(model))).model)).toEqual(['Dense']);
+  });
+});
+
+test('the inverted residual of MobileNetV2', async () => {
+  const { model, changed, left } = await folded(mobileNet());
+  expect(changed).toHaveLength(4);
+  expect(left).toEqual([]);
+  expect(classesOf(model)).not.toContain('BatchNormalization');
+});
+
+test('several in a row, and past layers that do nothing in inference', async () => {
+  const model = modelOf(
+    [5],
+    l.dense({ units: 4 }),
+    l.dropout({ rate: 0.5 }),
+    ours.batchNormalization(),
+    l.gaussianNoise({ stddev: 1 }),
+    ours.batchNormalization(),
+  );
+  expect((await folded(train(model))).changed).toHaveLength(2);
+});
+
+test.each([true, false])('channels first, with bias: %s', async (useBias) => {
+  const layer = l.depthwiseConv2d({ kernelSize: 3, dataFormat: 'channelsFirst', depthMultiplier: 2, useBias });
+  const model = modelOf([2, 6, 6], layer, ours.batchNormalization({ axis: 1 }));
+  expect((await folded(train(model))).changed).toHaveLength(1);
+});
+
+test('in models within, shared ones, timeDistributed ones, and Sequential ones', async () => {
+  const inner = tf.sequential({
+    layers: [l.dense({ units: 4, inputShape: [5], useBias: false }), ours.batchNormalization(), l.reLU()],
+  });
+  const [a, b, c] = [tf.input({ shape: [5] }), tf.input({ shape: [5] }), tf.input({ shape: [3, 5] })];
+  const distributed = l.timeDistributed({
+    layer: modelOf([5], l.dense({ units: 4 }), ours.batchNormalization()) as unknown as Layer,
+  });
+  const parts = [
+    inner.apply(a),
+    inner.apply(b),
+    l.globalAveragePooling1d({}).apply(distributed.apply(c) as tf.SymbolicTensor),
+  ];
+  const sum = l.add().apply(parts as tf.SymbolicTensor[]) as tf.SymbolicTensor;
+  const model = train(tf.model({ inputs: [a, b, c], outputs: sum }));
+  const x = [
+    [2, 5],
+    [2, 5],
+    [2, 3, 5],
+  ].map((shape, i) => tf.randomNormal(shape, 0, 1, 'float32', i));
+  const { changed, left } = await folded(model, x);
+  expect(left).toEqual([]);
+  const titles = changed.map(({ layer }) => layer.replace(/\/.*/, '')).sort();
+  expect(titles).toEqual([inner.name, distributed.name].sort());
+});
+
+test('a Sequential that begins with a model, and one that begins with an input layer', async () => {
+  const base = modelOf([5], l.dense({ units: 4 }), ours.batchNormalization());
+  const onTop = tf.sequential();
+  onTop.add(base as unknown as Layer);
+  onTop.add(l.dense({ units: 3, useBias: false }));
+  onTop.add(ours.batchNormalization({ name: 'top' }));
+  expect((await folded(train(onTop))).changed.map(({ layer }) => layer).sort()).toEqual(
+    [expect.stringMatching(`^${base.name}/`), 'top'].sort(),
+  );
+  const begun = tf.sequential();
+  begun.add(l.inputLayer({ inputShape: [5] }));
+  begun.add(ours.batchNormalization());
+  begun.add(l.dense({ units: 2 }));
+  expect((await folded(train(begun))).changed).toHaveLength(1);
+});
+
+test('weights of the layers stay their own: the original can be trained, and disposed of, afterwards', async () => {
+  const model = train(
+    modelOf([5], l.dense({ units: 4, activation: 'relu' }), l.dense({ units: 4 }), ours.batchNormalization()),
+  );
+  const x = inputFor(model);
+  const { model: copy } = await foldBatchNormalization(model);
+  const before = predict(copy, x);
+  model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  await model.fit(x, tf.ones([3, 4]), { verbose: 0 });
+  expect(predict(copy, x)).toEqual(before);
+  model.dispose();
+  expect(predict(copy, x)).toEqual(before);
+});
+
+test('a layer and its normalization, both shared', async () => {
+  const [dense, norm] = [l.dense({ units: 4 }), ours.batchNormalization()];
+  const inputs = [0, 1].map(() => tf.input({ shape: [5] }));
+  const both = inputs.map((x) => norm.apply(dense.apply(x)) as tf.SymbolicTensor);
+  const model = train(tf.model({ inputs, outputs: l.add().apply(both) as tf.SymbolicTensor }));
+  expect((await folded(model, [tf.ones([2, 5]), tf.randomNormal([2, 5])])).changed).toHaveLength(1);
+});
+
+class Doubled extends l.Layer {
+  static readonly className = 'DoubledOfSurgery';
+  override call(x: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.mul([x].flat()[0]!, 2);
+  }
+}
+
+describe('left alone, with the reason:', () => {
+  const input = () => tf.input({ shape: [5] });
+  const dense = (name: string, more: object = {}) => l.dense({ units: 5, name, ...more });
+  const norm = () => ours.batchNormalization({ name: 'norm' });
+  const apply = (layer: Layer, x: tf.SymbolicTensor | tf.SymbolicTensor[], kwargs = {}) =>
+    layer.apply(x, kwargs) as tf.SymbolicTensor;
+
+  const CASES: Record<string, [make: () => tf.LayersModel, reason: RegExp]> = {
+    'an activation between': [
+      () => modelOf([5], dense('first', { activation: 'relu' }), norm(), l.reLU()),
+      /'first', has the activation relu/,
+    ],
+    'a layer between': [
+      () => modelOf([5], dense('first'), l.reLU({ name: 'act' }), norm(), l.reLU()),
+      /'act' \(ReLU\), has no kernel/,
+    ],
+    'an unknown layer between, of a class that is not registered': [
+      () => modelOf([5], dense('first'), new Doubled({ name: 'own' }), norm(), new Doubled({ name: 'other' })),
+      /'own' \(DoubledOfSurgery\), has no kernel.*'other' \(DoubledOfSurgery\)/,
+    ],
+    'a layer with two normalizations': [
+      () => {
+        const x = input();
+        const shared = apply(dense('first'), x);
+        const both = ['norm', 'second'].map((name) => apply(ours.batchNormalization({ name }), shared));
+        return tf.model({ inputs: x, outputs: apply(l.add(), both) });
+      },
+      /'first', is also used by 'second'/,
+    ],
+    'a shared layer with two normalizations': [
+      () => {
+        const inputs = [input(), input()];
+        const shared = dense('first');
+        const both = inputs.map((x, i) =>
+          apply(ours.batchNormalization({ name: i === 0 ? 'norm' : 'second' }), apply(shared, x)),
+        );
+        return tf.model({ inputs, outputs: apply(l.add(), both) });
+      },
+      /'first', is also used by 'second'/,
+    ],
+    'a shared normalization of two layers': [
+      () => {
+        const inputs = [input(), input()];
+        const shared = norm();
+        const both = inputs.map((x, i) => apply(shared, apply(dense(`d${i}`), x)));
+        return tf.model({ inputs, outputs: apply(l.add(), both) });
+      },
+      /takes the results of 'd0' and 'd1'/,
+    ],
+    "a layer whose result is the model's, too": [
+      () => {
+        const x = input();
+        const y = apply(dense('first'), x);
+        return tf.model({ inputs: x, outputs: [apply(l.reLU(), apply(norm(), y)), y] });
+      },
+      /'first', is also one of the model's/,
+    ],
+    'another axis': [
+      () => modelOf([5, 5], dense('first'), ours.batchNormalization({ name: 'norm', axis: 1 }), l.reLU()),
+      /another axis/,
+    ],
+    'a call that trains': [
+      () => {
+        const x = input();
+        return tf.model({ inputs: x, outputs: apply(norm(), apply(dense('first'), x), { training: true }) });
+      },
+      /training: true/,
+    ],
+    'the first and the last layer': [() => modelOf([5], norm()), /its own result is one of the model's/],
+  };
+
+  test.each(Object.entries(CASES))('%s', async (_, [make, reason]) => {
+    const model = train(make());
+    const x = model.inputs.map(({ shape }) => tf.randomNormal([2, ...(shape.slice(1) as number[])]));
+    const before = tf.tidy(() => [model.predict(x)].flat().flatMap((y) => [...y.dataSync()]));
+    const surgery = await foldBatchNormalization(model);
+    const after = tf.tidy(() => [surgery.model.predict(x)].flat().flatMap((y) => [...y.dataSync()]));
+    expect(surgery.changed).toEqual([]);
+    expect(surgery.left.find(({ layer }) => layer === 'norm')!.message).toMatch(reason);
+    expect(after).toBeClose(before, { ofMax: 1e-6 });
+    expect(classesOf(surgery.model)).toEqual(classesOf(model));
+  });
+
+  test('statistics that are not finite', async () => {
+    const model = train(modelOf([5], dense('first'), norm()));
+    const weights = model.getWeights();
+    model.setWeights([...weights.slice(0, -1), tf.fill([5], Number.NaN)]);
+    expect((await foldBatchNormalization(model)).left[0]!.message).toMatch(/not all finite/);
+  });
+
+  test('a model that is being trained', async () => {
+    const model = modelOf([5], dense('first'), norm());
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    let during: Awaited<ReturnType<typeof foldBatchNormalization>> | undefined;
+    await model.fit(tf.ones([4, 5]), tf.ones([4, 5]), {
+      verbose: 0,
+      callbacks: {
+        onBatchEnd: async () => {
+          during = await foldBatchNormalization(model);
+        },
+      },
+    });
+    expect(during!.left[0]!.message).toMatch(/being trained/);
+    expect((await foldBatchNormalization(model)).changed).toHaveLength(1);
+  });
+});
+
+describe('the new model', () => {
+  test('can be saved, loaded without this package, and trained; nothing is left of it', async () => {
+    const model = mobileNet();
+    const x = inputFor(model);
+    const expected = predict(model, x);
+    const before = tf.memory().numTensors;
+    const { model: folded } = await foldBatchNormalization(model);
+    let artifacts: tf.io.ModelArtifacts | undefined;
+    await folded.save(
+      tf.io.withSaveHandler(async (own) => {
+        artifacts = own;
+        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+      }),
+    );
+    const loaded = await tf.loadLayersModel(tf.io.fromMemory(artifacts!));
+    expect(predict(loaded, x)).toBeClose(expected, { ofMax: 2e-6 });
+    loaded.dispose();
+    folded.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const y = tf.zeros([3, 3]);
+    await folded.fit(x, y, { verbose: 0 });
+    expect(predict(folded, x)).not.toEqual(expected);
+    expect(predict(model, x)).toEqual(expected);
+    y.dispose();
+    (folded as unknown as { optimizer_: tf.Optimizer }).optimizer_?.dispose();
+    folded.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('has no constraint of the weights before, which would clip those now', async () => {
+    const limited = {
+      kernelConstraint: tf.constraints.maxNorm({ maxValue: 0.1 }),
+      biasConstraint: tf.constraints.nonNeg(),
+    };
+    const model = modelOf([5], l.dense({ units: 4, ...limited }), ours.batchNormalization());
+    await folded(train(model));
+  });
+});
+
+test('what is no model is refused', async () => {
+  await expect(foldBatchNormalization({} as tf.LayersModel)).rejects.toThrow(
+    'foldBatchNormalization: model must be a model of layers',
+  );
+  await expect(foldBatchNormalization(tf.sequential())).rejects.toThrow('is not built');
+});
+
+/** What a folder's model was given. */
+function inputsOf(name: string): { shape: number[]; data: number[] }[] {
+  const { input, inputs = [input] } = readJson(name, 'expected.json');
+  return inputs;
+}
+
+describe('models of Keras and TensorFlow Addons keep their predictions:', () => {
+  test.each(folders)('%s', async (name) => {
+    const { bytes, ...rest } = artifactsOf(name);
+    const model = await ours.loadModel(tf.io.fromMemory({ ...rest, weightData: Uint8Array.from(bytes).buffer }));
+    const x = inputsOf(name).map(({ shape, data }) => tf.tensor(data, shape));
+    const all = (one: tf.LayersModel) => tf.tidy(() => [one.predict(x)].flat().flatMap((y) => [...y.dataSync()]));
+    const before = all(model);
+    const { model: folded, changed, left } = await foldBatchNormalization(model);
+    expect(all(folded)).toBeClose(before, { ofMax: 1e-5, atol: 1e-6 });
+    expect(all(model)).toEqual(before);
+    const classes =
+      JSON.stringify(model.toJSON(undefined, false)).match(/"class_name":"(Mean|Batch)\w*Norm[^n]\w*"/g) ?? [];
+    expect(changed.length + left.length).toBe(classes.filter((one) => !one.includes('Instance')).length);
+  });
+});
