@@ -21,7 +21,7 @@ interface Examined {
 interface Exposed {
   gallery: {
     state(): {
-      transformers: { probe: { predict(inputs: unknown): Tensor[] }; predict(inputs: unknown): Tensor }[];
+      transformers: { queriesAndKeys(inputs: unknown): Tensor[]; predict(inputs: unknown): Tensor }[];
       examined: Examined[];
       inputs(): Tensor;
       tested: { symbols: number[][]; solved: number[][] };
@@ -37,7 +37,7 @@ const see = (page: Page) =>
     const { transformers, examined, tested, inputs } = window.gallery.state();
     const x = inputs();
     const networks = transformers.map((one, i) => {
-      const tensors = [...one.probe.predict(x), one.predict(x)];
+      const tensors = [...one.queriesAndKeys(x), one.predict(x)];
       const [query, key, predicted] = tensors.map((tensor) => tensor.arraySync());
       for (const tensor of tensors) tensor.dispose();
       const { shown, ...numbers } = examined[i]!;

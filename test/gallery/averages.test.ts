@@ -102,11 +102,11 @@ describeGallery('averages', ({ open }) => {
 
   test.each([
     ['LayerNormalization', { over: 'position' }, 6],
-    ['GroupNormalization', { groups: 3 }, 28 * 28],
+    ['GroupNormalization', { groups: 6 }, 28 * 28],
     ['BatchInstanceNormalization', { rho: 0 }, 28 * 28],
     ['SwitchableNormalization', { layer: 0, batch: 0 }, 28 * 28],
     ['BatchNormalization', { examples: 1 }, 28 * 28],
-    ['GroupNormalization', { groups: 2, images: 'digits', backend: 'cpu' }, 28 * 28 * 2],
+    ['GroupNormalization', { groups: 3, images: 'digits', backend: 'cpu' }, 28 * 28 * 2],
   ] as const)('%s with %j shares %d cells', async (norm, settings, count) => {
     const page = await open('averages', { settings: { norm, ...settings } });
     expect(await measured(page, count)).toBe('0');
@@ -145,10 +145,11 @@ describeGallery('averages', ({ open }) => {
     const canvas = page.getByRole('application').first();
     const chosen = () => page.evaluate(() => window.gallery.chosen());
     const { width, height } = (await canvas.boundingBox())!;
-    const unit = width / (SIZES[3] * 30 - 2);
-    expect(height / (SIZES[0] * 30 - 2)).toBeCloseTo(unit, 1);
+    // 28 cells and a gap of 2 for each map, and a margin of 1 around all.
+    const unit = width / (SIZES[3] * 30);
+    expect(height / (SIZES[0] * 30)).toBeCloseTo(unit, 1);
     // The middle of the cell in row 4, column 6 of the last map.
-    await canvas.hover({ position: { x: (5 * 30 + 6.5) * unit, y: (3 * 30 + 4.5) * unit } });
+    await canvas.hover({ position: { x: (1 + 5 * 30 + 6.5) * unit, y: (1 + 3 * 30 + 4.5) * unit } });
     expect(await chosen()).toEqual({ example: 3, row: 4, column: 6, channel: 5 });
     await canvas.focus();
     await page.keyboard.press('ArrowDown');

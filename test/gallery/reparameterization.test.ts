@@ -28,6 +28,7 @@ interface Exposed {
       predictions: Float32Array[];
       units: Unit[];
     };
+    look(): Promise<void>;
     chart: { points: { series: string; x: number; y: number }[] };
   };
 }
@@ -71,6 +72,7 @@ describeGallery('reparameterization', ({ open }) => {
     'predicts and draws what the weights say, with and without the normalization, on %s',
     async (backend) => {
       const page = await open('reparameterization', { settings: { ...SETTINGS, backend } });
+      await page.evaluate(() => window.gallery.look());
       const before = await see(page);
       await runTask(page, 'Train all three');
       await runTask(page, 'Remove weight normalization');

@@ -107,9 +107,9 @@ describeGallery('save-and-load', (gallery) => {
     expect(files.map(({ name }) => name).sort()).toEqual(['digits.json', 'digits.weights.bin']);
     const other = await open({ settings: { steps: 2, backend: 'webgl' } });
     const status = other.locator('.storage > output');
-    await other.locator('input[type=file]').setInputFiles(files.slice(0, 1));
+    await other.locator('input[name=files]').setInputFiles(files.slice(0, 1));
     await status.filter({ hasText: /^Choose both files/ }).waitFor();
-    await other.locator('input[type=file]').setInputFiles(files);
+    await other.locator('input[name=files]').setInputFiles(files);
     await status.filter({ hasText: /^Loaded/ }).waitFor();
     const after = await predictionsOf(other);
     expect(largest(before, after)).toBeLessThan(1e-5);

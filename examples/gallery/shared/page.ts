@@ -6,11 +6,14 @@
 import './style.css';
 import { type CatalogEntry, catalog } from 'tfjs-normalizations/layers/catalog';
 import { findPage, pages } from '../pages.ts';
-import { given } from './address.ts';
+import { allSettings, given } from './address.ts';
 import { backendsHere, startBackend, switchBackend } from './backend.ts';
-import { colors, type Named, shortNames } from './colors.ts';
+import { colors, type Named, shortNames, textColor } from './colors.ts';
 import { element, section } from './dom.ts';
+import { expose } from './expose.ts';
+import { copyLink } from './link.ts';
 import { memoryLine, showMemory } from './memory.ts';
+import { keepOffline } from './offline.ts';
 
 export interface PageOptions {
   /** The folder of the page, as in pages.ts. */
@@ -29,6 +32,7 @@ export async function openPage({ folder, explanation, attributions = [], sources
   readonly backend: string;
   readonly device: string;
 }> {
+  performance.mark('script');
   const { title, layers } = findPage(folder);
   document.title = `${title} – tfjs-normalizations`;
   const main = element('main', { id: 'main', tabIndex: -1, 'aria-busy': true });
@@ -38,16 +42,31 @@ export async function openPage({ folder, explanation, attributions = [], sources
   document.body.append(
     element('a', { className: 'skip', href: '#main' }, 'Skip to the content'),
     header(folder, backendPlace),
-    element('div', { className: 'intro' }, element('h1', {}, title), element('p', {}, explanation)),
+    intro(title, explanation),
     main,
     section('What it is', element('div', { className: 'cards' }, ...layers.map((layer) => card(entryOf(layer))))),
     await sourceSection(folder, sources),
     foot,
   );
   const started = await startBackend();
-  backendPlace.append(...backendSwitch(started, await backendsHere()));
+  backendPlace.append(...backendSwitch(started, await backendsHere()), copyLink());
   showMemory();
+  keepOffline('../');
+  expose({ settings: allSettings });
   return { main, backend: started.name, device: started.device };
+}
+
+/** On a phone the explanation shows its beginning, so that the picture is on the first screen. */
+function intro(title: string, explanation: string): HTMLElement {
+  const text = element('p', {}, explanation);
+  const more = element('button', { type: 'button', className: 'more', ariaExpanded: 'false' }, 'More');
+  more.addEventListener('click', () => {
+    const open = text.classList.toggle('open');
+    more.ariaExpanded = String(open);
+    more.textContent = open ? 'Less' : 'More';
+  });
+  const heading = element('h1', { id: 'title' }, title);
+  return element('section', { className: 'intro', 'aria-labelledby': heading.id }, heading, text, more);
 }
 
 function header(folder: string, backendPlace: HTMLElement): HTMLElement {
@@ -76,7 +95,7 @@ function backendSwitch(
     ...backends.map((value) => element('option', { value, selected: value === name }, value)),
   );
   select.addEventListener('change', () => switchBackend(select.value));
-  const label = element('label', {}, 'Backend ', select);
+  const label = element('label', {}, element('span', {}, 'Backend '), select);
   const text = missing ? `${device} (this browser has no '${missing}')` : device;
   return [label, element('span', { className: 'device', title: text }, text)];
 }
@@ -95,7 +114,7 @@ function card(entry: CatalogEntry): HTMLElement {
     element('ul', { 'aria-label': title, className: mark }, ...items.map((item) => element('li', {}, item)));
   return element(
     'article',
-    { className: 'card', style: `--accent: ${colors[name]}` },
+    { className: 'card', style: `--accent: ${colors[name]}; --accent-text: ${textColor(colors[name])}` },
     element('h3', {}, shortNames[name], ' ', element('code', {}, className)),
     element('p', { className: 'formula' }, formula),
     element('p', {}, `Normalized over ${axis}.`),
@@ -127,10 +146,4 @@ function file(name: string, text: string): HTMLElement {
   });
   const code = element('pre', { tabIndex: 0, 'aria-label': name }, element('code', {}, text));
   return element('details', {}, element('summary', {}, name), copy, code);
-}
-
-/** For the browser's console, and for tests: what a page has made. */
-export function expose(things: Record<string, unknown>): void {
-  const { gallery = {} } = globalThis as { gallery?: Record<string, unknown> };
-  Object.assign(globalThis, { gallery: Object.assign(gallery, things) });
 }
