@@ -95,7 +95,7 @@ describeGallery('batch size lab', ({ open }) => {
     await page.locator('input[name=images]').fill('6960');
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByText(/^Step \d+ of 435/).waitFor();
-    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByRole('group', { name: 'Train' }).getByRole('button', { name: 'Stop' }).click();
     await page.locator('.task[data-state=stopped]').waitFor();
     expect(await page.locator('input[name=images]').isEnabled()).toBe(true);
 

@@ -37,7 +37,7 @@ export function cube({ small: fits = false }: CubeOptions = {}): Cube {
     'aria-label': 'Examples, channels and positions as a cube',
   });
   const listeners: ((cell: Cell) => void)[] = [];
-  /** The small cubes as they were drawn: drawn again in place, their colours can change slowly. */
+  /** The small cubes as they were drawn: drawn again in place, which takes a fraction of the time. */
   let drawn: { readonly key: string; readonly parts: readonly SVGElement[] } | undefined;
   let front: SVGElement | undefined;
 

@@ -64,7 +64,8 @@ export interface Plane {
 
 export function plane(label: string): Plane {
   const canvas = element('canvas', { width: SIZE, height: SIZE, role: 'img', 'aria-label': label });
-  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  // Drawn by the processor: a thousand dots are not worth the start of a GPU.
+  const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
   const toPixel = (value: number) => ((value / EXTENT + 1) / 2) * SIZE;
   const dots = (points: Float32Array, fill: string, line: string, radius: number) => {
     context.fillStyle = fill;

@@ -57,7 +57,8 @@ export function geometry(): HTMLElement {
     role: 'application',
     'aria-label': 'The plane of two weights: drag v, or move it with the arrow keys',
   });
-  const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  // Drawn by the processor: a few hundred lines are not worth the start of a GPU.
+  const context = canvas.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
   const numbers = element('p', { className: 'number', 'aria-live': 'polite' });
   const verdict = element('p', { className: 'verdict' });
 

@@ -2,7 +2,7 @@
 import { lineChart, type Point, thinned } from '../shared/charts.ts';
 import { colors, inks, textColor } from '../shared/colors.ts';
 import { choice, folded, settings, slider } from '../shared/controls.ts';
-import { element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
+import { drawn, element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
 import { expose } from '../shared/expose.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
@@ -94,7 +94,7 @@ const errors = kinds.map(() => element('span', { className: 'number' }));
 let regressions: Regression[] = [];
 let predictions: Float32Array[] = [];
 
-async function restart(): Promise<void> {
+function makeNetworks(): void {
   for (const one of regressions) one.dispose();
   const common = {
     scale: Number(scaleChoice.value),
@@ -103,11 +103,15 @@ async function restart(): Promise<void> {
     seed: seedSlider.value,
   };
   regressions = kinds.map((kind) => new Regression({ ...KINDS[kind], ...common }));
+  showMemory();
+}
+
+function restart(): void {
+  makeNetworks();
   removal.replaceChildren();
   lossChart.clear();
   norms.clear();
   wanted.draw(target, samplePoints(seedSlider.value).points);
-  showMemory();
 }
 
 /** Draws what the networks predict, and the norms of their weights. */
@@ -206,7 +210,7 @@ const removing = task('Remove weight normalization', remove);
 
 /** New networks, as they are before they learn. */
 const begin = latest(async () => {
-  await restart();
+  restart();
   await look();
 });
 for (const control of [offsetSlider, scaleChoice, rateChoice, seedSlider]) {
@@ -217,7 +221,6 @@ for (const control of [offsetSlider, scaleChoice, rateChoice, seedSlider]) {
 }
 
 // All at once, when there is something to see: a page that grows piece by piece jumps.
-await restart();
 wanted.draw(target, samplePoints(seedSlider.value).points);
 await showIfThere(showRecorded);
 
@@ -265,6 +268,9 @@ main.append(
     removal,
   ),
 );
+// The networks here come after the recorded ones are seen: to make them takes a while.
+await drawn();
+if (regressions.length === 0) makeNetworks();
 expose({
   state: () => ({ regressions, predictions, units: norms.units() }),
   look,

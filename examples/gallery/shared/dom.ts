@@ -66,3 +66,6 @@ export function download(file: Blob, name: string): void {
   element('a', { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
+
+/** Settles when the browser has drawn what is in the page now: before work that keeps it busy. */
+export const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

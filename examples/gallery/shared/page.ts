@@ -14,6 +14,7 @@ import { expose } from './expose.ts';
 import { copyLink } from './link.ts';
 import { memoryLine, showMemory } from './memory.ts';
 import { keepOffline } from './offline.ts';
+import { waitFor } from './standing.ts';
 
 export interface PageOptions {
   /** The folder of the page, as in pages.ts. */
@@ -36,7 +37,7 @@ export async function openPage({ folder, explanation, attributions = [], sources
   const { title, layers } = findPage(folder);
   document.title = `${title} – tfjs-normalizations`;
   const main = element('main', { id: 'main', tabIndex: -1, 'aria-busy': true });
-  const backendPlace = element('div', { className: 'backend' });
+  const backendPlace = element('div', { className: 'backend' }, copyLink());
   const foot = element('footer', {}, element('p', {}, 'Memory of TensorFlow.js: ', memoryLine));
   for (const text of attributions) foot.append(element('p', {}, text));
   document.body.append(
@@ -45,11 +46,13 @@ export async function openPage({ folder, explanation, attributions = [], sources
     intro(title, explanation),
     main,
     section('What it is', element('div', { className: 'cards' }, ...layers.map((layer) => card(entryOf(layer))))),
-    await sourceSection(folder, sources),
+    sourceSection(folder, sources),
     foot,
   );
+  // To ask for a GPU takes a while: the page does not wait for the answer before it shows something.
+  const backends = backendsHere();
   const started = await startBackend();
-  backendPlace.append(...backendSwitch(started, await backendsHere()), copyLink());
+  waitFor(async () => backendPlace.prepend(...backendSwitch(started, await backends)));
   showMemory();
   keepOffline('../');
   expose({ settings: allSettings });
@@ -127,23 +130,28 @@ function card(entry: CatalogEntry): HTMLElement {
 
 const texts = import.meta.glob<string>('../*/*.ts', { query: '?raw', import: 'default' });
 
-async function sourceSection(folder: string, more: NonNullable<PageOptions['sources']>): Promise<HTMLElement> {
+function sourceSection(folder: string, more: NonNullable<PageOptions['sources']>): HTMLElement {
   const isMain = ([path]: readonly [string, unknown]) => Number(path.endsWith('/main.ts'));
   const own = Object.entries(texts)
     .filter(([path]) => path.startsWith(`../${folder}/`))
     .sort((a, b) => isMain(b) - isMain(a));
   const all = [...own, ...Object.entries(more)];
-  const files = await Promise.all(all.map(async ([path, load]) => file(path.split('/').pop() as string, await load())));
+  const files = all.map(([path, load]) => file(path.split('/').pop() as string, load));
   const text = 'Take what you need: the page in full, without the parts that all pages share.';
   return section('Source', element('p', {}, text), ...files);
 }
 
-function file(name: string, text: string): HTMLElement {
+/** The text comes when the page shows all else. */
+function file(name: string, load: () => Promise<string>): HTMLElement {
+  const code = element('code');
   const copy = element('button', { type: 'button' }, 'Copy');
   copy.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(code.textContent ?? '');
     copy.textContent = 'Copied';
   });
-  const code = element('pre', { tabIndex: 0, 'aria-label': name }, element('code', {}, text));
-  return element('details', {}, element('summary', {}, name), copy, code);
+  waitFor(async () => {
+    code.textContent = await load();
+  });
+  const whole = element('pre', { tabIndex: 0, 'aria-label': name }, code);
+  return element('details', {}, element('summary', {}, name), copy, whole);
 }

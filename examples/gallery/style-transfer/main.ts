@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { given } from '../shared/address.ts';
 import { choice } from '../shared/controls.ts';
 import { setDisabled } from '../shared/disabled.ts';
-import { element, figure, section } from '../shared/dom.ts';
+import { drawn, element, figure, section } from '../shared/dom.ts';
 import { expose } from '../shared/expose.ts';
 import { showMemory } from '../shared/memory.ts';
 import { openPage } from '../shared/page.ts';
@@ -59,7 +59,33 @@ saveButton.addEventListener('click', () => {
   save(painting, `style-${mix.chosen.map((style) => style + 1).join('-')}.png`, 'image/png');
 });
 
-const loading = loadWeights(weightsUrl).then((weights) => ({ weights, model: styleNetwork(weights) }));
+let pictures = 0;
+
+interface Recorded {
+  /** The painted picture as the address of its data. */
+  readonly picture: string;
+}
+
+/** A picture that was painted before, until this page has painted its own. */
+async function showRecorded(): Promise<void> {
+  const { data, date, backend, machine } = await loadRecording<Recorded>(recordedUrl);
+  const image = new Image();
+  image.src = data.picture;
+  await image.decode();
+  if (pictures > 0) return;
+  painting.width = image.naturalWidth;
+  painting.height = image.naturalHeight;
+  painting.getContext('2d')?.drawImage(image, 0, 0);
+  painting.dataset.recorded = 'true';
+  caption.textContent = `recorded ${date} on ${backend}`;
+  caption.title = machine;
+}
+
+// To make the network takes a while: the recorded picture is seen before.
+const loading = showIfThere(showRecorded)
+  .then(drawn)
+  .then(() => loadWeights(weightsUrl))
+  .then((weights) => ({ weights, model: styleNetwork(weights) }));
 
 /** Waits for what is needed, and shows the network its picture. */
 async function prepared() {
@@ -71,7 +97,6 @@ async function prepared() {
 }
 
 let styled = '';
-let pictures = 0;
 
 async function paint(): Promise<void> {
   const { weights, model } = await prepared();
@@ -97,26 +122,6 @@ async function paint(): Promise<void> {
     size.value = LARGE;
     void repaint();
   }
-}
-
-interface Recorded {
-  /** The painted picture as the address of its data. */
-  readonly picture: string;
-}
-
-/** A picture that was painted before, until this page has painted its own. */
-async function showRecorded(): Promise<void> {
-  const { data, date, backend, machine } = await loadRecording<Recorded>(recordedUrl);
-  const image = new Image();
-  image.src = data.picture;
-  await image.decode();
-  if (pictures > 0) return;
-  painting.width = image.naturalWidth;
-  painting.height = image.naturalHeight;
-  painting.getContext('2d')?.drawImage(image, 0, 0);
-  painting.dataset.recorded = 'true';
-  caption.textContent = `recorded ${date} on ${backend}`;
-  caption.title = machine;
 }
 
 const { repaint, alone } = painter({
@@ -168,7 +173,6 @@ main.append(
   ),
 );
 
-await showIfThere(showRecorded);
 const { weights, model } = await loading;
 expose({ tf, weights, model, styles: mix, repaint, setStyle, styleNetwork, plainInstanceNormalization });
 expose({

@@ -44,6 +44,7 @@ function stylesOfAddress(initial: Amounts): Amounts {
   const known = chosen?.every((number) => Number.isInteger(number) && number >= 1 && number <= STYLES);
   if (chosen && (!known || new Set(chosen).size < chosen.length)) {
     refuse('styles', `styles are different numbers from 1 to ${STYLES}, separated by commas`, used);
+    if (amounts) refuse('amounts', 'amounts belong to styles', '50 of each');
     return initial;
   }
   const styles = chosen ?? initial.map(([style]) => style + 1);
