@@ -327,6 +327,7 @@ async function otherSettings(page: Page, settings: Record<string, string>): Prom
     amounts: '20,60',
     photo: 'coffee',
     norm: 'GroupNormalization',
+    cell: '1,5,7,4',
   };
   const others: Record<string, string> = {};
   for (const [name, value] of Object.entries(settings)) {

@@ -13,6 +13,7 @@ import { stands } from '../shared/standing.ts';
 import { thumbnail } from './activations.ts';
 import { answer } from './answer.ts';
 import { type Cell, indexOf } from './cells.ts';
+import { chosenCell } from './chosen.ts';
 import { cube } from './cube.ts';
 import { distribution } from './distribution.ts';
 import { formula } from './formula.ts';
@@ -39,7 +40,7 @@ const { main } = await openPage({
 let result: Result | undefined;
 /** The end of the colour scale, one for all steps: on two of their own they would look alike. */
 let reach = 1;
-let chosen: Cell = { example: 1, row: 12, column: 9, channel: 3 };
+const selection = chosenCell();
 
 const STAGES = ['x, as it is', 'less its mean', 'divided by its deviation', 'times γ, plus β'];
 const stageSlider = slider({
@@ -61,8 +62,8 @@ const numbers = element('div', { className: 'numbers', 'aria-live': 'polite' });
 const answered = answer();
 
 function choose(cell: Cell): void {
-  if (!result || indexOf(result.shape, cell) === indexOf(result.shape, chosen)) return;
-  chosen = cell;
+  if (!result || indexOf(result.shape, cell) === indexOf(result.shape, selection.value)) return;
+  selection.value = cell;
   drawCell();
 }
 
@@ -83,6 +84,7 @@ function drawAll(): void {
 function drawCell(): void {
   if (!result) return;
   const { shape, stages } = result;
+  const chosen = selection.value;
   const lit = letters.lit(result, chosen) ?? litBy(result, chosen);
   const stage = stageSlider.value;
   after.title(stage === STAGES.length - 1 ? 'After' : `After: ${STAGES[stage]}`);
@@ -96,13 +98,14 @@ function drawCell(): void {
 }
 
 function drawDistribution(): void {
-  if (result) distributed.draw(result, chosen);
+  if (result) distributed.draw(result, selection.value);
 }
 
 const runLatest = latest(async () => {
   result = await run(wish());
   reach = Math.max(...result.stages.map(reachOf));
-  chosen = { ...chosen, example: Math.min(chosen.example, result.shape.examples - 1) };
+  const last = result.shape.examples - 1;
+  if (selection.value.example > last) selection.value = { ...selection.value, example: last };
   drawAll();
   showMemory();
 });
@@ -152,11 +155,11 @@ drawAll(); // now with the colours of the page
 expose({
   tf,
   result: () => result,
-  chosen: () => chosen,
+  chosen: () => selection.value,
   choose,
   stages: () => result?.stages,
   reach: () => reach,
-  lit: () => result && litBy(result, chosen),
+  lit: () => result && litBy(result, selection.value),
   /** A fresh layer as set, applied to other values. */
   async apply(values: ArrayLike<number>): Promise<number[]> {
     if (!result) return [];
