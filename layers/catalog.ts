@@ -1,6 +1,6 @@
 /**
  * What each normalization is for, in one place: the README's table, the docstrings of the classes and the gallery say the
- * same because they take it from here. Not part of the entry; import `tfjs-normalizations/layers/catalog`.
+ * same because they take it from here; and which one suits a network. Not part of the entry; import `tfjs-normalizations/layers/catalog`.
  *
  * @module tfjs-normalizations/layers/catalog
  */
@@ -327,3 +327,169 @@ export const catalog: readonly CatalogEntry[] = [
     paper: arxiv('Chen, Lu, Zhu, Sun, Liu', 'Stronger Normalization-Free Transformers', 2025, '2512.10938'),
   },
 ];
+
+/** What a network is, learns from and runs on. */
+export interface Situation {
+  /** The kind of network, or the part of one. */
+  readonly network: keyof typeof networks;
+  /** What it learns from. */
+  readonly data: keyof typeof data;
+  /** Examples in a batch: one, 2 to 15, or more. */
+  readonly batch: keyof typeof batches;
+  /** Where it has to run. */
+  readonly runs: keyof typeof places;
+}
+
+/** Kinds of networks, in words. */
+export const networks = {
+  convolutional: 'a convolutional network',
+  dense: 'fully connected layers',
+  transformer: 'a transformer, or attention',
+  recurrent: 'a recurrent network',
+  generator: 'style transfer, or the generator of a GAN',
+  critic: 'the critic of a GAN',
+  reinforcement: 'reinforcement learning, or a generative model of densities',
+} as const;
+/** Kinds of data, in words. */
+export const data = {
+  usual: 'shuffled, and all of one kind',
+  styles: 'of several styles, contrasts or domains',
+  stream: 'a stream: neighbours resemble each other, or it changes',
+} as const;
+/** Sizes of batches, in words. */
+export const batches = { one: 'one example', small: '2 to 15', large: '16 or more' } as const;
+/** Where networks run, in words. */
+export const places = { here: 'TensorFlow.js alone', keras: 'Keras in Python, too' } as const;
+
+/** What to use, and why. */
+export interface Recommendation {
+  /** The layer's class. */
+  readonly className: string;
+  /** In one sentence. */
+  readonly why: string;
+  /** How it is written. */
+  readonly code: string;
+  /** Another layer that is worth a try, or belongs beside it. */
+  readonly also?: string;
+}
+
+const batch = (): Recommendation => ({
+  className: 'BatchNormalization',
+  why: 'In large batches of shuffled data its statistics are those of all data; when it predicts, it costs one multiplication and one addition.',
+  code: 'batchNormalization()',
+  also: 'GroupNormalization',
+});
+const group = (why: string): Recommendation => ({
+  className: 'GroupNormalization',
+  why,
+  code: 'groupNormalization({ groups: 8 })',
+  also: 'LayerNormalization',
+});
+const layer = (why: string): Recommendation => ({
+  className: 'LayerNormalization',
+  why,
+  code: 'layerNormalization()',
+  also: 'RMSNormalization',
+});
+
+/**
+ * What to use in a situation: the first rule that fits.
+ *
+ * @example
+ * ```js
+ * import { recommend } from 'tfjs-normalizations/layers/catalog';
+ *
+ * const { className, code } = recommend({ network: 'convolutional', data: 'usual', batch: 'small', runs: 'here' });
+ * className; // 'GroupNormalization'
+ * code; // 'groupNormalization({ groups: 8 })'
+ * ```
+ */
+export function recommend(situation: Situation): Recommendation {
+  const { network, runs } = situation;
+  switch (network) {
+    case 'critic':
+      return {
+        className: 'SpectralNormalization',
+        why: 'It bounds how steep the critic can be, whatever the batch, so that the generator gets slopes it can follow.',
+        code: `spectralNormalization({ layer: tf.layers.dense({ units: 64 })${runs === 'keras' ? ', reparameterize: false' : ''} })`,
+      };
+    case 'generator':
+      return {
+        className: 'InstanceNormalization',
+        why: 'It takes the contrast and colour of the single picture away, which gamma and beta then give anew.',
+        code: runs === 'keras' ? 'groupNormalization({ groups: -1 })' : 'instanceNormalization()',
+        also: 'BatchInstanceNormalization',
+      };
+    case 'recurrent':
+      return layer(
+        'It looks at one step of one example at a time, so that sequences may be of any length, and batches of any size.',
+      );
+    case 'transformer':
+      if (runs === 'keras') return layer('It looks at one position at a time, and every library has it.');
+      return {
+        className: 'RMSNormalization',
+        why: 'It does what layer normalization does without subtracting a mean, which transformers do not need.',
+        code: 'rmsNormalization()',
+        also: 'QKNormalization',
+      };
+    case 'reinforcement':
+      return reinforcement(situation);
+    case 'convolutional':
+      return convolutional(situation);
+    case 'dense':
+      return dense(situation);
+    default:
+      return network satisfies never;
+  }
+}
+
+function reinforcement({ data, batch: size, runs }: Situation): Recommendation {
+  if (runs === 'keras') return layer('It depends on no other example, and every library has it.');
+  if (data === 'usual' && size === 'large') {
+    return {
+      className: 'MeanOnlyBatchNormalization',
+      why: 'Beside weight normalization it centres what goes on, and adds less noise than a variance of the batch would.',
+      code: 'weightNormalization({ layer: tf.layers.dense({ units: 64 }) }), meanOnlyBatchNormalization()',
+      also: 'WeightNormalization',
+    };
+  }
+  return {
+    className: 'WeightNormalization',
+    why: 'It depends on the weights alone: no example changes what the network says of another, and data may drift.',
+    code: 'weightNormalization({ layer: tf.layers.dense({ units: 64 }), dataInit: true })',
+    also: 'LayerNormalization',
+  };
+}
+
+function convolutional({ data, batch: size, runs }: Situation): Recommendation {
+  const alone = 'It looks at one example at a time: the size of the batch does not matter, nor what else is in it.';
+  if (size === 'one' || runs === 'keras') return size === 'large' && data === 'usual' ? batch() : group(alone);
+  if (data === 'stream') return renormalization;
+  if (data === 'styles') return size === 'large' ? batchInstance : switchable;
+  return size === 'large' ? batch() : group(alone);
+}
+
+function dense({ data, batch: size, runs }: Situation): Recommendation {
+  if (data === 'stream' && size !== 'one' && runs === 'here') return renormalization;
+  if (data === 'usual' && size === 'large') return batch();
+  return layer('It looks at one example at a time: the size of the batch does not matter, nor what else is in it.');
+}
+
+const renormalization: Recommendation = {
+  className: 'BatchRenormalization',
+  why: 'It corrects the statistics of the batch towards the running ones, so that training and prediction agree where batches are small or not mixed.',
+  code: 'batchRenormalization()',
+  also: 'GroupNormalization',
+};
+const batchInstance: Recommendation = {
+  className: 'BatchInstanceNormalization',
+  why: 'Each channel learns whether the style of the single picture is noise to be removed, or says something.',
+  code: 'batchInstanceNormalization()',
+  also: 'SwitchableNormalization',
+};
+const switchable: Recommendation = {
+  className: 'SwitchableNormalization',
+  why: 'It learns how much to take from the picture, the example and the batch, and takes less of the batch where that is small.',
+  code: 'switchableNormalization()',
+  also: 'GroupNormalization',
+};

@@ -10,7 +10,7 @@ import { chromium } from 'playwright-core';
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const BUNDLED = new URL('../../.cache/benchmark/browser.cjs', import.meta.url);
 
-async function testSupport() {
+export async function testSupport() {
   await build({
     stdin: {
       contents: `export { bundle } from './bundle.ts';

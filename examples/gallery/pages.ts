@@ -9,6 +9,12 @@ export interface PageEntry {
   readonly layers: readonly Named[];
 }
 
+/** The start page. */
+export const start = {
+  title: 'tfjs-normalizations: see what each normalization does',
+  summary: 'Twelve normalizations for TensorFlow.js, on real data, trained in your browser by the real kernels.',
+} as const;
+
 export const pages: readonly PageEntry[] = [
   {
     folder: 'style-transfer',
@@ -78,8 +84,9 @@ export const pages: readonly PageEntry[] = [
   },
   {
     folder: 'reparameterization',
-    title: 'Reparameterization',
-    summary: 'The same regression with and without weight normalization, which is removed again at the end.',
+    title: 'Weight normalization',
+    summary:
+      'Drag a weight, slide its length, and watch gradient descent with and without: where it helps, and where not.',
     layers: ['WeightNormalization'],
   },
   {

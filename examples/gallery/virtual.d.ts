@@ -1,5 +1,5 @@
-/** Of digits-plugin.js: the address of the digits. */
+/** Of digits-plugin.js: the addresses of the digits. */
 declare module 'virtual:digits' {
-  const address: string;
-  export default address;
+  export const test: string;
+  export const train: string;
 }

@@ -3,6 +3,8 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { digits } from './digits-plugin.js';
+import { head } from './head-plugin.js';
+import { serviceWorker } from './service-worker-plugin.js';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 /** Every folder of this one with an index.html is a page. */
@@ -13,12 +15,13 @@ export default defineConfig({
   base: './',
   cacheDir: path('../../.cache/vite'),
   publicDir: false,
-  plugins: [digits()],
+  plugins: [digits(), head(), serviceWorker()],
   resolve: {
     // The library as it stands, not as it was built last.
     alias: [
       { find: /^tfjs-normalizations$/, replacement: path('../../layers/index.ts') },
       { find: /^tfjs-normalizations\/(kernels\/.*)$/, replacement: path('../../$1/index.ts') },
+      { find: /^tfjs-normalizations\/files$/, replacement: path('../../layers/files/index.ts') },
       { find: /^tfjs-normalizations\/(.*)$/, replacement: path('../../$1.ts') },
     ],
   },
@@ -27,6 +30,8 @@ export default defineConfig({
     include: [
       ...['', '-core', '-layers', '-backend-wasm', '-backend-webgpu'].map((name) => `@tensorflow/tfjs${name}`),
       '@observablehq/plot',
+      'fflate',
+      'h5wasm',
     ],
   },
   server: { open: process.stdout.isTTY === true && !process.env.CI, fs: { allow: [path('../..')] } },
@@ -35,7 +40,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2022',
     assetsInlineLimit: 0,
-    chunkSizeWarningLimit: 4096, // TensorFlow.js is most of it
+    chunkSizeWarningLimit: 6144, // TensorFlow.js, and the reader of HDF5 files, which is loaded where one is dropped
     rollupOptions: { input: pages.map((page) => path(page)) },
   },
 });

@@ -21,7 +21,7 @@ interface Examined {
 interface Exposed {
   gallery: {
     state(): {
-      transformers: { probe: { predict(inputs: unknown): Tensor[] }; predict(inputs: unknown): Tensor }[];
+      transformers: { queriesAndKeys(inputs: unknown): Tensor[]; predict(inputs: unknown): Tensor }[];
       examined: Examined[];
       inputs(): Tensor;
       tested: { symbols: number[][]; solved: number[][] };
@@ -37,7 +37,7 @@ const see = (page: Page) =>
     const { transformers, examined, tested, inputs } = window.gallery.state();
     const x = inputs();
     const networks = transformers.map((one, i) => {
-      const tensors = [...one.probe.predict(x), one.predict(x)];
+      const tensors = [...one.queriesAndKeys(x), one.predict(x)];
       const [query, key, predicted] = tensors.map((tensor) => tensor.arraySync());
       for (const tensor of tensors) tensor.dispose();
       const { shown, ...numbers } = examined[i]!;
@@ -156,4 +156,36 @@ describeGallery('attention', ({ open }) => {
     await runTask(page, 'Train both');
     expect(await tensorsOf(page)).toBe(tensors);
   }, 120_000);
+
+  test('answers a sequence of the reader, refuses what is none, and shows what another g would do', async () => {
+    const page = await open('attention', { settings: { steps: 5 } });
+    const field = page.locator('input[name=sequence]');
+    await field.fill('9876543210');
+    await page.waitForFunction(() => window.gallery.state().tested.symbols[0]!.join('') === '9876543210');
+    await page
+      .locator('.answer', { hasText: /^9 8 7 6 5 4 3 2 1 0 → / })
+      .first()
+      .waitFor();
+    await field.fill('12');
+    expect(await page.locator('.control small').textContent()).toBe('A sequence has 10 digits from 0 to 9.');
+    expect((await see(page)).tested.symbols[0]!.join('')).toBe('9876543210');
+    await field.fill('9876543210');
+    const pair = page.locator('.pair').last();
+    const numbers = async () => {
+      const [, g, cosine, share] = /g q̂·k̂ = ([\d.]+) × ([-\d.]+) = .+ share ([\d.]+)/.exec(
+        (await pair.textContent())!,
+      )!;
+      return { g: Number(g), cosine: Number(cosine), share: Number(share) };
+    };
+    // The strongest pair of its row: a larger g gives it all of the attention, a small one its tenth.
+    const learned = await numbers();
+    await page.locator('input[name=g]').fill('40');
+    const sharp = await numbers();
+    await page.locator('input[name=g]').fill('0.5');
+    const soft = await numbers();
+    expect([sharp.g, soft.g]).toEqual([40, 0.5]);
+    expect(sharp.cosine).toBeCloseTo(learned.cosine, 1);
+    expect(sharp.share).toBeGreaterThan(learned.share);
+    expect(soft.share).toBeLessThan(learned.share);
+  });
 });

@@ -19,6 +19,8 @@ interface Exposed {
     chosen(): Cell;
     choose(cell: Cell): void;
     lit(): Float32Array;
+    stages(): Float32Array[];
+    reach(): number;
     apply(values: ArrayLike<number>): Promise<number[]>;
   };
 }
@@ -102,11 +104,11 @@ describeGallery('averages', ({ open }) => {
 
   test.each([
     ['LayerNormalization', { over: 'position' }, 6],
-    ['GroupNormalization', { groups: 3 }, 28 * 28],
+    ['GroupNormalization', { groups: 6 }, 28 * 28],
     ['BatchInstanceNormalization', { rho: 0 }, 28 * 28],
     ['SwitchableNormalization', { layer: 0, batch: 0 }, 28 * 28],
     ['BatchNormalization', { examples: 1 }, 28 * 28],
-    ['GroupNormalization', { groups: 2, images: 'digits', backend: 'cpu' }, 28 * 28 * 2],
+    ['GroupNormalization', { groups: 3, images: 'digits', backend: 'cpu' }, 28 * 28 * 2],
   ] as const)('%s with %j shares %d cells', async (norm, settings, count) => {
     const page = await open('averages', { settings: { norm, ...settings } });
     expect(await measured(page, count)).toBe('0');
@@ -145,10 +147,11 @@ describeGallery('averages', ({ open }) => {
     const canvas = page.getByRole('application').first();
     const chosen = () => page.evaluate(() => window.gallery.chosen());
     const { width, height } = (await canvas.boundingBox())!;
-    const unit = width / (SIZES[3] * 30 - 2);
-    expect(height / (SIZES[0] * 30 - 2)).toBeCloseTo(unit, 1);
+    // 28 cells and a gap of 2 for each map, and a margin of 1 around all.
+    const unit = width / (SIZES[3] * 30);
+    expect(height / (SIZES[0] * 30)).toBeCloseTo(unit, 1);
     // The middle of the cell in row 4, column 6 of the last map.
-    await canvas.hover({ position: { x: (5 * 30 + 6.5) * unit, y: (3 * 30 + 4.5) * unit } });
+    await canvas.hover({ position: { x: (1 + 5 * 30 + 6.5) * unit, y: (1 + 3 * 30 + 4.5) * unit } });
     expect(await chosen()).toEqual({ example: 3, row: 4, column: 6, channel: 5 });
     await canvas.focus();
     await page.keyboard.press('ArrowDown');
@@ -182,5 +185,43 @@ describeGallery('averages', ({ open }) => {
     expect(await charts.first().textContent()).toContain('astronaut');
     await page.locator('select[name=histograms]').selectOption('channel');
     expect(await charts.last().textContent()).toContain('edges upright');
+  });
+
+  test('each letter of the formula lights its cells and says its number, and the steps lead from x to y', async () => {
+    const page = await open('averages', { settings: { norm: 'GroupNormalization', light: 1, gamma: 2, beta: -1 } });
+    const { x, y, lit, mean, variance, stages, reach } = await page.evaluate(() => {
+      const { x, y } = window.gallery.result();
+      const lit = Array.from(window.gallery.lit(), (share) => share > 0);
+      const shared = Array.from(x).filter((_, i) => lit[i]);
+      const mean = shared.reduce((sum, value) => sum + value, 0) / shared.length;
+      const variance = shared.reduce((sum, value) => sum + (value - mean) ** 2, 0) / shared.length;
+      const stages = window.gallery.stages().map((stage) => Array.from(stage));
+      return { x: Array.from(x), y: Array.from(y), lit, mean, variance, stages, reach: window.gallery.reach() };
+    });
+    expect(stages[0]).toEqual(x);
+    expect(stages[3]).toEqual(y);
+    for (const [i, isLit] of lit.entries()) {
+      if (!isLit) continue;
+      expect(stages[1]![i]).toBeCloseTo(x[i]! - mean, 4);
+      expect(stages[2]![i]).toBeCloseTo((x[i]! - mean) / Math.sqrt(variance + 1e-5), 3);
+      expect(y[i]).toBeCloseTo(2 * stages[2]![i]! - 1, 3);
+    }
+    // Nearly all values of all steps lie on the one scale.
+    const beyond = stages.flat().filter((value) => Math.abs(value) > reach).length;
+    expect(beyond / stages.flat().length).toBeLessThan(0.02);
+    const said = page.locator('.meaning');
+    const point = async (letter: string) => {
+      await page.locator(`.letter[data-letter="${letter}"]`).hover();
+      const text = (await said.textContent())!;
+      expect(text.startsWith(`${letter} = `)).toBe(true);
+      return Number(/= ([−\d.]+)/.exec(text)![1]!.replace('−', '-'));
+    };
+    expect(await point('μ')).toBeCloseTo(mean, 3);
+    expect(await point('σ²')).toBeCloseTo(variance, 3);
+    expect(await point('γ')).toBe(2);
+    expect(await point('β')).toBe(-1);
+    const lower = page.locator('.block h3').last();
+    await page.locator('input[name=stage]').fill('1');
+    expect(await lower.textContent()).toBe('After: less its mean');
   });
 });

@@ -59,8 +59,13 @@ describeGallery('batch size lab', ({ open }) => {
     await runTask(page, 'Train');
     await expectTable(page, norms);
     for (const norm of norms) expect((await measured(page, norm)).accuracy).toBeGreaterThan(0.3);
-    const labels = await page.locator('section svg[aria-label]').evaluateAll((all) => all.map((svg) => svg.ariaLabel));
-    expect(labels).toEqual(['Accuracy on digits that were not trained with', 'Loss in training']);
+    const labels = await page.locator('.lab svg[aria-label]').evaluateAll((all) => all.map((svg) => svg.ariaLabel));
+    expect(labels).toEqual([
+      'Accuracy against the batch size',
+      'The mean of one channel, batch by batch',
+      'Accuracy on digits that were not trained with',
+      'Loss in training',
+    ]);
     await screenshot(page, 'batch-size');
   }, 400_000);
 
@@ -90,7 +95,7 @@ describeGallery('batch size lab', ({ open }) => {
     await page.locator('input[name=images]').fill('6960');
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByText(/^Step \d+ of 435/).waitFor();
-    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByRole('group', { name: 'Train' }).getByRole('button', { name: 'Stop' }).click();
     await page.locator('.task[data-state=stopped]').waitFor();
     expect(await page.locator('input[name=images]').isEnabled()).toBe(true);
 

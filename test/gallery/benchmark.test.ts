@@ -183,4 +183,26 @@ describeGallery('benchmark', ({ open }) => {
       await page.evaluate(() => (window as unknown as { frames: { count: number } }).frames.count),
     ).toBeGreaterThan(10);
   });
+
+  test('a link shares a result, and a damaged one is refused', async () => {
+    const page = await open('benchmark', { settings: { ...openQuick, backend: 'cpu', norms: 'rms', sizes: '64x128' } });
+    await runTask(page, START);
+    const { results, device } = await reported(page);
+    await page.evaluate(() =>
+      Object.assign(navigator.clipboard, {
+        writeText: async (text: string) => void Object.assign(globalThis, { copied: text }),
+      }),
+    );
+    await page.getByRole('button', { name: 'Copy a link to this result' }).click();
+    const copied = await page.waitForFunction(() => (globalThis as { copied?: string }).copied);
+    const link = (await copied.jsonValue())!;
+    const other = await open('benchmark', { settings: { backend: 'cpu' } });
+    await other.goto(link);
+    await other.reload();
+    await other.locator('.source', { hasText: `A shared result, measured elsewhere: cpu on ${device}` }).waitFor();
+    await expectTable(other, results);
+    await other.goto(`${link.slice(0, -9)}x`);
+    await other.reload();
+    await other.locator('.source', { hasText: 'a result that is damaged, and is not shown' }).waitFor();
+  });
 });

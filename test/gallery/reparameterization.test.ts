@@ -1,6 +1,7 @@
 /** The reparameterization page: its predictions, norms and differences, computed once more in float64 from the weights. */
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import * as descent from '../../examples/gallery/reparameterization/descent.ts';
 import { describeGallery, runTask, screenshot, tensorsOf } from '../support/gallery.ts';
 
 const SHIFT = 3;
@@ -28,6 +29,7 @@ interface Exposed {
       predictions: Float32Array[];
       units: Unit[];
     };
+    look(): Promise<void>;
     chart: { points: { series: string; x: number; y: number }[] };
   };
 }
@@ -71,6 +73,7 @@ describeGallery('reparameterization', ({ open }) => {
     'predicts and draws what the weights say, with and without the normalization, on %s',
     async (backend) => {
       const page = await open('reparameterization', { settings: { ...SETTINGS, backend } });
+      await page.evaluate(() => window.gallery.look());
       const before = await see(page);
       await runTask(page, 'Train all three');
       await runTask(page, 'Remove weight normalization');
@@ -142,4 +145,36 @@ describeGallery('reparameterization', ({ open }) => {
     expect(await tensorsOf(page)).toBe(tensors);
     expect((await see(page)).predictions.flat().every(Number.isFinite)).toBe(true);
   }, 120_000);
+
+  test('v and g make w, by the sliders, the pointer and the arrow keys, and descent takes the gradients of the layer', async () => {
+    const page = await open('reparameterization', { settings: { vx: 1, vy: 0, g: 2, valley: 'along', descent: 0.1 } });
+    const numbers = page.locator('.geometry .number');
+    expect(await numbers.textContent()).toContain('= (2.00, 0.00)');
+    const canvas = page.getByRole('application');
+    await canvas.focus();
+    for (let i = 0; i < 10; i++) await page.keyboard.press('ArrowUp');
+    expect(await numbers.textContent()).toContain('= (1.41, 1.41)');
+    const { width, height } = (await canvas.boundingBox())!;
+    // v to (0, 1.6): half of the way up from the middle of [-3.2, 3.2]^2.
+    await canvas.click({ position: { x: width / 2, y: height / 4 } });
+    expect(await numbers.textContent()).toContain('= (0.00, 2.00)');
+    await page.waitForFunction(() => location.search.includes('vy=1.6'));
+    const losses = async () => (await page.locator('.verdict').getAttribute('data-losses'))!.split(',').map(Number);
+    const [onW, onV] = await losses();
+    expect(onW! / onV!).toBeGreaterThan(10);
+    await page.locator('select[name=valley]').selectOption('round');
+    for (const loss of await losses()) expect(loss).toBeLessThan(1e-3);
+  });
+});
+
+describe('descent', () => {
+  test.each(['along', 'across', 'round'] as const)('its gradients are those of differences: %s', (valley) => {
+    const [v, g] = [[-0.7, 1.3] as const, 1.7];
+    const at = (v: readonly [number, number], g: number) => descent.loss(valley, descent.weightOf(v, g));
+    const { dg, dv } = descent.gradientsOf(descent.gradient(valley, descent.weightOf(v, g)), v, g);
+    const h = 1e-5;
+    expect(dg).toBeCloseTo((at(v, g + h) - at(v, g - h)) / (2 * h), 5);
+    expect(dv[0]).toBeCloseTo((at([v[0] + h, v[1]], g) - at([v[0] - h, v[1]], g)) / (2 * h), 5);
+    expect(dv[1]).toBeCloseTo((at([v[0], v[1] + h], g) - at([v[0], v[1] - h], g)) / (2 * h), 5);
+  });
 });

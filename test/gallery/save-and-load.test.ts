@@ -1,4 +1,5 @@
 /** Save and load: what is loaded predicts what was saved, and trains on. */
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect, jest, test } from '@jest/globals';
 import type { Download, Page } from 'playwright-core';
@@ -107,9 +108,9 @@ describeGallery('save-and-load', (gallery) => {
     expect(files.map(({ name }) => name).sort()).toEqual(['digits.json', 'digits.weights.bin']);
     const other = await open({ settings: { steps: 2, backend: 'webgl' } });
     const status = other.locator('.storage > output');
-    await other.locator('input[type=file]').setInputFiles(files.slice(0, 1));
+    await other.locator('input[name=files]').setInputFiles(files.slice(0, 1));
     await status.filter({ hasText: /^Choose both files/ }).waitFor();
-    await other.locator('input[type=file]').setInputFiles(files);
+    await other.locator('input[name=files]').setInputFiles(files);
     await status.filter({ hasText: /^Loaded/ }).waitFor();
     const after = await predictionsOf(other);
     expect(largest(before, after)).toBeLessThan(1e-5);
@@ -144,5 +145,43 @@ describeGallery('save-and-load', (gallery) => {
     const before = await tensorsOf(page);
     for (let i = 0; i < 10; i++) await round();
     expect(await tensorsOf(page)).toBe(before);
+  });
+
+  test('a file of Keras is opened, shows its normalizations, and is saved in other formats', async () => {
+    const page = await open({ settings: { backend: 'cpu' } });
+    const field = page.locator('input[name=model-files]');
+    const line = page.locator('.dropped > output');
+    const keras = (name: string) => join(__dirname, '..', 'goldens', 'keras-files', name);
+    for (const file of ['2.15/cnn.h5', '3.15/cnn.keras']) {
+      await field.setInputFiles(keras(file));
+      await line.filter({ hasText: /^cnn\.\w+: \d+ layers, [\d,]+ parameters, / }).waitFor();
+      const shown = await page.locator('.dropped tbody th').allTextContents();
+      expect(shown).toContain('Batch');
+      expect(await line.textContent()).toMatch(
+        shown.length === 1 ? /one normalization/ : new RegExp(`${shown.length} normalizations`),
+      );
+    }
+    const before = await tensorsOf(page);
+    await field.setInputFiles(keras('3.15/cnn.keras'));
+    await line.filter({ hasText: /^cnn/ }).waitFor();
+    expect(await tensorsOf(page)).toBe(before);
+    for (const [button, name, start] of [
+      ['Save as .keras', 'cnn.keras', 'PK'],
+      ['Save as model.json', 'cnn.json', '{"modelTopology'],
+      ['Save as safetensors', 'cnn.safetensors', '{'],
+    ] as const) {
+      const downloading = page.waitForEvent('download');
+      await page.getByRole('button', { name: button, exact: true }).click();
+      const download = await downloading;
+      expect(download.suggestedFilename()).toBe(name);
+      const text = (await buffer(await download.createReadStream())).toString('latin1');
+      // A safetensors file begins with the length of its header.
+      expect(text.slice(name.endsWith('safetensors') ? 8 : 0)).toMatch(new RegExp(`^\\${start}`));
+    }
+    await field.setInputFiles({ name: 'broken.keras', mimeType: 'application/zip', buffer: Buffer.from('no model') });
+    await page.locator('.dropped > output[data-state=failed]').waitFor();
+    expect((await line.textContent())!.length).toBeGreaterThan(20);
+    await field.setInputFiles({ name: 'model.json', mimeType: 'application/json', buffer: Buffer.from('{}') });
+    await line.filter({ hasText: /together with the weight files/ }).waitFor();
   });
 });

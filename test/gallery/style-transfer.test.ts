@@ -126,7 +126,8 @@ const pictures = (page: Page, count: number) =>
 
 const slide = (page: Page, style: number, value: number) =>
   page.locator(`input[name=style-${style + 1}]`).fill(String(value));
-const thumbnail = (page: Page, style: number) => page.getByRole('button', { name: `Style ${style + 1}`, exact: true });
+const thumbnail = (page: Page, style: number) =>
+  page.getByRole('button', { name: new RegExp(`^Style ${style + 1}: `) });
 const message = (page: Page) => page.locator('.message');
 
 test('the numbers of the explanation are those of the file', () => {
@@ -214,7 +215,7 @@ describeGallery('style transfer', ({ open }) => {
     await thumbnail(page, 0).click(); // at 50 of 20 + 60 + 50
     await repainted(page);
     await checkParameters(page, sharesOf({ 4: 20 / 130, 19: 60 / 130, 0: 50 / 130 }));
-    await page.getByRole('button', { name: 'Take out Style 20' }).click();
+    await page.getByRole('button', { name: /^Take out Style 20: / }).click();
     await thumbnail(page, 0).click();
     await thumbnail(page, 4).click(); // the last one stays
     await repainted(page);
@@ -230,7 +231,31 @@ describeGallery('style transfer', ({ open }) => {
     const pressed = await page
       .locator('.style[aria-pressed=true]')
       .evaluateAll((all) => all.map((one) => one.ariaLabel));
-    expect(pressed).toEqual(['Style 12', 'Style 13']);
+    expect(pressed.map((name) => name?.split(':')[0])).toEqual(['Style 12', 'Style 13']);
+  });
+
+  test('one slider leads from a style to another, and the formula points at their numbers', async () => {
+    const page = await opened({ styles: '5,20', amounts: '50,50' });
+    await page.locator('input[name=between]').fill('25');
+    await repainted(page);
+    await checkParameters(page, sharesOf({ 4: 0.75, 19: 0.25 }));
+    expect(await page.locator('.mix output').allTextContents()).toEqual(['75 %', '25 %']);
+    await page.waitForFunction(() =>
+      (globalThis as unknown as { location: { search: string } }).location.search.includes('amounts=75,25'),
+    );
+    const gammas = Object.entries(expectedParameters(sharesOf({ 4: 0.75, 19: 0.25 })))
+      .filter(([name]) => name.endsWith('.gamma'))
+      .flatMap(([, values]) => values);
+    await page.locator('.barcode .letter').first().hover();
+    const [low, high] = [Math.min(...gammas), Math.max(...gammas)].map((value) => value.toFixed(2));
+    expect(await page.locator('.said').textContent()).toBe(
+      `γ, the scale of a channel: ${gammas.length} of them, from ${low} to ${high}.`,
+    );
+    await page
+      .locator('.strip canvas')
+      .first()
+      .hover({ position: { x: 1, y: 5 } });
+    expect(await page.locator('.said').textContent()).toMatch(/^Channel 1 of 495, in block contract\.0: y = -?\d/);
   });
 
   test('the picture is what the model makes of the photo', async () => {

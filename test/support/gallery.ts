@@ -12,7 +12,7 @@ import { serve } from './server.ts';
 
 const ROOT = join(__dirname, '..', '..');
 /** `npm run build:gallery` builds it; the variable names another place to look for it. */
-const BUILT = process.env.GALLERY ?? join(ROOT, 'dist', 'gallery');
+export const BUILT = process.env.GALLERY ?? join(ROOT, 'dist', 'gallery');
 const FOLDER = '/some/folder/';
 const SCREENSHOTS = join(ROOT, '.cache', 'screenshots');
 
@@ -27,6 +27,10 @@ export interface OpenOptions {
   readonly width?: number;
   readonly height?: number;
   readonly dark?: boolean;
+  /** Lets the page install its service worker. */
+  readonly offline?: boolean;
+  /** Measures what `watched` tells. */
+  readonly watch?: boolean;
 }
 
 export interface Gallery {
@@ -65,8 +69,14 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
 
     const open: Gallery['open'] = async (folder, options = {}) => {
       const { settings = {}, anyBackend = false, width = 1200, height = 900, dark = false } = options;
+      const serviceWorkers = options.offline ? 'allow' : 'block';
       const colorScheme = dark ? 'dark' : 'light';
-      const page = await browser.newPage({ viewport: { width, height }, colorScheme, acceptDownloads: true });
+      const page = await browser.newPage({
+        viewport: { width, height },
+        colorScheme,
+        acceptDownloads: true,
+        serviceWorkers,
+      });
       opened.push(page);
       page.setDefaultTimeout(120_000);
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -75,15 +85,61 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
         const { protocol, origin } = new URL(request.url());
         if (protocol.startsWith('http') && origin !== url) complaints.push(`asked for ${request.url()}`);
       });
+      if (options.watch) await page.addInitScript(watch);
       const all = anyBackend ? settings : { backend: 'wasm', ...settings };
       const query = Object.entries(all).map(([name, value]) => [name, String(value)]);
       const path = folder ? `${folder}/index.html` : 'index.html';
       await page.goto(`${url}${FOLDER}${path}?${new URLSearchParams(query)}`);
       await stands(page);
+      // Tests set rare settings, too.
+      await page.locator('details.folded').evaluateAll((all) => {
+        for (const one of all) one.setAttribute('open', '');
+      });
       return page;
     };
     body({ open });
   });
+}
+
+/** What a page is like while it opens. */
+export interface Watched {
+  /** The cumulative layout shift, as browsers define it for pages. */
+  readonly shift: number;
+  /** Milliseconds from the start of the page's script to the first picture or chart in view that is not blank. */
+  readonly firstPicture: number;
+}
+declare const window: { watched: Watched };
+export const watched = (page: Page): Promise<Watched> => page.evaluate(() => window.watched);
+
+/** Runs in the page before its scripts. */
+function watch(): void {
+  const seen = { shift: 0, firstPicture: Number.POSITIVE_INFINITY };
+  Object.assign(globalThis, { watched: seen });
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean }[]) {
+      if (!entry.hadRecentInput) seen.shift += entry.value;
+    }
+  }).observe({ type: 'layout-shift', buffered: true });
+  const isDrawn = (picture: Element): boolean => {
+    const { top, bottom, width } = picture.getBoundingClientRect();
+    if (width === 0 || top > innerHeight || bottom < 0) return false;
+    if (picture instanceof HTMLCanvasElement) {
+      const small = document.createElement('canvas');
+      small.width = small.height = 8;
+      const context = small.getContext('2d') as CanvasRenderingContext2D;
+      context.drawImage(picture, 0, 0, 8, 8);
+      const { data } = context.getImageData(0, 0, 8, 8);
+      return data.some((byte, i) => byte !== data[i % 4]);
+    }
+    return picture.querySelectorAll('path, rect, polygon, circle').length > 5;
+  };
+  const look = () => {
+    const [start] = performance.getEntriesByName('script');
+    if (start && Array.from(document.querySelectorAll('main :is(canvas, svg)')).some(isDrawn)) {
+      seen.firstPicture = performance.now() - start.startTime;
+    } else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
 }
 
 /** Waits until a page has started, its first results included. */

@@ -1,7 +1,17 @@
-/** The README's table and the docstrings say what the catalog says. */
+/** The README's tables and the docstrings say what the catalog says. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { type CatalogEntry, catalog } from '../../layers/catalog.ts';
+import * as tf from '@tensorflow/tfjs';
+import {
+  batches,
+  type CatalogEntry,
+  catalog,
+  data,
+  networks,
+  places,
+  recommend,
+  type Situation,
+} from '../../layers/catalog.ts';
 import * as pack from '../../layers/index.ts';
 
 const root = new URL('../..', `file://${__dirname}/`);
@@ -46,5 +56,63 @@ describe.each(catalog.map((entry) => [entry.className, entry] as const))('%s', (
   test('has its paragraph in the docstring, and cites the same paper', () => {
     expect(docstrings).toContain(paragraph(entry));
     expect(docstrings).toContain(entry.paper.url);
+  });
+});
+
+/** Every situation that one can be in. */
+const situations = Object.keys(networks).flatMap((network) =>
+  Object.keys(data).flatMap((kind) =>
+    Object.keys(batches).flatMap((batch) =>
+      Object.keys(places).map((runs) => ({ network, data: kind, batch, runs }) as Situation),
+    ),
+  ),
+);
+
+describe('recommend', () => {
+  test('knows an answer to everything, and each normalization is one', () => {
+    const classes = new Set(
+      situations.flatMap((situation) => {
+        const { className, also } = recommend(situation);
+        return [className, ...(also ? [also] : [])];
+      }),
+    );
+    expect([...classes].sort()).toEqual(catalog.map(({ className }) => className).sort());
+  });
+
+  test('gives code that the package runs, and for Keras only what Keras has', () => {
+    const kerasOwn = [
+      'BatchNormalization',
+      'LayerNormalization',
+      'GroupNormalization',
+      'RMSNormalization',
+      'SpectralNormalization',
+    ];
+    for (const situation of situations) {
+      const { className, code } = recommend(situation);
+      const factories = Object.keys(pack).filter((name) => /^[a-z]\w*ormalization$/.test(name));
+      const make = new Function('tf', ...factories, `return [${code}];`);
+      const layers = make(tf, ...factories.map((name) => (pack as Record<string, unknown>)[name])) as object[];
+      const names = layers.map((layer) => (layer as tf.layers.Layer).getClassName());
+      expect(names.length).toBeGreaterThan(0);
+      if (situation.runs === 'here') expect(names).toContain(className);
+      else for (const name of names) expect(kerasOwn).toContain(name);
+    }
+  });
+
+  test.each([
+    ['convolutional', 'usual', 'large'],
+    ['convolutional', 'usual', 'small'],
+    ['convolutional', 'styles', 'large'],
+    ['convolutional', 'styles', 'small'],
+    ['convolutional', 'stream', 'small'],
+    ['transformer', 'usual', 'large'],
+    ['recurrent', 'usual', 'large'],
+    ['generator', 'usual', 'one'],
+    ['critic', 'usual', 'large'],
+    ['reinforcement', 'stream', 'small'],
+  ] as const)('%s, %s, %s: the README says the same', (network, kind, batch) => {
+    const { className, why, also } = recommend({ network, data: kind, batch, runs: 'here' });
+    const cells = [networks[network], data[kind], batches[batch], `\`${className}\``, why, also ? `\`${also}\`` : ''];
+    expect(read('README.md').split('\n')).toContain(`| ${cells.join(' | ')} |`);
   });
 });

@@ -1,6 +1,6 @@
 /** What there is to see of a transformer: how large its logits are, how even its attention is, and what it answers. */
 import * as tf from '@tensorflow/tfjs';
-import type { Attended } from './maps.ts';
+import { type Attended, softmaxRows } from './maps.ts';
 import { type Examples, LENGTH, tensors } from './tasks.ts';
 import { attentionEntropy, type Transformer } from './transformer.ts';
 
@@ -13,8 +13,8 @@ export interface Examined {
   readonly accuracy: number;
   /** The scale of normalized queries and keys. */
   readonly g?: number | undefined;
-  /** The first of the sequences. */
-  readonly shown: Attended;
+  /** The first of the sequences, with the attention's weights, [heads, length, length], rows of sum 1. */
+  readonly shown: Attended & { readonly weights: Float32Array };
 }
 
 export async function examine(transformer: Transformer, examples: Examples): Promise<Examined> {
@@ -24,14 +24,14 @@ export async function examine(transformer: Transformer, examples: Examples): Pro
     return {
       largest: tf.max(tf.abs(logits)),
       entropy: attentionEntropy(logits),
-      weights: tf.softmax(tf.slice(logits, 0, 1)),
+      logits: tf.slice(logits, 0, 1),
       predictions: transformer.predict(inputs),
     };
   });
-  const [largest, entropy, weights, predictions, g] = await Promise.all([
+  const [largest, entropy, logits, predictions, g] = await Promise.all([
     found.largest.data(),
     found.entropy.data(),
-    found.weights.data(),
+    found.logits.data(),
     found.predictions.data(),
     transformer.scale()?.data(),
   ]);
@@ -48,7 +48,9 @@ export async function examine(transformer: Transformer, examples: Examples): Pro
       symbols: symbols[0],
       solved: solved[0],
       predicted: predicted.slice(0, LENGTH),
-      weights: weights as Float32Array,
+      logits: logits as Float32Array,
+      weights: softmaxRows(logits as Float32Array, LENGTH),
+      g: g?.[0],
     },
   };
 }

@@ -26,6 +26,12 @@ export function examples(task: Task, count: number, seed: number): Examples {
   return { symbols, solved: symbols.map(solutions[task]) };
 }
 
+/** `all` with the reader's own sequence in front, in place of the first. */
+export const withOwn = (task: Task, own: readonly number[], { symbols, solved }: Examples): Examples => ({
+  symbols: [own, ...symbols.slice(1)],
+  solved: [solutions[task](own), ...solved.slice(1)],
+});
+
 /** Symbol and place, both one-hot: [count, LENGTH, SYMBOLS + LENGTH]; and the solutions, [count, LENGTH, SYMBOLS]. */
 export function tensors({ symbols, solved }: Examples): { inputs: tf.Tensor3D; targets: tf.Tensor3D } {
   const inputs = symbols.map((all) => all.map((symbol, i) => [...oneHot(symbol, SYMBOLS), ...oneHot(i, LENGTH)]));

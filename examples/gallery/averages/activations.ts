@@ -1,6 +1,6 @@
 /** Activations of real images: what a convolution with six fixed filters makes of photos or of digits. */
 import * as tf from '@tensorflow/tfjs';
-import { loadDigits, SIZE } from '../shared/digits.ts';
+import { loadTestDigits, SIZE } from '../shared/digits.ts';
 import { element } from '../shared/dom.ts';
 import { loadImage, photos } from '../shared/photos.ts';
 
@@ -80,7 +80,7 @@ async function loadPhotos(): Promise<Examples> {
 }
 
 async function loadFourDigits(): Promise<Examples> {
-  const { test } = await loadDigits();
+  const test = await loadTestDigits();
   const chosen = [3, 0, 7, 8].map((label) => test.labels.indexOf(label));
   const pixels = new Float32Array(MOST_EXAMPLES * PADDED * PADDED);
   chosen.forEach((at, example) => {

@@ -15,18 +15,18 @@ export interface Shape {
   readonly channels: number;
 }
 
-/** Whether two cells share a mean and a variance. */
-export type Together = (a: Cell, b: Cell) => boolean;
+/** Cells of the same key share a mean and a variance. The largest block has 28 rows and columns, and 6 channels. */
+export type Key = (cell: Cell) => number;
 
-export const batch: Together = (a, b) => a.channel === b.channel;
-export const instance: Together = (a, b) => a.example === b.example && a.channel === b.channel;
-export const layer: Together = (a, b) => a.example === b.example;
-export const position: Together = (a, b) => a.example === b.example && a.row === b.row && a.column === b.column;
+export const batch: Key = ({ channel }) => channel;
+export const instance: Key = ({ example, channel }) => 100 * example + channel;
+export const layer: Key = ({ example }) => example;
+export const position: Key = ({ example, row, column }) => 10_000 * example + 100 * row + column;
 /** Of consecutive channels, `size` in each. */
 export const group =
-  (size: number): Together =>
-  (a, b) =>
-    a.example === b.example && Math.floor(a.channel / size) === Math.floor(b.channel / size);
+  (size: number): Key =>
+  ({ example, channel }) =>
+    100 * example + Math.floor(channel / size);
 
 export const sizeOf = ({ examples, rows, columns, channels }: Shape): number => examples * rows * columns * channels;
 
@@ -59,16 +59,25 @@ export interface Statistics {
   readonly meanSquare: number;
 }
 
-/** Of all values whose cell is together with `chosen`. Two passes: the mean is subtracted before the squares are taken. */
-export function statisticsOf(values: Float32Array, shape: Shape, chosen: Cell, together: Together): Statistics {
-  const cells = cellsOf(shape);
-  const shared = values.filter((_, i) => together(chosen, cells[i]));
-  const average = (of: (value: number) => number) => shared.reduce((sum, value) => sum + of(value), 0) / shared.length;
+/** Of these values. Two passes: the mean is subtracted before the squares are taken. */
+function statisticsOfValues(values: readonly number[]): Statistics {
+  const average = (of: (value: number) => number) => values.reduce((sum, value) => sum + of(value), 0) / values.length;
   const mean = average((value) => value);
   return {
-    count: shared.length,
+    count: values.length,
     mean,
     variance: average((value) => (value - mean) ** 2),
     meanSquare: average((value) => value ** 2),
   };
+}
+
+/** By key, the statistics of all values whose cells have it. */
+export function statisticsByKey(values: Float32Array, shape: Shape, key: Key): Map<number, Statistics> {
+  const members = new Map<number, number[]>();
+  for (const [i, cell] of cellsOf(shape).entries()) {
+    const own = members.get(key(cell));
+    if (own) own.push(values[i]);
+    else members.set(key(cell), [values[i]]);
+  }
+  return new Map(Array.from(members, ([key, values]) => [key, statisticsOfValues(values)]));
 }

@@ -21,12 +21,29 @@ function shape(tag: string, attributes: Record<string, string | number>, text = 
 export interface Cube {
   readonly element: SVGElement;
   draw(sizes: Shape, lit: Float32Array, chosen: Cell): void;
+  /** Is called with the small cube that is pointed at. */
+  onChoose(listener: (cell: Cell) => void): void;
 }
 
-export function cube(): Cube {
-  const whole = shape('svg', { class: 'cube', role: 'img', 'aria-label': 'The block as a cube' });
+export interface CubeOptions {
+  /** Fits into its place whatever that is, and does not grow by itself. */
+  readonly small?: boolean;
+}
+
+export function cube({ small: fits = false }: CubeOptions = {}): Cube {
+  const whole = shape('svg', {
+    class: 'cube',
+    role: 'img',
+    'aria-label': 'Examples, channels and positions as a cube',
+  });
+  const listeners: ((cell: Cell) => void)[] = [];
+  /** The small cubes as they were drawn: drawn again in place, which takes a fraction of the time. */
+  let drawn: { readonly key: string; readonly parts: readonly SVGElement[] } | undefined;
+  let front: SVGElement | undefined;
+
   return {
     element: whole,
+    onChoose: (listener) => void listeners.push(listener),
     draw(sizes, lit, chosen) {
       const { examples, channels, rows, columns } = sizes;
       const left = 26;
@@ -38,31 +55,45 @@ export function cube(): Cube {
       const perLevel = (rows * columns) / LEVELS;
       const place = chosen.row * columns + chosen.column;
       const level = Math.floor(place / perLevel);
+      const key = [examples, channels, rows, columns].join();
       const parts: SVGElement[] = [];
-      let last: SVGElement | undefined;
+      front?.remove();
       for (let example = examples - 1; example >= 0; example--) {
         for (let below = LEVELS - 1; below >= 0; below--) {
           for (let channel = 0; channel < channels; channel++) {
             // The level of the chosen position shows that one, any other its first.
             const at = below === level ? place : Math.ceil(below * perLevel);
             const cell = { example, channel, row: Math.floor(at / columns), column: at % columns };
-            const isChosen = below === level && example === chosen.example && channel === chosen.channel;
-            const one = small(corner(channel, below, example), lit[indexOf(sizes, cell)], isChosen);
+            const share = lit[indexOf(sizes, cell)];
+            const one = (drawn?.key === key && drawn.parts[parts.length]) || small(corner(channel, below, example));
+            paint(one, share, false);
+            if (drawn?.key !== key) {
+              one.addEventListener('pointerenter', () => {
+                for (const listener of listeners) listener(cell);
+              });
+            }
             parts.push(one);
-            if (isChosen) last = one; // on top of what stands before it
           }
         }
       }
+      // The chosen one once more, on top of what stands before it.
+      front = small(corner(chosen.channel, level, chosen.example));
+      front.setAttribute('pointer-events', 'none');
+      paint(front, 1, true);
+      if (drawn?.key === key) {
+        whole.append(front);
+        return;
+      }
+      drawn = { key, parts };
       const end = corner(channels, LEVELS, examples);
       const width = end.x + 10;
       const height = top + LEVELS * EDGE + 26;
       const middle = { x: left + (channels * EDGE) / 2, y: top + (LEVELS * EDGE) / 2 };
       const backwards = corner(channels, LEVELS, examples / 2);
-      whole.setAttribute('viewBox', `0 0 ${width} ${height}`);
-      whole.style.maxWidth = `${1.5 * width}px`;
+      if (!fits) whole.style.maxWidth = `${1.5 * width}px`;
       whole.replaceChildren(
         ...parts,
-        ...(last ? [last] : []),
+        front,
         shape('text', { x: middle.x, y: height - 8, 'text-anchor': 'middle' }, 'channels'),
         shape(
           'text',
@@ -77,11 +108,16 @@ export function cube(): Cube {
   };
 }
 
+function paint(one: SVGElement, lit: number, chosen: boolean): void {
+  one.setAttribute('class', chosen ? 'chosen' : lit > 0 ? 'lit' : 'glass');
+  one.style.setProperty('--lit', String(lit));
+}
+
 /** One small cube by its front's upper left corner. */
-function small({ x, y }: { x: number; y: number }, lit: number, chosen: boolean): SVGElement {
+function small({ x, y }: { x: number; y: number }): SVGElement {
   const e = EDGE;
   const { x: dx, y: dy } = DEPTH;
-  const made = shape('g', { class: chosen ? 'chosen' : lit > 0 ? 'lit' : 'glass', style: `--lit: ${lit}` });
+  const made = shape('g', {});
   const face = (kind: string, ...points: readonly (readonly [number, number])[]) =>
     shape('polygon', { class: kind, points: points.map(([px, py]) => `${x + px},${y + py}`).join(' ') });
   made.append(

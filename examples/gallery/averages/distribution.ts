@@ -1,7 +1,7 @@
 /** How the values before and after are distributed over the parts of a block that the reader chooses. */
 import { choice } from '../shared/controls.ts';
+import { reachOf } from '../shared/scale.ts';
 import { type Cell, cellsOf, indexOf } from './cells.ts';
-import { reachOf } from './colours.ts';
 import { histograms } from './histograms.ts';
 import { litBy, type Result } from './result.ts';
 
@@ -17,6 +17,8 @@ export function distribution() {
 
   function draw(result: Result, chosen: Cell): void {
     const { shape, names, x, y } = result;
+    // One axis for both: else they would look alike.
+    const reach = Math.max(reachOf(x), reachOf(y));
     const lit = by.value === 'shared' ? litBy(result, chosen) : undefined;
     const parts = {
       channel: [names.channels, (cell: Cell) => names.channels[cell.channel]],
@@ -29,8 +31,8 @@ export function distribution() {
       partNames
         .map((name) => ({ name, values: values.filter((_, i) => partOf(cells[i]) === name) }))
         .filter(({ values }) => values.length > 0);
-    before.draw(split(x), reachOf(x));
-    after.draw(split(y), reachOf(y));
+    before.draw(split(x), reach);
+    after.draw(split(y), reach);
   }
   return { by, elements: [before.element, after.element], draw };
 }

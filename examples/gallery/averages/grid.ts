@@ -1,11 +1,18 @@
 /** A block as small maps, one row for each example and one column for each channel, in which a cell can be chosen. */
 import { element } from '../shared/dom.ts';
+import { colorOf, mix, scaleLegend } from '../shared/scale.ts';
 import { type Cell, cellsOf, indexOf, type Shape } from './cells.ts';
-import { colourOf, greyOf, isDark, mix } from './colours.ts';
+import { greyOf, isDark } from './grey.ts';
 
 /** Units of the drawing: a cell is 1 wide, and the space between two maps this. */
 const GAP = 2;
 const SCALE = 5;
+/** Around the whole: outlines at the edge need it. */
+const MARGIN = 1;
+const extentOf = ({ examples, rows, columns, channels }: Shape) => ({
+  width: channels * (columns + GAP) - GAP + 2 * MARGIN,
+  height: examples * (rows + GAP) - GAP + 2 * MARGIN,
+});
 
 export interface Picture {
   readonly shape: Shape;
@@ -19,6 +26,7 @@ export interface Picture {
 
 export interface Grid {
   readonly element: HTMLElement;
+  title(text: string): void;
   /** Writes on the margins. */
   label(channels: readonly string[], examples: readonly HTMLElement[]): void;
   draw(picture: Picture): void;
@@ -30,9 +38,10 @@ export function grid(title: string, onChoose: (cell: Cell) => void): Grid {
     role: 'application',
     'aria-label': `${title}: choose a cell by the arrow keys, with Shift to go to the next map`,
   });
-  const legend = element('div', { className: 'legend' });
+  const legend = scaleLegend('value');
+  const heading = element('h3', {}, title);
   const holder = element('div', { className: 'maps' }, canvas);
-  const whole = element('figure', { className: 'block' }, element('h3', {}, title), holder, legend);
+  const whole = element('figure', { className: 'block' }, heading, holder, legend.element);
   let picture: Picture | undefined;
 
   function label(channels: readonly string[], examples: readonly HTMLElement[]): void {
@@ -48,9 +57,10 @@ export function grid(title: string, onChoose: (cell: Cell) => void): Grid {
   function draw(next: Picture): void {
     picture = next;
     const { shape, reach } = next;
-    canvas.width = SCALE * (shape.channels * (shape.columns + GAP) - GAP);
-    canvas.height = SCALE * (shape.examples * (shape.rows + GAP) - GAP);
-    legend.replaceChildren(`−${reach}`, element('i', { className: 'scale' }), `${reach}`);
+    const { width, height } = extentOf(shape);
+    canvas.width = SCALE * width;
+    canvas.height = SCALE * height;
+    legend.show(reach);
     paint(canvas, next);
   }
 
@@ -66,20 +76,23 @@ export function grid(title: string, onChoose: (cell: Cell) => void): Grid {
     event.preventDefault();
     onChoose(cell);
   });
-  return { element: whole, label, draw };
+  const rename = (text: string) => {
+    heading.textContent = text;
+  };
+  return { element: whole, title: rename, label, draw };
 }
 
 function cellUnder(event: PointerEvent, canvas: HTMLCanvasElement, shape: Shape): Cell | undefined {
   const box = canvas.getBoundingClientRect();
-  const x = ((event.clientX - box.left) / box.width) * (canvas.width / SCALE);
-  const y = ((event.clientY - box.top) / box.height) * (canvas.height / SCALE);
+  const x = ((event.clientX - box.left) / box.width) * (canvas.width / SCALE) - MARGIN;
+  const y = ((event.clientY - box.top) / box.height) * (canvas.height / SCALE) - MARGIN;
   const cell = {
     example: Math.floor(y / (shape.rows + GAP)),
     channel: Math.floor(x / (shape.columns + GAP)),
     row: Math.floor(y % (shape.rows + GAP)),
     column: Math.floor(x % (shape.columns + GAP)),
   };
-  const inside = cell.row < shape.rows && cell.column < shape.columns && x >= 0 && y >= 0;
+  const inside = x >= 0 && y >= 0 && cell.row < shape.rows && cell.column < shape.columns;
   return inside && cell.example < shape.examples && cell.channel < shape.channels ? cell : undefined;
 }
 
@@ -106,7 +119,7 @@ function paint(canvas: HTMLCanvasElement, picture: Picture): void {
   for (const [i, cell] of cellsOf(shape).entries()) {
     const { x, y } = placeOf(cell, shape);
     const share = values[i] / reach;
-    const [red, green, blue] = mix(greyOf(share, dark), colourOf(share), lit[i]);
+    const [red, green, blue] = mix(greyOf(share, dark), colorOf(share), lit[i]);
     const at = 4 * (y * width + x);
     image.data[at] = red;
     image.data[at + 1] = green;
@@ -150,6 +163,6 @@ function ring(context: CanvasRenderingContext2D, { x, y }: { x: number; y: numbe
 }
 
 const placeOf = ({ example, row, column, channel }: Cell, { rows, columns }: Shape) => ({
-  x: channel * (columns + GAP) + column,
-  y: example * (rows + GAP) + row,
+  x: MARGIN + channel * (columns + GAP) + column,
+  y: MARGIN + example * (rows + GAP) + row,
 });

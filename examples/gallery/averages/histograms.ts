@@ -1,7 +1,5 @@
 /** How the values of a block are distributed: one histogram for each part of it. */
-import * as Plot from '@observablehq/plot';
-import { plotStyle } from '../shared/charts.ts';
-import { element } from '../shared/dom.ts';
+import { below, MARGIN_BELOW, plotFigure } from '../shared/charts.ts';
 
 export interface Part {
   readonly name: string;
@@ -35,44 +33,47 @@ export interface Histograms {
 }
 
 export function histograms(title: string): Histograms {
-  const holder = element('div', { className: 'chart' });
-  const whole = element('figure', {}, element('h3', {}, title), holder);
-  let latest: Parameters<Histograms['draw']> | undefined;
-
-  function draw(parts: readonly Part[], reach: number): void {
-    latest = [parts, reach];
-    const plot = Plot.plot({
-      width: Math.max(240, Math.min(holder.clientWidth || 480, 640)),
-      height: 56 * parts.length + 44,
-      marginLeft: 8,
-      marginRight: 96,
-      ariaLabel: title,
-      style: plotStyle,
-      x: { label: 'value', domain: [-reach, reach], labelAnchor: 'right' },
-      y: { axis: null, domain: [0, 1.12] },
-      fy: { axis: 'right', label: null, padding: 0.12, domain: parts.map(({ name }) => name) },
-      marks: [
-        Plot.rectY(
-          parts.flatMap((part) => binsOf(part, reach)),
-          {
-            x1: 'x1',
-            x2: 'x2',
-            y: 'height',
-            fy: 'name',
-            fill: 'var(--accent)',
-            fillOpacity: 0.55,
-            insetLeft: 0,
-            insetRight: 0.5,
-          },
-        ),
-        Plot.ruleY(parts, { y: 0, fy: 'name', strokeOpacity: 0.35 }),
-        Plot.ruleX([0], { strokeOpacity: 0.35, strokeDasharray: '2 3' }),
-        Plot.ruleY(parts.map(momentsOf), { x1: 'from', x2: 'to', y: 1.06, fy: 'name', strokeWidth: 2, clip: true }),
-        Plot.dot(parts.map(momentsOf), { x: 'mean', y: 1.06, fy: 'name', r: 3.5, fill: 'currentColor', clip: true }),
-      ],
-    });
-    holder.replaceChildren(plot);
-  }
-  new ResizeObserver(() => latest && draw(...latest)).observe(holder);
-  return { element: whole, draw };
+  let shown: Parameters<Histograms['draw']> = [[], 1];
+  const { element, drawSoon } = plotFigure({
+    title,
+    height: 200,
+    plot: (Plot) => {
+      const [parts, reach] = shown;
+      return {
+        height: 56 * parts.length + 50,
+        marginLeft: 8,
+        marginRight: 96,
+        marginBottom: MARGIN_BELOW,
+        x: { ...below('value'), domain: [-reach, reach] },
+        y: { axis: null, domain: [0, 1.12] },
+        fy: { axis: 'right', label: null, padding: 0.12, domain: parts.map(({ name }) => name) },
+        marks: [
+          Plot.rectY(
+            parts.flatMap((part) => binsOf(part, reach)),
+            {
+              x1: 'x1',
+              x2: 'x2',
+              y: 'height',
+              fy: 'name',
+              fill: 'var(--accent)',
+              fillOpacity: 0.55,
+              insetLeft: 0,
+              insetRight: 0.5,
+            },
+          ),
+          Plot.ruleY(parts, { y: 0, fy: 'name', strokeOpacity: 0.35 }),
+          Plot.ruleX([0], { strokeOpacity: 0.35, strokeDasharray: '2 3' }),
+          Plot.ruleY(parts.map(momentsOf), { x1: 'from', x2: 'to', y: 1.06, fy: 'name', strokeWidth: 2, clip: true }),
+          Plot.dot(parts.map(momentsOf), { x: 'mean', y: 1.06, fy: 'name', r: 3.5, fill: 'currentColor', clip: true }),
+        ],
+      };
+    },
+  });
+  return {
+    element,
+    draw(parts, reach) {
+      shown = [parts, reach];
+      drawSoon();
+    },
+  };
 }

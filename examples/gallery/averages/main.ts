@@ -1,25 +1,30 @@
 /** What is averaged with what: one block of activations, and which of its cells share their mean and variance. */
 import * as tf from '@tensorflow/tfjs';
 import { colors } from '../shared/colors.ts';
-import { settings } from '../shared/controls.ts';
+import { settings, slider } from '../shared/controls.ts';
 import { ATTRIBUTION } from '../shared/digits.ts';
-import { element, figure, section } from '../shared/dom.ts';
+import { element, figure, lab, section } from '../shared/dom.ts';
+import { expose } from '../shared/expose.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
-import { expose, openPage } from '../shared/page.ts';
+import { openPage } from '../shared/page.ts';
+import { reachOf } from '../shared/scale.ts';
+import { stands } from '../shared/standing.ts';
 import { thumbnail } from './activations.ts';
 import { answer } from './answer.ts';
 import { type Cell, indexOf } from './cells.ts';
-import { reachOf } from './colours.ts';
+import { chosenCell } from './chosen.ts';
 import { cube } from './cube.ts';
 import { distribution } from './distribution.ts';
+import { formula } from './formula.ts';
 import { grid } from './grid.ts';
 import { codeOf } from './normalizations.ts';
 import { dimensions, makeLayer } from './normalize.ts';
 import { cellNumbers } from './numbers.ts';
 import { crosstalkOf, litBy, type Result, run } from './result.ts';
-import { controls, wish } from './settings.ts';
+import { controls, panel, wish } from './settings.ts';
 import './averages.css';
+import './cube.css';
 
 const { main } = await openPage({
   folder: 'averages',
@@ -33,10 +38,22 @@ const { main } = await openPage({
 });
 
 let result: Result | undefined;
-let chosen: Cell = { example: 1, row: 12, column: 9, channel: 3 };
+/** The end of the colour scale, one for all steps: on two of their own they would look alike. */
+let reach = 1;
+const selection = chosenCell();
 
+const STAGES = ['x, as it is', 'less its mean', 'divided by its deviation', 'times γ, plus β'];
+const stageSlider = slider({
+  name: 'stage',
+  label: 'Step by step',
+  min: 0,
+  max: STAGES.length - 1,
+  value: STAGES.length - 1,
+  format: (stage) => STAGES[stage],
+});
 const before = grid('Before', choose);
 const after = grid('After', choose);
+const letters = formula(drawCell);
 const picture = cube();
 const distributed = distribution();
 const code = element('code', { className: 'call' });
@@ -45,8 +62,8 @@ const numbers = element('div', { className: 'numbers', 'aria-live': 'polite' });
 const answered = answer();
 
 function choose(cell: Cell): void {
-  if (!result || indexOf(result.shape, cell) === indexOf(result.shape, chosen)) return;
-  chosen = cell;
+  if (!result || indexOf(result.shape, cell) === indexOf(result.shape, selection.value)) return;
+  selection.value = cell;
   drawCell();
 }
 
@@ -66,41 +83,52 @@ function drawAll(): void {
 
 function drawCell(): void {
   if (!result) return;
-  const { shape, x, y } = result;
-  const lit = litBy(result, chosen);
-  before.draw({ shape, lit, chosen, values: x, reach: reachOf(x) });
-  after.draw({ shape, lit, chosen, values: y, reach: reachOf(y) });
+  const { shape, stages } = result;
+  const chosen = selection.value;
+  const lit = letters.lit(result, chosen) ?? litBy(result, chosen);
+  const stage = stageSlider.value;
+  after.title(stage === STAGES.length - 1 ? 'After' : `After: ${STAGES[stage]}`);
+  before.draw({ shape, lit, chosen, values: stages[0], reach });
+  after.draw({ shape, lit, chosen, values: stages[stage], reach });
   picture.draw(shape, lit, chosen);
+  letters.show(result, chosen);
   numbers.replaceChildren(...cellNumbers(result, chosen));
   if (distributed.by.value === 'shared') drawDistribution();
   answered.ask(result, chosen);
 }
 
 function drawDistribution(): void {
-  if (result) distributed.draw(result, chosen);
+  if (result) distributed.draw(result, selection.value);
 }
 
 const runLatest = latest(async () => {
-  main.ariaBusy = 'true';
   result = await run(wish());
-  chosen = { ...chosen, example: Math.min(chosen.example, result.shape.examples - 1) };
+  reach = Math.max(...result.stages.map(reachOf));
+  const last = result.shape.examples - 1;
+  if (selection.value.example > last) selection.value = { ...selection.value, example: last };
   drawAll();
   showMemory();
-  main.ariaBusy = 'false';
 });
 for (const control of controls) control.onChange(runLatest);
 distributed.by.onChange(drawDistribution);
+stageSlider.onChange(drawCell);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawCell);
 
+// All at once, when there is something to see: a page that grows piece by piece jumps.
+await runLatest();
+
 main.append(
-  settings(...controls),
-  element('p', { className: 'callline' }, code),
+  lab(
+    undefined,
+    panel,
+    element('div', { className: 'formula-and-steps' }, letters.element, stageSlider.element),
+    element('div', { className: 'blocks' }, before.element, after.element),
+    element('p', { className: 'callline' }, code),
+  ),
   element(
     'div',
     { className: 'blocks' },
-    before.element,
-    after.element,
-    figure('The same as a cube: solid is what shares the mean and the variance of the chosen cell.', picture.element),
+    figure('The same as a cube: solid is what is in colour above.', picture.element),
     element(
       'figure',
       { className: 'cell' },
@@ -122,12 +150,16 @@ main.append(
   ),
 );
 
+drawAll(); // now with the colours of the page
+
 expose({
   tf,
   result: () => result,
-  chosen: () => chosen,
+  chosen: () => selection.value,
   choose,
-  lit: () => result && litBy(result, chosen),
+  stages: () => result?.stages,
+  reach: () => reach,
+  lit: () => result && litBy(result, selection.value),
   /** A fresh layer as set, applied to other values. */
   async apply(values: ArrayLike<number>): Promise<number[]> {
     if (!result) return [];
@@ -144,4 +176,4 @@ expose({
   },
 });
 
-await runLatest();
+await stands(main);

@@ -12,7 +12,7 @@ import {
   type SwitchableNormalization,
   switchableNormalization,
 } from 'tfjs-normalizations';
-import { batch, group, instance, layer, position, type Statistics, type Together } from './cells.ts';
+import { batch, type Cell, group, instance, type Key, layer, position, type Statistics } from './cells.ts';
 
 export interface Settings {
   readonly channels: number;
@@ -24,13 +24,16 @@ export interface Settings {
   readonly rho: number;
   /** Of switchable normalization: how much of the instance's, the layer's and the batch's statistics, together 1. */
   readonly shares: readonly [instance: number, layer: number, batch: number];
+  /** The parameters of all channels: the layer starts with 1 and 0. */
+  readonly gamma: number;
+  readonly beta: number;
 }
 
 /** One mean and variance that an output depends on, and how much. */
 export interface Source {
   readonly name: 'instance' | 'layer' | 'batch' | 'group' | 'position';
   readonly share: number;
-  readonly together: Together;
+  readonly key: Key;
 }
 
 /** What one output is computed from; `past` are the statistics of the batch that the layer saw before. */
@@ -49,15 +52,22 @@ interface Normalization {
   sources(settings: Settings): readonly Source[];
   /** Which statistics it takes; a mean and a variance unless it says so. */
   readonly needs?: { readonly mean?: boolean; readonly meanSquare?: boolean };
-  byHand(values: ByHand, settings: Settings): number;
+  /** With letters that a reader can point at: see formula.ts. */
+  readonly formula: string;
+  /** x less its mean, and that divided by its deviation, where there are such. */
+  steps(values: ByHand, settings: Settings): readonly [centred: number, divided: number];
+  /** Whether it has a gamma. */
+  readonly scales?: false;
 }
 
 const EPSILON = 1e-5;
 const EPSILON_RMS = 1e-6;
 
-const only = (name: Source['name'], together: Together): Source[] => [{ name, share: 1, together }];
+const only = (name: Source['name'], key: Key): Source[] => [{ name, share: 1, key }];
 const deviation = ({ variance }: { variance: number }) => Math.sqrt(variance + EPSILON);
 const standard = (x: number, statistics: Statistics) => (x - statistics.mean) / deviation(statistics);
+const FORMULA = 'γ ( x − μ ) / √( σ² + ε ) + β';
+const ofOne = ({ x, now: [now] }: ByHand) => [x - now.mean, standard(x, now)] as const;
 const blend = (values: readonly number[], shares: readonly number[]) =>
   values.reduce((sum, value, i) => sum + value * shares[i], 0);
 const clip = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
@@ -70,62 +80,66 @@ export const normalizations = {
     options: () => ({ epsilon: EPSILON }),
     make: batchNormalization,
     sources: () => only('batch', batch),
-    byHand: ({ x, now }) => standard(x, now[0]),
+    formula: FORMULA,
+    steps: ofOne,
   },
   InstanceNormalization: {
     options: () => ({ epsilon: EPSILON }),
     make: instanceNormalization,
     sources: () => only('instance', instance),
-    byHand: ({ x, now }) => standard(x, now[0]),
+    formula: FORMULA,
+    steps: ofOne,
   },
   LayerNormalization: {
     options: (settings) => ({ axis: axes(settings), epsilon: EPSILON }),
     make: layerNormalization,
     sources: overSource,
-    byHand: ({ x, now }) => standard(x, now[0]),
+    formula: FORMULA,
+    steps: ofOne,
   },
   RMSNormalization: {
     options: (settings) => ({ axis: axes(settings), epsilon: EPSILON_RMS }),
     make: rmsNormalization,
     sources: overSource,
     needs: { meanSquare: true },
-    byHand: ({ x, now }) => x / (Math.sqrt(now[0].meanSquare) + EPSILON_RMS),
+    formula: 'γ x / ( √mean(x²) + ε ) + β',
+    steps: ({ x, now: [{ meanSquare }] }) => [x, x / (Math.sqrt(meanSquare) + EPSILON_RMS)],
   },
   GroupNormalization: {
     options: ({ groups }) => ({ groups, epsilon: EPSILON }),
     make: groupNormalization,
     sources: ({ channels, groups }) => only('group', group(channels / groups)),
-    byHand: ({ x, now }) => standard(x, now[0]),
+    formula: FORMULA,
+    steps: ofOne,
   },
   BatchInstanceNormalization: {
     options: ({ rho }) => ({ rhoInitializer: tf.initializers.constant({ value: rho }), epsilon: EPSILON }),
     make: batchInstanceNormalization,
     sources: ({ rho }) => [
-      { name: 'instance', share: 1 - rho, together: instance },
-      { name: 'batch', share: rho, together: batch },
+      { name: 'instance', share: 1 - rho, key: instance },
+      { name: 'batch', share: rho, key: batch },
     ],
-    byHand: ({ x, now: [ofInstance, ofBatch] }, { rho }) =>
+    formula: 'γ ( ρ x̂_batch + (1 − ρ) x̂_instance ) + β, x̂ = ( x − μ ) / √( σ² + ε )',
+    steps: ({ x, now: [ofInstance, ofBatch] }, { rho }) => [
+      x - rho * ofBatch.mean - (1 - rho) * ofInstance.mean,
       rho * standard(x, ofBatch) + (1 - rho) * standard(x, ofInstance),
+    ],
   },
   SwitchableNormalization: {
     options: () => ({ epsilon: EPSILON }),
     make: switchableNormalization,
     prepare: (layer, { shares }) => setShares(layer as SwitchableNormalization, shares),
     sources: ({ shares }) => [
-      { name: 'instance', share: shares[0], together: instance },
-      { name: 'layer', share: shares[1], together: layer },
-      { name: 'batch', share: shares[2], together: batch },
+      { name: 'instance', share: shares[0], key: instance },
+      { name: 'layer', share: shares[1], key: layer },
+      { name: 'batch', share: shares[2], key: batch },
     ],
-    byHand: ({ x, now }, { shares }) => {
-      const mean = blend(
-        now.map(({ mean }) => mean),
-        shares,
-      );
-      const variance = blend(
-        now.map(({ variance }) => variance),
-        shares,
-      );
-      return (x - mean) / deviation({ variance });
+    formula: 'γ ( x − μ ) / √( σ² + ε ) + β, μ and σ² weighted',
+    steps: ({ x, now }, { shares }) => {
+      const means = now.map(({ mean }) => mean);
+      const variances = now.map(({ variance }) => variance);
+      const centred = x - blend(means, shares);
+      return [centred, centred / deviation({ variance: blend(variances, shares) })];
     },
   },
   BatchRenormalization: {
@@ -133,10 +147,11 @@ export const normalizations = {
     options: () => ({ momentum: 0, rampSteps: null, epsilon: EPSILON }),
     make: batchRenormalization,
     sources: () => only('batch', batch),
-    byHand: ({ x, now: [now], past: [past] }) => {
+    formula: 'γ ( ( x − μ ) / √( σ² + ε ) · r + d ) + β',
+    steps: ({ x, now: [now], past: [past] }) => {
       const r = clip(deviation(now) / deviation(past), 1 / 3, 3);
       const d = clip((now.mean - past.mean) / deviation(past), -5, 5);
-      return standard(x, now) * r + d;
+      return [x - now.mean, standard(x, now) * r + d];
     },
   },
   MeanOnlyBatchNormalization: {
@@ -144,12 +159,39 @@ export const normalizations = {
     make: meanOnlyBatchNormalization,
     sources: () => only('batch', batch),
     needs: { mean: true },
-    byHand: ({ x, now }) => x - now[0].mean,
+    scales: false,
+    formula: 'x − μ + β',
+    steps: ({ x, now: [{ mean }] }) => [x - mean, x - mean],
   },
 } as const satisfies Record<string, Normalization>;
 
 export type Name = keyof typeof normalizations;
 export const normalizationOf = (name: Name): Normalization => normalizations[name];
+
+/** One output by hand. */
+export function byHand(name: Name, values: ByHand, settings: Settings): number {
+  const { steps, scales } = normalizationOf(name);
+  const [, divided] = steps(values, settings);
+  return (scales === false ? 1 : settings.gamma) * divided + settings.beta;
+}
+
+/** Cells of the same key share a gamma and a beta: one for each channel, or for each place that is normalized together. */
+export const parameterKey = (name: Name, { over }: Settings): Key =>
+  over === 'example' && (name === 'LayerNormalization' || name === 'RMSNormalization')
+    ? ({ row, column, channel }: Cell) => 10_000 * row + 100 * column + channel
+    : batch;
+
+/** Fills gamma and beta, as RMS calls them too, with the values that are set. */
+export function setParameters(layer: tf.layers.Layer, { gamma, beta }: Settings): void {
+  tf.tidy(() => {
+    layer.setWeights(
+      layer.weights.map((weight) => {
+        if (/\/(gamma|scale)$/.test(weight.name)) return tf.fill(weight.shape as number[], gamma);
+        return /\/beta$/.test(weight.name) ? tf.fill(weight.shape as number[], beta) : weight.read();
+      }),
+    );
+  });
+}
 
 /** The layer learns logits; a share of 0 is one that softmax makes 0. */
 function setShares(layer: SwitchableNormalization, shares: Settings['shares']): void {

@@ -1,7 +1,7 @@
 /** The real layer on the chosen backend: its outputs, and on which inputs one of them depends. */
 import * as tf from '@tensorflow/tfjs';
 import { type Cell, indexOf, type Shape } from './cells.ts';
-import { type Name, normalizationOf, type Settings } from './normalizations.ts';
+import { type Name, normalizationOf, type Settings, setParameters } from './normalizations.ts';
 
 type Array4 = [number, number, number, number];
 export const dimensions = ({ examples, rows, columns, channels }: Shape): Array4 => [examples, rows, columns, channels];
@@ -13,6 +13,7 @@ export function makeLayer(name: Name, settings: Settings, shape: Shape): tf.laye
   // TensorFlow.js can dispose of a layer only if its first call has built it.
   tf.tidy(() => void layer.apply(tf.zeros(dimensions(shape))));
   prepare?.(layer, settings);
+  setParameters(layer, settings);
   return layer;
 }
 

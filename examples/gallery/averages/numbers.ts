@@ -1,8 +1,8 @@
 /** The chosen cell in numbers: whose mean and variance it shares, and its output by hand and by the layer. */
 import { element, table } from '../shared/dom.ts';
-import { type Cell, indexOf, type Statistics, statisticsOf } from './cells.ts';
-import { normalizationOf, type Source } from './normalizations.ts';
-import type { Result } from './result.ts';
+import { type Cell, indexOf, type Statistics } from './cells.ts';
+import { byHand, normalizationOf, type Source } from './normalizations.ts';
+import { type Result, statisticsAt } from './result.ts';
 
 /** What belongs to a source, in words. */
 function membersOf(source: Source, cell: Cell, { shape, names, settings: { groups } }: Result): string {
@@ -27,7 +27,7 @@ function membersOf(source: Source, cell: Cell, { shape, names, settings: { group
   }
 }
 
-const rounded = (value: number): string =>
+export const rounded = (value: number): string =>
   value
     .toFixed(4)
     .replace('-', '−')
@@ -73,16 +73,15 @@ function statisticsTable(rows: readonly Row[], shown: Columns): HTMLElement {
 }
 
 export function cellNumbers(result: Result, chosen: Cell): HTMLElement[] {
-  const { name, settings, shape, names, past, x, y } = result;
-  const { sources, needs = { mean: true, variance: true }, byHand } = normalizationOf(name);
+  const { name, settings, shape, names, x, y } = result;
+  const { sources, needs = { mean: true, variance: true } } = normalizationOf(name);
   const all = sources(settings);
-  const statistics = (values: Float32Array) => all.map(({ together }) => statisticsOf(values, shape, chosen, together));
-  const now = statistics(x);
+  const { now, past } = statisticsAt(result, chosen);
   const rows = all.map((source, i) => ({ source, members: membersOf(source, chosen, result), statistics: now[i] }));
   const at = indexOf(shape, chosen);
   const values = [
     ['before', x[at], 'x'],
-    ['after, by hand', byHand({ x: x[at], now, past: statistics(past) }, settings), 'hand'],
+    ['after, by hand', byHand(name, { x: x[at], now, past }, settings), 'hand'],
     ['after, by the layer', y[at], 'y'],
   ] as const;
   return [

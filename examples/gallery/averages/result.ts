@@ -1,8 +1,8 @@
 /** One run of the layer: what went in and came out, and what that says of cells and examples. */
 import * as tf from '@tensorflow/tfjs';
 import { activationsOf, CHANNELS, type Examples, type Kind, loadExamples, SIZE } from './activations.ts';
-import { type Cell, cellsOf, indexOf, type Shape } from './cells.ts';
-import { type Name, normalizationOf, type Settings } from './normalizations.ts';
+import { type Cell, cellsOf, indexOf, type Shape, type Statistics, statisticsByKey } from './cells.ts';
+import { type Name, normalizationOf, parameterKey, type Settings } from './normalizations.ts';
 import { normalize } from './normalize.ts';
 
 /** What the reader wants to see. */
@@ -28,7 +28,12 @@ export interface Result {
   readonly x: Float32Array;
   readonly y: Float32Array;
   readonly yInFullLight: Float32Array;
+  /** Of each source, by key: of x, and of the batch before. */
+  readonly statistics: { readonly now: StatisticsOfSources; readonly past: StatisticsOfSources };
+  /** x, x less its mean, that divided by its deviation, and y: the last by the layer, the others by hand. */
+  readonly stages: readonly Float32Array[];
 }
+type StatisticsOfSources = readonly Map<number, Statistics>[];
 
 export async function run({ name, settings, kind, count, light }: Wish): Promise<Result> {
   const examples = await loadExamples(kind);
@@ -41,18 +46,62 @@ export async function run({ name, settings, kind, count, light }: Wish): Promise
   tf.dispose(tensors);
   const shape = { examples: count, rows: SIZE, columns: SIZE, channels: CHANNELS };
   const names = { examples: examples.names.slice(0, count), channels: examples.filters.map(({ name }) => name) };
-  return { name, settings, light, shape, examples, names, past, x, y, yInFullLight };
+  const sources = normalizationOf(name).sources(settings);
+  const of = (values: Float32Array) => sources.map(({ key }) => statisticsByKey(values, shape, key));
+  const statistics = { now: of(x), past: of(past) };
+  const known = { name, settings, light, shape, examples, names, past, x, y, yInFullLight, statistics };
+  return { ...known, stages: [x, ...stepsOf(known), y] };
+}
+
+/** What a cell's output is computed from, one entry for each source. */
+export function statisticsAt(
+  { name, settings, statistics }: Pick<Result, 'name' | 'settings' | 'statistics'>,
+  cell: Cell,
+) {
+  const keys = normalizationOf(name)
+    .sources(settings)
+    .map(({ key }) => key(cell));
+  const at = (all: StatisticsOfSources) => all.map((byKey, i) => byKey.get(keys[i]) as Statistics);
+  return { now: at(statistics.now), past: at(statistics.past) };
+}
+
+function stepsOf(
+  result: Pick<Result, 'name' | 'settings' | 'statistics' | 'shape' | 'x'>,
+): [Float32Array, Float32Array] {
+  const { name, settings, shape, x } = result;
+  const { steps } = normalizationOf(name);
+  const [centred, divided] = [new Float32Array(x.length), new Float32Array(x.length)];
+  for (const [i, cell] of cellsOf(shape).entries()) {
+    [centred[i], divided[i]] = steps({ x: x[i], ...statisticsAt(result, cell) }, settings);
+  }
+  return [centred, divided];
 }
 
 /** How much each cell shares with the chosen one: 1 for those that share most. */
 export function litBy({ name, settings, shape }: Result, chosen: Cell): Float32Array {
-  const sources = normalizationOf(name).sources(settings);
-  const lit = Float32Array.from(cellsOf(shape), (cell) => {
-    return sources.reduce((sum, { share, together }) => sum + (together(chosen, cell) ? share : 0), 0);
-  });
+  const sources = normalizationOf(name)
+    .sources(settings)
+    .map(({ share, key }) => ({ share, key, own: key(chosen) }));
+  const lit = Float32Array.from(cellsOf(shape), (cell) =>
+    sources.reduce((sum, { share, key, own }) => sum + (key(cell) === own ? share : 0), 0),
+  );
   const most = lit[indexOf(shape, chosen)];
   // What shares little shall yet be seen.
   return lit.map((share) => (share > 0 ? 0.25 + (0.75 * share) / most : 0));
+}
+
+/** The cells that share gamma and beta with the chosen one. */
+export function litByParameters({ name, settings, shape }: Result, chosen: Cell): Float32Array {
+  const key = parameterKey(name, settings);
+  const own = key(chosen);
+  return Float32Array.from(cellsOf(shape), (cell) => Number(key(cell) === own));
+}
+
+/** The chosen cell alone. */
+export function litAlone({ shape, x }: Result, chosen: Cell): Float32Array {
+  const lit = new Float32Array(x.length);
+  lit[indexOf(shape, chosen)] = 1;
+  return lit;
 }
 
 /** Whether examples look at each other. */

@@ -1,6 +1,6 @@
 /** What the reader sets: the normalization, what only some normalizations have, and the batch. */
 import { shortNames } from '../shared/colors.ts';
-import { choice, labelled, slider } from '../shared/controls.ts';
+import { choice, folded, labelled, settings, slider } from '../shared/controls.ts';
 import { CHANNELS, MOST_EXAMPLES } from './activations.ts';
 import { type Name, normalizations, type Settings } from './normalizations.ts';
 import type { Wish } from './result.ts';
@@ -28,15 +28,7 @@ const lightSlider = slider({
   value: 0.4,
   format: (light) => `${Math.round(100 * light)} %`,
 });
-const GROUPS = [1, 2, 3, 6];
-const groupsSlider = slider({
-  name: 'groups',
-  label: 'Groups',
-  min: 0,
-  max: GROUPS.length - 1,
-  value: 1,
-  format: (at) => String(GROUPS[at]),
-});
+const groupsChoice = choice({ name: 'groups', label: 'Groups', choices: ['1', '2', '3', '6'], value: '2' });
 const overChoice = choice({
   name: 'over',
   label: 'Taken together',
@@ -55,8 +47,18 @@ const rhoSlider = slider({
 const partSlider = (name: string) =>
   slider({ name, label: `Part of the ${name}’s statistics`, min: 0, max: 10, value: 3 });
 const partSliders = [partSlider('instance'), partSlider('layer'), partSlider('batch')];
-const ofSome = [groupsSlider, overChoice, rhoSlider, ...partSliders];
-export const controls = [normChoice, ...ofSome, kindChoice, countSlider, lightSlider];
+const parameterSlider = (name: string, label: string, value: number) =>
+  slider({ name, label, min: -2, max: 3, step: 0.1, value, format: (value) => value.toFixed(1) });
+const gammaSlider = parameterSlider('gamma', 'γ of all channels', 1);
+const betaSlider = parameterSlider('beta', 'β of all channels', 0);
+const ofSome = [groupsChoice, overChoice, rhoSlider, ...partSliders];
+export const controls = [normChoice, ...ofSome, kindChoice, countSlider, lightSlider, gammaSlider, betaSlider];
+export const panel = settings(
+  normChoice,
+  ...ofSome,
+  lightSlider,
+  folded(kindChoice, countSlider, gammaSlider, betaSlider),
+);
 
 /** As it is set now. */
 export const wish = (): Wish => ({
@@ -74,15 +76,17 @@ function readSettings(): Settings {
   const [instance, layer, batch] = parts.map((part) => (total > 0 ? part / total : 1 / parts.length));
   return {
     channels: CHANNELS,
-    groups: GROUPS[groupsSlider.value],
+    groups: Number(groupsChoice.value),
     over: overChoice.value,
     rho: rhoSlider.value,
     shares: [instance, layer, batch],
+    gamma: gammaSlider.value,
+    beta: betaSlider.value,
   };
 }
 
 const own: Partial<Record<Name, readonly { readonly element: HTMLElement }[]>> = {
-  GroupNormalization: [groupsSlider],
+  GroupNormalization: [groupsChoice],
   LayerNormalization: [overChoice],
   RMSNormalization: [overChoice],
   BatchInstanceNormalization: [rhoSlider],

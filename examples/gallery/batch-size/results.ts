@@ -20,7 +20,7 @@ export function resultTable(
   batch: number,
   results: Readonly<Partial<Record<Kind, Result>>>,
 ): HTMLTableElement {
-  const heads = ['', 'values behind each mean', 'test accuracy', 'test loss', 'ms per step'];
+  const heads = ['normalization', 'values behind each mean', 'test accuracy', 'test loss', 'ms per step'];
   const row = (kind: Kind) => {
     const counts = averaged(kind, batch);
     const result = results[kind];

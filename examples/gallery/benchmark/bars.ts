@@ -1,7 +1,8 @@
 /** How many times as fast ours is, as bars that begin at 1: equally fast. */
-import * as Plot from '@observablehq/plot';
+import type * as Plots from '@observablehq/plot';
 import { cell } from '../../benchmark/format.js';
-import { plotStyle } from '../shared/charts.ts';
+import { below, MARGIN_BELOW, type PlotModule, plotFigure } from '../shared/charts.ts';
+import { inks } from '../shared/colors.ts';
 import { element } from '../shared/dom.ts';
 import { type Contest, label, type Result, ratio, rivalries, ways } from './contests.ts';
 
@@ -14,23 +15,23 @@ export interface Bars {
 
 /** One panel for each way. */
 export function bars(): Bars {
-  let draw = () => {};
-  const panels = ways.map(({ title, suffix }) => {
-    const holder = element('div', { className: 'chart' });
-    return { title, suffix, holder, figure: element('figure', {}, element('h3', {}, title), holder) };
-  });
-  const whole = element('div', { className: 'row' }, ...panels.map(({ figure }) => figure));
-  new ResizeObserver(() => draw()).observe(whole);
+  let contests: readonly Contest[] = [];
+  let results: readonly (Result | undefined)[] = [];
+  const panels = ways.map(({ title, suffix }) =>
+    plotFigure({
+      title,
+      legend: () => rivalries.map(({ title }, i) => ({ name: `against ${title}`, color: inks[2 * i] })),
+      plot: (Plot) => {
+        const largest = Math.max(10, ...results.flatMap((result) => ways.flatMap(({ suffix }) => all(result, suffix))));
+        return plot(Plot, contests, results, suffix, largest);
+      },
+    }),
+  );
   return {
-    element: whole,
-    show(contests, results) {
-      const largest = Math.max(10, ...results.flatMap((result) => ways.flatMap(({ suffix }) => all(result, suffix))));
-      draw = () => {
-        for (const { title, suffix, holder } of panels) {
-          holder.replaceChildren(plot(title, holder.clientWidth, contests, results, suffix, largest));
-        }
-      };
-      draw();
+    element: element('div', { className: 'row charts' }, ...panels.map(({ element }) => element)),
+    show(newContests, newResults) {
+      [contests, results] = [newContests, newResults];
+      for (const { drawSoon } of panels) drawSoon();
     },
   };
 }
@@ -39,13 +40,12 @@ const all = (result: Result | undefined, suffix: string): number[] =>
   result ? rivalries.flatMap((rivalry) => ratio(result.us, rivalry, suffix) ?? []) : [];
 
 function plot(
-  title: string,
-  width: number,
+  Plot: PlotModule,
   contests: readonly Contest[],
   results: readonly (Result | undefined)[],
   suffix: string,
   largest: number,
-) {
+): Plots.PlotOptions {
   // A contest without a rival of the one kind has one bar less.
   const data = contests.flatMap((contest, place) => {
     const us = results[place]?.us ?? {};
@@ -55,28 +55,22 @@ function plot(
     });
   });
   const lowest = Math.min(1, ...data.map(({ value }) => value));
-  return Plot.plot({
-    width: Math.max(260, width || 480),
-    height: 74 + contests.length * (2 * BAR + 14),
+  return {
+    height: 60 + contests.length * (2 * BAR + 14),
     marginLeft: 142,
-    marginBottom: 40,
+    marginBottom: MARGIN_BELOW,
     marginRight: 48,
-    ariaLabel: `${title}: how many times as fast ours is`,
-    style: plotStyle,
     x: {
+      ...below('times as fast as'),
       type: 'log',
-      label: 'times as fast',
       domain: [lowest, largest],
       grid: true,
       ticks: [1, 10, 100, 1000].filter((tick) => tick <= largest),
+      tickFormat: String,
     },
     y: { axis: null, domain: rivalries.map(({ title }) => title), padding: 0.12 },
     fy: { axis: 'left', label: null, domain: contests.map(label), padding: 0.22 },
-    color: {
-      legend: true,
-      domain: rivalries.map(({ title }) => title),
-      range: rivalries.map(({ color }) => color),
-    },
+    color: { domain: rivalries.map(({ title }) => title), range: rivalries.map((_, i) => inks[2 * i]) },
     marks: [
       Plot.barX(data, { x1: 1, x2: 'value', y: 'than', fy: 'contest', fill: 'than' }),
       Plot.text(data, {
@@ -89,5 +83,5 @@ function plot(
       }),
       Plot.ruleX([1]),
     ],
-  });
+  };
 }

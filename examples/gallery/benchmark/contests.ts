@@ -42,8 +42,8 @@ export const label = ({ name, shape }: Contest): string => `${shortNames[classes
 
 /** Ours against theirs, in the names of the candidates. */
 export const rivalries = [
-  { kind: 'layer', ours: 'layer', theirs: 'builtIn', title: "TensorFlow.js's layer", color: '#3f7de0' },
-  { kind: 'function', ours: 'ours', theirs: 'composed', title: 'the formula in ordinary ops', color: '#d9822b' },
+  { kind: 'layer', ours: 'layer', theirs: 'builtIn', title: "TensorFlow.js's layer" },
+  { kind: 'function', ours: 'ours', theirs: 'composed', title: 'the formula in ordinary ops' },
 ] as const;
 
 export const ways = [

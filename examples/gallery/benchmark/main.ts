@@ -3,14 +3,18 @@ import * as tf from '@tensorflow/tfjs';
 import { softwareNote } from '../../benchmark/format.js';
 import { shortNames } from '../shared/colors.ts';
 import { choice, choices, labelled, settings } from '../shared/controls.ts';
-import { download, element, section } from '../shared/dom.ts';
-import { expose, openPage } from '../shared/page.ts';
+import { setDisabled } from '../shared/disabled.ts';
+import { download, element, lab, section } from '../shared/dom.ts';
+import { expose } from '../shared/expose.ts';
+import { openPage } from '../shared/page.ts';
+import { stands } from '../shared/standing.ts';
 import { task } from '../shared/task.ts';
 import { bandwidths } from './bandwidths.ts';
 import { bars } from './bars.ts';
 import { type Contest, classes, contestsOf, type Name, names, type Result, sizes, sizeText } from './contests.ts';
 import { publishedResults } from './published.ts';
 import { type Effort, run } from './run.ts';
+import { linkTo, sharedResult } from './share.ts';
 import { table } from './table.ts';
 import './benchmark.css';
 
@@ -47,9 +51,17 @@ const draws = { webgl: 'Draws', webgpu: 'Draws are dispatches, and' }[backend];
 const LEGEND = `${draws ? `${draws} are those of the GPU, ours : theirs. ` : ''}Where there is no time, TensorFlow.js has no such layer.`;
 const source = element('p', { className: 'source' });
 const chart = bars();
-const tablePlace = element('div', { className: 'table' });
+const tablePlace = element('div', {
+  className: 'table',
+  tabIndex: 0,
+  role: 'region',
+  'aria-label': 'Table of all numbers',
+});
 const bandwidthPlace = element('p', { className: 'bandwidths' });
-const downloadButton = element('button', { type: 'button', disabled: true }, 'Download as JSON');
+const downloadButton = element('button', { type: 'button' }, 'Download as JSON');
+setDisabled(downloadButton, true);
+const shareButton = element('button', { type: 'button' }, 'Copy a link to this result');
+setDisabled(shareButton, true);
 let results: Result[] = [];
 let effortOfResults: Effort = effort.value;
 
@@ -76,31 +88,53 @@ downloadButton.addEventListener('click', () => {
   download(file, `tfjs-normalizations-${backend}.json`);
 });
 
+shareButton.addEventListener('click', async () => {
+  const link = linkTo({ date: new Date().toISOString().slice(0, 10), backend, device, results });
+  try {
+    await navigator.clipboard.writeText(link);
+    shareButton.textContent = 'Copied';
+  } catch {
+    history.replaceState(null, '', link);
+    shareButton.textContent = 'It is in the address bar';
+  }
+});
+
 const measuring = task('Measure on this machine', async (running) => {
   const contests = contestsOf(chosen.value, at.value);
   if (contests.length === 0) return 'Nothing to measure: choose a normalization and a size that it takes.';
   const text = `Measured here, on ${device}. ${softwareNote(device) ?? ''}`;
   results = [];
   effortOfResults = effort.value;
-  downloadButton.disabled = true;
+  setDisabled(downloadButton, true);
+  setDisabled(shareButton, true);
   show(text, contests, results);
   await run(contests, effortOfResults, running, (result) => {
     results.push(result);
-    downloadButton.disabled = false;
+    setDisabled(downloadButton, false);
+    setDisabled(shareButton, false);
     show(text, contests, results);
   });
   return 'Done.';
 });
 
 main.append(
-  settings(chosen, at, effort),
-  measuring.element,
-  section('How many times as fast', source, chart.element),
-  section('All numbers', tablePlace, element('p', {}, LEGEND), bandwidthPlace, element('p', {}, downloadButton)),
+  lab(measuring.element, settings(chosen, at, effort), source, chart.element),
+  section(
+    'All numbers',
+    element('div', { className: 'buttons' }, downloadButton, shareButton),
+    tablePlace,
+    element('p', {}, LEGEND),
+    bandwidthPlace,
+  ),
 );
 expose({ report });
 
+const shared = sharedResult();
 const published = publishedResults(backend);
-if (published) show(published.source, published.results, published.results);
+if (shared) {
+  const text = `A shared result, measured elsewhere: ${shared.backend} on ${shared.device}, ${shared.date}. ${softwareNote(shared.device) ?? ''}`;
+  show(text, shared.results, shared.results);
+} else if (published) show(published.source, published.results, published.results);
 else source.textContent = 'Nothing is measured yet: start, and the bars and numbers appear one after the other.';
-main.ariaBusy = 'false';
+if (shared === null) source.prepend('The address shares a result that is damaged, and is not shown. ');
+await stands(main);

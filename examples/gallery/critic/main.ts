@@ -1,24 +1,30 @@
 /** Two generative adversarial networks that differ in one thing: whether the layers of the critic are spectrally normalized. */
 import * as tf from '@tensorflow/tfjs';
-import { lineChart } from '../shared/charts.ts';
-import { colors } from '../shared/colors.ts';
-import { choice, settings, slider } from '../shared/controls.ts';
-import { element, figure, section, table, tableRow } from '../shared/dom.ts';
+import { lineChart, type Point, thinned } from '../shared/charts.ts';
+import { colors, inks } from '../shared/colors.ts';
+import { choice, folded, settings, slider } from '../shared/controls.ts';
+import { drawn, element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
+import { expose } from '../shared/expose.ts';
 import { latest } from '../shared/latest.ts';
+import { legend } from '../shared/legend.ts';
 import { showMemory } from '../shared/memory.ts';
-import { expose, openPage } from '../shared/page.ts';
+import { openPage } from '../shared/page.ts';
+import { isAskedFor, loadRecording, NOT_TRAINED, provenance, showIfThere } from '../shared/recorded.ts';
+import { rounded, scaleLegend } from '../shared/scale.ts';
+import { stands } from '../shared/standing.ts';
 import { type Running, task } from '../shared/task.ts';
-import { resemblance, SHAPES, samplePoints } from './data.ts';
-import { Gan, LOSSES } from './gan.ts';
-import { landscapePoints, plane, steepestSlope } from './plane.ts';
-import { singularValues } from './singular-values.ts';
+import { Contestant, type KeptResult, keepResult, keptResult, percent, type Result, SAMPLES } from './contestant.ts';
+import { SHAPES, samplePoints } from './data.ts';
+import { type Gan, LOSSES } from './gan.ts';
+import { DATA_COLOR, reachOf, SAMPLE_COLOR } from './plane.ts';
+import recordedUrl from './recorded.json?url';
 import './critic.css';
 
 const { main } = await openPage({
   folder: 'critic',
   explanation:
-    'A critic tells data from samples, and the generator follows its slope. Where nothing bounds the critic, its singular ' +
-    'values grow, and the slopes with them; spectral normalization holds those of every layer near 1. ' +
+    'A critic tells data from samples, and the generator follows its slope: the arrows. Where nothing bounds the critic, its ' +
+    'singular values grow, and the slopes with them; spectral normalization holds those of every layer near 1. ' +
     'Both networks start from the same weights and see the same batches.',
 });
 
@@ -39,98 +45,24 @@ const rateChoice = choice({
   value: '0.002',
 });
 const seedSlider = slider({ name: 'seed', label: 'Seed', min: 1, max: 20, value: 1 });
-const controls = [shapeChoice, lossChoice, criticStepsSlider, rateChoice, stepsSlider, seedSlider];
+const controls = [shapeChoice, lossChoice, stepsSlider, criticStepsSlider, rateChoice, seedSlider];
 
 const BATCH = 64;
-const SAMPLES = 500;
-/** Steps from one record to the next. */
+/** Steps from one look to the next. */
 const EVERY = 10;
+/** Looks that a recording keeps. */
+const FRAMES = 20;
 
 const NETWORKS = ['Plain critic', 'Spectrally normalized'] as const;
-const layerColors = { 'layer 1': '#3f7de0', 'layer 2': '#17a398', 'layer 3': '#c7519c', 'layer 4': '#d9822b' };
-const layerNames = Object.keys(layerColors);
-
-interface Result {
-  /** The largest singular value of each layer's kernel. */
-  readonly sigmas: Float32Array;
-  readonly landscape: Float32Array;
-  readonly samples: Float32Array;
-  readonly slope: number;
-  readonly near: number;
-  readonly reached: number;
-}
-
-class Contestant {
-  readonly name: string;
-  readonly plane;
-  readonly cells = ['bound', 'slope', 'near', 'reached'].map((what) => element('td', { 'data-what': what }, '–'));
-  gan: Gan | undefined;
-  result: Result | undefined;
-  private readonly spectral: boolean;
-
-  constructor(name: string, spectral: boolean) {
-    this.name = name;
-    this.spectral = spectral;
-    this.plane = plane(`${name}: data, samples, and the critic's values`);
-  }
-
-  restart(): Gan {
-    this.gan?.dispose();
-    this.gan = new Gan({
-      spectral: this.spectral,
-      shape: shapeChoice.value,
-      loss: lossChoice.value,
-      learningRate: Number(rateChoice.value),
-      criticSteps: criticStepsSlider.value,
-      batch: BATCH,
-      seed: seedSlider.value,
-    });
-    return this.gan;
-  }
-
-  /** Measures, and draws it. */
-  async look(data: Float32Array): Promise<Result> {
-    const gan = this.gan as Gan;
-    const tensors = tf.tidy(() => [
-      gan.values(tf.tensor2d(landscapePoints, [landscapePoints.length / 2, 2])),
-      gan.samples(SAMPLES),
-      singularValues(gan.critic),
-    ]);
-    const read = await Promise.all(tensors.map((one) => one.data()));
-    tf.dispose(tensors);
-    const [landscape, samples, sigmas] = read as Float32Array[];
-    const { near, reached } = resemblance(samples, data);
-    this.result = { sigmas, landscape, samples, slope: steepestSlope(landscape), near, reached };
-    this.plane.draw(landscape, data, samples);
-    const bound = sigmas.reduce((product, sigma) => product * sigma);
-    const texts = [short(bound), short(this.result.slope), percent(near), percent(reached)];
-    this.cells.forEach((cell, i) => {
-      cell.textContent = texts[i];
-    });
-    return this.result;
-  }
-}
-
-const short = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
-const percent = (share: number) => `${Math.round(100 * share)} %`;
-
+const layerNames = ['layer 1', 'layer 2', 'layer 3', 'layer 4'];
 const contestants = NETWORKS.map((name, i) => new Contestant(name, i === 1));
-let data: Float32Array;
-
-async function restart(): Promise<void> {
-  data = samplePoints(shapeChoice.value, SAMPLES, 7);
-  for (const contestant of contestants) {
-    contestant.restart();
-    await contestant.look(data);
-  }
-  showMemory();
-}
+const scale = scaleLegend('critic, from its mean');
 
 const sigmaChart = lineChart({
   title: 'Largest singular value of each layer of the critic',
   x: 'step',
   y: 'σ',
-  series: layerColors,
+  series: Object.fromEntries(layerNames.map((name, i) => [name, inks[i]])),
   panels: NETWORKS,
   logarithmic: true,
 });
@@ -138,74 +70,185 @@ const lossChart = lineChart({
   title: 'Losses',
   x: 'step',
   y: 'loss',
-  series: { [NETWORKS[0]]: colors.none, [NETWORKS[1]]: colors.SpectralNormalization },
+  series: { [NETWORKS[0]]: inks[1], [NETWORKS[1]]: colors.SpectralNormalization },
   panels: ['of the critic', 'of the generator'],
 });
 
-function record(step: number, { name, result }: Contestant): void {
-  result?.sigmas.forEach((sigma, layer) => {
-    sigmaChart.add(layerNames[layer], step, sigma, name);
+interface Frame {
+  readonly step: number;
+  readonly results: readonly Result[];
+}
+let data: Float32Array;
+/** What was looked at since the training began. */
+let frames: Frame[] = [];
+
+function show({ results }: Frame): void {
+  const reach = rounded(Math.max(...results.map(({ landscape }) => reachOf(landscape))) || 1);
+  scale.show(reach);
+  for (const [i, contestant] of contestants.entries()) contestant.show(results[i], data, reach);
+}
+
+/** Looks at both networks as they are now. */
+async function look(step: number): Promise<Frame> {
+  const results: Result[] = [];
+  for (const contestant of contestants) results.push(await contestant.measure(data));
+  return { step, results };
+}
+
+async function restart(): Promise<Frame> {
+  data = samplePoints(shapeChoice.value, SAMPLES, 7);
+  for (const contestant of contestants) {
+    contestant.restart({
+      shape: shapeChoice.value,
+      loss: lossChoice.value,
+      learningRate: Number(rateChoice.value),
+      criticSteps: criticStepsSlider.value,
+      batch: BATCH,
+      seed: seedSlider.value,
+    });
+  }
+  frames = [];
+  showMemory();
+  return look(0);
+}
+
+/** Draws a look, and adds it to the lines. */
+function record(frame: Frame): void {
+  frames.push(frame);
+  show(frame);
+  frame.results.forEach(({ sigmas }, i) => {
+    sigmas.forEach((sigma, layer) => {
+      sigmaChart.add(layerNames[layer], frame.step, sigma, NETWORKS[i]);
+    });
   });
 }
 
-async function train({ progress, frame }: Running): Promise<string> {
-  sigmaChart.clear();
-  lossChart.clear();
-  await restartSoon();
-  for (const contestant of contestants) record(0, contestant);
+async function train(running: Running): Promise<string> {
+  await begin();
   const steps = stepsSlider.value;
   for (let step = 1; step <= steps; step++) {
+    await running.step();
     for (const contestant of contestants) {
       const { critic, generator } = (contestant.gan as Gan).step();
       const [ofCritic, ofGenerator] = (await Promise.all([critic.data(), generator.data()])).map(([value]) => value);
       tf.dispose([critic, generator]);
       lossChart.add(contestant.name, step, ofCritic, 'of the critic');
       lossChart.add(contestant.name, step, ofGenerator, 'of the generator');
-      await frame();
-      if (step % EVERY > 0 && step < steps) continue;
-      await contestant.look(data);
-      record(step, contestant);
-      await frame();
+      await running.frame();
     }
-    progress(step / steps, `Step ${step} of ${steps}`);
+    running.progress(step / steps, `Step ${step} of ${steps}`);
+    if (running.watched || step % EVERY === 0 || step === steps) record(await look(step));
   }
-  const [plain, spectral] = contestants.map(({ result }) => result as Result);
-  return (
-    `After ${steps} steps samples of the plain network are near ${percent(plain.reached)} of the data, ` +
-    `those of the normalized one near ${percent(spectral.reached)}.`
-  );
+  return summary(frames[frames.length - 1]);
 }
 
-const training = task('Train both', train, controls);
-const restartSoon = latest(restart);
-for (const control of [shapeChoice, seedSlider]) control.onChange(restartSoon);
+function summary({ step, results }: Frame): string {
+  const [plain, spectral] = results.map(
+    ({ near, reached }) =>
+      `${percent(near)} of the samples are near data, and ${percent(reached)} of the data near samples`,
+  );
+  return `After ${step} steps, plain: ${plain}. Spectrally normalized: ${spectral}.`;
+}
 
-const planes = contestants.map(({ name, plane }, i) =>
-  element('figure', { className: i === 0 ? 'plain' : 'spectral' }, element('h3', {}, name), plane.element),
+const training = task('Train both', train, { controls, stepLabel: 'One step' });
+
+/** New networks, as they are before they learn. */
+const begin = latest(async () => {
+  playing = undefined;
+  for (const chart of [sigmaChart, lossChart]) chart.clear();
+  record(await restart());
+});
+for (const control of controls) {
+  control.onChange(() => {
+    training.say('New networks, which have not learned yet.');
+    void begin();
+  });
+}
+
+interface Recorded {
+  readonly frames: readonly { readonly step: number; readonly results: readonly KeptResult[] }[];
+  readonly sigmas: readonly Point[];
+  readonly losses: readonly Point[];
+}
+
+/** The recorded run that plays, if one does. */
+let playing: object | undefined;
+
+/** Shows the end of the recorded run, and plays it once where the reader does not mind motion. */
+async function showRecorded(): Promise<void> {
+  const recording = await loadRecording<Recorded>(recordedUrl);
+  if (!isAskedFor(recording, ['data', 'loss', 'steps', 'critic', 'rate', 'seed'])) {
+    training.say(NOT_TRAINED);
+    return begin();
+  }
+  const kept = recording.data.frames.map(({ step, results }) => ({ step, results: results.map(keptResult) }));
+  data = samplePoints('ring', SAMPLES, 7);
+  sigmaChart.set(recording.data.sigmas);
+  lossChart.set(recording.data.losses);
+  training.say(`${provenance(recording, 'Train both')} ${summary(kept[kept.length - 1])}`, { recorded: true });
+  show(kept[kept.length - 1]);
+  expose({ recordedFrames: kept, show });
+  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) void animate(kept);
+}
+
+async function animate(kept: readonly Frame[]): Promise<void> {
+  const mine = {};
+  playing = mine;
+  for (const frame of kept) {
+    await new Promise((resolve) => setTimeout(resolve, 160));
+    if (playing !== mine) return;
+    show(frame);
+  }
+}
+
+const planes = contestants.map(({ name, plane }) =>
+  element('figure', { className: 'plane' }, element('h3', {}, name), plane.element),
 );
-const heads = ['', 'product of the σ', 'steepest slope', 'samples near data', 'data near samples'];
+const heads = ['network', 'product of the σ', 'steepest slope', 'samples near data', 'data near samples'];
 const rows = contestants.map(({ name, cells }) => tableRow(name, cells));
+// All at once, when there is something to see: a page that grows piece by piece jumps.
+await showIfThere(showRecorded);
+
 main.append(
-  settings(...controls),
-  training.element,
-  section(
-    'What the generators have learned',
-    element('div', { className: 'row' }, ...planes),
+  lab(
+    training.element,
+    settings(shapeChoice, lossChoice, stepsSlider, folded(criticStepsSlider, rateChoice, seedSlider)),
+    element('div', { className: 'row planes' }, ...planes),
     element(
-      'p',
-      { className: 'legend' },
-      element('span', { className: 'data' }, 'data'),
-      element('span', { className: 'samples' }, 'samples of the generator'),
-      element('span', { className: 'height' }, 'where the critic is highest'),
-    ),
-    figure(
-      'The product of the singular values bounds how steep the critic can be anywhere. The steepest slope is that between ' +
-        'neighbours on a grid of 40 by 40. Near is closer than three deviations of the data.',
-      element('div', { className: 'table' }, table(heads, rows)),
+      'div',
+      { className: 'keys' },
+      legend([
+        { name: 'data', color: DATA_COLOR, mark: 'dot' },
+        { name: 'samples, and where the critic pushes them', color: SAMPLE_COLOR, mark: 'dot' },
+      ]),
+      scale.element,
     ),
   ),
-  section('While they train', element('div', { className: 'row charts' }, sigmaChart.element, lossChart.element)),
+  element('div', { className: 'row charts' }, sigmaChart.element, lossChart.element),
+  section(
+    'In numbers',
+    figure(
+      'The product of the singular values bounds how steep the critic can be anywhere. The steepest slope is that between ' +
+        'neighbours on a grid of 40 by 40. Near is closer than three deviations of the data. Both planes have one colour ' +
+        'scale, which is logarithmic far from 0, and arrows of one length for one slope.',
+      element('div', { className: 'table', tabIndex: 0, role: 'region', 'aria-label': 'Numbers' }, table(heads, rows)),
+    ),
+  ),
 );
-await restart();
-expose({ contestants, chart: sigmaChart });
-main.ariaBusy = 'false';
+// The networks here come after the recorded ones are seen: to make them takes a while.
+await drawn();
+if (!contestants[0].gan) await restart();
+expose({
+  contestants,
+  chart: sigmaChart,
+  recorded: (): Recorded => {
+    const every = Math.ceil(frames.length / FRAMES);
+    const kept = frames.filter((_, i) => i % every === 0 || i === frames.length - 1);
+    return {
+      frames: kept.map(({ step, results }) => ({ step, results: results.map(keepResult) })),
+      sigmas: thinned(sigmaChart.points, 60),
+      losses: thinned(lossChart.points),
+    };
+  },
+});
+await stands(main);

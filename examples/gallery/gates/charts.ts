@@ -1,11 +1,14 @@
 /** The gates as they move: rho with its spread, the weights of the sources as shares of one, and where rho has ended. */
-import * as Plot from '@observablehq/plot';
-import { plotFigure } from '../shared/charts.ts';
-import { colors } from '../shared/colors.ts';
+import type * as Plots from '@observablehq/plot';
+import { below, MARGIN_BELOW, type PlotModule, plotFigure } from '../shared/charts.ts';
+import { colors, inks } from '../shared/colors.ts';
+import type { LegendEntry } from '../shared/legend.ts';
 import { type Question, questions } from './pictures.ts';
 
-const questionColors: Readonly<Record<Question, string>> = { digit: '#8e5bd6', style: '#b08a00' };
 export const questionNames: Readonly<Record<Question, string>> = { digit: 'which digit', style: 'which style' };
+/** Both questions are put to the same normalization, so they differ in ink: strong and solid, pale and in dashes. */
+const questionInks: Readonly<Record<Question, string>> = { digit: inks[0], style: inks[2] };
+const dashesOf: Readonly<Record<Question, string>> = { digit: 'none', style: '5 3' };
 export const layerNames = ['first layer', 'second layer'];
 const sources = ['batch', 'layer', 'instance'] as const;
 const sourceColors = [colors.BatchNormalization, colors.LayerNormalization, colors.InstanceNormalization];
@@ -17,13 +20,22 @@ export interface Chart<Point> {
   readonly points: readonly Point[];
 }
 
-function chart<Point>(
-  title: string,
-  caption: string,
-  options: (points: readonly Point[]) => Plot.PlotOptions,
-): Chart<Point> {
+interface ChartOptions<Point> {
+  readonly title: string;
+  readonly caption: string;
+  readonly legend: readonly LegendEntry[];
+  plot(Plot: PlotModule, points: readonly Point[]): Plots.PlotOptions;
+}
+
+function chart<Point>({ title, caption, legend, plot }: ChartOptions<Point>): Chart<Point> {
   let points: Point[] = [];
-  const { element, drawSoon } = plotFigure(title, () => ({ height: 320, ...options(points) }), caption);
+  const { element, drawSoon } = plotFigure({
+    title,
+    caption,
+    legend: () => legend,
+    height: 300,
+    plot: (Plot) => plot(Plot, points),
+  });
   return {
     element,
     add(...added) {
@@ -40,13 +52,14 @@ function chart<Point>(
   };
 }
 
-const questionScale = {
-  legend: true,
-  domain: questions.map((question) => questionNames[question]),
-  range: questions.map((question) => questionColors[question]),
-};
-const asked = ({ question }: { question: Question }) => questionNames[question];
+const questionLegend: readonly LegendEntry[] = [
+  { name: `asked ${questionNames.digit}`, color: questionInks.digit },
+  { name: `asked ${questionNames.style}`, color: questionInks.style, mark: 'dashes' },
+];
 const layerOf = ({ layer }: { layer: number }) => layerNames[layer];
+/** The end of the axis: a recorded run may be longer than the one that is set. */
+const lastOf = (points: readonly { readonly step: number }[], steps: number): number =>
+  points.reduce((last, { step }) => Math.max(last, step), steps);
 const share = { domain: [0, 1], ticks: [0, 0.5, 1], tickFormat: String };
 
 export interface RhoPoint {
@@ -60,30 +73,43 @@ export interface RhoPoint {
 
 export function rhoChart(steps: () => number): Chart<RhoPoint> {
   const clip = (value: number) => Math.min(1, Math.max(0, value));
-  return chart(
-    'Rho while they train',
-    'From 0, instance, to 1, batch: the mean over the channels, and one standard deviation to both sides.',
-    (points) => ({
-      x: { label: 'step', labelOffset: 34, domain: [0, steps()], ticks: 3 },
+  return chart({
+    title: 'Rho while they train',
+    caption: 'From 0, instance, to 1, batch: the mean over the channels, and one standard deviation to both sides.',
+    legend: questionLegend,
+    plot: (Plot, points) => ({
+      x: { ...below('step'), domain: [0, lastOf(points, steps())], ticks: 3 },
       y: { label: null, ...share },
       fx: { label: null, padding: 0.14, domain: layerNames },
-      color: questionScale,
-      marginBottom: 38,
+      marginBottom: MARGIN_BELOW,
       grid: true,
       marks: [
         Plot.frame({ strokeOpacity: 0.2 }),
-        Plot.areaY(points, {
-          fx: layerOf,
-          x: 'step',
-          y1: ({ mean, spread }: RhoPoint) => clip(mean - spread),
-          y2: ({ mean, spread }: RhoPoint) => clip(mean + spread),
-          fill: asked,
-          fillOpacity: 0.18,
+        ...questions.flatMap((question) => {
+          const own = points.filter((point) => point.question === question);
+          const ink = questionInks[question];
+          return [
+            Plot.areaY(own, {
+              fx: layerOf,
+              x: 'step',
+              y1: ({ mean, spread }: RhoPoint) => clip(mean - spread),
+              y2: ({ mean, spread }: RhoPoint) => clip(mean + spread),
+              fill: ink,
+              fillOpacity: 0.16,
+            }),
+            Plot.line(own, {
+              fx: layerOf,
+              x: 'step',
+              y: 'mean',
+              stroke: ink,
+              strokeWidth: 2.5,
+              strokeDasharray: dashesOf[question],
+            }),
+          ];
         }),
-        Plot.line(points, { fx: layerOf, x: 'step', y: 'mean', stroke: asked, strokeWidth: 2.5 }),
       ],
     }),
-  );
+  });
 }
 
 export interface FinalRho {
@@ -105,22 +131,31 @@ const bins = (points: readonly FinalRho[]) =>
   );
 
 export const rhoHistogram = (): Chart<FinalRho> =>
-  chart(
-    'Rho of the channels now',
-    'How many of the 16 channels have which rho, from 0, instance, to 1, batch.',
-    (points) => ({
-      x: { label: 'rho', labelOffset: 34, ...share },
-      marginBottom: 38,
+  chart({
+    title: 'Rho of the channels now',
+    caption: 'How many of the 16 channels have which rho, from 0, instance, to 1, batch.',
+    legend: questionLegend,
+    plot: (Plot, points) => ({
+      x: { ...below('rho'), ...share },
+      marginBottom: MARGIN_BELOW,
       y: { label: null, domain: [0, 16], ticks: [0, 8, 16] },
       fx: { label: null, padding: 0.14, domain: layerNames },
-      fy: { axis: null, domain: questionScale.domain },
-      color: questionScale,
+      fy: { axis: null, domain: questions, padding: 0.08 },
       marks: [
         Plot.frame({ strokeOpacity: 0.2 }),
-        Plot.rectY(bins(points), { fx: layerOf, fy: asked, x1: 'from', x2: 'to', y: 'count', fill: asked, inset: 0.5 }),
+        Plot.rectY(bins(points), {
+          fx: layerOf,
+          fy: 'question',
+          x1: 'from',
+          x2: 'to',
+          y: 'count',
+          fill: ({ question }: { question: Question }) => questionInks[question],
+          inset: 0.5,
+        }),
       ],
+      color: { type: 'identity' },
     }),
-  );
+  });
 
 export interface WeightPoint {
   readonly layer: number;
@@ -131,17 +166,18 @@ export interface WeightPoint {
 }
 
 export const weightChart = (question: Question, steps: () => number): Chart<WeightPoint> =>
-  chart(
-    `Asked ${questionNames[question]}`,
-    'Whose means and variances the layer takes, as shares of one.',
-    (points) => ({
+  chart({
+    title: `Asked ${questionNames[question]}`,
+    caption: 'Whose means and variances the layer takes, as shares of one.',
+    legend: sources.map((name, i) => ({ name, color: sourceColors[i] })),
+    plot: (Plot, points) => ({
       marginRight: 98,
-      marginBottom: 38,
-      x: { label: 'step', labelOffset: 34, domain: [0, steps()], ticks: 3 },
+      marginBottom: MARGIN_BELOW,
+      x: { ...below('step'), domain: [0, lastOf(points, steps())], ticks: 3 },
       y: { label: null, ...share },
       fx: { label: null, padding: 0.14, domain: ['means', 'variances'] },
-      fy: { label: null, domain: layerNames },
-      color: { legend: true, domain: [...sources], range: sourceColors },
+      fy: { label: null, domain: layerNames, padding: 0.1 },
+      color: { domain: [...sources], range: sourceColors },
       marks: [
         Plot.areaY(points, {
           fx: 'of',
@@ -155,4 +191,4 @@ export const weightChart = (question: Question, steps: () => number): Chart<Weig
         Plot.frame({ strokeOpacity: 0.2 }),
       ],
     }),
-  );
+  });

@@ -1,16 +1,38 @@
 /** The same pictures and two questions: what the gates of normalizations learn for each. */
 import { shortNames } from '../shared/colors.ts';
-import { choice, settings, slider } from '../shared/controls.ts';
-import { ATTRIBUTION, CLASSES, loadDigits } from '../shared/digits.ts';
-import { element, figure, section, table, tableRow } from '../shared/dom.ts';
+import { choice, folded, settings, slider } from '../shared/controls.ts';
+import { ATTRIBUTION, CLASSES, loadTestDigits, loadTrainingDigits } from '../shared/digits.ts';
+import { element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
+import { expose } from '../shared/expose.ts';
 import { showMemory } from '../shared/memory.ts';
-import { expose, openPage } from '../shared/page.ts';
+import { openPage } from '../shared/page.ts';
 import { drawPictures } from '../shared/pictures.ts';
 import { random } from '../shared/random.ts';
+import { isAskedFor, loadRecording, NOT_TRAINED, provenance, showIfThere } from '../shared/recorded.ts';
+import { stands } from '../shared/standing.ts';
 import { type Running, task } from '../shared/task.ts';
-import { questionNames, rhoChart, rhoHistogram, weightChart } from './charts.ts';
-import { buildNetwork, classify, disposeOf, kinds, type Network, rhos, sourceWeights, trainStep } from './networks.ts';
+import {
+  type FinalRho,
+  questionNames,
+  type RhoPoint,
+  rhoChart,
+  rhoHistogram,
+  type WeightPoint,
+  weightChart,
+} from './charts.ts';
+import {
+  buildNetwork,
+  classify,
+  disposeOf,
+  type Kind,
+  kinds,
+  type Network,
+  rhos,
+  sourceWeights,
+  trainStep,
+} from './networks.ts';
 import { CHANNELS, type Pictures, paint, type Question, questions, styleNames } from './pictures.ts';
+import recordedUrl from './recorded.json?url';
 import './page.css';
 
 const { main } = await openPage({
@@ -21,7 +43,7 @@ const { main } = await openPage({
     'leave them in place. The gates of the first layer find out: watch them part. The second layer sees what the first has left.',
   attributions: [ATTRIBUTION],
 });
-const { train, test } = await loadDigits();
+const test = await loadTestDigits();
 
 const stepsSlider = slider({ name: 'steps', label: 'Steps', min: 5, max: 1000, step: 5, value: 250 });
 const gateChoice = choice({
@@ -36,7 +58,6 @@ const controls = [stepsSlider, gateChoice, seedSlider];
 const RATE = 0.01; // falls to 0
 const BATCH = 16;
 const POINTS = 60; // of each line
-const PAUSE = 30; // milliseconds between two frames
 const CHUNK = 100;
 
 const steps = () => stepsSlider.value;
@@ -46,10 +67,17 @@ const weightAreas: Readonly<Record<Question, ReturnType<typeof weightChart>>> = 
   digit: weightChart('digit', steps),
   style: weightChart('style', steps),
 };
-const tablePlace = element('div', { className: 'table', tabIndex: 0, role: 'region', 'aria-label': 'Accuracy' });
+const tablePlace = element('div', {
+  className: 'table',
+  tabIndex: 0,
+  role: 'region',
+  'aria-label': 'Table of accuracies',
+});
 
 let networks: Network[] = [];
-let accuracies = new Map<Network, number>();
+/** By kind and question, once they are known. */
+let accuracies: Partial<Record<string, number>> = {};
+const keyOf = ({ kind, question }: { kind: Kind; question: Question }) => `${kind} ${question}`;
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -80,16 +108,15 @@ function showGates(step: number): void {
 }
 
 function showTable(): void {
-  const accuracyOf = (kind: string, question: Question): string => {
-    const network = networks.find((network) => network.kind === kind && network.question === question);
-    const accuracy = network && accuracies.get(network);
+  const textOf = (kind: Kind, question: Question): string => {
+    const accuracy = accuracies[keyOf({ kind, question })];
     return accuracy === undefined ? '–' : `${(100 * accuracy).toFixed(1)} %`;
   };
   const heads = ['accuracy', ...questions.map((question) => questionNames[question])];
-  const row = (kind: (typeof kinds)[number]) =>
+  const row = (kind: Kind) =>
     tableRow(
       kind === 'InstanceNormalization' ? 'Instance, for comparison' : shortNames[kind],
-      questions.map((question) => element('td', { 'data-question': question }, accuracyOf(kind, question))),
+      questions.map((question) => element('td', { 'data-question': question }, textOf(kind, question))),
       { 'data-kind': kind },
     );
   tablePlace.replaceChildren(table(heads, kinds.map(row)));
@@ -98,7 +125,7 @@ function showTable(): void {
 function clear(): void {
   networks.forEach(disposeOf);
   networks = [];
-  accuracies = new Map();
+  accuracies = {};
   for (const chart of [rhoLines, histogram, ...Object.values(weightAreas)]) chart.clear();
   showTable();
   showMemory();
@@ -106,28 +133,59 @@ function clear(): void {
 
 async function trainAll(running: Running): Promise<string> {
   clear();
+  const train = await loadTrainingDigits();
   const [count, seed, gateFactor] = [steps(), seedSlider.value, Number(gateChoice.value)];
   networks = kinds.flatMap((kind) => questions.map((question) => buildNetwork(kind, question, seed)));
   const numbers = random(seed);
   const drawn = () => Array.from({ length: BATCH }, () => Math.floor(train.labels.length * numbers.uniform()));
   const pointEvery = Math.ceil(count / POINTS);
-  let lastFrame = performance.now();
+  showGates(0);
   for (let step = 0; step < count; step++) {
-    if (step % pointEvery === 0) showGates(step);
+    await running.step();
     const rate = RATE * (1 - step / count);
     const pictures = paint(train, drawn(), numbers);
     for (const network of networks) {
       await trainStep(network, pictures, rate, gateFactor * rate);
-      if (performance.now() - lastFrame < PAUSE) continue;
-      running.progress(step / count, `Step ${step + 1} of ${count}`);
       await running.frame();
-      lastFrame = performance.now();
     }
+    running.progress((step + 1) / count, `Step ${step + 1} of ${count}`);
+    if (running.watched || (step + 1) % pointEvery === 0 || step + 1 === count) showGates(step + 1);
   }
-  showGates(count);
-  for (const network of networks) accuracies.set(network, await accuracyOf(network, testPictures, running.frame));
+  for (const network of networks) {
+    accuracies[keyOf(network)] = await accuracyOf(network, testPictures, running.frame);
+  }
   showTable();
   return `Each of the six networks has trained ${count} steps of ${BATCH} pictures.`;
+}
+
+interface Recorded {
+  readonly rho: readonly RhoPoint[];
+  readonly histogram: readonly FinalRho[];
+  readonly weights: Readonly<Record<Question, readonly WeightPoint[]>>;
+  readonly accuracies: Readonly<Partial<Record<string, number>>>;
+}
+
+const short = <Point extends object>(points: readonly Point[]): Point[] =>
+  points.map(
+    (point) =>
+      Object.fromEntries(
+        Object.entries(point).map(([name, value]) => [
+          name,
+          typeof value === 'number' ? Number(value.toFixed(3)) : value,
+        ]),
+      ) as Point,
+  );
+
+async function showRecorded(): Promise<void> {
+  const recording = await loadRecording<Recorded>(recordedUrl);
+  if (!isAskedFor(recording, ['steps', 'gates', 'seed'])) return training.say(NOT_TRAINED);
+  const { rho, histogram: channels, weights, accuracies: known } = recording.data;
+  rhoLines.add(...rho);
+  histogram.add(...channels);
+  for (const question of questions) weightAreas[question].add(...weights[question]);
+  accuracies = known;
+  showTable();
+  training.say(provenance(recording, 'Train'), { recorded: true });
 }
 
 async function accuracyOf(network: Network, sets: readonly Pictures[], frame: () => Promise<void>): Promise<number> {
@@ -177,19 +235,33 @@ function samples(question: Question, rows: number): HTMLElement {
   );
 }
 
-const training = task('Train', trainAll, controls);
-for (const control of controls) control.onChange(clear);
+const training = task('Train', trainAll, { controls, stepLabel: 'One step' });
+for (const control of controls) {
+  control.onChange(() => {
+    clear();
+    training.say('New networks, which have not learned yet.');
+  });
+}
+
+// All at once, when there is something to see: a page that grows piece by piece jumps.
+clear();
+await showIfThere(showRecorded);
 
 main.append(
-  element(
-    'div',
-    { className: 'row' },
-    figure('Asked which digit: one column has one answer, whatever the contrast and colour.', samples('digit', 4)),
-    figure('Asked which style: one column has one answer, whatever the digit.', samples('style', 4)),
+  lab(
+    training.element,
+    settings(stepsSlider, folded(gateChoice, seedSlider)),
+    element('div', { className: 'row' }, rhoLines.element, histogram.element),
   ),
-  settings(...controls),
-  training.element,
-  section('What Batch-Instance learns', element('div', { className: 'row' }, rhoLines.element, histogram.element)),
+  section(
+    'What is asked',
+    element(
+      'div',
+      { className: 'row' },
+      figure('Asked which digit: one column has one answer, whatever the contrast and colour.', samples('digit', 4)),
+      figure('Asked which style: one column has one answer, whatever the digit.', samples('style', 4)),
+    ),
+  ),
   section(
     'What Switchable learns',
     element('div', { className: 'row' }, ...questions.map((question) => weightAreas[question].element)),
@@ -203,6 +275,13 @@ main.append(
     ),
   ),
 );
-clear();
 expose({ networks: () => networks, rhoPoints: () => rhoLines.points, weightAreas, testPictures, classify });
-main.ariaBusy = 'false';
+expose({
+  recorded: (): Recorded => ({
+    rho: short(rhoLines.points),
+    histogram: short(histogram.points),
+    weights: { digit: short(weightAreas.digit.points), style: short(weightAreas.style.points) },
+    accuracies,
+  }),
+});
+await stands(main);

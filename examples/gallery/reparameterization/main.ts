@@ -1,23 +1,39 @@
 /** One regression by three networks: plain, with weight normalization, and with its data-dependent start. */
-import { lineChart } from '../shared/charts.ts';
-import { colors } from '../shared/colors.ts';
-import { choice, settings, slider } from '../shared/controls.ts';
-import { element, figure, section, table, tableRow } from '../shared/dom.ts';
+import { lineChart, type Point, thinned } from '../shared/charts.ts';
+import { colors, inks, textColor } from '../shared/colors.ts';
+import { choice, folded, settings, slider } from '../shared/controls.ts';
+import { drawn, element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
+import { expose } from '../shared/expose.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
-import { expose, openPage } from '../shared/page.ts';
+import { openPage } from '../shared/page.ts';
+import {
+  fromBytes,
+  isAskedFor,
+  loadRecording,
+  NOT_TRAINED,
+  packed,
+  provenance,
+  showIfThere,
+  toBytes,
+  unpacked,
+} from '../shared/recorded.ts';
+import { scaleLegend } from '../shared/scale.ts';
+import { stands } from '../shared/standing.ts';
 import { type Running, task } from '../shared/task.ts';
-import { normsChart } from './norms.ts';
+import { geometry } from './geometry.ts';
+import { normsChart, type Unit } from './norms.ts';
+import recordedUrl from './recorded.json?url';
 import { heightsAt, Regression, removed, samplePoints } from './regression.ts';
-import { picture, surfacePoints } from './surface.ts';
+import { picture, REACH, surfacePoints } from './surface.ts';
 import './reparameterization.css';
 
 const { main } = await openPage({
   folder: 'reparameterization',
   explanation:
-    'Three networks of the same initial directions learn one surface, whose inputs are not centred. Weight normalization ' +
-    'alone changes little; with dataInit, where the first batch sets lengths and biases, it learns what the others do not. ' +
-    'Without a shift all three learn. In the end the normalization is removed, and the predictions stay.',
+    'Weight normalization learns the length g of a weight vector and its direction v apart: w = g v / ‖v‖. Drag v, slide g, and ' +
+    'see where gradient descent goes from there, with it and without. Below, three real networks learn a surface, and ' +
+    'in the end the normalization is removed, and the predictions stay.',
 });
 
 const offsetSlider = slider({
@@ -53,8 +69,8 @@ const KINDS = {
 } as const;
 type Kind = keyof typeof KINDS;
 const lines: Readonly<Record<Kind, string>> = {
-  plain: colors.none,
-  'weight normalization': '#d9822b',
+  plain: inks[1],
+  'weight normalization': colors.WeightNormalization,
   'with dataInit': colors.WeightNormalization,
 };
 const kinds = Object.keys(KINDS) as Kind[];
@@ -64,9 +80,12 @@ const lossChart = lineChart({
   x: 'step',
   y: 'mean squared error',
   series: lines,
+  dashed: ['weight normalization'],
   logarithmic: true,
 });
 const norms = normsChart(lines);
+const scale = scaleLegend('height');
+scale.show(REACH);
 const target = heightsAt(surfacePoints);
 const wanted = picture('the surface itself');
 const pictures = kinds.map((kind) => picture(kind));
@@ -75,7 +94,7 @@ const errors = kinds.map(() => element('span', { className: 'number' }));
 let regressions: Regression[] = [];
 let predictions: Float32Array[] = [];
 
-async function restart(): Promise<void> {
+function makeNetworks(): void {
   for (const one of regressions) one.dispose();
   const common = {
     scale: Number(scaleChoice.value),
@@ -84,11 +103,15 @@ async function restart(): Promise<void> {
     seed: seedSlider.value,
   };
   regressions = kinds.map((kind) => new Regression({ ...KINDS[kind], ...common }));
+  showMemory();
+}
+
+function restart(): void {
+  makeNetworks();
   removal.replaceChildren();
+  lossChart.clear();
   norms.clear();
   wanted.draw(target, samplePoints(seedSlider.value).points);
-  await look();
-  showMemory();
 }
 
 /** Draws what the networks predict, and the norms of their weights. */
@@ -98,34 +121,67 @@ async function look(): Promise<void> {
     const predicted = regressions[i].predict(surfacePoints);
     predictions.push((await predicted.data()) as Float32Array);
     predicted.dispose();
-    pictures[i].draw(predictions[i]);
-    errors[i].textContent = meanSquare(predictions[i], target).toPrecision(2);
+    showPrediction(i, predictions[i]);
     norms.show(kind, await regressions[i].norms(), await regressions[i].lengths());
   }
+}
+
+function showPrediction(i: number, heights: Float32Array): void {
+  pictures[i].draw(heights);
+  errors[i].textContent = meanSquare(heights, target).toPrecision(2);
 }
 
 const meanSquare = (x: Float32Array, y: Float32Array) =>
   x.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0) / x.length;
 
-async function train({ progress, frame }: Running): Promise<string> {
-  lossChart.clear();
-  await restartSoon();
+async function train(running: Running): Promise<string> {
+  await begin();
   const steps = stepsSlider.value;
   for (let step = 1; step <= steps; step++) {
+    await running.step();
     for (const [i, kind] of kinds.entries()) {
       const loss = regressions[i].step();
       lossChart.add(kind, step, (await loss.data())[0]);
       loss.dispose();
     }
-    progress(step / steps, `Step ${step} of ${steps}`);
-    await frame();
-    if (step % EVERY === 0 || step === steps) await look();
+    running.progress(step / steps, `Step ${step} of ${steps}`);
+    await running.frame();
+    if (running.watched || step % EVERY === 0 || step === steps) await look();
   }
-  const last = lossChart.points.slice(-kinds.length);
-  return `Losses after ${steps} steps: ${last.map(({ series, y }) => `${y.toPrecision(2)} ${series}`).join('; ')}.`;
+  return summary(steps);
 }
 
-const training = task('Train all three', train, controls);
+function summary(steps: number): string {
+  const last = kinds.map((kind) => {
+    const own = lossChart.points.filter(({ series }) => series === kind);
+    return `${own[own.length - 1].y.toPrecision(2)} ${kind}`;
+  });
+  return `Losses after ${steps} steps: ${last.join('; ')}.`;
+}
+
+const training = task('Train all three', train, { controls, stepLabel: 'One step' });
+
+interface Recorded {
+  readonly losses: readonly Point[];
+  readonly units: readonly Unit[];
+  readonly predictions: readonly string[];
+}
+/** Predictions in a recording lie between these. */
+const [LOW, HIGH] = [-2, 2];
+
+async function showRecorded(): Promise<void> {
+  const recording = await loadRecording<Recorded>(recordedUrl);
+  if (!isAskedFor(recording, ['shift', 'scale', 'rate', 'steps', 'seed'])) {
+    training.say(NOT_TRAINED);
+    return begin();
+  }
+  const { losses, units, predictions: kept } = recording.data;
+  lossChart.set(losses);
+  norms.set(units);
+  for (const [i, text] of kept.entries()) showPrediction(i, fromBytes(unpacked(text), LOW, HIGH));
+  const steps = Number(recording.settings.steps);
+  training.say(`${provenance(recording, 'Train all three')} ${summary(steps)}`, { recorded: true });
+}
 
 const removal = element('div', { 'aria-live': 'polite' });
 /** Both normalized networks with and without their wrappers. */
@@ -152,34 +208,54 @@ async function remove({ progress, frame }: Running): Promise<string> {
 const unique = (names: readonly string[]) => [...new Set(names)].join(', ');
 const removing = task('Remove weight normalization', remove);
 
-const restartSoon = latest(restart);
-for (const control of [offsetSlider, scaleChoice, rateChoice, seedSlider]) control.onChange(restartSoon);
+/** New networks, as they are before they learn. */
+const begin = latest(async () => {
+  restart();
+  await look();
+});
+for (const control of [offsetSlider, scaleChoice, rateChoice, seedSlider]) {
+  control.onChange(() => {
+    training.say('New networks, which have not learned yet.');
+    void begin();
+  });
+}
+
+// All at once, when there is something to see: a page that grows piece by piece jumps.
+wanted.draw(target, samplePoints(seedSlider.value).points);
+await showIfThere(showRecorded);
 
 main.append(
-  settings(...controls),
-  training.element,
+  geometry(),
   section(
-    'What they have learned',
+    'On real networks',
     element(
-      'div',
-      { className: 'row pictures' },
-      figure(
-        'What the networks learn from are the heights at the points.',
-        element('h3', {}, 'the surface'),
-        wanted.element,
-      ),
-      ...kinds.map((kind, i) =>
-        element(
-          'figure',
-          {},
-          element('h3', { style: `color: ${lines[kind]}` }, kind),
-          pictures[i].element,
-          element('figcaption', {}, 'mean squared error ', errors[i]),
+      'p',
+      {},
+      'Three networks of the same initial directions learn one surface, whose inputs are not centred. Weight normalization ' +
+        'alone changes little; with dataInit, where the first batch sets lengths and biases, it learns what the others do not. ' +
+        'Without a shift all three learn.',
+    ),
+    lab(
+      training.element,
+      settings(offsetSlider, scaleChoice, folded(rateChoice, stepsSlider, seedSlider)),
+      element(
+        'div',
+        { className: 'row pictures' },
+        figure('The heights at the points are what they learn from.', element('h3', {}, 'the surface'), wanted.element),
+        ...kinds.map((kind, i) =>
+          element(
+            'figure',
+            {},
+            element('h3', { style: `color: ${kind === 'plain' ? inks[0] : textColor(lines[kind])}` }, kind),
+            pictures[i].element,
+            element('figcaption', {}, 'mean squared error ', errors[i]),
+          ),
         ),
       ),
+      scale.element,
+      element('div', { className: 'row' }, lossChart.element, norms.element),
     ),
   ),
-  section('Loss, and lengths of the weights', element('div', { className: 'row' }, lossChart.element, norms.element)),
   section(
     'Without it again',
     element(
@@ -192,6 +268,22 @@ main.append(
     removal,
   ),
 );
-await restart();
-expose({ state: () => ({ regressions, predictions, units: norms.units() }), chart: lossChart });
-main.ariaBusy = 'false';
+// The networks here come after the recorded ones are seen: to make them takes a while.
+await drawn();
+if (regressions.length === 0) makeNetworks();
+expose({
+  state: () => ({ regressions, predictions, units: norms.units() }),
+  look,
+  chart: lossChart,
+  recorded: (): Recorded => ({
+    losses: thinned(lossChart.points),
+    units: norms.units().map((unit) => ({
+      ...unit,
+      start: Number(unit.start.toPrecision(4)),
+      now: Number(unit.now.toPrecision(4)),
+      ...(unit.g !== undefined && { g: Number(unit.g.toPrecision(4)) }),
+    })),
+    predictions: predictions.map((heights) => packed(toBytes(heights, LOW, HIGH))),
+  }),
+});
+await stands(main);

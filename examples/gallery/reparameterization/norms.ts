@@ -1,8 +1,8 @@
 /** The norm of each unit's weights at the start and now, and g, which should be the same. */
-import * as Plot from '@observablehq/plot';
-import { plotFigure } from '../shared/charts.ts';
+import type * as Plots from '@observablehq/plot';
+import { below, MARGIN_BELOW, type PlotModule, plotFigure } from '../shared/charts.ts';
 
-interface Unit {
+export interface Unit {
   readonly kind: string;
   readonly unit: number;
   readonly start: number;
@@ -13,19 +13,18 @@ interface Unit {
 export function normsChart(lines: Readonly<Record<string, string>>) {
   const shown = new Map<string, Unit[]>();
 
-  function plot(): Plot.PlotOptions {
+  function plot(Plot: PlotModule): Plots.PlotOptions {
     const units = [...shown.values()].flat();
     const kinds = Object.keys(lines);
     const place = { x: 'unit', stroke: 'kind', fx: 'kind' };
     return {
-      height: 290,
       marginLeft: 44,
+      marginBottom: MARGIN_BELOW,
       grid: true,
-      ariaLabel: 'Norm of the weights of each unit',
-      x: { label: 'unit', ticks: [8, 24] },
-      y: { label: '‖w‖', zero: true },
+      x: { ...below('unit'), ticks: [8, 24], domain: [-1, 32] },
+      y: { label: '‖w‖', labelArrow: 'none', zero: true },
       fx: { label: null, domain: kinds, axis: null },
-      color: { legend: true, domain: kinds, range: Object.values(lines) },
+      color: { domain: kinds, range: Object.values(lines) },
       marks: [
         Plot.frame({ strokeOpacity: 0.15 }),
         Plot.ruleX(units, { ...place, y1: 'start', y2: 'now', strokeOpacity: 0.5 }),
@@ -37,15 +36,21 @@ export function normsChart(lines: Readonly<Record<string, string>>) {
       ],
     };
   }
-  const { element, drawSoon } = plotFigure(
-    'Norm of the weights of each unit, second layer',
+  const { element, drawSoon } = plotFigure({
+    title: 'Norm of the weights of each unit, second layer',
+    caption: 'Each line leads from the start to now. A cross is the learned length g, which is the norm.',
+    legend: () => Object.entries(lines).map(([name, color]) => ({ name, color })),
     plot,
-    'Each line leads from the start to now. A cross is the learned length g, which is the norm.',
-  );
+  });
   return {
     element,
     clear: () => shown.clear(),
     units: (): readonly Unit[] => [...shown.values()].flat(),
+    set(units: readonly Unit[]) {
+      shown.clear();
+      for (const unit of units) shown.set(unit.kind, [...(shown.get(unit.kind) ?? []), unit]);
+      drawSoon();
+    },
     show(kind: string, norms: ArrayLike<number>, g?: ArrayLike<number>) {
       const before = shown.get(kind);
       const units = Array.from(norms, (now, unit) => ({

@@ -1,10 +1,12 @@
-/** The surface from above: blue where it is high, orange where it is low. */
+/** The surface from above, in the colours of all signed values, on one scale for all pictures. */
 import { element } from '../shared/dom.ts';
 import { GRID, gridPoints } from '../shared/grid.ts';
-import { BLUE, ORANGE, shades } from '../shared/shades.ts';
+import { picture as coloured } from '../shared/scale.ts';
 import { RANGE } from './regression.ts';
 
 const SIZE = 320;
+/** The surface lies between -1 and 1. */
+export const REACH = 1;
 
 /** Where the networks are asked for the surface. */
 export const surfacePoints = gridPoints(RANGE);
@@ -16,9 +18,7 @@ export function picture(label: string) {
   return {
     element: canvas,
     draw(heights: Float32Array, points?: Float32Array) {
-      context.clearRect(0, 0, SIZE, SIZE);
-      const image = shades(heights, GRID, (height) => [height > 0 ? BLUE : ORANGE, Math.min(1, Math.abs(height))]);
-      context.drawImage(image, 0, 0, SIZE, SIZE);
+      context.drawImage(coloured(heights, GRID, REACH), 0, 0, SIZE, SIZE);
       if (!points) return;
       context.fillStyle = '#16181d';
       for (let i = 0; i < points.length; i += 2) context.fillRect(toPixel(points[i]), toPixel(-points[i + 1]), 2, 2);

@@ -1,14 +1,21 @@
 /** Save and load: train, save, reload the page, load, compare, and train on. */
 import * as tf from '@tensorflow/tfjs';
-import { lineChart } from '../shared/charts.ts';
+import { lineChart, type Point, thinned } from '../shared/charts.ts';
+import { inks } from '../shared/colors.ts';
 import { settings, slider } from '../shared/controls.ts';
-import { ATTRIBUTION, type Digits, loadDigits, part, predict } from '../shared/digits.ts';
-import { element, section, table } from '../shared/dom.ts';
+import { ATTRIBUTION, type Digits, loadTestDigits, loadTrainingDigits, part, predict } from '../shared/digits.ts';
+import { setDisabled } from '../shared/disabled.ts';
+import { element, lab, section, table } from '../shared/dom.ts';
+import { expose } from '../shared/expose.ts';
 import { showMemory } from '../shared/memory.ts';
-import { expose, openPage } from '../shared/page.ts';
+import { openPage } from '../shared/page.ts';
+import { loadRecording, provenance, showIfThere } from '../shared/recorded.ts';
+import { stands } from '../shared/standing.ts';
 import { task } from '../shared/task.ts';
+import { droppedFile } from './dropped.ts';
 import { accuracyOf, disposeModel, makeModel, trainStep } from './model.ts';
 import { differenceOf, predictionsView } from './predictions.ts';
+import recordedUrl from './recorded.json?url';
 import {
   addressOf,
   download,
@@ -27,7 +34,7 @@ const { main, backend } = await openPage({
   folder: 'save-and-load',
   explanation:
     'Train a little, save the network into this browser or to files, reload the page, and load it again: ' +
-    'it predicts exactly what it predicted before, and its training goes on where it stood.',
+    'it predicts exactly what it predicted before, and its training goes on where it stood. Or drop a model file of your own.',
   attributions: [ATTRIBUTION],
 });
 
@@ -37,7 +44,7 @@ let losses: number[] = [];
 let memories: Memories | undefined;
 let predictions: number[][] = [];
 
-const lines = { 'before saving': '#8a8f98', here: '#3f7de0' };
+const lines = { 'before saving': inks[2], here: inks[0] };
 const chart = lineChart({ title: 'Loss', x: 'step', y: 'loss', series: lines, smooth: 8 });
 const view = predictionsView();
 const comparison = element('p', { className: 'comparison', 'aria-live': 'polite' });
@@ -45,33 +52,39 @@ const status = element('output', { 'aria-live': 'polite' });
 const savedPlace = element('div', { className: 'table saved' });
 
 const stepsSlider = slider({ name: 'steps', label: 'Steps of training', min: 1, max: 300, value: 80 });
-const training = task('Train', async ({ progress, frame }) => {
-  await latestAction;
-  setActions(false);
-  const { train, test } = await loadDigits(4000);
-  const count = stepsSlider.value;
-  try {
-    for (let i = 0; i < count; i++) {
-      const loss = await trainStep(model, train, losses.length);
-      losses.push(loss);
-      chart.add('here', losses.length, loss);
-      progress((i + 1) / count, `Step ${losses.length}: loss ${loss.toFixed(3)}`);
-      if (i % 10 === 9) await look();
-      await frame();
+const training = task(
+  'Train',
+  async (running) => {
+    await latestAction;
+    setActions(false);
+    if (losses.length === 0) chart.clear(); // of the recorded losses
+    const [train, test] = await Promise.all([loadTrainingDigits(4000), loadTestDigits()]);
+    const count = stepsSlider.value;
+    try {
+      for (let i = 0; i < count; i++) {
+        await running.step();
+        const loss = await trainStep(model, train, losses.length);
+        losses.push(loss);
+        chart.add('here', losses.length, loss);
+        running.progress((i + 1) / count, `Step ${losses.length}: loss ${loss.toFixed(3)}`);
+        if (running.watched || i % 10 === 9) await look();
+        await running.frame();
+      }
+    } finally {
+      // A training that was stopped has left a model as well.
+      await look();
+      setActions(true);
     }
-  } finally {
-    // A training that was stopped has left a model as well.
-    await look();
-    setActions(true);
-  }
-  progress(1, 'Looking at 300 digits that it has not seen');
-  const accuracy = await accuracyOf(model, part(test, 0, 300));
-  return `After ${losses.length} steps it recognizes ${(100 * accuracy).toFixed(1)} % of 300 digits that it has not seen.`;
-});
+    running.progress(1, 'Looking at 300 digits that it has not seen');
+    const accuracy = await accuracyOf(model, part(test, 0, 300));
+    return `After ${losses.length} steps it recognizes ${(100 * accuracy).toFixed(1)} % of 300 digits that it has not seen.`;
+  },
+  { stepLabel: 'One step' },
+);
 
 /** One of each. */
 async function tenDigits(): Promise<Digits> {
-  const { test } = await loadDigits();
+  const test = await loadTestDigits();
   const places = Array.from({ length: 10 }, (_, label) => test.labels.indexOf(label));
   const digits = places.map((at) => part(test, at, at + 1));
   return {
@@ -124,9 +137,11 @@ function story(): (Node | string)[] {
   return ['Trained in this page, and not saved by itself: whatever you do not save is gone with the page.'];
 }
 
-const actions: (HTMLButtonElement | HTMLInputElement)[] = [];
+const actions: HTMLElement[] = [];
 function setActions(enabled: boolean): void {
-  for (const action of [...actions, ...savedPlace.querySelectorAll('button')]) action.disabled = !enabled;
+  for (const action of [...actions, ...savedPlace.querySelectorAll('button')]) {
+    setDisabled(action, !enabled);
+  }
 }
 
 let latestAction: Promise<void> = Promise.resolve();
@@ -182,7 +197,7 @@ fileInput.addEventListener('change', () => {
   fileInput.value = ''; // the same files can be chosen again
   if (files.length > 0) act(() => takeLoaded(loadFromFiles(files), files[0].name));
 });
-actions.push(saveButton, downloadButton, anewButton, fileInput);
+actions.push(saveButton, downloadButton, anewButton);
 
 async function takeLoaded(loading: Promise<Loaded>, name: string): Promise<string> {
   const { model: next, memories: from } = await loading;
@@ -232,25 +247,60 @@ const model = await tf.loadLayersModel('${addressOf(nameInput.value.trim() || 'd
 nameInput.addEventListener('input', drawCode);
 drawCode();
 
+interface Recorded {
+  readonly losses: readonly Point[];
+  readonly predictions: readonly (readonly number[])[];
+}
+
+/** Until something is trained or loaded, the page shows what a training has given. */
+async function showRecorded(): Promise<void> {
+  const recording = await loadRecording<Recorded>(recordedUrl);
+  chart.set(recording.data.losses);
+  view.draw(await tenDigits(), recording.data.predictions);
+  training.say(provenance(recording, 'Train'), { recorded: true });
+}
+
+// All at once, when there is something to see: a page that grows piece by piece jumps.
+act(async () => {
+  await drawList();
+  await look();
+  return '';
+});
+await latestAction;
+await showIfThere(showRecorded);
+
 main.append(
-  element(
-    'div',
-    { className: 'row' },
-    element('div', {}, settings(stepsSlider), training.element, chart.element),
+  lab(
+    training.element,
+    settings(stepsSlider),
     element(
-      'figure',
-      { className: 'storage' },
-      element('h3', {}, 'Save'),
-      element('label', { className: 'control' }, element('span', {}, 'Name'), nameInput),
-      element('div', { className: 'buttons' }, saveButton, downloadButton, reloadButton),
-      element('h3', {}, 'Load'),
-      savedPlace,
-      element('label', { className: 'control' }, element('span', {}, 'or the two files of a download'), fileInput),
-      element('div', { className: 'buttons' }, anewButton),
-      status,
+      'div',
+      { className: 'row' },
+      chart.element,
+      element(
+        'figure',
+        { className: 'storage' },
+        element('h3', {}, 'Save'),
+        element('label', { className: 'control' }, element('span', {}, 'Name'), nameInput),
+        element('div', { className: 'buttons' }, saveButton, downloadButton, reloadButton),
+        element('h3', {}, 'Load'),
+        savedPlace,
+        element('label', { className: 'control' }, element('span', {}, 'or the two files of a download'), fileInput),
+        element('div', { className: 'buttons' }, anewButton),
+        status,
+      ),
     ),
   ),
   section('What the network says', comparison, view.element),
+  section(
+    'A model of yours',
+    element(
+      'p',
+      {},
+      'It stays in this page: nothing is sent anywhere. A model that would be understood by half is refused.',
+    ),
+    droppedFile(),
+  ),
   section(
     'In your own code',
     element('pre', { tabIndex: 0, 'aria-label': 'How to load a model' }, code),
@@ -262,11 +312,15 @@ main.append(
     ),
   ),
 );
-expose({ tf, model: () => model, predictions: () => predictions, losses: () => losses, memories: () => memories });
-act(async () => {
-  await drawList();
-  await look();
-  return '';
+expose({
+  tf,
+  model: () => model,
+  predictions: () => predictions,
+  losses: () => losses,
+  memories: () => memories,
+  recorded: (): Recorded => ({
+    losses: thinned(chart.points),
+    predictions: predictions.map((row) => row.map((share) => Number(share.toFixed(3)))),
+  }),
 });
-await latestAction;
-main.ariaBusy = 'false';
+await stands(main);

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { gpuOf, renderer } from '../../benchmark/gpu.ts';
-import { given } from './address.ts';
+import { given, refuse, writeChanges } from './address.ts';
 
 const BACKENDS = ['webgl', 'webgpu', 'wasm', 'cpu'] as const;
 type BackendName = (typeof BACKENDS)[number];
@@ -38,6 +38,7 @@ export async function startBackend(): Promise<Started> {
   const started = wanted === null ? await startFastest() : isKnown(wanted) && (await start(wanted));
   if (!started) await start('cpu');
   const name = tf.getBackend();
+  if (wanted !== null && !isKnown(wanted)) refuse('backend', `a backend is one of ${BACKENDS.join(', ')}`, name);
   return { name, device: await deviceOf(name), ...(wanted !== null && !started && { missing: wanted }) };
 }
 
@@ -65,6 +66,7 @@ async function deviceOf(name: string): Promise<string> {
 
 /** Another backend means a fresh page: no tensor is left behind on the old one. */
 export function switchBackend(name: string): void {
+  writeChanges();
   const url = new URL(location.href);
   url.searchParams.set('backend', name);
   location.assign(url);

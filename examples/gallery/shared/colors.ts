@@ -1,4 +1,7 @@
-/** One colour for each normalization on every page, and a few for what else is compared. Readable on light and dark. */
+/**
+ * One colour for each normalization on every page. Nothing else on any page has one of these: what is compared beside them
+ * is drawn in ink, strong or pale, or in dashes.
+ */
 export const colors = {
   none: '#8a8f98',
   BatchNormalization: '#e4572e',
@@ -21,6 +24,9 @@ export const colors = {
   DynamicTanh: '#9c4dcc',
   DynamicErf: '#3d7ea6',
 } as const;
+
+/** Ink, from strong to pale, for what is no normalization. They follow the theme. */
+export const inks = ['var(--ink)', 'var(--ink-2)', 'var(--ink-3)', 'var(--ink-4)'] as const;
 
 export type Named = keyof typeof colors;
 
@@ -47,3 +53,33 @@ export const shortNames: Readonly<Record<Named, string>> = {
   DynamicTanh: 'Dynamic Tanh',
   DynamicErf: 'Dynamic Erf',
 };
+
+const PAPERS = { light: [251, 251, 253], dark: [34, 38, 48] } as const;
+const CONTRAST = 4.7;
+
+/** The colour for text: darker on light paper, lighter on dark, until it can be read. */
+export function textColor(color: string): string {
+  const rgb = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
+  const readable = (paper: readonly number[], towards: number) => {
+    for (let share = 0; share < 1; share += 0.02) {
+      const mixed = rgb.map((part) => Math.round(part + share * (towards - part)));
+      if (contrast(mixed, paper) >= CONTRAST) return `rgb(${mixed.join(' ')})`;
+    }
+    return `rgb(${towards} ${towards} ${towards})`;
+  };
+  return `light-dark(${readable(PAPERS.light, 0)}, ${readable(PAPERS.dark, 255)})`;
+}
+
+/** As the Web Content Accessibility Guidelines define it, from 1 to 21. */
+function contrast(a: readonly number[], b: readonly number[]): number {
+  const [low, high] = [luminance(a), luminance(b)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
+function luminance(rgb: readonly number[]): number {
+  const [red, green, blue] = rgb.map((part) => {
+    const share = part / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}

@@ -1,8 +1,8 @@
 /**
- * Settings of a page. Each begins with the value that the address gives it (`?batch=4`), so that a link can hold settings,
- * and calls its listeners at every change.
+ * Settings of a page. Each begins with the value that the address gives it (`?batch=4`), keeps the address up to date, and
+ * calls its listeners at every change. A value that is none of its own is refused in words, and the default taken.
  */
-import { given } from './address.ts';
+import { given, keep, refuse, register } from './address.ts';
 import { element } from './dom.ts';
 
 export interface Control<Value> {
@@ -14,14 +14,21 @@ export interface Control<Value> {
 
 type Input = HTMLInputElement | HTMLSelectElement;
 
-function control<Value>(
-  whole: HTMLElement,
-  inputs: readonly Input[],
-  read: () => Value,
-  write: (value: Value) => void,
-): Control<Value> {
+interface Parts<Value> {
+  readonly name: string;
+  readonly whole: HTMLElement;
+  readonly inputs: readonly Input[];
+  read(): Value;
+  write(value: Value): void;
+  /** As the address holds it. */
+  readonly written: (value: Value) => string;
+}
+
+function control<Value>({ name, whole, inputs, read, write, written }: Parts<Value>): Control<Value> {
   const listeners: ((value: Value) => void)[] = [];
+  register(name, () => written(read()));
   whole.addEventListener('input', () => {
+    keep(name);
     for (const listener of listeners) listener(read());
   });
   return {
@@ -31,6 +38,7 @@ function control<Value>(
     },
     set value(value) {
       write(value);
+      keep(name);
     },
     onChange: (listener) => void listeners.push(listener),
     get disabled() {
@@ -54,6 +62,22 @@ export interface SliderOptions {
   readonly format?: (value: number) => string;
 }
 
+/** The number that the address gives, if it lies on the slider. */
+function numberOf({ name, label, min, max, step = 1, value, format = String }: SliderOptions): number {
+  const text = given(name);
+  if (text === null) return value;
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  const steps = (number - min) / step;
+  const fits = number >= min && number <= max && Math.abs(steps - Math.round(steps)) < 1e-6;
+  if (fits) return number;
+  refuse(
+    name,
+    `‘${label}’ is a number from ${min} to ${max}${step === 1 ? '' : ` in steps of ${step}`}`,
+    format(value),
+  );
+  return value;
+}
+
 /** A number in a range. */
 export function slider(options: SliderOptions): Control<number> {
   const { name, label, min, max, step = 1, format = String } = options;
@@ -61,15 +85,51 @@ export function slider(options: SliderOptions): Control<number> {
   const shown = element('output', {});
   const show = () => {
     shown.textContent = format(input.valueAsNumber);
+    input.setAttribute('aria-valuetext', shown.textContent);
   };
   const write = (value: number) => {
     input.value = String(value);
     show();
   };
-  write(Number(given(name) ?? options.value));
+  write(numberOf(options));
   input.addEventListener('input', show);
   const whole = element('label', { className: 'control' }, element('span', {}, label), input, shown);
-  return control(whole, [input], () => input.valueAsNumber, write);
+  const read = () => input.valueAsNumber;
+  return control({ name, whole, inputs: [input], read, write, written: String });
+}
+
+export interface TextOptions {
+  readonly name: string;
+  readonly label: string;
+  readonly value: string;
+  /** A regular expression that the whole text matches. */
+  readonly pattern: string;
+  /** The same in words. */
+  readonly rule: string;
+}
+
+/** A short text. As long as it breaks the rule, the field says so, and the value is the last that did not. */
+export function textField({ name, label, value, pattern, rule }: TextOptions): Control<string> {
+  const fits = (text: string) => new RegExp(`^(?:${pattern})$`).test(text);
+  const wanted = given(name);
+  if (wanted !== null && !fits(wanted)) refuse(name, rule, value);
+  let valid = wanted !== null && fits(wanted) ? wanted : value;
+  const input = element('input', { type: 'text', name, value: valid, autocomplete: 'off', spellcheck: false });
+  const hint = element('small', { role: 'status' });
+  const whole = element('label', { className: 'control' }, element('span', {}, label), input, hint);
+  // Before the listeners of the page: they read the value.
+  whole.addEventListener('input', (event) => {
+    const isValid = fits(input.value);
+    input.ariaInvalid = String(!isValid);
+    hint.textContent = isValid ? '' : `${rule[0].toUpperCase()}${rule.slice(1)}.`;
+    if (isValid) valid = input.value;
+    else event.stopImmediatePropagation();
+  });
+  const write = (text: string) => {
+    valid = text;
+    input.value = text;
+  };
+  return control({ name, whole, inputs: [input], read: () => valid, write, written: String });
 }
 
 export interface ChoiceOptions<Value extends string> {
@@ -89,18 +149,22 @@ const textsOf = <Value extends string>(choices: ChoiceOptions<Value>['choices'])
     ? choices.map((value) => [value, value])
     : (Object.entries(choices as Record<Value, string>) as [Value, string][]);
 
+const oneOf = (texts: readonly (readonly [string, string])[]): string => texts.map(([value]) => value).join(', ');
+
 /** One of a few. */
 export function choice<Value extends string>(options: ChoiceOptions<Value>): Control<Value> {
   const { name, label, choices } = options;
   const texts = textsOf(choices);
   const input = element('select', { name }, ...texts.map(([value, text]) => element('option', { value }, text)));
   const wanted = given(name);
-  input.value = texts.some(([value]) => value === wanted) ? (wanted as Value) : options.value;
+  const isOne = texts.some(([value]) => value === wanted);
+  if (wanted !== null && !isOne) refuse(name, `‘${label}’ is one of ${oneOf(texts)}`, options.value);
+  input.value = isOne ? (wanted as Value) : options.value;
   const whole = element('label', { className: 'control' }, element('span', {}, label), input);
   const write = (value: Value) => {
     input.value = value;
   };
-  return control(whole, [input], () => input.value as Value, write);
+  return control({ name, whole, inputs: [input], read: () => input.value as Value, write, written: String });
 }
 
 export interface ChoicesOptions<Value extends string> extends Omit<ChoiceOptions<Value>, 'value'> {
@@ -109,10 +173,23 @@ export interface ChoicesOptions<Value extends string> extends Omit<ChoiceOptions
   readonly most?: number;
 }
 
+/** Those that the address gives, if all of them can be chosen. */
+function listOf<Value extends string>(options: ChoicesOptions<Value>): readonly string[] {
+  const { name, label, value, most = Number.POSITIVE_INFINITY } = options;
+  const list = given(name)?.split(',').filter(Boolean);
+  if (!list) return value;
+  const texts = textsOf(options.choices);
+  const known = list.every((one) => texts.some(([value]) => value === one));
+  if (known && list.length <= most) return list;
+  const limit = most < texts.length ? `, ${most} at most` : '';
+  refuse(name, `‘${label}’ are some of ${oneOf(texts)}${limit}, separated by commas`, value.join(', '));
+  return value;
+}
+
 /** Any of a few; in the address separated by commas. */
 export function choices<Value extends string>(options: ChoicesOptions<Value>): Control<readonly Value[]> {
-  const { name, label, value, most = Number.POSITIVE_INFINITY } = options;
-  const wanted = given(name)?.split(',') ?? value;
+  const { name, label, most = Number.POSITIVE_INFINITY } = options;
+  const wanted = listOf(options);
   const texts = textsOf(options.choices);
   const inputs = texts.map(([value]) =>
     element('input', { type: 'checkbox', name, value, checked: wanted.includes(value) }),
@@ -130,7 +207,7 @@ export function choices<Value extends string>(options: ChoicesOptions<Value>): C
     for (const input of inputs) input.checked = value.includes(input.value as Value);
     limit();
   };
-  const made = control(whole, inputs, read, write);
+  const made = control({ name, whole, inputs, read, write, written: (value) => value.join() });
   return Object.defineProperty(made, 'disabled', {
     get: () => whole.disabled,
     set: (disabled: boolean) => {
@@ -140,5 +217,15 @@ export function choices<Value extends string>(options: ChoicesOptions<Value>): C
 }
 
 /** Controls side by side. */
-export const settings = (...controls: { readonly element: HTMLElement }[]): HTMLElement =>
-  element('div', { className: 'settings' }, ...controls.map((control) => control.element));
+export const settings = (...parts: { readonly element: HTMLElement }[]): HTMLElement =>
+  element('div', { className: 'settings' }, ...parts.map((part) => part.element));
+
+/** Rare settings, folded away until they are asked for. */
+export const folded = (...parts: { readonly element: HTMLElement }[]): { readonly element: HTMLElement } => ({
+  element: element(
+    'details',
+    { className: 'folded' },
+    element('summary', {}, 'More settings'),
+    ...parts.map((part) => part.element),
+  ),
+});

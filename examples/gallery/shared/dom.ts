@@ -24,6 +24,17 @@ export function section(title: string, ...content: Content[]): HTMLElement {
   return element('section', { 'aria-labelledby': heading.id }, heading, ...content);
 }
 
+/** The laboratory of a page: the run bar if something runs, the settings, and what they drive. */
+export const lab = (runBar: HTMLElement | undefined, settings: HTMLElement, ...figures: Content[]): HTMLElement =>
+  element(
+    'div',
+    { className: 'lab' },
+    element('h2', { className: 'unseen' }, 'Try it'),
+    runBar,
+    settings,
+    element('div', { className: 'figures' }, ...figures),
+  );
+
 /** A picture or chart with what it shows. */
 export const figure = (caption: string, ...content: Content[]): HTMLElement =>
   element('figure', {}, ...content, element('figcaption', {}, caption));
@@ -55,3 +66,6 @@ export function download(file: Blob, name: string): void {
   element('a', { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
+
+/** Settles when the browser has drawn what is in the page now: before work that keeps it busy. */
+export const drawn = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

@@ -6,11 +6,15 @@
 import './style.css';
 import { type CatalogEntry, catalog } from 'tfjs-normalizations/layers/catalog';
 import { findPage, pages } from '../pages.ts';
-import { given } from './address.ts';
+import { allSettings, given } from './address.ts';
 import { backendsHere, startBackend, switchBackend } from './backend.ts';
-import { colors, type Named, shortNames } from './colors.ts';
+import { colors, type Named, shortNames, textColor } from './colors.ts';
 import { element, section } from './dom.ts';
+import { expose } from './expose.ts';
+import { copyLink } from './link.ts';
 import { memoryLine, showMemory } from './memory.ts';
+import { keepOffline } from './offline.ts';
+import { waitFor } from './standing.ts';
 
 export interface PageOptions {
   /** The folder of the page, as in pages.ts. */
@@ -29,25 +33,43 @@ export async function openPage({ folder, explanation, attributions = [], sources
   readonly backend: string;
   readonly device: string;
 }> {
+  performance.mark('script');
   const { title, layers } = findPage(folder);
   document.title = `${title} – tfjs-normalizations`;
   const main = element('main', { id: 'main', tabIndex: -1, 'aria-busy': true });
-  const backendPlace = element('div', { className: 'backend' });
+  const backendPlace = element('div', { className: 'backend' }, copyLink());
   const foot = element('footer', {}, element('p', {}, 'Memory of TensorFlow.js: ', memoryLine));
   for (const text of attributions) foot.append(element('p', {}, text));
   document.body.append(
     element('a', { className: 'skip', href: '#main' }, 'Skip to the content'),
     header(folder, backendPlace),
-    element('div', { className: 'intro' }, element('h1', {}, title), element('p', {}, explanation)),
+    intro(title, explanation),
     main,
     section('What it is', element('div', { className: 'cards' }, ...layers.map((layer) => card(entryOf(layer))))),
-    await sourceSection(folder, sources),
+    sourceSection(folder, sources),
     foot,
   );
+  // To ask for a GPU takes a while: the page does not wait for the answer before it shows something.
+  const backends = backendsHere();
   const started = await startBackend();
-  backendPlace.append(...backendSwitch(started, await backendsHere()));
+  waitFor(async () => backendPlace.prepend(...backendSwitch(started, await backends)));
   showMemory();
+  keepOffline('../');
+  expose({ settings: allSettings });
   return { main, backend: started.name, device: started.device };
+}
+
+/** On a phone the explanation shows its beginning, so that the picture is on the first screen. */
+function intro(title: string, explanation: string): HTMLElement {
+  const text = element('p', {}, explanation);
+  const more = element('button', { type: 'button', className: 'more', ariaExpanded: 'false' }, 'More');
+  more.addEventListener('click', () => {
+    const open = text.classList.toggle('open');
+    more.ariaExpanded = String(open);
+    more.textContent = open ? 'Less' : 'More';
+  });
+  const heading = element('h1', { id: 'title' }, title);
+  return element('section', { className: 'intro', 'aria-labelledby': heading.id }, heading, text, more);
 }
 
 function header(folder: string, backendPlace: HTMLElement): HTMLElement {
@@ -76,7 +98,7 @@ function backendSwitch(
     ...backends.map((value) => element('option', { value, selected: value === name }, value)),
   );
   select.addEventListener('change', () => switchBackend(select.value));
-  const label = element('label', {}, 'Backend ', select);
+  const label = element('label', {}, element('span', {}, 'Backend '), select);
   const text = missing ? `${device} (this browser has no '${missing}')` : device;
   return [label, element('span', { className: 'device', title: text }, text)];
 }
@@ -95,7 +117,7 @@ function card(entry: CatalogEntry): HTMLElement {
     element('ul', { 'aria-label': title, className: mark }, ...items.map((item) => element('li', {}, item)));
   return element(
     'article',
-    { className: 'card', style: `--accent: ${colors[name]}` },
+    { className: 'card', style: `--accent: ${colors[name]}; --accent-text: ${textColor(colors[name])}` },
     element('h3', {}, shortNames[name], ' ', element('code', {}, className)),
     element('p', { className: 'formula' }, formula),
     element('p', {}, `Normalized over ${axis}.`),
@@ -108,29 +130,28 @@ function card(entry: CatalogEntry): HTMLElement {
 
 const texts = import.meta.glob<string>('../*/*.ts', { query: '?raw', import: 'default' });
 
-async function sourceSection(folder: string, more: NonNullable<PageOptions['sources']>): Promise<HTMLElement> {
+function sourceSection(folder: string, more: NonNullable<PageOptions['sources']>): HTMLElement {
   const isMain = ([path]: readonly [string, unknown]) => Number(path.endsWith('/main.ts'));
   const own = Object.entries(texts)
     .filter(([path]) => path.startsWith(`../${folder}/`))
     .sort((a, b) => isMain(b) - isMain(a));
   const all = [...own, ...Object.entries(more)];
-  const files = await Promise.all(all.map(async ([path, load]) => file(path.split('/').pop() as string, await load())));
+  const files = all.map(([path, load]) => file(path.split('/').pop() as string, load));
   const text = 'Take what you need: the page in full, without the parts that all pages share.';
   return section('Source', element('p', {}, text), ...files);
 }
 
-function file(name: string, text: string): HTMLElement {
+/** The text comes when the page shows all else. */
+function file(name: string, load: () => Promise<string>): HTMLElement {
+  const code = element('code');
   const copy = element('button', { type: 'button' }, 'Copy');
   copy.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(code.textContent ?? '');
     copy.textContent = 'Copied';
   });
-  const code = element('pre', { tabIndex: 0, 'aria-label': name }, element('code', {}, text));
-  return element('details', {}, element('summary', {}, name), copy, code);
-}
-
-/** For the browser's console, and for tests: what a page has made. */
-export function expose(things: Record<string, unknown>): void {
-  const { gallery = {} } = globalThis as { gallery?: Record<string, unknown> };
-  Object.assign(globalThis, { gallery: Object.assign(gallery, things) });
+  waitFor(async () => {
+    code.textContent = await load();
+  });
+  const whole = element('pre', { tabIndex: 0, 'aria-label': name }, code);
+  return element('details', {}, element('summary', {}, name), copy, whole);
 }

@@ -1,5 +1,5 @@
 /** What to paint: one of three photos, a picture of the reader's, or what the camera sees. */
-import { given } from '../shared/address.ts';
+import { given, keep, refuse, register } from '../shared/address.ts';
 import { element } from '../shared/dom.ts';
 import { loadImage, photos } from '../shared/photos.ts';
 import { type Camera, openCamera } from './camera.ts';
@@ -30,6 +30,10 @@ export async function loadPhoto(name: Photo): Promise<Source> {
 export function sources(): Sources {
   const wanted = given('photo');
   const first: Photo = isPhoto(wanted) ? wanted : 'chelsea';
+  if (wanted !== null && !isPhoto(wanted)) refuse('photo', `a photo is one of ${Object.keys(NAMES).join(', ')}`, first);
+  /** The last of the photos: pictures of the reader's own are in no link. */
+  let photo = first;
+  register('photo', () => photo);
   let still: Source | undefined;
   let camera: Camera | undefined;
   // Permission and decoding take their time: what was asked for last counts.
@@ -41,7 +45,11 @@ export function sources(): Sources {
     const picture = element('img', { src: photos[name], alt: '' });
     const properties = { type: 'button', name, title: NAMES[name], ariaLabel: NAMES[name], className: 'photo' };
     const button = element('button', properties, picture);
-    button.addEventListener('click', () => choose(button, () => loadPhoto(name)));
+    button.addEventListener('click', () => {
+      photo = name;
+      keep('photo');
+      choose(button, () => loadPhoto(name));
+    });
     return button;
   });
   const cameraButton = element('button', { type: 'button', name: 'camera', ariaPressed: 'false' }, 'Camera');

@@ -1,5 +1,5 @@
 /** The choice of styles: thumbnails to click, and a slider for each style in the mix. */
-import { given } from '../shared/address.ts';
+import { given, keep, refuse, register } from '../shared/address.ts';
 import { element } from '../shared/dom.ts';
 import { STYLES } from './model.ts';
 import { COLUMNS, ROWS, thumbnailsUrl } from './thumbnails.ts';
@@ -13,23 +13,53 @@ export interface Styles {
   onChange(listener: () => void): void;
 }
 
-/** The names are ours: the weights number their styles from 0. */
-export const nameOf = (style: number) => `Style ${style + 1}`;
+/** The names are ours, after what the eye sees: the weights number their styles from 0. */
+const NAMES = [
+  ...[
+    'Pale gold',
+    'Black on yellow',
+    'Ink wash',
+    'Stained glass',
+    'Burgundy',
+    'Autumn',
+    'Night spots',
+    'Blue and gold',
+  ],
+  ...['White crayon', 'Teal mosaic', 'Terracotta', 'Parchment', 'Lilac haze', 'Green and red', 'Ice blue', 'Felt pen'],
+  ...['Blue impasto', 'Red weave', 'Sand woodcut', 'Starry swirls', 'Crimson', 'Poster', 'Grey and gold', 'Charcoal'],
+  ...['Sea-green print', 'Bronze'],
+];
+export const nameOf = (style: number) => `Style ${style + 1}: ${NAMES[style]}`;
+
+type Amounts = readonly (readonly [style: number, amount: number])[];
 
 /** `?styles=8,20&amounts=70,30` in the address. */
-function stylesOfAddress(): [number, number][] {
-  const numbers = (name: string) => (given(name) ?? '').split(',').filter(Boolean).map(Number);
-  const chosen = numbers('styles').map((number) => number - 1);
-  const valid = chosen.filter((style) => Number.isInteger(style) && style >= 0 && style < STYLES);
-  const amounts = numbers('amounts');
-  return valid.map((style, i) => [style, Math.min(100, Math.max(0, amounts[i] || 0)) || 50]);
+function stylesOfAddress(initial: Amounts): Amounts {
+  const numbers = (name: string) =>
+    given(name)
+      ?.split(',')
+      .map((text) => (text.trim() ? Number(text) : Number.NaN));
+  const [chosen, amounts] = [numbers('styles'), numbers('amounts')];
+  const used = initial.map(([style]) => style + 1).join(', ');
+  const known = chosen?.every((number) => Number.isInteger(number) && number >= 1 && number <= STYLES);
+  if (chosen && (!known || new Set(chosen).size < chosen.length)) {
+    refuse('styles', `styles are different numbers from 1 to ${STYLES}, separated by commas`, used);
+    if (amounts) refuse('amounts', 'amounts belong to styles', '50 of each');
+    return initial;
+  }
+  const styles = chosen ?? initial.map(([style]) => style + 1);
+  const fit = amounts?.length === styles.length && amounts.every((amount) => amount >= 0 && amount <= 100);
+  if (amounts && !fit)
+    refuse('amounts', 'there is an amount from 0 to 100 for each style, separated by commas', '50 of each');
+  return styles.map((number, i) => [number - 1, amounts && fit ? amounts[i] : 50]);
 }
 
-export function styles(initial: readonly (readonly [style: number, amount: number])[]): Styles {
-  const fromAddress = stylesOfAddress();
+export function styles(initial: Amounts): Styles {
   /** What the sliders say, 0 to 100. */
-  const amounts = new Map<number, number>(fromAddress.length > 0 ? fromAddress : initial);
-  const rows = new Map<number, { row: HTMLElement; shown: HTMLOutputElement }>();
+  const amounts = new Map<number, number>(stylesOfAddress(initial));
+  register('styles', () => [...amounts.keys()].map((style) => style + 1).join());
+  register('amounts', () => [...amounts.values()].join());
+  const rows = new Map<number, { row: HTMLElement; input: HTMLInputElement; shown: HTMLOutputElement }>();
   const listeners: (() => void)[] = [];
 
   const add = element('input', { type: 'checkbox', name: 'mix' });
@@ -40,6 +70,12 @@ export function styles(initial: readonly (readonly [style: number, amount: numbe
     const button = element('button', { ...properties, style: positionOf(style) }, badge);
     button.addEventListener('click', (event) => choose(style, add.checked || event.shiftKey));
     return button;
+  });
+  const between = betweenSlider((share) => {
+    const [first, second] = amounts.keys();
+    amounts.set(first, 100 - share);
+    amounts.set(second, share);
+    changed();
   });
   const mix = element('div', { className: 'mix' });
   const hint = element(
@@ -75,7 +111,7 @@ export function styles(initial: readonly (readonly [style: number, amount: numbe
     const label = element('label', { className: 'control' }, element('span', {}, name), input, shown);
     const remove = element('button', { type: 'button', className: 'remove', ariaLabel: `Take out ${name}` }, '×');
     remove.addEventListener('click', () => choose(style, true));
-    return { row: element('div', { className: 'row-of-mix' }, picture, label, remove), shown };
+    return { row: element('div', { className: 'row-of-mix' }, picture, label, remove), input, shown };
   }
 
   function show(): void {
@@ -90,8 +126,11 @@ export function styles(initial: readonly (readonly [style: number, amount: numbe
     for (const [style, { shown }] of rows) shown.textContent = `${Math.round(now[style] * 100)} %`;
     mix.classList.toggle('alone', amounts.size === 1);
     hint.hidden = amounts.size > 1;
+    between.show([...amounts.keys()], now);
+    for (const [style, row] of rows) row.input.valueAsNumber = amounts.get(style) ?? 0;
     for (const [style, button] of buttons.entries()) {
       button.ariaPressed = String(amounts.has(style));
+      button.ariaLabel = amounts.has(style) ? `${nameOf(style)}, ${Math.round(now[style] * 100)} %` : nameOf(style);
       button.firstElementChild!.textContent = amounts.has(style)
         ? `${Math.round(now[style] * 100)} %`
         : String(style + 1);
@@ -99,6 +138,8 @@ export function styles(initial: readonly (readonly [style: number, amount: numbe
   }
 
   function changed(): void {
+    keep('styles');
+    keep('amounts');
     show();
     for (const listener of listeners) listener();
   }
@@ -112,7 +153,7 @@ export function styles(initial: readonly (readonly [style: number, amount: numbe
       { 'aria-label': 'Styles' },
       head,
       grid,
-      element('div', { className: 'mixed' }, mix, hint),
+      element('div', { className: 'mixed' }, between.element, mix, hint),
     ),
     get shares() {
       return shares();
@@ -121,6 +162,24 @@ export function styles(initial: readonly (readonly [style: number, amount: numbe
       return [...amounts.keys()];
     },
     onChange: (listener) => void listeners.push(listener),
+  };
+}
+
+/** One slider from the first style to the second, where two are in the mix. */
+function betweenSlider(onShare: (share: number) => void) {
+  const ends = [element('span', { className: 'picture' }), element('span', { className: 'picture' })];
+  const input = element('input', { type: 'range', min: '0', max: '100', name: 'between' });
+  input.addEventListener('input', () => onShare(input.valueAsNumber));
+  const whole = element('label', { className: 'between' }, ends[0], input, ends[1]);
+  return {
+    element: whole,
+    show(styles: readonly number[], shares: readonly number[]): void {
+      whole.hidden = styles.length !== 2;
+      if (whole.hidden) return;
+      for (const [i, end] of ends.entries()) end.setAttribute('style', positionOf(styles[i]));
+      input.ariaLabel = `From ${nameOf(styles[0])} to ${nameOf(styles[1])}`;
+      input.valueAsNumber = Math.round(100 * shares[styles[1]]);
+    },
   };
 }
 

@@ -1,0 +1,22 @@
+/** The button that copies a link to the page as it is. */
+import { fullLink } from './address.ts';
+import { element } from './dom.ts';
+
+/** Copies a link that shows the page with all settings as they are. */
+export function copyLink(): HTMLElement {
+  const button = element('button', { type: 'button', className: 'copy-link' }, 'Copy link');
+  button.addEventListener('click', async () => {
+    const link = fullLink();
+    try {
+      await navigator.clipboard.writeText(link);
+      button.textContent = 'Copied';
+    } catch {
+      history.replaceState(null, '', link);
+      button.textContent = 'It is in the address bar';
+    }
+    setTimeout(() => {
+      button.textContent = 'Copy link';
+    }, 2000);
+  });
+  return button;
+}
