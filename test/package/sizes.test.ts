@@ -104,7 +104,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 20],
   ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 21],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 9],
-  ['`loadModel` of `files`, without h5wasm and fflate', `export { loadModel } from '${NAME}/files';`, 48],
+  ['`loadModel` of `files`, without h5wasm and fflate', `export { loadModel } from '${NAME}/files';`, 49],
 ];
 
 /** The rows of the table under "Size" in the README, in KB. */
