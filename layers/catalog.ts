@@ -4,6 +4,7 @@
  *
  * @module tfjs-normalizations/layers/catalog
  */
+import { fail, show } from '../kernels/core/errors.ts';
 
 /** What one normalization is for. */
 export interface CatalogEntry {
@@ -331,17 +332,26 @@ export const catalog: readonly CatalogEntry[] = [
 /** What a network is, learns from and runs on. */
 export interface Situation {
   /** The kind of network, or the part of one. */
-  readonly network: keyof typeof networks;
+  readonly network: Network;
   /** What it learns from. */
-  readonly data: keyof typeof data;
+  readonly data: Data;
   /** Examples in a batch: one, 2 to 15, or more. */
-  readonly batch: keyof typeof batches;
+  readonly batch: Batch;
   /** Where it has to run. */
-  readonly runs: keyof typeof places;
+  readonly runs: Place;
 }
 
+/** Kinds of networks. */
+export type Network =
+  | 'convolutional'
+  | 'dense'
+  | 'transformer'
+  | 'recurrent'
+  | 'generator'
+  | 'critic'
+  | 'reinforcement';
 /** Kinds of networks, in words. */
-export const networks = {
+export const networks: Readonly<Record<Network, string>> = {
   convolutional: 'a convolutional network',
   dense: 'fully connected layers',
   transformer: 'a transformer, or attention',
@@ -349,17 +359,23 @@ export const networks = {
   generator: 'style transfer, or the generator of a GAN',
   critic: 'the critic of a GAN',
   reinforcement: 'reinforcement learning, or a generative model of densities',
-} as const;
+};
+/** Kinds of data. */
+export type Data = 'usual' | 'styles' | 'stream';
 /** Kinds of data, in words. */
-export const data = {
+export const data: Readonly<Record<Data, string>> = {
   usual: 'shuffled, and all of one kind',
   styles: 'of several styles, contrasts or domains',
   stream: 'a stream: neighbours resemble each other, or it changes',
-} as const;
+};
+/** Sizes of batches. */
+export type Batch = 'one' | 'small' | 'large';
 /** Sizes of batches, in words. */
-export const batches = { one: 'one example', small: '2 to 15', large: '16 or more' } as const;
+export const batches: Readonly<Record<Batch, string>> = { one: 'one example', small: '2 to 15', large: '16 or more' };
+/** Where networks run. */
+export type Place = 'here' | 'keras';
 /** Where networks run, in words. */
-export const places = { here: 'TensorFlow.js alone', keras: 'Keras in Python, too' } as const;
+export const places: Readonly<Record<Place, string>> = { here: 'TensorFlow.js alone', keras: 'Keras in Python, too' };
 
 /** What to use, and why. */
 export interface Recommendation {
@@ -395,6 +411,7 @@ const layer = (why: string): Recommendation => ({
 /**
  * What to use in a situation: the first rule that fits.
  *
+ * @throws if a part of the situation is none of those in the tables
  * @example
  * ```js
  * import { recommend } from 'tfjs-normalizations/layers/catalog';
@@ -405,6 +422,12 @@ const layer = (why: string): Recommendation => ({
  * ```
  */
 export function recommend(situation: Situation): Recommendation {
+  const tables = { network: networks, data, batch: batches, runs: places };
+  for (const [name, table] of Object.entries(tables)) {
+    const value = situation?.[name as keyof Situation];
+    const choices = Object.keys(table).join(', ');
+    if (!Object.hasOwn(table, value)) fail('recommend', `${name} must be one of ${choices}; received ${show(value)}`);
+  }
   const { network, runs } = situation;
   switch (network) {
     case 'critic':

@@ -6,10 +6,12 @@
 import '../batch-normalization.ts';
 import '../feature-normalization.ts';
 import '../group-normalization.ts';
+import '../gru.ts';
 import '../instance-normalization.ts';
 import './keras/attention.ts';
 import './keras/average-pooling.ts';
 import './keras/bidirectional.ts';
+import '../layer-norm-lstm-cell.ts';
 import '../layer-normalization.ts';
 import '../multi-head-attention.ts';
 import '../rms-normalization.ts';
