@@ -1,6 +1,7 @@
 /**
  * The one way in which kernels see a tensor: channels-last, as `[n, s, c]` with `groups` of consecutive channels.
- * Statistics are taken per (n, group) over `s` and the `c / groups` channels of the group; gamma and beta have length `c`.
+ * Statistics are taken per (n, group) over `s` and the `c / groups` channels of the group; gamma and beta have length `c`,
+ * or a row of that length for each condition.
  * The functions here choose the view of a shape whose axes are in that order; `ops/axes.ts` brings them there.
  */
 

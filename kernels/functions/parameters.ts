@@ -50,7 +50,7 @@ function rowsFor(
   if (t.size === c) return reshape(t, [1, c]);
   const others = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const isOfExamples = others[0] === 0 && t.shape[0] === shape[0] && (t.rank === 2 || t.rank === 1 + axes.length);
-  if (isOfExamples && isShape(t, [shape[0] as number, c])) return reshape(t, [shape[0] as number, c]);
+  if (isOfExamples && isShape(t, [shape[0] as number, c])) return t;
   if (isOfExamples && isShape(t, [shape[0] as number, ...axes.map((axis) => shape[axis] as number)])) {
     return reshape(t, [shape[0] as number, c]);
   }

@@ -2,7 +2,7 @@
  * The direct form of a sum, sum = x + residual and y = (sum - mean) / f * gamma + beta, with both results differentiable: one kernel
  * makes both, and one takes both gradients to that of x, which is that of the residual, too. Nothing is checked here.
  */
-import { add, clone, engine, keep, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, engine, keep, reshape, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { recording, withGradient } from '../core/tape.ts';
 import { compute, Normalize, NormalizeGrad } from './gradients.ts';
@@ -53,8 +53,11 @@ function onTape(
   let results: readonly Tensor[] = [];
   const link = withGradient([x, residual], () => {
     results = tidy(() => compute(Normalize, { x, residual, gamma, beta }, attrs)).map(keep);
-    // Two tensors, since TensorFlow.js disposes of one where it adds up the gradients of an input. They share their values.
-    const gradFunc = () => [clone(flow.dx ?? (flow.dsum as Tensor)), clone(flow.dx ?? (flow.dsum as Tensor))];
+    // Two tensors, since TensorFlow.js disposes of one where it adds up the gradients of an input.
+    const gradFunc = () => {
+      const dx = flow.dx ?? shared(flow.dsum as Tensor);
+      return [dx, shared(dx)];
+    };
     return { value: nothing(), gradFunc };
   });
   const [value, statistics, total] = results as [Tensor, Tensor, Tensor];
@@ -68,18 +71,21 @@ function onTape(
       flow.dx = dx;
       return [nothing(), ...(gamma ? [dgamma as Tensor] : []), ...(beta ? [dbeta as Tensor] : [])];
     };
-    return { value: clone(value), gradFunc };
+    return { value: shared(value), gradFunc };
   });
   const sum = withGradient([link], () => {
     const gradFunc = (dsum: Tensor) => {
       flow.dsum = dsum;
       return nothing();
     };
-    return { value: clone(total), gradFunc };
+    return { value: shared(total), gradFunc };
   });
   for (const result of results) result.dispose();
   return [y, sum];
 }
+
+/** Another tensor of the same values. Not `clone`, which copies them on the wasm backend. */
+const shared = (t: Tensor): Tensor => reshape(t, t.shape);
 
 /** A tensor without values: nothing is computed of it on any backend. */
 const nothing = (): Tensor => tensor([], [0]);
