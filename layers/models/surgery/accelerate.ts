@@ -23,8 +23,6 @@ const WHO = 'accelerate';
 
 const converter = () => loadPeer(WHO, '@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
 
-type Inputs = Tensor | Tensor[] | NamedTensorMap;
-
 /** What every `tf.GraphModel` has. Its own class is of an optional package, which the types of this one do without. */
 export interface AcceleratedModel {
   /** The model's inputs. */
@@ -32,11 +30,11 @@ export interface AcceleratedModel {
   /** The model's outputs. */
   readonly outputs: ModelTensorInfo[];
   /** The outputs for the inputs. */
-  predict(inputs: Inputs, config?: ModelPredictConfig): Tensor | Tensor[] | NamedTensorMap;
+  predict(inputs: Tensor | Tensor[] | NamedTensorMap, config?: ModelPredictConfig): Tensor | Tensor[] | NamedTensorMap;
   /** The results of nodes. */
-  execute(inputs: Inputs, outputs?: string | string[]): Tensor | Tensor[];
+  execute(inputs: Tensor | Tensor[] | NamedTensorMap, outputs?: string | string[]): Tensor | Tensor[];
   /** As `execute`, for graphs with control flow. */
-  executeAsync(inputs: Inputs, outputs?: string | string[]): Promise<Tensor | Tensor[]>;
+  executeAsync(inputs: Tensor | Tensor[] | NamedTensorMap, outputs?: string | string[]): Promise<Tensor | Tensor[]>;
   /** Saves the model; {@link registerGraphNormalizations} comes before it is loaded. */
   save(handlerOrURL: io.IOHandler | string): Promise<io.SaveResult>;
   /** Frees its weights. */
