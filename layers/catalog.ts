@@ -185,17 +185,33 @@ export const catalog: readonly CatalogEntry[] = [
 /** What a network is, learns from and runs on. */
 export interface Situation {
   /** The kind of network, or the part of one. */
-  readonly network: keyof typeof networks;
+  readonly network: NetworkKind;
   /** What it learns from. */
-  readonly data: keyof typeof data;
+  readonly data: DataKind;
   /** Examples in a batch: one, 2 to 15, or more. */
-  readonly batch: keyof typeof batches;
+  readonly batch: BatchKind;
   /** Where it has to run. */
-  readonly runs: keyof typeof places;
+  readonly runs: PlaceKind;
 }
 
+/** Kinds of networks. */
+export type NetworkKind =
+  | 'convolutional'
+  | 'dense'
+  | 'transformer'
+  | 'recurrent'
+  | 'generator'
+  | 'critic'
+  | 'reinforcement';
+/** Kinds of data. */
+export type DataKind = 'usual' | 'styles' | 'stream';
+/** Sizes of batches. */
+export type BatchKind = 'one' | 'small' | 'large';
+/** Where networks run. */
+export type PlaceKind = 'here' | 'keras';
+
 /** Kinds of networks, in words. */
-export const networks = {
+export const networks: Readonly<Record<NetworkKind, string>> = {
   convolutional: 'a convolutional network',
   dense: 'fully connected layers',
   transformer: 'a transformer, or attention',
@@ -203,17 +219,24 @@ export const networks = {
   generator: 'style transfer, or the generator of a GAN',
   critic: 'the critic of a GAN',
   reinforcement: 'reinforcement learning, or a generative model of densities',
-} as const;
+};
 /** Kinds of data, in words. */
-export const data = {
+export const data: Readonly<Record<DataKind, string>> = {
   usual: 'shuffled, and all of one kind',
   styles: 'of several styles, contrasts or domains',
   stream: 'a stream: neighbours resemble each other, or it changes',
-} as const;
+};
 /** Sizes of batches, in words. */
-export const batches = { one: 'one example', small: '2 to 15', large: '16 or more' } as const;
+export const batches: Readonly<Record<BatchKind, string>> = {
+  one: 'one example',
+  small: '2 to 15',
+  large: '16 or more',
+};
 /** Where networks run, in words. */
-export const places = { here: 'TensorFlow.js alone', keras: 'Keras in Python, too' } as const;
+export const places: Readonly<Record<PlaceKind, string>> = {
+  here: 'TensorFlow.js alone',
+  keras: 'Keras in Python, too',
+};
 
 /** What to use, and why. */
 export interface Recommendation {
