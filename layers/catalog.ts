@@ -332,17 +332,17 @@ export const catalog: readonly CatalogEntry[] = [
 /** What a network is, learns from and runs on. */
 export interface Situation {
   /** The kind of network, or the part of one. */
-  readonly network: Network;
+  readonly network: NetworkKind;
   /** What it learns from. */
-  readonly data: Data;
+  readonly data: DataKind;
   /** Examples in a batch: one, 2 to 15, or more. */
-  readonly batch: Batch;
+  readonly batch: BatchKind;
   /** Where it has to run. */
-  readonly runs: Place;
+  readonly runs: PlaceKind;
 }
 
 /** Kinds of networks. */
-export type Network =
+export type NetworkKind =
   | 'convolutional'
   | 'dense'
   | 'transformer'
@@ -350,8 +350,15 @@ export type Network =
   | 'generator'
   | 'critic'
   | 'reinforcement';
+/** Kinds of data. */
+export type DataKind = 'usual' | 'styles' | 'stream';
+/** Sizes of batches. */
+export type BatchKind = 'one' | 'small' | 'large';
+/** Where networks run. */
+export type PlaceKind = 'here' | 'keras';
+
 /** Kinds of networks, in words. */
-export const networks: Readonly<Record<Network, string>> = {
+export const networks: Readonly<Record<NetworkKind, string>> = {
   convolutional: 'a convolutional network',
   dense: 'fully connected layers',
   transformer: 'a transformer, or attention',
@@ -360,22 +367,23 @@ export const networks: Readonly<Record<Network, string>> = {
   critic: 'the critic of a GAN',
   reinforcement: 'reinforcement learning, or a generative model of densities',
 };
-/** Kinds of data. */
-export type Data = 'usual' | 'styles' | 'stream';
 /** Kinds of data, in words. */
-export const data: Readonly<Record<Data, string>> = {
+export const data: Readonly<Record<DataKind, string>> = {
   usual: 'shuffled, and all of one kind',
   styles: 'of several styles, contrasts or domains',
   stream: 'a stream: neighbours resemble each other, or it changes',
 };
-/** Sizes of batches. */
-export type Batch = 'one' | 'small' | 'large';
 /** Sizes of batches, in words. */
-export const batches: Readonly<Record<Batch, string>> = { one: 'one example', small: '2 to 15', large: '16 or more' };
-/** Where networks run. */
-export type Place = 'here' | 'keras';
+export const batches: Readonly<Record<BatchKind, string>> = {
+  one: 'one example',
+  small: '2 to 15',
+  large: '16 or more',
+};
 /** Where networks run, in words. */
-export const places: Readonly<Record<Place, string>> = { here: 'TensorFlow.js alone', keras: 'Keras in Python, too' };
+export const places: Readonly<Record<PlaceKind, string>> = {
+  here: 'TensorFlow.js alone',
+  keras: 'Keras in Python, too',
+};
 
 /** What to use, and why. */
 export interface Recommendation {

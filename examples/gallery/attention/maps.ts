@@ -80,6 +80,7 @@ export function attentionMap(title: string, color: string): AttentionMap {
   let scaled: Float32Array = new Float32Array();
   let weights: Float32Array = scaled;
   let usedScale: number | undefined;
+  /** What the reader has chosen; until then the strongest pair is shown. */
   let chosen: Place | undefined;
   const ring = shape('rect', { class: 'ring', width: CELL, height: CELL });
   const size = () => shown?.symbols.length ?? 0;
@@ -98,6 +99,10 @@ export function attentionMap(title: string, color: string): AttentionMap {
 
   function choose(place: Place): void {
     chosen = place;
+    explain(place);
+  }
+
+  function explain(place: Place): void {
     const { x, y } = corner(place);
     ring.setAttribute('x', String(x));
     ring.setAttribute('y', String(y));
@@ -147,7 +152,7 @@ export function attentionMap(title: string, color: string): AttentionMap {
       }
     }
     svg.replaceChildren(...parts, ring);
-    choose(chosen ?? strongest());
+    explain(chosen ?? strongest());
     const marks = predicted.map((symbol, i) =>
       element('span', { className: symbol === solved[i] ? 'right' : 'wrong' }, String(symbol)),
     );
@@ -157,12 +162,13 @@ export function attentionMap(title: string, color: string): AttentionMap {
   svg.addEventListener('keydown', (event) => {
     const { key, shiftKey } = event as KeyboardEvent;
     const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
-    if (!move || !chosen) return;
+    if (!move || !shown) return;
+    const from = chosen ?? strongest();
     event.preventDefault();
     const round = (value: number, count: number) => (value + count) % count;
-    if (shiftKey) return choose({ ...chosen, head: round(chosen.head + 1, heads()) });
+    if (shiftKey) return choose({ ...from, head: round(from.head + 1, heads()) });
     const [down, right] = move;
-    choose({ ...chosen, output: round(chosen.output + down, size()), input: round(chosen.input + right, size()) });
+    choose({ ...from, output: round(from.output + down, size()), input: round(from.input + right, size()) });
   });
   return { element: whole, draw };
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { lineChart, type Point, thinned } from '../shared/charts.ts';
 import { colors, inks } from '../shared/colors.ts';
 import { choice, folded, settings, slider } from '../shared/controls.ts';
-import { drawn, element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
+import { element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
 import { expose } from '../shared/expose.ts';
 import { latest } from '../shared/latest.ts';
 import { legend } from '../shared/legend.ts';
@@ -235,9 +235,6 @@ main.append(
     ),
   ),
 );
-// The networks here come after the recorded ones are seen: to make them takes a while.
-await drawn();
-if (!contestants[0].gan) await restart();
 expose({
   contestants,
   chart: sigmaChart,

@@ -2,7 +2,7 @@
 import { lineChart, type Point, thinned } from '../shared/charts.ts';
 import { colors, inks, textColor } from '../shared/colors.ts';
 import { choice, folded, settings, slider } from '../shared/controls.ts';
-import { drawn, element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
+import { element, figure, lab, section, table, tableRow } from '../shared/dom.ts';
 import { expose } from '../shared/expose.ts';
 import { latest } from '../shared/latest.ts';
 import { showMemory } from '../shared/memory.ts';
@@ -186,6 +186,7 @@ async function showRecorded(): Promise<void> {
 const removal = element('div', { 'aria-live': 'polite' });
 /** Both normalized networks with and without their wrappers. */
 async function remove({ progress, frame }: Running): Promise<string> {
+  if (regressions.length === 0) makeNetworks(); // the recorded ones are no networks
   const rows: HTMLTableRowElement[] = [];
   for (const [i, kind] of kinds.entries()) {
     if (!KINDS[kind].normalized) continue;
@@ -268,9 +269,6 @@ main.append(
     removal,
   ),
 );
-// The networks here come after the recorded ones are seen: to make them takes a while.
-await drawn();
-if (regressions.length === 0) makeNetworks();
 expose({
   state: () => ({ regressions, predictions, units: norms.units() }),
   look,
