@@ -108,6 +108,7 @@ describeGallery('reparameterization', ({ open }) => {
         expect(Number(cell)).toBeLessThan(1e-5);
       }
     },
+    240_000,
   );
 
   test('learns with dataInit what the others do not, and all three without a shift', async () => {
