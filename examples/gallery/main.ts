@@ -66,7 +66,7 @@ document.body.append(
       element(
         'div',
         { className: 'backend' },
-        element('span', {}, 'twelve normalizations for TensorFlow.js'),
+        element('span', {}, 'normalizations for TensorFlow.js'),
         copyLink(),
       ),
     ),

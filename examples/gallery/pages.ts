@@ -12,7 +12,7 @@ export interface PageEntry {
 /** The start page. */
 export const start = {
   title: 'tfjs-normalizations: see what each normalization does',
-  summary: 'Twelve normalizations for TensorFlow.js, on real data, trained in your browser by the real kernels.',
+  summary: 'Normalizations for TensorFlow.js, on real data, trained in your browser by the real kernels.',
 } as const;
 
 export const pages: readonly PageEntry[] = [
