@@ -7,7 +7,7 @@
  */
 
 export type { EpsilonPlacement, KernelName, KernelSet, OptionalKernelName } from '../kernels/core/contract.ts';
-export { registerKernels } from '../kernels/core/registry.ts';
+export { normalizationKernels, type RunningKernels, registerKernels } from '../kernels/core/registry.ts';
 export { type AdaptiveInstanceNormOptions, adaptiveInstanceNorm } from '../kernels/functions/adaptive.ts';
 export { type AttentionOptions, type QkNormOptions, qkAttention, qkNorm } from '../kernels/functions/attention.ts';
 export { type FilmOptions, film } from '../kernels/functions/modulation.ts';

@@ -4,8 +4,10 @@
  */
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
+import { normalizationKernels } from 'tfjs-normalizations';
 import { contest, runners } from './candidates.js';
 import { calls, race, useProcessorTime } from './race.js';
+import { smallTensorTimes } from './small-tensor.js';
 import { stepTimes } from './training.js';
 
 const [path, clock] = process.argv.slice(2);
@@ -21,6 +23,9 @@ async function forms({ name, shape, effort }) {
   return us;
 }
 
-process.on('message', async (what) => process.send(await (what.model ? stepTimes(what) : forms(what))));
+const measure = (what) => (what.model ? stepTimes(what) : what.small ? smallTensorTimes(what.effort) : forms(what));
+process.on('message', async (what) => process.send(await measure(what)));
 const { TF_Version: libtensorflow } = tf.backend().binding;
-process.send({ device: `@tensorflow/tfjs-node ${version['tfjs-node']} with libtensorflow ${libtensorflow}` });
+const { kernels, details } = normalizationKernels();
+const ran = `${kernels} kernels (${details})`;
+process.send({ device: `@tensorflow/tfjs-node ${version['tfjs-node']} with libtensorflow ${libtensorflow}; ${ran}` });

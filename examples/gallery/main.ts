@@ -63,12 +63,7 @@ document.body.append(
       'div',
       { className: 'bar' },
       element('span', { className: 'home' }, 'tfjs-normalizations'),
-      element(
-        'div',
-        { className: 'backend' },
-        element('span', {}, 'normalizations for TensorFlow.js'),
-        copyLink(),
-      ),
+      element('div', { className: 'backend' }, element('span', {}, 'normalizations for TensorFlow.js'), copyLink()),
     ),
   ),
   main,

@@ -255,4 +255,6 @@ export interface KernelSet<Backend = never> {
    * with it. Absent: never.
    */
   isHalf?(): boolean;
+  /** Which of several kernels of its own this backend object runs, and why, in one line; absent where it has one of each. */
+  describe?(backend: Backend): string;
 }

@@ -70,6 +70,37 @@ export function registerKernels(backendName: string, like: string = backendName,
   register(set, backendName);
 }
 
+/** What `normalizationKernels` says. */
+export interface RunningKernels {
+  /** The current backend. */
+  readonly backend: string;
+  /**
+   * 'native': the compiled ones of the tensorflow backend; 'fused': those of this package for this backend; 'composed': ordinary ops of
+   * TensorFlow.js, since there are no others, or they cannot run here.
+   */
+  readonly kernels: 'native' | 'fused' | 'composed';
+  /** More of it, where there is more to say: as the instruction set and the threads, or why native kernels do not run. */
+  readonly details?: string;
+}
+
+/**
+ * Which kernels compute normalizations on the current backend.
+ *
+ * @returns the backend, the kernels, and details where there are some
+ * @example
+ * ```js
+ * await tf.setBackend('cpu');
+ * normalizationKernels(); // { backend: 'cpu', kernels: 'fused' }
+ * ```
+ */
+export function normalizationKernels(): RunningKernels {
+  const { backend, backendName } = engine();
+  if (!fused()) return { backend: backendName, kernels: 'composed' };
+  const details = sets.get(backendName)?.describe?.(backend as never);
+  if (details === undefined) return { backend: backendName, kernels: 'fused' };
+  return { backend: backendName, kernels: details.startsWith('native') ? 'native' : 'fused', details };
+}
+
 /** Whether the current backend has fused kernels that run here. */
 export function fused(): boolean {
   const { backend, backendName } = engine();

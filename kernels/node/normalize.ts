@@ -2,15 +2,13 @@
  * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
  * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
  */
-
-import { Tensor } from '@tensorflow/tfjs-core';
-import { byCondition } from '../core/by-condition.ts';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { momentsIn } from '../core/numbers.ts';
-import { type Call, kernel, type NodePort } from './backend.ts';
+import { type Call, kernel } from './backend.ts';
 import * as batch from './batch.ts';
 import { ScaleShift, ScaleShiftGrad } from './blend.ts';
 import * as columns from './columns.ts';
+import { withConditions } from './conditions.ts';
 import * as layerNormOp from './layer-norm-op.ts';
 import type { Route, Saved } from './route.ts';
 import * as rows from './rows.ts';
@@ -64,16 +62,9 @@ function savedFrom(moments: Numbers, attrs: NormalizeAttrs): Saved {
   return { mean, variance, r, k, rOrZero };
 }
 
-export const { Normalize, NormalizeGrad } = byCondition<NodePort>({
+export const { Normalize, NormalizeGrad } = withConditions({
   Normalize: normalize,
   NormalizeGrad: normalizeGrad,
   ScaleShift,
   ScaleShiftGrad,
-  zeros: (backend, size) => ({
-    dataId: backend.write(new Float32Array(size), [size], 'float32'),
-    shape: [size],
-    dtype: 'float32',
-  }),
-  // What a kernel gives is a tensor of TensorFlow.js's already, which has to hear of it.
-  dispose: (backend, info) => (info instanceof Tensor ? info.dispose() : backend.disposeData(info.dataId)),
 });

@@ -1,5 +1,5 @@
 /**
- * What only the backend 'tensorflow' can promise: which TensorFlow ops each kernel runs, that no native memory stays behind,
+ * What only the kernels of TensorFlow's ops can promise: which of them each kernel runs, that no native memory stays behind,
  * and the internal op that it may use. Whether results are right is tested with those of the other backends.
  */
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -386,4 +386,4 @@ function tests(backend: Backend): void {
   }, 120_000);
 }
 
-describeBackends('TensorFlow ops', tests, { only: ['tensorflow'] });
+describeBackends('TensorFlow ops', tests, { only: ['tensorflow-ops'] });

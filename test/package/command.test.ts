@@ -47,9 +47,10 @@ async function failed(folder: string, ...args: string[]): Promise<Result> {
 }
 
 test.each([
-  [[], 'what is to be done? convert or inspect'],
+  [[], 'what is to be done? convert, inspect or build-native'],
   [['merge'], "there is no command 'merge'"],
   [['convert', 'a.json'], 'convert takes FROM and TO; received a.json'],
+  [['build-native', 'a.node'], 'build-native takes nothing; received a.node'],
   [['inspect', 'a.json', '--quiet'], "Unknown option '--quiet'"],
   [['convert', 'a.json', 'b.safetensors', '--module', 'fc'], "--module takes LAYER=MODULE; received 'fc'"],
 ])('%j is a mistake of use', async (args, says) => {

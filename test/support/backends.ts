@@ -3,8 +3,17 @@
  * Nothing here knows what a case does.
  */
 import { afterAll, describe } from '@jest/globals';
-import { ready, setBackend } from '@tensorflow/tfjs';
+import {
+  findBackendFactory,
+  getKernelsForBackend,
+  ready,
+  registerBackend,
+  registerKernel,
+  setBackend,
+} from '@tensorflow/tfjs';
 import type { Browser, Page } from 'playwright-core';
+import { register } from '../../kernels/core/registry.ts';
+import { tensorflowOps } from '../../kernels/node/tensorflow-ops.ts';
 import { type CaseArguments, type CaseName, type CaseResult, runCase } from '../cases/index.ts';
 import { connectToBrowser } from './browser.ts';
 import { BACKEND_NAMES, type BackendName, leftOut } from './chosen-backends.ts';
@@ -36,6 +45,13 @@ const BACKENDS: Record<BackendName, Description> = {
     tfjs: 'tensorflow',
     where: 'process',
     load: () => require(process.env.TEST_TFJS_NODE!),
+    absent: process.env.TEST_NO_TENSORFLOW ?? process.env.TEST_NO_NATIVE,
+  },
+  /** The same without native kernels. */
+  'tensorflow-ops': {
+    tfjs: 'tensorflow-ops',
+    where: 'process',
+    load: loadTensorflowOps,
     absent: process.env.TEST_NO_TENSORFLOW,
   },
   'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser },
@@ -44,6 +60,18 @@ const BACKENDS: Record<BackendName, Description> = {
   webgl: { tfjs: 'webgl', where: 'page', absent: noBrowser },
   webgpu: { tfjs: 'webgpu', where: 'page', absent: noBrowser },
 };
+
+/** Kernels are registered by the name of a backend: so the one backend gets two, and each name its kernels of ours. */
+function loadTensorflowOps(): void {
+  require(process.env.TEST_TFJS_NODE!);
+  if (findBackendFactory('tensorflow-ops')) return;
+  registerBackend('tensorflow-ops', findBackendFactory('tensorflow'));
+  for (const { kernelName, kernelFunc } of getKernelsForBackend('tensorflow')) {
+    if (kernelName.startsWith('tfjs-normalizations/')) continue;
+    registerKernel({ kernelName, kernelFunc, backendName: 'tensorflow-ops' });
+  }
+  register(tensorflowOps, 'tensorflow-ops');
+}
 
 function loadWasm(): void {
   const { setThreadsCount, setWasmPaths } = require('@tensorflow/tfjs-backend-wasm') as WasmBackend;

@@ -3,6 +3,7 @@ export const BACKEND_NAMES = [
   'cpu',
   'wasm',
   'tensorflow',
+  'tensorflow-ops',
   'browser-cpu',
   'browser-wasm',
   'threaded-wasm',

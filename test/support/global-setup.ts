@@ -58,14 +58,24 @@ export default async function setup({ maxWorkers }: { maxWorkers: number }): Pro
     }
   };
   globalThis.stopBrowsers = await attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), () => startBrowsers(maxWorkers));
-  await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow'), findTensorFlow);
+  await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow', 'tensorflow-ops'), findTensorFlow);
+  await attempt('TEST_NO_NATIVE', leftOut('tensorflow'), findNative);
 }
 
-/** The native backend: the installed one, or one that is built here once, if the machine has what that needs. */
+/**
+ * The native backend: the one that TEST_TFJS_NODE names, as one with another libtensorflow, or the installed one, or one that is built
+ * here once, if the machine has what that needs.
+ */
 async function findTensorFlow(): Promise<void> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   const { setUpTfjsNode } = await import('./setup-tfjs-node.mjs');
-  process.env.TEST_TFJS_NODE = setUpTfjsNode();
+  process.env.TEST_TFJS_NODE ??= setUpTfjsNode();
+}
+
+/** The native kernels, compiled from the sources as they are now. */
+async function findNative(): Promise<void> {
+  const { compiledNative } = await import('./native/compiled.ts');
+  process.env.TFJS_NORMALIZATIONS_NATIVE = await compiledNative();
 }
 
 declare global {

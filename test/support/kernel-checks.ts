@@ -13,6 +13,7 @@ export const ROUTES: Record<BackendName, readonly Route[]> = {
   cpu: ['kernel', 'ops', 'reference'],
   wasm: ['kernel', 'ops', 'reference'],
   tensorflow: ['kernel', 'ops', 'reference'],
+  'tensorflow-ops': ['kernel'],
   'browser-cpu': ['kernel', 'ops'],
   'browser-wasm': ['kernel', 'ops'],
   'threaded-wasm': ['kernel', 'ops'],

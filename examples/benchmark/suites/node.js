@@ -6,32 +6,24 @@ export const title = 'Speed of one normalization (tensorflow backend, @tensorflo
 const image = [8, 32, 32, 64];
 /** Bars are pairs: of the forward, and of forward + gradient. */
 const layer = [
-  { atLeast: 2.5, aim: 8 },
-  { atLeast: 20, aim: 100 },
+  { atLeast: 12, aim: 25 },
+  { atLeast: 80, aim: 200 },
 ];
-const formula = [
-  { atLeast: 1.3, aim: 4 },
-  { atLeast: 1.8, aim: 6 },
+const composed = [
+  { atLeast: 4, aim: 8 },
+  { atLeast: 6, aim: 12 },
 ];
 const batch = [
-  { atLeast: 2.5, aim: 3 },
-  { atLeast: 7, aim: 12 },
-];
-const groups = [
-  { atLeast: 1.5, aim: 3 },
-  { atLeast: 2, aim: 6 },
-];
-const rms = [
-  { atLeast: 1.3, aim: 2.5 },
-  { atLeast: 1.7, aim: 4 },
+  { atLeast: 4, aim: 6 },
+  { atLeast: 10, aim: 15 },
 ];
 const workloads = [
-  { label: 'LN', name: 'layer', shape: [512, 768], builtIn: layer, composed: formula },
-  { label: 'LN', name: 'layer', shape: [4096, 768], builtIn: layer, composed: formula },
-  { label: 'RMS', name: 'rms', shape: [512, 768], composed: rms },
+  { label: 'LN', name: 'layer', shape: [512, 768], builtIn: layer, composed },
+  { label: 'LN', name: 'layer', shape: [4096, 768], builtIn: layer, composed },
+  { label: 'RMS', name: 'rms', shape: [512, 768], composed },
   { label: 'BN', name: 'batch', shape: image, builtIn: batch },
-  { label: 'IN', name: 'instance', shape: image, composed: groups },
-  { label: 'GN(8)', name: 'group', shape: image, composed: groups },
+  { label: 'IN', name: 'instance', shape: image, composed },
+  { label: 'GN(8)', name: 'group', shape: image, composed },
 ].map((workload) => ({ ...workload, label: `${workload.label} [${workload.shape}]` }));
 
 const columns = { ours: 'ours', layer: 'our layer', builtIn: 'TF.js layer', composed: 'composed' };
@@ -45,11 +37,14 @@ export async function run({ effort, clock, progress }) {
     return { notes: [`Skipped: there is no @tensorflow/tfjs-node (${error.message}).`], tables: [], checks: [] };
   }
   const results = [];
+  let small;
   try {
     for (const { label, name, shape } of workloads) {
       progress(label);
       results.push(await native.ask({ name, shape, effort }));
     }
+    progress('a small tensor');
+    small = await native.ask({ small: true, effort });
   } finally {
     native.close();
   }
@@ -65,7 +60,10 @@ export async function run({ effort, clock, progress }) {
   return {
     notes: [`Computed by ${native.device}.`],
     tables: [table('Forward', ''), table('Forward + gradient', 'Gradient')],
-    checks: workloads.flatMap((workload, i) => ratios(workload, results[i])),
+    checks: [
+      ...workloads.flatMap((workload, i) => ratios(workload, results[i])),
+      { label: 'LN [8,16] / add', value: small.norm / small.add, atMost: 1.5, aim: 1.1 },
+    ],
   };
 }
 

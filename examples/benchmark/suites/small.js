@@ -1,26 +1,11 @@
 /** What a normalization costs where the tensor is so small that only the way to the kernel counts. */
-import * as tf from '@tensorflow/tfjs';
-import { calls, race } from '../race.js';
-import { normalizations, tensors } from '../workloads.js';
+import { smallTensorTimes } from '../small-tensor.js';
 
 export const title = 'A small tensor, [8,16] (cpu backend)';
 
-const SHAPE = [8, 16];
-
 export async function run({ effort, progress }) {
   progress('layer norm and add [8,16]');
-  const { x, dy, gamma, beta } = tensors(SHAPE);
-  const norm = (x) => normalizations.layer.op(x, gamma, beta);
-  const add = (x) => tf.add(x, dy);
-  const us = await race(
-    {
-      norm: untaped(norm, x),
-      add: untaped(add, x),
-      tapedNorm: taped(norm, x),
-      tapedAdd: taped(add, x),
-    },
-    { ...effort, rounds: 2 * effort.rounds, sampleMs: 2 * effort.sampleMs },
-  );
+  const us = await smallTensorTimes(effort);
   const table = {
     title: 'One call',
     unit: 'time',
@@ -36,23 +21,3 @@ export async function run({ effort, progress }) {
   ];
   return { tables: [table], checks };
 }
-
-/** Calls in a loop; what happens before and after, such as the disposal of the results, is not timed. */
-const untaped = (op, x) => (times) => {
-  let ms;
-  tf.tidy(() => {
-    ms = calls(() => op(x))(times);
-  });
-  return ms;
-};
-
-/** The same while a gradient is recorded. */
-const taped = (op, x) => (times) => {
-  let ms;
-  const recorded = tf.grad((x) => {
-    ms = calls(() => op(x))(times);
-    return op(x);
-  });
-  recorded(x).dispose();
-  return ms;
-};

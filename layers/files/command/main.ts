@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command `tfjs-normalizations`: converts model files, and says what is in one. Everything that needs TensorFlow.js is imported
+ * The command `tfjs-normalizations`: converts model files, says what is in one, and compiles native kernels. Everything that needs TensorFlow.js is imported
  * once it is needed, so that --help, and what to install, are there without it.
  */
 import { parseArgs } from 'node:util';
@@ -8,6 +8,7 @@ import { lineOf, UsageError } from './messages.ts';
 
 const HELP = `Usage: tfjs-normalizations convert FROM TO [options]
        tfjs-normalizations inspect FILE [options]
+       tfjs-normalizations build-native
 
 convert   writes the model, or its weights, in another format, by the ends of the names:
             .json         of TensorFlow.js, with its weights beside it
@@ -16,6 +17,9 @@ convert   writes the model, or its weights, in another format, by the ends of th
             .safetensors  weights alone, for PyTorch; is read with --model
 inspect   lists layers, weights and what the model normalizes with, and says which formats take the
           model and why others do not; of a graph model, which normalizations are spelled out in it
+build-native
+          compiles the native kernels for @tensorflow/tfjs-node into the package, with g++, clang++
+          or the compiler that CXX names; for Linux on x64 the package has them already
 
 Options:
   -m, --model FILE           the model whose weights FROM, a .safetensors file, has
@@ -43,6 +47,13 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' },
 } as const;
 
+/** What each command takes beside options. */
+const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  convert: ['FROM', 'TO'],
+  inspect: ['FILE'],
+  'build-native': [],
+};
+
 /** The arguments of the process, of which each command takes some. */
 function parsed(args: string[]) {
   try {
@@ -66,13 +77,16 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(`${(JSON.parse(file) as { version: string }).version}\n`);
     return;
   }
-  if (command === undefined) throw new UsageError('what is to be done? convert or inspect');
-  if (command !== 'convert' && command !== 'inspect') throw new UsageError(`there is no command '${command}'`);
-  const wanted = command === 'convert' ? ['FROM', 'TO'] : ['FILE'];
+  if (command === undefined) throw new UsageError('what is to be done? convert, inspect or build-native');
+  const wanted = ARGUMENTS[command];
+  if (wanted === undefined) throw new UsageError(`there is no command '${command}'`);
   if (files.length !== wanted.length) {
-    throw new UsageError(
-      `${command} takes ${wanted.join(' and ')}; received ${files.length === 0 ? 'nothing' : files.join(' ')}`,
-    );
+    const taken = wanted.length === 0 ? 'nothing' : wanted.join(' and ');
+    throw new UsageError(`${command} takes ${taken}; received ${files.length === 0 ? 'nothing' : files.join(' ')}`);
+  }
+  if (command === 'build-native') {
+    const { buildNative } = await import('./build-native.ts');
+    return buildNative();
   }
   const { model, plain = false, force = false } = values;
   const options = {

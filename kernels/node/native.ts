@@ -1,0 +1,141 @@
+/**
+ * The kernels as native ops: one op of the shared object for each kernel, which writes the results where TensorFlow wants them.
+ * Conditions are no matter of the ops: `withConditions` makes them of these kernels.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { EpsilonPlacement, Kernel, KernelSet, NormalizeAttrs, Outputs } from '../core/contract.ts';
+import type { View } from '../core/view.ts';
+import type { Binding, NodePort } from './backend.ts';
+import { withConditions } from './conditions.ts';
+
+type Optional = TensorInfo | undefined;
+
+/** As native/form.h numbers them. */
+const PLACEMENTS: Record<EpsilonPlacement, number> = { inside: 0, outside: 1, floor: 2 };
+const NO_DIVISION = 3;
+
+/** What an op is told beside its tensors. */
+interface Form {
+  readonly view: View;
+  readonly epsilon?: number;
+  readonly placement?: number;
+  readonly center?: boolean;
+  readonly momentum?: number;
+  readonly row?: number;
+}
+
+const formOf = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeAttrs): Form => ({
+  view,
+  epsilon,
+  placement: rescale ? PLACEMENTS[epsilonPlacement] : NO_DIVISION,
+  center,
+});
+
+/**
+ * Forms as the first input of an op, as native/call.cc reads it: float64 numbers in the memory of float32 ones. Making one takes as long
+ * as running an op on a small tensor: so they are kept, up to a number of them that a network does not reach.
+ */
+class Forms {
+  static readonly MOST = 256;
+  readonly #ids = new Map<string, number>();
+
+  /** The tensor of a form, with bits for the inputs that there are. */
+  id(
+    binding: Binding,
+    { view, epsilon = 0, placement = 0, center = false, momentum = 0, row = 0 }: Form,
+    present: number,
+  ) {
+    const { n, s, c, groups } = view;
+    const key = `${n} ${s} ${c} ${groups} ${epsilon} ${placement} ${center} ${present} ${momentum} ${row}`;
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    if (this.#ids.size === Forms.MOST) this.#clear(binding);
+    const numbers = Float64Array.of(n, s, c, groups, epsilon, placement, Number(center), present, momentum, row);
+    const floats = new Float32Array(numbers.buffer);
+    const id = binding.createTensor([floats.length], binding.TF_FLOAT, floats);
+    this.#ids.set(key, id);
+    return id;
+  }
+
+  #clear(binding: Binding): void {
+    for (const id of this.#ids.values()) binding.deleteTensor(id);
+    this.#ids.clear();
+  }
+}
+
+/** The kernels whose ops have names with this prefix. */
+export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kernels']> {
+  const forms = new Forms();
+
+  /** Runs an op. An input that is absent is replaced by the form, which says that it is. */
+  function execute(
+    { backend, op, form, inputs }: { backend: NodePort; op: string; form: Form; inputs: readonly Optional[] },
+    ...shapes: (readonly number[])[]
+  ): TensorInfo[] {
+    const { binding } = backend;
+    const given: TensorInfo[] = [];
+    let present = 0;
+    for (let i = 0; i < inputs.length; i++) {
+      if (inputs[i] === undefined) continue;
+      given.push(inputs[i] as TensorInfo);
+      present |= 2 << i;
+    }
+    const formId = forms.id(binding, form, present);
+    const ids = backend.getInputTensorIds(given);
+    for (let i = 0; i < inputs.length; i++) if (inputs[i] === undefined) ids.splice(i, 0, formId);
+    ids.unshift(formId);
+    return binding.executeOp(prefix + op, [], ids, shapes.length).map(({ id, dtype }, i) => {
+      return backend.createOutputTensor({ id, shape: [...(shapes[i] as readonly number[])], dtype });
+    });
+  }
+
+  const Normalize: Kernel<'Normalize', NodePort> = ({ inputs: { x, residual, gamma, beta }, attrs, backend }) => {
+    const { view, yOnly } = attrs;
+    const statistics = [2, view.n * view.groups];
+    const shapes = residual ? [x.shape, statistics, x.shape] : yOnly ? [x.shape] : [x.shape, statistics];
+    const inputs = [x, residual, gamma, beta];
+    const op = `Normalize${shapes.length}`;
+    return execute({ backend, op, form: formOf(attrs), inputs }, ...shapes) as Outputs<'Normalize', TensorInfo>;
+  };
+
+  const NormalizeGrad: Kernel<'NormalizeGrad', NodePort> = ({ inputs, attrs, backend }) => {
+    const { dy, dsum, x, statistics, gamma } = inputs;
+    const { c } = attrs.view;
+    const shapes = attrs.affine ? [x.shape, [c], [c]] : [x.shape];
+    const op = `NormalizeGrad${shapes.length}`;
+    const all = { backend, op, form: formOf(attrs), inputs: [dy, dsum, x, statistics, gamma] };
+    return execute(all, ...shapes) as Outputs<'NormalizeGrad', TensorInfo>;
+  };
+
+  const Moments: Kernel<'Moments', NodePort> = ({ inputs: { x }, attrs: { view }, backend }) => {
+    const form = { view, center: true, placement: NO_DIVISION };
+    return execute({ backend, op: 'Moments', form, inputs: [x] }, [2, view.n * view.groups]) as [TensorInfo];
+  };
+
+  const ScaleShift: Kernel<'ScaleShift', NodePort> = ({ inputs, attrs, backend }) => {
+    const { x, mean, variance, scale, shift } = inputs;
+    const all = { backend, op: 'ScaleShift', form: attrs, inputs: [x, mean, variance, scale, shift] };
+    return execute(all, x.shape) as [TensorInfo];
+  };
+
+  const ScaleShiftGrad: Kernel<'ScaleShiftGrad', NodePort> = ({ inputs: { dy, x, mean }, attrs, backend }) => {
+    const shape = [attrs.view.n, attrs.view.c];
+    const all = { backend, op: 'ScaleShiftGrad', form: attrs, inputs: [dy, x, mean] };
+    return execute(all, shape, shape) as [TensorInfo, TensorInfo];
+  };
+
+  const BlendGrad: Kernel<'BlendGrad', NodePort> = ({ inputs, attrs, backend }) => {
+    const { dy, x, mean, scale, a, b } = inputs;
+    const all = { backend, op: 'BlendGrad', form: attrs, inputs: [dy, x, mean, scale, a, b] };
+    return execute(all, x.shape) as [TensorInfo];
+  };
+
+  const Average: Kernel<'Average', NodePort> = ({ inputs: { old, moments }, attrs, backend }) => {
+    const c = old.shape.reduce((a, b) => a * b, 1);
+    const form = { view: { n: 1, s: 1, c, groups: 1 }, ...attrs };
+    return execute({ backend, op: 'Average', form, inputs: [old, moments] }, old.shape) as [TensorInfo];
+  };
+
+  const conditional = withConditions({ Normalize, NormalizeGrad, ScaleShift, ScaleShiftGrad });
+  return { ...conditional, Moments, ScaleShift, ScaleShiftGrad, BlendGrad, Average };
+}

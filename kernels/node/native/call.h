@@ -1,0 +1,46 @@
+// One execution of an op: its inputs, which are checked against the form, its outputs, and what went wrong. Once something has, all
+// arrays are null, and nothing is to be computed.
+#pragma once
+#include "form.h"
+#include "tensorflow.h"
+
+class Call {
+ public:
+  explicit Call(tensorflow::Context* context);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  const Form& form() const { return form_; }
+  bool isGood() const { return good_; }
+  // The share of the old value, of `Average`; and which row of the moments it takes.
+  double momentum() const { return momentum_; }
+  int64_t row() const { return row_; }
+  // How many values an input that was asked for has.
+  int64_t sizeOf(int input) const;
+
+  // The values of an input, at least so many; null if the caller has said that it is absent.
+  const float* input(int i, int64_t count);
+  // A new output of the shape of an input.
+  float* outputLike(int i, int input);
+  float* output(int i, int64_t count);
+  float* output(int i, int64_t rows, int64_t columns);
+
+  void fail(tensorflow::Code code, const char* why);
+
+ private:
+  static constexpr int MOST = 7;  // inputs, or outputs
+  tensorflow::Tensor* tensor(int input);
+  float* allocate(int i, const int64_t* shape, int rank);
+  void readForm();
+
+  tensorflow::Context* const context_;
+  tensorflow::Status* const status_;
+  tensorflow::Tensor* inputs_[MOST] = {};
+  tensorflow::Tensor* outputs_[MOST] = {};
+  Form form_ = {};
+  double momentum_ = 0;
+  int64_t row_ = 0;
+  int64_t present_ = 0;
+  bool good_ = true;
+};

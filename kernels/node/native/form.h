@@ -1,0 +1,51 @@
+// What is to be computed: the view of x as [n, s, c] with groups of channels, and the divisor of a group. The formulas and their
+// names are those of kernels/core/contract.ts.
+#pragma once
+#include <cstdint>
+
+#include "inline.h"
+
+// Everything after the first two values is as JavaScript writes it: see `formOf` in kernels/node/native-kernels.ts.
+enum Placement { INSIDE = 0, OUTSIDE = 1, FLOOR = 2, NO_DIVISION = 3 };
+
+// The root of the smallest normal float32: less is no divisor.
+constexpr double SMALLEST_DIVISOR = 1.0842021724855044e-19;
+// Equal values leave no more than this share of the square of what was subtracted from them to be a variance: 2^-14.
+constexpr double ROUNDING = 6.103515625e-5;
+// The same, of the square of their mean, where that is merged from exact means of parts: 2^-66.
+constexpr double MERGED = 1.3552527156068805e-20;
+
+struct Form {
+  int64_t n, s, c, groups;
+  double epsilon;
+  Placement placement;
+  bool center;
+
+  INLINE int64_t sampleSize() const { return s * c; }
+  INLINE int64_t size() const { return n * s * c; }
+  INLINE int64_t groupWidth() const { return c / groups; }
+
+  INLINE double divisor(double v) const {
+    if (placement == INSIDE) return __builtin_sqrt(v + epsilon);
+    if (placement == OUTSIDE) return __builtin_sqrt(v) + epsilon;
+    if (placement == NO_DIVISION) return 1;
+    const double root = __builtin_sqrt(v);
+    return root < epsilon ? epsilon : root;  // NaN stays NaN
+  }
+
+  // 1 / f; 0 where f is next to nothing.
+  INLINE double reciprocal(double v) const {
+    const double f = divisor(v);
+    return f < SMALLEST_DIVISOR ? 0 : 1 / f;
+  }
+
+  // The factor k of the term of xHat in dx.
+  INLINE double curvature(double v) const {
+    if (placement == NO_DIVISION) return 0;
+    if (placement == OUTSIDE) return v == 0 ? 0 : divisor(v) / __builtin_sqrt(v);
+    return 1;
+  }
+
+  // Whether dx is 0 in a group with variance v.
+  INLINE bool isFlat(double v) const { return placement == FLOOR && __builtin_sqrt(v) <= epsilon; }
+};

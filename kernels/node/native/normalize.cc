@@ -1,0 +1,356 @@
+#include "normalize.h"
+
+#include "plan.h"
+#include "pool.h"
+#include "room.h"
+
+namespace {
+
+void fill(double* values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) values[i] = 0;
+}
+
+// What the runs of a task have summed, [runs][stride], of which the first `count` values are wanted.
+void sumUp(const double* sums, int64_t runs, int64_t stride, int64_t count, float* totals) {
+  for (int64_t i = 0; i < count; ++i) {
+    double total = 0;
+    for (int64_t run = 0; run < runs; ++run) total += sums[run * stride + i];
+    totals[i] = static_cast<float>(total);
+  }
+}
+
+// How samples [s, c] are shared out: small ones in runs, each sample as one part; large ones one after the other, each in parts of its own.
+struct Columns {
+  const Form& form;
+  const int64_t size, wide;
+  const Runs samples, parts;
+  const Kernels& kernels;
+
+  explicit Columns(const Form& form)
+      : form(form),
+        size(form.sampleSize()),
+        wide(wideOf(form.s, form.c)),
+        samples(isLarge() ? Runs{form.n, form.n} : Runs(form.n, size, ratioUp(LEAST_ROWS, form.s))),
+        parts(isLarge() ? Runs(rows(), wide, LEAST_ROWS_OF_PART) : Runs{rows(), rows()}),
+        kernels(kernelsFor(wide)) {}
+
+  int64_t from(int64_t part) const { return parts.first(part) * wide; }
+  int64_t sizeOf(int64_t part) const { return least(size, parts.last(part) * wide) - from(part); }
+
+  // Calls task(i, run) for each sample.
+  template <class Task>
+  void eachSample(const Task& task) const {
+    inParallel(samples.count, [&](int64_t run) {
+      for (int64_t i = samples.first(run); i < samples.last(run); ++i) task(i, run);
+    });
+  }
+
+  // Calls body(column of the first channel, channel) for each run of columns that belong to one group, in all rows of columns.
+  template <class Body>
+  void eachColumnOf(int64_t group, const Body& body) const {
+    const int64_t width = form.groupWidth(), first = group * width;
+    for (int64_t copy = 0; copy < wide; copy += form.c) {
+      for (int64_t channel = first; channel < first + width; ++channel) body(copy + channel, channel);
+    }
+  }
+
+ private:
+  static constexpr int64_t LEAST_ROWS = 8, LEAST_ROWS_OF_PART = 64;
+  bool isLarge() const { return size > 2 * TASK; }
+  int64_t rows() const { return ratioUp(size, wide); }
+};
+
+// From the moments of the columns of a sample's parts: its mean and variance per group, and what `columnAffine` applies, with r = 1 / f
+// and delta what float32 lost of the mean:
+//
+//   pivot = mean, scale = gamma r, shift = beta - delta gamma r      y = (x - pivot) scale + shift
+//
+// `moments` are [parts][2][wide]; mean and variance [groups].
+void forwardCoefficients(const Columns& columns, const double* moments, const RowsForward& all, float* mean, float* variance,
+                         const Floats& coefficients) {
+  const Form& form = columns.form;
+  const int64_t wide = columns.wide;
+  const double count = static_cast<double>(form.s) * static_cast<double>(form.groupWidth());
+  for (int64_t group = 0; group < form.groups; ++group) {
+    double mu = 0, v = 0;
+    // Calls add(rows, mean, M2) for each column of each part.
+    const auto eachMoment = [&](const auto& add) {
+      for (int64_t part = 0; part < columns.parts.count; ++part) {
+        const double* means = moments + part * 2 * wide;
+        const int64_t rows = columns.sizeOf(part) / wide, tail = columns.sizeOf(part) % wide;
+        columns.eachColumnOf(group, [&](int64_t j, int64_t) { add(static_cast<double>(rows + (j < tail)), means[j], means[wide + j]); });
+      }
+    };
+    if (form.center) {
+      eachMoment([&](double rows, double columnMean, double) { mu += rows * columnMean; });
+      mu /= count;
+    }
+    eachMoment([&](double rows, double columnMean, double m2) { v += m2 + rows * (columnMean - mu) * (columnMean - mu); });
+    v /= count;
+    if (v <= mu * mu * MERGED) v = 0;  // also where rounding leaves less than nothing
+    const float pivot = static_cast<float>(mu);
+    const double delta = mu - static_cast<double>(pivot), r = form.reciprocal(v);
+    if (mean) {
+      mean[group] = pivot;
+      variance[group] = static_cast<float>(v);
+    }
+    columns.eachColumnOf(group, [&](int64_t j, int64_t channel) {
+      const double scale = all.gamma ? all.gamma[channel] * r : r;
+      coefficients[0][j] = pivot;
+      coefficients[1][j] = static_cast<float>(scale);
+      coefficients[2][j] = static_cast<float>((all.beta ? all.beta[channel] : 0) - delta * scale);
+    });
+  }
+}
+
+bool normalizeColumns(const RowsForward& all, const float* x) {
+  const Form& form = all.form;
+  const Columns columns(form);
+  const int64_t wide = columns.wide, sums = columns.parts.count * 2 * wide, need = sums + Floats::sizeOf(3, wide);
+  const Room room(columns.samples.count * need);
+  if (!room) return false;
+  columns.eachSample([&](int64_t i, int64_t run) {
+    double* const moments = room.at(run * need);
+    const Floats coefficients(moments + sums, wide);
+    const float* const from = x + i * columns.size;
+    inParallel(columns.parts.count, [&](int64_t part) {
+      double* const mean = moments + part * 2 * wide;
+      columns.kernels.columnMoments(from + columns.from(part), columns.sizeOf(part), wide, mean, mean + wide);
+    });
+    float* const mean = all.mean ? all.mean + i * form.groups : nullptr;
+    float* const variance = all.mean ? all.variance + i * form.groups : nullptr;
+    forwardCoefficients(columns, moments, all, mean, variance, coefficients);
+    if (!all.y) return;
+    float* const y = all.y + i * columns.size;
+    inParallel(columns.parts.count, [&](int64_t part) {
+      columns.kernels.columnAffine(from + columns.from(part), columns.sizeOf(part), wide, coefficients[0], coefficients[1],
+                                   coefficients[2], y + columns.from(part));
+    });
+  });
+  return true;
+}
+
+// From the sums of the columns of a sample's parts, [parts][3][wide]: dgamma and dbeta, added up if they are wanted, and what
+// `columnGradAffine` applies, with r = 1 / f, delta what float32 lost of the mean, and means over the group:
+//
+//   w = gamma r, a = -k mean(D xHat) r^2, b = -mean(D) r - delta a      dx = dy w + (x - mean) a + b
+//
+// or all 0 where dx is.
+void backwardCoefficients(const Columns& columns, const double* sums, const RowsBackward& all, const float* variance,
+                          double* dgamma, double* dbeta, const Floats& coefficients) {
+  const Form& form = columns.form;
+  const int64_t wide = columns.wide;
+  const double count = static_cast<double>(form.s) * static_cast<double>(form.groupWidth());
+  for (int64_t group = 0; group < form.groups; ++group) {
+    const double v = variance[group], r = form.reciprocal(v);
+    double delta = 0, meanD = 0, meanDxHat = 0;
+    if (form.center) {
+      for (int64_t part = 0; part < columns.parts.count; ++part) {
+        const double* sumd = sums + (part * 3 + 2) * wide;
+        columns.eachColumnOf(group, [&](int64_t j, int64_t) { delta += sumd[j]; });
+      }
+      delta /= count;
+    }
+    for (int64_t part = 0; part < columns.parts.count; ++part) {
+      const double *sumDy = sums + part * 3 * wide, *sumDyd = sumDy + wide;
+      columns.eachColumnOf(group, [&](int64_t j, int64_t channel) {
+        const double gamma = all.gamma ? all.gamma[channel] : 1, sumDyXHat = (sumDyd[j] - delta * sumDy[j]) * r;
+        meanD += gamma * sumDy[j];
+        meanDxHat += gamma * sumDyXHat;
+        if (!all.affine) return;
+        dgamma[channel] += sumDyXHat;
+        dbeta[channel] += sumDy[j];
+      });
+    }
+    meanD = form.center ? meanD / count : 0;
+    meanDxHat /= count;
+    const double w = form.isFlat(v) ? 0 : r, a = -form.curvature(v) * meanDxHat * r * w, b = -meanD * w - delta * a;
+    columns.eachColumnOf(group, [&](int64_t j, int64_t channel) {
+      coefficients[1][j] = static_cast<float>(all.gamma ? all.gamma[channel] * w : w);
+      coefficients[2][j] = static_cast<float>(a);
+      coefficients[3][j] = static_cast<float>(b);
+    });
+  }
+}
+
+bool normalizeGradColumns(const RowsBackward& all, float* dgamma, float* dbeta) {
+  const Form& form = all.form;
+  const Columns columns(form);
+  const int64_t wide = columns.wide, c = form.c, totals = all.affine ? 2 * c : 0, sums = columns.parts.count * 3 * wide;
+  const int64_t need = totals + sums + Floats::sizeOf(4, wide);
+  const Room room(columns.samples.count * need);
+  if (!room) return false;
+  for (int64_t run = 0; run < columns.samples.count; ++run) fill(room.at(run * need), totals);
+  columns.eachSample([&](int64_t i, int64_t run) {
+    double *const ofParameters = room.at(run * need), *const ofColumns = ofParameters + totals;
+    const Floats coefficients(ofColumns + sums, wide);
+    for (int64_t group = 0; group < form.groups; ++group) {
+      const float mean = all.mean[i * form.groups + group];
+      columns.eachColumnOf(group, [&](int64_t j, int64_t) { coefficients[0][j] = mean; });
+    }
+    const float *const x = all.x + i * columns.size, *const dy = all.dy + i * columns.size;
+    inParallel(columns.parts.count, [&](int64_t part) {
+      const int64_t from = columns.from(part);
+      double* const sumDy = ofColumns + part * 3 * wide;
+      fill(sumDy, 3 * wide);
+      columns.kernels.columnGradSums(dy + from, x + from, columns.sizeOf(part), wide, coefficients[0], sumDy, sumDy + wide,
+                                     sumDy + 2 * wide);
+    });
+    backwardCoefficients(columns, ofColumns, all, all.variance + i * form.groups, ofParameters, ofParameters + c, coefficients);
+    const float* const dsum = all.dsum ? all.dsum + i * columns.size : nullptr;
+    float* const dx = all.dx + i * columns.size;
+    inParallel(columns.parts.count, [&](int64_t part) {
+      const int64_t from = columns.from(part);
+      columns.kernels.columnGradAffine(dy + from, dsum ? dsum + from : nullptr, x + from, columns.sizeOf(part), wide,
+                                       coefficients[0], coefficients[1], coefficients[2], coefficients[3], dx + from);
+    });
+  });
+  if (!all.affine) return true;
+  sumUp(room.at(0), columns.samples.count, need, c, dgamma);
+  sumUp(room.at(c), columns.samples.count, need, c, dbeta);
+  return true;
+}
+
+constexpr int64_t LEAST_ROWS_OF_RUN = 8;
+
+bool normalizeGradRows(const RowsBackward& all, float* dgamma, float* dbeta) {
+  const Form& form = all.form;
+  const int64_t c = form.c, rows = form.n * form.groups;
+  const Runs runs(rows, form.groupWidth(), LEAST_ROWS_OF_RUN * form.groups);
+  const int64_t need = all.affine ? 2 * c + Floats::sizeOf(2, c) : 0;
+  const Room room(runs.count * need);
+  if (!room) return false;
+  const Kernels& kernels = kernelsFor(form.groupWidth());
+  inParallel(runs.count, [&](int64_t run) {
+    double* const totals = room.at(run * need);
+    if (all.affine) fill(totals, 2 * c);
+    kernels.rowsBackward(all, runs.first(run), runs.last(run), totals, totals + c, reinterpret_cast<float*>(totals + 2 * c));
+  });
+  if (!all.affine) return true;
+  sumUp(room.at(0), runs.count, need, c, dgamma);
+  sumUp(room.at(c), runs.count, need, c, dbeta);
+  return true;
+}
+
+// Where each example has one value of each channel, examples and channels are columns alike: one sample [1, n * c].
+Form asOneSample(const Form& form) {
+  Form flat = form;
+  if (form.s == 1) {
+    flat.n = 1;
+    flat.c = flat.groups = form.n * form.c;
+  }
+  return flat;
+}
+
+// Calls body(j, channel of all samples) for each column of sample i.
+template <class Body>
+void eachColumn(const Columns& columns, int64_t i, const Body& body) {
+  const int64_t c = columns.form.c;
+  for (int64_t copy = 0; copy < columns.wide; copy += c) {
+    for (int64_t channel = 0; channel < c; ++channel) body(copy + channel, i * c + channel);
+  }
+}
+
+}  // namespace
+
+bool normalize(const RowsForward& all) {
+  const Form& form = all.form;
+  if (form.s == 1) {
+    const Runs runs(form.n * form.groups, form.groupWidth(), LEAST_ROWS_OF_RUN);
+    const Kernels& kernels = kernelsFor(form.groupWidth());
+    inParallel(runs.count, [&](int64_t run) { kernels.rowsForward(all, runs.first(run), runs.last(run)); });
+    return true;
+  }
+  if (!all.residual) return normalizeColumns(all, all.x);
+  const Runs runs(form.size(), 1, 1);
+  const Kernels& kernels = kernelsFor(form.size());
+  inParallel(runs.count, [&](int64_t run) {
+    const int64_t from = runs.first(run);
+    kernels.add(all.x + from, all.residual + from, runs.last(run) - from, all.sum + from);
+  });
+  return normalizeColumns(all, all.sum);
+}
+
+bool normalizeGrad(const RowsBackward& all, float* dgamma, float* dbeta) {
+  return all.form.s == 1 ? normalizeGradRows(all, dgamma, dbeta) : normalizeGradColumns(all, dgamma, dbeta);
+}
+
+bool scaleShift(const Form& given, const float* x, const float* mean, const float* variance, const float* scale,
+                const float* shift, float* y) {
+  const Form form = asOneSample(given);
+  const Columns columns(form);
+  const int64_t wide = columns.wide, need = Floats::sizeOf(3, wide);
+  const Room room(columns.samples.count * need);
+  if (!room) return false;
+  columns.eachSample([&](int64_t i, int64_t run) {
+    const Floats coefficients(room.at(run * need), wide);
+    eachColumn(columns, i, [&](int64_t j, int64_t channel) {
+      const double r = variance ? form.reciprocal(variance[channel]) : 1;
+      coefficients[0][j] = mean ? mean[channel] : 0;
+      coefficients[1][j] = static_cast<float>(scale ? scale[channel] * r : r);
+      coefficients[2][j] = shift ? shift[channel] : 0;
+    });
+    inParallel(columns.parts.count, [&](int64_t part) {
+      const int64_t from = i * columns.size + columns.from(part);
+      columns.kernels.columnAffine(x + from, columns.sizeOf(part), wide, coefficients[0], coefficients[1], coefficients[2],
+                                   y + from);
+    });
+  });
+  return true;
+}
+
+bool scaleShiftGrad(const Form& given, const float* dy, const float* x, const float* mean, float* dscale, float* dshift) {
+  const Form form = asOneSample(given);
+  const Columns columns(form);
+  const int64_t wide = columns.wide, c = form.c, sums = columns.parts.count * 3 * wide;
+  const int64_t need = 2 * c + sums + Floats::sizeOf(1, wide);
+  const Room room(columns.samples.count * need);
+  if (!room) return false;
+  columns.eachSample([&](int64_t i, int64_t run) {
+    double *const totals = room.at(run * need), *const ofColumns = totals + 2 * c;
+    const Floats means(ofColumns + sums, wide);
+    eachColumn(columns, i, [&](int64_t j, int64_t channel) { means[0][j] = mean[channel]; });
+    inParallel(columns.parts.count, [&](int64_t part) {
+      const int64_t from = i * columns.size + columns.from(part);
+      double* const sumDy = ofColumns + part * 3 * wide;
+      fill(sumDy, 3 * wide);
+      columns.kernels.columnGradSums(dy + from, x + from, columns.sizeOf(part), wide, means[0], sumDy, sumDy + wide,
+                                     sumDy + 2 * wide);
+    });
+    fill(totals, 2 * c);
+    for (int64_t part = 0; part < columns.parts.count; ++part) {
+      const double* const sumDy = ofColumns + part * 3 * wide;
+      for (int64_t j = 0; j < wide; ++j) {
+        totals[j % c] += sumDy[wide + j];
+        totals[c + j % c] += sumDy[j];
+      }
+    }
+    sumUp(totals, 1, 0, c, dscale + i * c);
+    sumUp(totals + c, 1, 0, c, dshift + i * c);
+  });
+  return true;
+}
+
+bool blendGrad(const Form& given, const float* dy, const float* x, const float* mean, const float* scale, const float* a,
+               const float* b, float* dx) {
+  const Form form = asOneSample(given);
+  const Columns columns(form);
+  const int64_t wide = columns.wide, need = Floats::sizeOf(4, wide);
+  const Room room(columns.samples.count * need);
+  if (!room) return false;
+  columns.eachSample([&](int64_t i, int64_t run) {
+    const Floats coefficients(room.at(run * need), wide);
+    eachColumn(columns, i, [&](int64_t j, int64_t channel) {
+      coefficients[0][j] = mean[channel];
+      coefficients[1][j] = scale[channel];
+      coefficients[2][j] = a[channel];
+      coefficients[3][j] = b[channel];
+    });
+    inParallel(columns.parts.count, [&](int64_t part) {
+      const int64_t from = i * columns.size + columns.from(part);
+      columns.kernels.columnGradAffine(dy + from, nullptr, x + from, columns.sizeOf(part), wide, coefficients[0],
+                                       coefficients[1], coefficients[2], coefficients[3], dx + from);
+    });
+  });
+  return true;
+}

@@ -1,0 +1,12 @@
+// The operations on whole tensors: how the work is shared out, and the arithmetic between the passes. Knows nothing of TensorFlow.
+// What may be absent is null. Each returns whether there was memory enough.
+#pragma once
+#include "kernels.h"
+
+bool normalize(const RowsForward& all);
+bool normalizeGrad(const RowsBackward& all, float* dgamma, float* dbeta);
+bool scaleShift(const Form& form, const float* x, const float* mean, const float* variance, const float* scale,
+                const float* shift, float* y);
+bool scaleShiftGrad(const Form& form, const float* dy, const float* x, const float* mean, float* dscale, float* dshift);
+bool blendGrad(const Form& form, const float* dy, const float* x, const float* mean, const float* scale, const float* a,
+               const float* b, float* dx);
