@@ -8,7 +8,8 @@ type Described = Omit<Experiment, 'data' | 'networks' | 'unit' | 'measure' | 'th
 
 /** Reads digits: accuracy on 500 digits of the test, in percent. */
 export const digits = (own: Described): Experiment => ({
-  measure: 'difference of the accuracy on 500 other digits, each at the best of three learning rates (two where sequences are read)',
+  measure:
+    'difference of the accuracy on 500 other digits, each at the best of three learning rates (two where sequences are read)',
   unit: 'points',
   threshold: 1,
   data: 'MNIST digits of 14 x 14 pixels',

@@ -9,7 +9,6 @@
  * All conditions supported: the claim holds. Some: it holds under these conditions. None, and at least one of them contradicted and
  * none unclear: refuted here, unless the claim has a limit. All else cannot be shown at this scale.
  */
-import type { Claim } from './claim.ts';
 
 export const SEEDS = 5;
 
@@ -48,9 +47,17 @@ export function outcomeOf(effects: readonly number[], threshold: number): Outcom
   return mean + uncertainty < threshold ? 'contradicted' : 'unclear';
 }
 
+/** What the rule has to know of a claim. */
+export interface Judged {
+  readonly conditions: Readonly<Record<string, unknown>>;
+  readonly threshold: number;
+  /** Where the claim speaks of more than the experiment tries. */
+  readonly limit?: string;
+}
+
 /** @param effects by condition, one for each seed */
 export function verdictOf(
-  { conditions, threshold, limit }: Pick<Claim, 'conditions' | 'threshold' | 'limit'>,
+  { conditions, threshold, limit }: Judged,
   effects: Readonly<Record<string, readonly number[]>> | undefined,
 ): Verdict {
   const names = Object.keys(conditions);
