@@ -32,8 +32,17 @@ const recorded = JSON.parse(readFileSync(join(ROOT, 'examples/gallery/claims/rec
 /** Claims whose five seeds have not been recorded yet: `npm run claims` completes them. */
 const NOT_YET_RECORDED: readonly string[] = [];
 
-/** Cheap ones of several kinds: without a training, of gates, with a training. */
-const RERUN = ['switchable-4', 'renorm-3', 'spectral-3', 'mean-only-2', 'rms-4'];
+/**
+ * Cheap ones, and by how much a rerun may differ: other processors round differently, which moves weights a little and the answer to a
+ * digit or two of 500, of 0.2 points each.
+ */
+const RERUN: Readonly<Record<string, number>> = {
+  'switchable-4': 0,
+  'renorm-3': 0,
+  'spectral-3': 0.01,
+  'mean-only-2': 0.05,
+  'rms-4': 0.6,
+};
 
 describe('the rule', () => {
   const conditions = { one: async () => 0, other: async () => 0 };
@@ -75,14 +84,13 @@ describe('npm run claims', () => {
   const claims = (...args: string[]) => promisify(execFile)(process.execPath, [SCRIPT, ...args], { cwd: ROOT });
 
   test('measures again what is recorded', async () => {
-    const { stdout } = await claims('--print', '--seeds', '1', '--claim', RERUN.join(','));
+    const { stdout } = await claims('--print', '--seeds', '1', '--claim', Object.keys(RERUN).join(','));
     const found = JSON.parse(stdout) as Record<string, Record<string, number[]>>;
-    expect(Object.keys(found).sort()).toEqual([...RERUN].sort());
+    expect(Object.keys(found).sort()).toEqual(Object.keys(RERUN).sort());
     for (const [id, conditions] of Object.entries(found)) {
       for (const [name, [effect]] of Object.entries(conditions)) {
-        const before = recorded[id]!.effects[name]![0]!;
-        // Other processors round differently; one digit of the test is 0.2 points.
-        expect([id, name, Math.abs(effect! - before) <= 0.6 + 0.02 * Math.abs(before)]).toEqual([id, name, true]);
+        const change = Math.abs(effect! - recorded[id]!.effects[name]![0]!);
+        expect([id, name, change <= RERUN[id]!]).toEqual([id, name, true]);
       }
     }
   }, 280_000);

@@ -7,6 +7,7 @@ import { element, lab, section } from '../shared/dom.ts';
 import { expose } from '../shared/expose.ts';
 import { openPage } from '../shared/page.ts';
 import { showIfThere } from '../shared/recorded.ts';
+import { stands } from '../shared/standing.ts';
 import { type Running, task } from '../shared/task.ts';
 import type { Claim } from './claim.ts';
 import { claims, measure, type Recorded } from './claims.ts';
@@ -235,9 +236,9 @@ main.append(
     ),
   ),
 );
-main.removeAttribute('aria-busy');
 expose({
   claims: () => claims.map((claim) => ({ ...claim, conditions: Object.keys(claim.conditions), ...verdict(claim) })),
   recorded: () => recorded,
   live: () => Object.fromEntries(live),
 });
+await stands(main);
