@@ -48,7 +48,7 @@ export const batchInstance = claimsOf(
     'Additional complexity with two normalizations': time({
       experiment: 'Batch-instance normalization takes longer than batch normalization, and learns more numbers.',
       measure:
-        'by how many percent the median call takes longer, of 15 in turns; or by how many percent more numbers are learned',
+        'by how many percent the median call takes longer, of 31 in turns; or by how many percent more numbers are learned',
       unit: '%',
       networks: 'the layer alone, at 4 x 56 x 56 x 64 (ResNet-50)',
       conditions: {

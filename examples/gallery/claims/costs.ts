@@ -14,7 +14,7 @@ export const SHAPES = {
   dense: [64, 512],
 } as const;
 
-const ROUNDS = 15;
+const ROUNDS = 31;
 /** Calls in a round that are not counted. */
 const WARM_UP = 2;
 

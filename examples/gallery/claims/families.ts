@@ -19,7 +19,7 @@ export const digits = (own: Described): Experiment => ({
 
 /** Median time of calls in turns. */
 export const time = (own: Described): Experiment => ({
-  measure: 'by how many percent the median call takes longer, of 15 in turns',
+  measure: 'by how many percent the median call takes longer, of 31 in turns',
   unit: '% of time',
   threshold: 5,
   data: 'normal numbers',
