@@ -37,6 +37,7 @@ export const spectral = claimsOf(
       measure: 'difference of the share of samples near the data times the share of the data near samples',
       unit: 'points',
       threshold: 5,
+      limit: 'After 200 steps neither generator has learned the ring; the page ‘Critic of a GAN’ trains longer.',
       conditions: {
         'the better learning rate of each': (run) => better(Math.max, run),
         'the worse learning rate of each': (run) => better(Math.min, run),

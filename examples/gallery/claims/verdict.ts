@@ -74,7 +74,8 @@ export function verdictOf(
   }
   const unclear = having('unclear');
   if (unclear.length > 0) {
-    return { verdict: 'cannot be shown', reason: `The seeds differ by more than the effect: ${listed(unclear)}.` };
+    const differ = `The seeds differ by more than the effect: ${listed(unclear)}.`;
+    return { verdict: 'cannot be shown', reason: limit ? `${differ} ${limit}` : differ };
   }
   if (limit) return { verdict: 'cannot be shown', reason: limit };
   return { verdict: 'refuted', reason: 'The 95 % interval of the mean lies below the threshold.' };
