@@ -16,7 +16,7 @@ export function digits() {
   let building = false;
   let files;
   const fileOf = (name) => {
-    files ??= read();
+    files ??= readDigits();
     return files[name];
   };
   return {
@@ -44,7 +44,8 @@ export function digits() {
   };
 }
 
-function read() {
+/** Labels and images of each file, as bytes. */
+export function readDigits() {
   const byLabel = Array.from({ length: 10 }, (_, label) =>
     Uint8Array.from(readImages(label), (value) => Math.round(255 * value)),
   );
