@@ -20,7 +20,7 @@ export const pages: readonly PageEntry[] = [
     folder: 'style-transfer',
     title: 'Style transfer',
     summary: 'One network paints in 26 styles, and only the gammas and betas of its instance normalizations change.',
-    layers: ['InstanceNormalization'],
+    layers: ['InstanceNormalization', 'AdaptiveInstanceNormalization', 'FeaturewiseLinearModulation'],
   },
   {
     folder: 'batch-size',
@@ -53,6 +53,8 @@ export const pages: readonly PageEntry[] = [
       'MeanOnlyBatchNormalization',
       'PixelNormalization',
       'GlobalResponseNormalization',
+      'ConditionalBatchNormalization',
+      'SpatiallyAdaptiveNormalization',
     ],
   },
   {
@@ -80,6 +82,7 @@ export const pages: readonly PageEntry[] = [
       'ScaleNormalization',
       'DynamicTanh',
       'DynamicErf',
+      'AdaptiveLayerNormalization',
     ],
   },
   {

@@ -23,6 +23,11 @@ export const colors = {
   WeightStandardization: '#5d8a1f',
   DynamicTanh: '#9c4dcc',
   DynamicErf: '#3d7ea6',
+  AdaptiveInstanceNormalization: '#00796b',
+  ConditionalBatchNormalization: '#c0392b',
+  FeaturewiseLinearModulation: '#8d6e00',
+  AdaptiveLayerNormalization: '#2952a3',
+  SpatiallyAdaptiveNormalization: '#ad5c00',
 } as const;
 
 /** Ink, from strong to pale, for what is no normalization. They follow the theme. */
@@ -52,6 +57,11 @@ export const shortNames: Readonly<Record<Named, string>> = {
   WeightStandardization: 'Weight Standardization',
   DynamicTanh: 'Dynamic Tanh',
   DynamicErf: 'Dynamic Erf',
+  AdaptiveInstanceNormalization: 'Adaptive Instance',
+  ConditionalBatchNormalization: 'Conditional Batch',
+  FeaturewiseLinearModulation: 'Feature-wise Modulation',
+  AdaptiveLayerNormalization: 'Adaptive Layer',
+  SpatiallyAdaptiveNormalization: 'Spatially Adaptive',
 };
 
 const PAPERS = { light: [251, 251, 253], dark: [34, 38, 48] } as const;
