@@ -240,7 +240,8 @@ function tests(backend: Backend): void {
     const [, moments] = run('Normalize', { ...inputs, beta: undefined }, attrs) as [Tensor, Tensor];
     const given = { ...inputs, dy: tensor(dy, [rows, c]), statistics: moments };
     const [, , dbeta] = run('NormalizeGrad', given, { ...attrs, affine: true }) as [Tensor, Tensor, Tensor];
-    expect(dbeta.dataSync()).toBeClose(new Float32Array(c).fill(dy[0]! * rows), { ofMax: 1e-6 });
+    // Some processors add the rows of a part one after the other: see ROWS in sums.ts.
+    expect(dbeta.dataSync()).toBeClose(new Float32Array(c).fill(dy[0]! * rows), { ofMax: 1e-5 });
     expect(moments.dataSync()).toBeClose(oracle.moments(x, view), { ofMax: 1e-5 });
   });
 
