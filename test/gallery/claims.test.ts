@@ -160,6 +160,6 @@ describeGallery('claims', ({ open }) => {
     await page.locator('tr#switchable-4').getByRole('button').click();
     await page.getByText(/‘Requires extra parameters for weighting’, seed 2 on wasm\. 64 channels: 6/).waitFor();
     expect(await tensorsOf(page)).toBe(tensors);
-    expect(page.url()).toContain('claim=switchable-4');
+    await page.waitForURL(/claim=switchable-4/); // written a moment later
   }, 240_000);
 });
