@@ -7,7 +7,7 @@ import type { Call, Value } from './backend.ts';
 
 type Numbers = ArrayLike<number>;
 
-/** Rows that an op may add up in float32: the error is below 1e-5 whatever the values are. */
+/** Rows that an op may add up in float32: the error is a few 1e-5 at worst, where equal values are added one after the other. */
 export const ROWS = 1024;
 /** Rows of what a longer column is read as. */
 export const PART = 256;

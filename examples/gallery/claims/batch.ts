@@ -54,6 +54,8 @@ export const batch = claimsOf(
     'Ineffective with small batches': digits({
       experiment: 'With small batches, batch normalization is worse than none.',
       threshold: 2,
+      limit:
+        'Trained for few steps; in the Batch size lab, with more, batch normalization falls far behind at a batch of 1.',
       conditions: Object.fromEntries(
         [1, 2].map((size) => [`batches of ${size}`, gain(convolutional('none', size), convolutional('batch', size))]),
       ),

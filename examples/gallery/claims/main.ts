@@ -20,8 +20,8 @@ const { main, backend } = await openPage({
   folder: 'claims',
   explanation:
     'Eleven normalizations, 48 claims about what they do well and badly, each put to the test. Measure, threshold and rule were written ' +
-    'down before anything ran, and whatever is compared gets the same learning rates to choose from. A dot is one seed. ' +
-    'What fails is shown as well.',
+    'down before anything ran; how long networks train was cut afterwards, for time. Whatever is compared gets the same learning ' +
+    'rates to choose from. A dot is one seed. What fails is shown as well.',
   attributions: [ATTRIBUTION],
 });
 
