@@ -28,6 +28,21 @@ const link = (className: string): HTMLElement | undefined => {
   return page && element('a', { href: `${page.folder}/index.html` }, page.title);
 };
 
+/** What the claims of a normalization are called on the page that puts them to the test: `batch-1` and so on. */
+const tested: Partial<Record<Named, string>> = {
+  BatchNormalization: 'batch',
+  InstanceNormalization: 'instance',
+  LayerNormalization: 'layer',
+  RMSNormalization: 'rms',
+  GroupNormalization: 'group',
+  WeightNormalization: 'weight',
+  SpectralNormalization: 'spectral',
+  BatchInstanceNormalization: 'batch-instance',
+  SwitchableNormalization: 'switchable',
+  BatchRenormalization: 'renorm',
+  MeanOnlyBatchNormalization: 'mean-only',
+};
+
 function card({ className, why, code, also }: Recommendation): HTMLElement {
   const name = className as Named;
   const entry = catalog.find((entry) => entry.className === className) as CatalogEntry;
@@ -55,6 +70,14 @@ function card({ className, why, code, also }: Recommendation): HTMLElement {
       element('a', { href: paper.url }, `${paper.authors} ${paper.year}`),
       '.',
     ),
+    tested[name] !== undefined &&
+      element(
+        'p',
+        {},
+        'Put to the test: ',
+        element('a', { href: `claims/index.html#${tested[name]}-1` }, 'what holds of it, and what does not'),
+        '.',
+      ),
     also !== undefined && element('p', {}, 'Also worth a try: ', shortNames[also as Named], ', on ', link(also), '.'),
   );
 }

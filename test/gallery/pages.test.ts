@@ -13,6 +13,9 @@ declare const window: {
   axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
 };
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const CLAIMS = Object.keys(
+  JSON.parse(readFileSync(join(__dirname, '../../examples/gallery/claims/recorded.json'), 'utf8')),
+);
 /** The start page too. */
 const all = ['', ...pages.map(({ folder }) => folder)];
 const nameOf = (folder: string) => folder || 'start';
@@ -254,6 +257,7 @@ describeGallery('gallery', ({ open }) => {
   test('the chooser answers every question with a normalization, its code and a page that shows it', async () => {
     const page = await open('');
     const answers = new Set<string>();
+    const cited = new Set<string>();
     const optionsOf = (name: string) =>
       page
         .locator(`select[name=${name}] option`)
@@ -267,9 +271,16 @@ describeGallery('gallery', ({ open }) => {
           const answer = page.locator('.answer');
           answers.add((await answer.getAttribute('data-answer'))!);
           expect(await answer.locator('a[href$="index.html"]').count()).toBeGreaterThan(0);
+          const evidence = await answer
+            .locator('a[href^="claims/"]')
+            .evaluateAll((all) => all.map((a) => (a as HTMLAnchorElement).hash));
+          for (const hash of evidence) cited.add(hash.slice(1));
         }
       }
     }
+    // All others of the first twelve were put to the test.
+    expect([...cited].filter((id) => !CLAIMS.includes(id))).toEqual([]);
+    expect(cited.size).toBe(11);
     // Query-key normalization, one of the first twelve, stands beside another one, as what else is worth a try.
     const known = catalog.map(({ className }) => className);
     expect([...answers].filter((name) => !known.includes(name))).toEqual([]);
