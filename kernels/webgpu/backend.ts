@@ -83,7 +83,8 @@ export class Gpu {
   /** Runs a program, whose output lives until the end of the kernel or is given away. */
   run({ name, source, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
     const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
-    const uniforms = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
+    const declared = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
+    const uniforms = [...declared(integers, 'i32'), ...declared(floats, 'f32')].join(', ');
     // A tensor that was cast to float32 still has integers in its buffer: `xAt(i)` is value i of the input x as a float.
     const reads = given.map(([variable]) => `fn ${variable}At(i : i32) -> f32 { return f32(${variable}[i]); }\n`);
     const code = reads.join('') + source;
@@ -91,9 +92,9 @@ export class Gpu {
       variableNames: given.map(([variable]) => variable),
       variableComponents: given.map(() => 1),
       outputShape: [],
-      uniforms: [...uniforms(integers, 'i32'), ...uniforms(floats, 'f32')].join(', '),
+      uniforms,
       // All that tells programs apart: two copies of this package may share a backend.
-      shaderKey: code,
+      shaderKey: `${uniforms} ${code}`,
       workgroupSize: [workgroupSize, 1, 1],
       dispatchLayout: { x: [0] },
       dispatch: [workgroups, 1, 1],
