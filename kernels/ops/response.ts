@@ -6,7 +6,8 @@ import {
   abs,
   add,
   div,
-  greater,
+  lessEqual,
+  logicalNot,
   mean as meanOf,
   mul,
   neg,
@@ -100,17 +101,15 @@ function meanSquares(x: Tensor, view: View): Tensor {
 
 /** The root, with the gradient 0 where nothing is under it. */
 function rootOf(x: Tensor): Tensor {
-  const isSome = constant(() => greater(x, 0));
+  const isSome = isSomeOf(x);
   return where(isSome, sqrt(where(isSome, x, onesLike(x))), zerosLike(x));
 }
 
 /** A divisor, or 1 where it is 0. */
-const nonzero = (x: Tensor): Tensor =>
-  where(
-    constant(() => greater(x, 0)),
-    x,
-    onesLike(x),
-  );
+const nonzero = (x: Tensor): Tensor => where(isSomeOf(x), x, onesLike(x));
+
+/** Where x, which is not negative, is not 0: NaN is something, and stays NaN. */
+const isSomeOf = (x: Tensor): Tensor => constant(() => logicalNot(lessEqual(x, 0)));
 
 const flat = (x: Tensor): Tensor => reshape(x, [x.size]);
 /** Values of channels, once for each example. */
