@@ -205,13 +205,14 @@ describe.each(Object.entries(CELLS))('%s', (className, { make, oracle, shapes, m
     const optimizer = tf.train.adam(0.05);
     model.compile({ optimizer, loss: 'meanSquaredError' });
     const y = tf.tensor([[1], [-1]]);
-    const { history } = await model.fit(x, y, { epochs: 30, verbose: 0 });
+    const { history } = await model.fit(x, y, { epochs: 80, verbose: 0 });
     const before = tf.memory().numTensors;
     await model.fit(x, y, { epochs: 2, verbose: 0 });
     tf.tidy(() => numbers(model.predict(x)));
     expect(tf.memory().numTensors).toBe(before);
     const losses = history.loss as number[];
-    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+    // Dropout makes single losses jump.
+    expect(Math.min(...losses.slice(-20))).toBeLessThan(losses[0]! / 2);
     const saved: tf.io.ModelArtifacts[] = [];
     await model.save(
       tf.io.withSaveHandler(async (artifacts) => {
