@@ -2,6 +2,7 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../kernels/core/errors.ts';
 import { addLayerNorm } from '../kernels/functions/residual.ts';
+import { maskOfFirst } from './base/mask.ts';
 import type { Kwargs, Shape } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 import { RepeatedInputs } from './base/repeated-inputs.ts';
@@ -72,7 +73,7 @@ export class AddLayerNormalization extends LayerNormalization {
   }
 
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor[] {
-    const first = ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;
+    const first = maskOfFirst(mask);
     return [first, first];
   }
 }

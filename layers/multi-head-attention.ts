@@ -13,7 +13,7 @@ import {
 } from '../kernels/functions/checks.ts';
 import { rmsNorm } from '../kernels/functions/normalization.ts';
 import { joinHeads, splitHeads } from '../kernels/ops/heads.ts';
-import { AttentionInputs, maskOfFirst } from './base/attention-inputs.ts';
+import { AttentionInputs } from './base/attention-inputs.ts';
 import { argumentInGraph } from './base/call-arguments.ts';
 import { ConfiguredLayer } from './base/configured-layer.ts';
 import {
@@ -24,6 +24,7 @@ import {
   identifierOptions,
   type Regularizer,
 } from './base/identifiers.ts';
+import { maskOfFirst } from './base/mask.ts';
 import { type ConfigDict, type Kwargs, type LayerArgs, type Shape, withoutOptions } from './base/options.ts';
 import { type AddWeight, Projection, type ProjectionOptions } from './base/projection.ts';
 import { listOfShapes, startOfScale } from './base/query-key-layer.ts';

@@ -90,7 +90,3 @@ export class AttentionInputs {
     );
   }
 }
-
-/** The mask of a layer whose output has that of its first input. */
-export const maskOfFirst = (mask: Tensor | Tensor[] | undefined): Tensor =>
-  ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;

@@ -17,7 +17,6 @@ import {
   checkTensor,
 } from '../../kernels/functions/checks.ts';
 import { checkRows } from '../../kernels/functions/parameters.ts';
-import { maskOfFirst } from './attention-inputs.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import {
   assignIdentifiers,
@@ -27,6 +26,7 @@ import {
   identifierOptions,
   type Regularizer,
 } from './identifiers.ts';
+import { maskOfFirst } from './mask.ts';
 import type { Kwargs, LayerArgs, Shape } from './options.ts';
 import { type AddWeight, Projection, type ProjectionOptions } from './projection.ts';
 import { listOfShapes } from './query-key-layer.ts';

@@ -111,3 +111,7 @@ export function layerThatEndedMask(tensor: SymbolicTensor): layers.Layer | undef
 }
 /** The layers that split heads; TensorFlow.js passes no mask on behind them. */
 const ORDERING = ['Reshape', 'Permute'];
+
+/** The mask of a layer whose output has that of its first input. */
+export const maskOfFirst = (mask: Tensor | Tensor[] | undefined): Tensor =>
+  ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;

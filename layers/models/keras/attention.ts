@@ -4,9 +4,10 @@ import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-
 import { fail } from '../../../kernels/core/errors.ts';
 import { attendHeads, checkAttention, type Logits } from '../../../kernels/functions/attention.ts';
 import { checkBoolean, checkOneOf, checkRate } from '../../../kernels/functions/checks.ts';
-import { AttentionInputs, maskOfFirst } from '../../base/attention-inputs.ts';
+import { AttentionInputs } from '../../base/attention-inputs.ts';
 import { argumentInGraph } from '../../base/call-arguments.ts';
 import { ConfiguredLayer } from '../../base/configured-layer.ts';
+import { maskOfFirst } from '../../base/mask.ts';
 import type { Kwargs, LayerArgs, Shape } from '../../base/options.ts';
 import { listOfShapes } from '../../base/query-key-layer.ts';
 import { registerLayer } from '../../base/register.ts';
