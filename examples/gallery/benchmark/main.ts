@@ -6,6 +6,7 @@ import { choice, choices, labelled, settings } from '../shared/controls.ts';
 import { setDisabled } from '../shared/disabled.ts';
 import { download, element, lab, section } from '../shared/dom.ts';
 import { expose } from '../shared/expose.ts';
+import { copyByButton } from '../shared/link.ts';
 import { openPage } from '../shared/page.ts';
 import { stands } from '../shared/standing.ts';
 import { task } from '../shared/task.ts';
@@ -88,16 +89,9 @@ downloadButton.addEventListener('click', () => {
   download(file, `tfjs-normalizations-${backend}.json`);
 });
 
-shareButton.addEventListener('click', async () => {
-  const link = linkTo({ date: new Date().toISOString().slice(0, 10), backend, device, results });
-  try {
-    await navigator.clipboard.writeText(link);
-    shareButton.textContent = 'Copied';
-  } catch {
-    history.replaceState(null, '', link);
-    shareButton.textContent = 'It is in the address bar';
-  }
-});
+shareButton.addEventListener('click', () =>
+  copyByButton(shareButton, linkTo({ date: new Date().toISOString().slice(0, 10), backend, device, results })),
+);
 
 const measuring = task('Measure on this machine', async (running) => {
   const contests = contestsOf(chosen.value, at.value);
