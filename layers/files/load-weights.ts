@@ -2,15 +2,20 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { checkCall, optionNames } from '../../kernels/functions/checks.ts';
-import type { Saved } from '../models/keras/saved.ts';
+import { GROUPED_ATTENTION, isSaved, type Saved } from '../models/keras/saved.ts';
 import { openFile } from './open.ts';
 import { type FileSource, type ReadOptions, readSource } from './source.ts';
 import { setWeights } from './weights.ts';
 
 const WHO = 'loadWeights';
 const OPTIONS = optionNames('onProgress', 'requestInit', 'fetchFunc');
-/** What `getClassName` says, where Keras's name is another. */
+/** TensorFlow.js's names of classes that have others in Keras. */
 const CLASSES: Readonly<Record<string, string>> = { KerasBidirectional: 'Bidirectional', Model: 'Functional' };
+
+function classInKeras({ class_name: className, config }: Saved): string {
+  if (className === 'MultiHeadAttention' && config.num_key_value_heads !== undefined) return GROUPED_ATTENTION;
+  return CLASSES[className] ?? className;
+}
 
 /**
  * Gives a model the weights of a file of Keras: a `.weights.h5` or `.keras` file of Keras 3 or of Keras 2 from 2.12 on, or an `.h5`
@@ -52,8 +57,8 @@ export async function loadWeights(
 
 /** The model as Keras would save it, as far as names of groups depend on it. */
 function savedOf(model: LayersModel): Saved {
-  const json = JSON.stringify(model.toJSON(null, false), (key, value) =>
-    key === 'class_name' ? (CLASSES[value] ?? value) : value,
+  const json = JSON.stringify(model.toJSON(null, false), (_, value) =>
+    isSaved(value) ? { ...value, class_name: classInKeras(value) } : value,
   );
   return JSON.parse(json);
 }

@@ -37,7 +37,7 @@ const leakOf = (name: string) => (/recurrent/.test(name) ? 8 : /rnn/.test(name) 
 
 describe('whole models', () => {
   test('are there in all forms', () => {
-    expect(wholeModels).toHaveLength(25);
+    expect(wholeModels).toHaveLength(27);
   });
 
   test.each(wholeModels)('%s predicts what it does in Keras', async (name) => {
@@ -164,6 +164,7 @@ describe('weights alone', () => {
     ['2.15/nested.keras', '2.15/nested.keras'],
     ['3.15/rnn.keras', '3.15/rnn.keras'],
     ['3.15/gru.keras', '3.15/gru.weights.h5'],
+    ['3.15/grouped.keras', '3.15/grouped.weights.h5'],
     ['2.15/gru.keras', '2.15/gru-legacy.h5'],
     ['3.15/spec.h5', '3.15/spec.keras'],
     ['3.15/cnn.keras', '3.15/cnn.h5'],

@@ -9,6 +9,7 @@ import { RULES } from '../../layers/files/keras/classes.ts';
 import {
   batchNormalization,
   layerNormalization,
+  multiHeadAttention,
   restoreBuiltIns,
   switchableNormalization,
   weightNormalization,
@@ -54,6 +55,14 @@ describe('refused', () => {
     'an activation without a name in Keras': [
       () => modelOf([3], l.dense({ units: 2, activation: 'gelu_new' as 'relu' })),
       "gelu_new, which Keras has under no name; use 'gelu'",
+    ],
+    'attention with fewer heads of keys, of two widths': [
+      () => {
+        const [query, value] = [tf.input({ shape: [4, 6] }), tf.input({ shape: [5, 3] })];
+        const layer = multiHeadAttention({ numHeads: 4, keyDim: 2, numKeyValueHeads: 2 });
+        return tf.model({ inputs: [query, value], outputs: layer.apply([query, value]) as Symbolic });
+      },
+      'takes queries and values of the same width',
     ],
     'a class of a user': [() => modelOf([3], new Doubled({})), '(Doubled) is of a class of your own'],
     'a class derived from ours': [() => modelOf(image, new LikeOurs()), 'is of a class of your own'],

@@ -5,7 +5,7 @@
 import type { layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { lastPartOfName } from '../../base/inner-layer.ts';
-import type { Config } from '../../models/keras/saved.ts';
+import { type Config, GROUPED_ATTENTION } from '../../models/keras/saved.ts';
 
 /** A layer with the members that TensorFlow.js does not declare, of which each class has some. */
 export type Described = layers.Layer & {
@@ -128,9 +128,18 @@ const attention: Rule = {
       const why = 'valueDim, outputShape or attentionAxes';
       refuse(layer, `has numKeyValueHeads and ${why}, which Keras has not together; leave these out`);
     }
+    const widths = layer.inboundNodes.map(({ inputTensors }) =>
+      inputTensors.slice(0, 2).map(({ shape }) => shape.at(-1)),
+    );
+    if (widths.some(([query, value]) => query !== value) || rankOf(layer) !== 3) {
+      refuse(
+        layer,
+        'has numKeyValueHeads, with which Keras takes queries and values of the same width, of rank 3; leave it out',
+      );
+    }
     return { ...others, headDim: keyDim, numQueryHeads: numHeads };
   },
-  nameIn: (config) => (isGrouped(config) ? 'GroupedQueryAttention' : 'MultiHeadAttention'),
+  nameIn: (config) => (isGrouped(config) ? GROUPED_ATTENTION : 'MultiHeadAttention'),
 };
 
 export const RULES: Readonly<Record<string, Rule>> = {

@@ -4,7 +4,7 @@
  */
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { weightsByRole } from '../../base/inner-layer.ts';
-import { type Config, isModel, isSaved, nameOf, type Saved } from '../../models/keras/saved.ts';
+import { type Config, classOf, isModel, isSaved, nameOf, type Saved } from '../../models/keras/saved.ts';
 import { MultiHeadAttention } from '../../multi-head-attention.ts';
 import { SpectralNormalization } from '../../spectral-normalization.ts';
 
@@ -59,7 +59,7 @@ export const groupName = (className: string): string =>
 export function namedGroups(layers: readonly Saved[], countOf = (_: Saved) => 1): [layer: Saved, name: string][] {
   const counts = new Map<string, number>();
   return layers.filter(isCounted).map((layer) => {
-    const name = groupName(layer.class_name);
+    const name = groupName(classOf(layer));
     const count = counts.get(name) ?? 0;
     counts.set(name, count + countOf(layer));
     return [layer, count === 0 ? name : `${name}_${count}`];
@@ -115,7 +115,10 @@ class Groups {
         this.ofLayer(child, cells[i] as Layer, `${path}/cells/${group}`, name),
       );
     }
-    if (layer instanceof MultiHeadAttention) return ofParts(layer, PROJECTIONS, path, name);
+    if (layer instanceof MultiHeadAttention) {
+      const isGrouped = classOf(saved) === 'GroupedQueryAttention';
+      return ofParts(layer, isGrouped ? GROUPED_PROJECTIONS : PROJECTIONS, path, name);
+    }
     if (NORMALIZED_CELLS.includes(layer.getClassName())) return ofParts(layer, CELL_NORMS, path, name);
     const groups = wrapped ? within('layer', wrapped) : [];
     const inner = groups.flatMap(({ weights }) => weights);
@@ -133,6 +136,12 @@ const PROJECTIONS: Readonly<Record<string, string>> = {
   key: '/key_dense',
   value: '/value_dense',
   attention_output: '/output_dense',
+};
+const GROUPED_PROJECTIONS: Readonly<Record<string, string>> = {
+  query: '/_query_dense',
+  key: '/_key_dense',
+  value: '/_value_dense',
+  attention_output: '/_output_dense',
 };
 
 /** Our cells with layer normalization, and the layers within them that they have in Keras. */

@@ -2,6 +2,7 @@
 import { fail } from '../../../kernels/core/errors.ts';
 import {
   type Config,
+  classOf,
   historyOf,
   isModel,
   isRecord,
@@ -116,7 +117,7 @@ function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked
 }
 
 /** Layers of Keras that are called with several tensors by name, and take the first of them in TensorFlow.js as a list. */
-const isAttention = ({ class_name }: Saved) => class_name in ATTENTION_ARGUMENTS;
+const isAttention = (layer: Saved) => classOf(layer) in ATTENTION_ARGUMENTS;
 const MASKS = ['query_mask', 'value_mask', 'key_mask'];
 const ofHeads = ['query', 'value', 'key', ...MASKS, 'attention_mask'];
 const ATTENTION_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
@@ -128,7 +129,7 @@ const ATTENTION_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 /** A call of an attention layer as one of a list: [query, value], then perhaps the key and an attention mask. */
 function rewrittenAttention(layer: Saved, node: unknown, calls: Calls): Reference[] {
   const { args, kwargs } = argumentsOf(layer, node);
-  const names = ATTENTION_ARGUMENTS[layer.class_name] as readonly string[];
+  const names = ATTENTION_ARGUMENTS[classOf(layer)] as readonly string[];
   const { inputs = [], ...named }: Config = {
     ...Object.fromEntries(args.map((arg, i) => [names[i] ?? `argument ${i}`, arg])),
     ...kwargs,

@@ -5,7 +5,7 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { fail } from '../../../kernels/core/errors.ts';
 import { InstanceNormalization } from '../../instance-normalization.ts';
-import { type Config, isRecord, isSaved, refuse, type Saved } from './saved.ts';
+import { type Config, classOf, isRecord, isSaved, refuse, type Saved } from './saved.ts';
 
 /** Keras's classes, and TensorFlow.js's names for them. */
 const CLASSES: Readonly<Record<string, string>> = {
@@ -67,7 +67,7 @@ const IGNORED: Readonly<Record<string, Config>> = {
 
 /** The options of an object of Keras under TensorFlow.js's names. The objects within `config` are rewritten already. */
 export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean): Config {
-  const { class_name } = saved;
+  const class_name = classOf(saved);
   for (const [option, right] of Object.entries(IGNORED[class_name] ?? {})) {
     const value = config[option] ?? null;
     if (value === null || [value].flat().every((one) => one === right)) continue;
@@ -101,7 +101,8 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
 
 /** The class in TensorFlow.js. */
 export function classInTensorFlowJs(saved: Saved): string {
-  const { class_name, config, registered_name } = saved;
+  const { config, registered_name } = saved;
+  const class_name = classOf(saved);
   // An initializer may also have the class name Identity, which is not to become an activation.
   if (isIdentity(saved)) return 'Activation';
   if (class_name === 'GlobalAveragePooling1D' && isCalledWithMask(saved)) return 'KerasGlobalAveragePooling1D';

@@ -18,6 +18,12 @@ export type Reference = readonly [layer: string, node: number, tensor: number, .
 /** Classes of models, in Keras and TensorFlow.js. */
 export const MODELS = ['Functional', 'Model', 'Sequential'];
 
+/** The class. Keras 3 saves one under the name by which its package exports it. */
+export const classOf = ({ class_name }: Saved): string =>
+  class_name === GROUPED_ATTENTION ? 'GroupedQueryAttention' : class_name;
+/** The public name of attention with fewer heads of keys and values. Its weights have the name of the class: `GroupedQueryAttention`. */
+export const GROUPED_ATTENTION = 'GroupQueryAttention';
+
 export const isModel = ({ class_name }: Saved) => MODELS.includes(class_name);
 export const nameOf = ({ name, config }: Saved) => String(name ?? config.name);
 

@@ -8,6 +8,7 @@ import {
   gruCell,
   layerNormGRUCell,
   layerNormLSTMCell,
+  multiHeadAttention,
   pixelNormalization,
   qkNormAttention,
   qkNormalization,
@@ -92,6 +93,25 @@ export const trained = (): Branches => ({
       [2, 5, 4],
     ],
     qkNormAttention({ sequenceLength: 8, causal: true }),
+  ),
+  MultiHeadAttention: {
+    shapes: [sequence],
+    apply: ([x]) => multiHeadAttention({ numHeads: 2, keyDim: 3 }).apply([x!, x!], { useCausalMask: true }) as Symbolic,
+  },
+  'MultiHeadAttention of three': merging(
+    [
+      [4, 3],
+      [5, 6],
+      [5, 2],
+    ],
+    multiHeadAttention({ numHeads: 2, keyDim: 3, outputShape: 5, useBias: false }),
+  ),
+  'MultiHeadAttention with few heads of keys': merging(
+    [
+      [4, 6],
+      [5, 6],
+    ],
+    multiHeadAttention({ numHeads: 6, keyDim: 3, numKeyValueHeads: 2 }),
   ),
   'QKNormAttention with a mask': {
     ...merging(
