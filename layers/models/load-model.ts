@@ -9,7 +9,7 @@ import '../group-normalization.ts';
 import '../gru.ts';
 import '../instance-normalization.ts';
 import './keras/attention.ts';
-import './keras/average-pooling.ts';
+import './keras/global-pooling.ts';
 import './keras/bidirectional.ts';
 import '../layer-norm-lstm-cell.ts';
 import '../layer-normalization.ts';

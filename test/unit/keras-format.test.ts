@@ -974,9 +974,9 @@ describe('refused', () => {
     ],
     ['slopes of ReLU', one('ReLU', { negative_slope: 0.5 }), /the layer 'it' \(ReLU\) has negative_slope 0.5/],
     [
-      'pooling that keeps its axes',
-      one('GlobalAveragePooling2D', { keepdims: true }),
-      /'it' \(GlobalAveragePooling2D\) has keepdims true/,
+      'pooling of sequences with the channels first',
+      one('GlobalMaxPooling1D', { data_format: 'channels_first' }),
+      /'it' \(GlobalMaxPooling1D\) has data_format "channels_first", .*only channels_last can be loaded/,
     ],
     [
       'output padding',

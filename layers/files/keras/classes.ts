@@ -221,6 +221,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
   MultiHeadAttention: attention,
   Attention: same,
   KerasGlobalAveragePooling1D: { className: 'GlobalAveragePooling1D' },
+  KerasGlobalAveragePooling2D: { className: 'GlobalAveragePooling2D' },
+  KerasGlobalMaxPooling1D: { className: 'GlobalMaxPooling1D' },
+  KerasGlobalMaxPooling2D: { className: 'GlobalMaxPooling2D' },
 
   Rescaling: same,
   CategoryEncoding: same,

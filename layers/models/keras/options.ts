@@ -37,10 +37,12 @@ const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
 const convolution = { groups: 1 };
 const depthwise = { groups: 1, dilation_rate: 1 };
 const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
-const pooling = { keepdims: false };
+/** Of layers of sequences: their axes always have the channels last. */
+const pooling = { data_format: 'channels_last' };
 const recurrent = { time_major: false };
 const heads = { use_gate: false, sliding_window: null };
 const IGNORED: Readonly<Record<string, Config>> = {
+  AveragePooling1D: pooling,
   Conv1D: convolution,
   Conv2D: convolution,
   Conv3D: convolution,
@@ -48,13 +50,12 @@ const IGNORED: Readonly<Record<string, Config>> = {
   Conv3DTranspose: transposed,
   DepthwiseConv2D: depthwise,
   GlobalAveragePooling1D: pooling,
-  GlobalAveragePooling2D: pooling,
   GlobalMaxPooling1D: pooling,
-  GlobalMaxPooling2D: pooling,
   GroupedQueryAttention: heads,
   GRU: recurrent,
   InputLayer: { optional: false, ragged: false },
   LSTM: recurrent,
+  MaxPooling1D: pooling,
   MultiHeadAttention: heads,
   SimpleRNN: recurrent,
   ReLU: { negative_slope: 0, threshold: 0 },
@@ -105,7 +106,10 @@ export function classInTensorFlowJs(saved: Saved): string {
   const class_name = classOf(saved);
   // An initializer may also have the class name Identity, which is not to become an activation.
   if (isIdentity(saved)) return 'Activation';
-  if (class_name === 'GlobalAveragePooling1D' && isCalledWithMask(saved)) return 'KerasGlobalAveragePooling1D';
+  const isMaskedMean = class_name === 'GlobalAveragePooling1D' && isCalledWithMask(saved);
+  if (isMaskedMean || (/^Global(Average|Max)Pooling[12]D$/.test(class_name) && config.keepdims)) {
+    return `Keras${class_name}`;
+  }
   const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
   if (isZeroed) return 'KerasBidirectional';
   // Keras 3's form of the file has the package apart from the name.
