@@ -10,6 +10,7 @@ import '../gru.ts';
 import '../instance-normalization.ts';
 import './keras/attention.ts';
 import './keras/global-pooling.ts';
+import './keras/hard-silu.ts';
 import './keras/bidirectional.ts';
 import '../layer-norm-lstm-cell.ts';
 import '../layer-normalization.ts';

@@ -540,6 +540,30 @@ describe('what the graph says of training', () => {
   });
 });
 
+describe('operations of Keras 2 on a tensor and a number', () => {
+  const operation = (name: string, fn: string, before: string, y: unknown) =>
+    called2('TFOpLambda', { name, function: fn }, [before], { y, name: null });
+
+  test('are rescalings', async () => {
+    const layers = [
+      operation('a', '__operators__.add', 'x', 3),
+      operation('b', 'math.multiply', 'a', 0.5),
+      operation('c', 'math.subtract', 'b', 2),
+      operation('d', 'math.truediv', 'c', 4),
+    ];
+    const model = await load2(graph2([null, 2], layers), {});
+    expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([0, -1], { atol: 1e-6 });
+  });
+
+  test.each([
+    ['of another function', 'math.pow', 2],
+    ['by zero', 'math.truediv', 0],
+    ['on two tensors', 'math.multiply', ['x', 0, 0]],
+  ])('%s are refused', async (_, fn, y) => {
+    await expect(load2(graph2([null, 2], [operation('a', fn, 'x', y)]), {})).rejects.toThrow(/'a' \(TFOpLambda\)/);
+  });
+});
+
 describe('other classes', () => {
   const nothing = Object.fromEntries(
     ['beta', 'gamma'].flatMap((name) => ['regularizer', 'constraint'].map((kind) => [`${name}_${kind}`, null])),
@@ -1015,8 +1039,8 @@ describe('refused', () => {
 
   test.each([
     [
-      'an operation with a number',
-      three('Multiply', {}, [output('x'), 2]),
+      'an operation with a list of numbers',
+      three('Multiply', {}, [output('x'), [2, 3]]),
       /'it' \(Multiply\) is called with other arguments/,
     ],
     [

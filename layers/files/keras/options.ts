@@ -22,6 +22,7 @@ const MODULE = 'tfjs_normalizations';
 const ACTIVATIONS: Readonly<Record<string, string>> = {
   elu: 'elu',
   gelu: 'gelu',
+  hardSilu: 'hard_silu',
   linear: 'linear',
   logSoftmax: 'log_softmax',
   mish: 'mish',

@@ -7,6 +7,7 @@ import type { io } from '@tensorflow/tfjs-core';
 import { maskOperations, rewrittenGraph } from './graph.ts';
 import { checkKnown, classInTensorFlowJs, dtypeOf, renamedOptions } from './options.ts';
 import { type Config, isModel, isRecord, isReference, isSaved, nameOf, refuse, type Saved } from './saved.ts';
+import { rescalingOf } from './scalars.ts';
 import { checkWeightNames, hasUnknownWeights, renamedWeights } from './weights.ts';
 
 export interface Rewritten {
@@ -65,7 +66,9 @@ function rewrittenObject(saved: Saved, context: Context): unknown {
   if (saved.class_name === 'function') return saved.config;
   const { module: _, registered_name: __, build_config, ...rest } = saved as Saved & Config;
   // The first versions of Keras saved of a Sequential its layers alone.
-  const given = withInputShapes(Array.isArray(saved.config) ? { layers: saved.config } : (saved.config ?? {}));
+  const given = withRescalings(
+    withInputShapes(Array.isArray(saved.config) ? { layers: saved.config } : (saved.config ?? {})),
+  );
   const config = renamedOptions(saved, rewrittenEntries(given, context), context.isKeras3);
   const class_name = classInTensorFlowJs(saved);
   if (!isModel(saved) || !Array.isArray(given.layers)) return { ...rest, class_name, config };
@@ -96,6 +99,11 @@ function lacksInputShape(first: Saved): boolean {
   const { config } = first;
   if (!isRecord(config) || isModel(first) || 'batch_input_shape' in config || 'batch_shape' in config) return false;
   return !(isSaved(config.layer) && lacksInputShape(config.layer) === false);
+}
+
+function withRescalings(config: Config): Config {
+  if (!Array.isArray(config.layers)) return config;
+  return { ...config, layers: config.layers.map((layer) => (isSaved(layer) ? rescalingOf(layer) : layer)) };
 }
 
 /** tf.keras 1 saves no input shape for a Sequential within a graph: it is that of the input layer before it. */

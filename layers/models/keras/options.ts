@@ -31,7 +31,7 @@ const UNUSED: Readonly<Record<string, readonly string[]>> = {
 };
 /** What TensorFlow Addons puts before the names of its classes. */
 const ADDONS = 'Addons>';
-const ACTIVATIONS: Readonly<Record<string, string>> = { silu: 'swish' };
+const ACTIVATIONS: Readonly<Record<string, string>> = { hard_swish: 'hard_silu', silu: 'swish' };
 
 /** By class, options that TensorFlow.js's layers ignore, with the only value that they may have for that to be right. */
 const convolution = { groups: 1 };

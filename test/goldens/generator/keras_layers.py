@@ -1,4 +1,5 @@
-"""Files of layers that TensorFlow.js does not have: attention with fewer heads of keys and values, and pooling that keeps its axes.
+"""Files of layers that TensorFlow.js does not have: attention with fewer heads of keys and values, pooling that keeps its axes, operations
+with numbers and the activation hard_silu.
 
     python keras_layers.py FOLDER
 
@@ -38,7 +39,14 @@ def pooled():
     return keras.Model(x, layers.Conv2D(2, 1)(y)), (2, 5, 4, 3)
 
 
-for make in (grouped, pooled):
+def scalars():
+    x = keras.Input((4,))
+    y = keras.ops.subtract(2.0, layers.Dense(3, activation="hard_silu")(x + 3))
+    z = layers.Dense(3, activation="hard_swish")(keras.ops.multiply(0.5, x) / 4 - 1.5)
+    return keras.Model(x, layers.Concatenate()([y, layers.Activation("hard_silu")(1 + z)])), (2, 4)
+
+
+for make in (grouped, pooled, scalars):
     model, shape = make()
     model.set_weights([random.normal(size=w.shape) * 0.4 for w in model.get_weights()])
     x = random.normal(size=shape).astype("float32")

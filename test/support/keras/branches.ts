@@ -153,7 +153,19 @@ function wrapped(isWanted: (name: string) => boolean): Branches {
   return branches;
 }
 
-const ACTIVATIONS = ['elu', 'gelu', 'linear', 'logSoftmax', 'mish', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax'];
+const ACTIVATIONS = [
+  'elu',
+  'gelu',
+  'hardSilu',
+  'linear',
+  'logSoftmax',
+  'mish',
+  'relu',
+  'relu6',
+  'selu',
+  'sigmoid',
+  'softmax',
+];
 ACTIVATIONS.push('softplus', 'softsign', 'swish', 'tanh');
 const INITIALIZERS = {
   constant: { value: 0.5 },
