@@ -49,7 +49,7 @@ function install(what, home) {
     if (!existsSync(home)) renameSync(aside, home);
   } catch (error) {
     const printed = `${error.stderr ?? ''}`.trim() || error.message;
-    throw new Error(`${what} could not be installed, for which npm needs its registry once: ${printed.slice(-600)}`);
+    throw new Error(`${what} could not be installed, for which npm needs its registry once: ${printed.slice(0, 400)}`);
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }
