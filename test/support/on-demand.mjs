@@ -46,8 +46,9 @@ function install(what, home) {
       encoding: 'utf8',
       stdio: 'pipe',
     });
-    if (!existsSync(home)) renameSync(aside, home);
+    renameSync(aside, home);
   } catch (error) {
+    if (existsSync(home)) return; // from another process
     const printed = `${error.stderr ?? ''}`.trim() || error.message;
     throw new Error(`${what} could not be installed, for which npm needs its registry once: ${printed.slice(0, 400)}`);
   } finally {
