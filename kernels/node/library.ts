@@ -56,13 +56,10 @@ export function loadLibrary(): Library | string {
   }
 }
 
-/** Where the file is: beside this one as it is compiled, in dist/. */
+/** Where the file is: beside this one as it is compiled, in dist/. Bundlers look for the file of each URL that is relative to this one. */
 function builtFor(platform: string, arch: string): URL {
-  const here = import.meta.url;
-  return new URL(
-    `native/${platform}-${arch}.node`,
-    here.endsWith('.ts') ? new URL('../../dist/kernels/node/', here) : here,
-  );
+  const compiled = import.meta.url.replace('/kernels/node/library.ts', '/dist/kernels/node/library.js');
+  return new URL(`native/${platform}-${arch}.node`, compiled);
 }
 
 /** Says once why the kernels of ordinary TensorFlow ops run, or what runs in their place. */

@@ -3,12 +3,14 @@
  * Memory is imported, and nothing in the module has a place in it: no data, no stack, no globals.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { packageFolder } from '../../test/support/on-demand.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const target = new URL('module.ts', import.meta.url);
 
+const { default: asc } = await import(pathToFileURL(join(packageFolder('assemblyscript'), 'dist', 'asc.js')).href);
 const files = {};
 const { error, stderr } = await asc.main(
   [

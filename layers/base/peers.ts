@@ -1,12 +1,11 @@
-/** Packages that only some formats need. They are optional peers, and loaded when they are first needed. */
+/**
+ * Packages that only some formats need: optional peers, imported when they are first needed. Each import stands in a `try`, by which
+ * bundlers see that the package may be missing.
+ */
 import { fail } from '../../kernels/core/errors.ts';
 
-/** What `load` imports; fails with the command that installs the package where it is missing. */
-export async function loadPeer<Module>(who: string, name: string, load: () => Promise<Module>): Promise<Module> {
-  try {
-    return await load();
-  } catch (error) {
-    const why = (error as Error).message;
-    return fail(who, `the package ${name} could not be loaded (${why}); npm install ${name}`);
-  }
+/** Fails with the command that installs the package `name`, which could not be imported. */
+export function refuseWithout(name: string, who: string, error: unknown): never {
+  const why = (error as Error).message;
+  fail(who, `the package ${name} could not be loaded (${why}); npm install ${name}`);
 }

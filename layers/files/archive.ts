@@ -3,7 +3,7 @@
  * checks no checksums, and of two entries of one name takes the last.
  */
 import { fail } from '../../kernels/core/errors.ts';
-import { loadPeer } from '../base/peers.ts';
+import { refuseWithout } from '../base/peers.ts';
 
 /** Records of a zip file: how they begin, and their sizes without names. */
 const END = { signature: 0x06054b50, size: 22 };
@@ -86,7 +86,12 @@ export class Archive {
   }
 
   async #inflated(name: string, packed: Uint8Array, size: number): Promise<Uint8Array> {
-    const { inflateSync } = await loadPeer(this.#who, 'fflate', () => import('fflate'));
+    let inflateSync: typeof import('fflate').inflateSync;
+    try {
+      ({ inflateSync } = await import('fflate'));
+    } catch (error) {
+      refuseWithout('fflate', this.#who, error);
+    }
     try {
       return inflateSync(packed, { out: new Uint8Array(size) });
     } catch (error) {

@@ -1,7 +1,7 @@
 /** Writes an HDF5 file by h5wasm, which is loaded when it is first needed. */
 import type { Group } from 'h5wasm';
 import { fail } from '../../kernels/core/errors.ts';
-import { loadPeer } from '../base/peers.ts';
+import { refuseWithout } from '../base/peers.ts';
 
 export interface Dataset {
   /** The groups that it is in, and its name, such as `layers/dense/vars/0`. */
@@ -21,7 +21,12 @@ export async function writeHdf5(who: string, group: string, datasets: readonly D
   const size = datasets.reduce((sum, { values }) => sum + values.byteLength, 0);
   if (size > MOST_BYTES)
     fail(who, `the weights have ${size} bytes, and an HDF5 file 2 GB at most here; use model.save`);
-  const { default: h5wasm } = await loadPeer(who, 'h5wasm', () => import('h5wasm'));
+  let h5wasm: typeof import('h5wasm').default;
+  try {
+    h5wasm = (await import('h5wasm')).default;
+  } catch (error) {
+    refuseWithout('h5wasm', who, error);
+  }
   const { FS } = await h5wasm.ready;
   const name = `${count++}.h5`;
   const file = new h5wasm.File(name, 'w');

@@ -3,7 +3,7 @@
  * file system in memory while it is open, and is not copied.
  */
 import { fail } from '../../kernels/core/errors.ts';
-import { loadPeer } from '../base/peers.ts';
+import { refuseWithout } from '../base/peers.ts';
 import { brokenHeap } from './hdf5-heaps.ts';
 import { fromBfloat16, fromFloat16 } from './numbers.ts';
 
@@ -33,7 +33,12 @@ export class Hdf5File {
   static async open(who: string, bytes: Uint8Array): Promise<Hdf5File> {
     const broken = brokenHeap(bytes);
     if (broken) fail(who, `the HDF5 file is damaged (${broken}); get the file or save the model again`);
-    const library = await loadPeer(who, 'h5wasm', () => import('h5wasm'));
+    let library: Library;
+    try {
+      library = await import('h5wasm');
+    } catch (error) {
+      refuseWithout('h5wasm', who, error);
+    }
     return new Hdf5File(who, bytes, library, await library.ready);
   }
 

@@ -2,7 +2,7 @@
 import type { io, Tensor } from '@tensorflow/tfjs-core';
 import { LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { loadPeer } from '../base/peers.ts';
+import { refuseWithout } from '../base/peers.ts';
 import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
@@ -87,7 +87,12 @@ async function fileOf(model: LayersModel): Promise<Uint8Array> {
   checkModel(model);
   const config = modelInKeras(model);
   const weights = await writeHdf5(WHO, 'layers', await datasetsOf(config, model));
-  const { zipSync } = await loadPeer(WHO, 'fflate', () => import('fflate'));
+  let zipSync: typeof import('fflate').zipSync;
+  try {
+    ({ zipSync } = await import('fflate'));
+  } catch (error) {
+    refuseWithout('fflate', WHO, error);
+  }
   const date = new Date().toISOString().slice(0, 19).replace('T', '@');
   const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const files = {

@@ -30,7 +30,7 @@ afterAll(() => {
 });
 
 const run = (folder: string, ...args: string[]): Promise<Result> =>
-  user.node(join(folderOf(folder), 'node_modules', NAME, PACKAGE.bin), ...args);
+  user.node(join(folderOf(folder), 'node_modules', NAME, PACKAGE.bin[NAME]), ...args);
 
 test('--help and --version need no other package', async () => {
   const help = await run('alone', '--help');
@@ -108,7 +108,7 @@ test('a mistake in a file is one line', async () => {
 });
 
 test('a reader may go before the end', async () => {
-  const command = join(folderOf('some'), 'node_modules', NAME, PACKAGE.bin);
+  const command = join(folderOf('some'), 'node_modules', NAME, PACKAGE.bin[NAME]);
   const { output } = await user.run('bash', '-c', `node ${command} inspect ${MODEL} | head -1`);
   expect(output).toMatch(/^\S+model.json: functional, 8 layers, 265 parameters, 8.27 KB\n$/);
 });

@@ -18,7 +18,7 @@ const GLIBC = '2.28';
     user = await User.install();
     folder = join(user.folder, 'node_modules', NAME);
     built = join(folder, 'dist', 'kernels', 'node', 'native', `${process.platform}-${process.arch}.node`);
-    const result = await user.node(join(folder, PACKAGE.bin), 'build-native');
+    const result = await user.node(join(folder, PACKAGE.bin[NAME]), 'build-native');
     output = succeeded(result).output || result.output;
   }, 200_000);
   afterAll(() => user.remove());
@@ -74,7 +74,7 @@ const GLIBC = '2.28';
     const before = process.env.CXX;
     process.env.CXX = '/no/compiler';
     try {
-      const failed = await user.node(join(folder, PACKAGE.bin), 'build-native');
+      const failed = await user.node(join(folder, PACKAGE.bin[NAME]), 'build-native');
       expect(failed.code).toBe(1);
       expect(failed.output).toContain(
         `${NAME}: there is no C++ compiler: /no/compiler; install one, or name it in CXX`,

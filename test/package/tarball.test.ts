@@ -1,7 +1,8 @@
 /** The tarball as npm would deliver it: its metadata, its files, and that they are what the sources build. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { packageFolder } from '../support/on-demand.mjs';
 import { PACKAGE, ROOT, succeeded, User } from '../support/user.ts';
 
 let user: User;
@@ -16,14 +17,22 @@ test('publint finds nothing', async () => {
   expect(code).toBe(0);
 });
 
+test('npm has nothing to correct in package.json when it publishes', async () => {
+  const text = readFileSync(join(ROOT, 'package.json'), 'utf8');
+  const copy = user.write('corrected/package.json', text);
+  expect(succeeded(await user.run('npm', 'pkg', 'fix', '--prefix', dirname(copy)))).toEqual({ code: 0, output: '' });
+  expect(user.read('corrected/package.json')).toBe(text);
+});
+
 test('attw finds the types of every entry', async () => {
   const options = ['--profile', 'esm-only', '--format', 'json'];
-  const result = await user.tool('@arethetypeswrong/cli/dist/index.js', user.tarball, ...options);
+  const attw = join(packageFolder('@arethetypeswrong/cli'), 'dist', 'index.js');
+  const result = await user.node(attw, user.tarball, ...options);
   expect(succeeded(result)).toEqual({ code: 0, output: '' });
   const { analysis } = JSON.parse(result.output) as { analysis: { entrypoints: Record<string, object> } };
   const entries = Object.keys(PACKAGE.exports).filter((entry) => entry !== './package.json');
   expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(entries));
-});
+}, 120_000);
 
 test('it holds what users need and no more', async () => {
   const { output } = await user.run('tar', '-tzf', user.tarball);
@@ -49,7 +58,7 @@ test('every module of layers is an entry', () => {
 test('the WebAssembly module is what its source compiles to', async () => {
   const result = await user.node(join(ROOT, 'kernels', 'simd', 'build.mjs'), '--check');
   expect(succeeded(result)).toEqual({ code: 0, output: '' });
-});
+}, 120_000);
 
 test('the file for pages is of this version', () => {
   const file = readFileSync(join(ROOT, PACKAGE.unpkg), 'utf8');

@@ -1,8 +1,9 @@
 /** Users of TypeScript: every kind of module resolution, old and new compilers, and what the declarations name. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { MODULES, NAME, ROOT, succeeded, User } from '../support/user.ts';
+import { packageFolder } from '../support/on-demand.mjs';
+import { MODULES, NAME, PACKAGE, ROOT, succeeded, User } from '../support/user.ts';
 
 let user: User;
 beforeAll(async () => {
@@ -10,17 +11,20 @@ beforeAll(async () => {
 });
 afterAll(() => user.remove());
 
-const source = (subpaths: boolean) => `
+const ENTRIES = Object.keys(PACKAGE.exports).filter((entry) => entry !== './package.json');
+const SOURCE = `
   import * as tf from '@tensorflow/tfjs';
   import { BatchNormalization, type BatchNormalizationArgs, batchNorm, groupNormalization, layerNorm, RMSNormalization } from '${NAME}';
-  ${subpaths ? `import { LayerNormalization } from '${NAME}/layers/layer-normalization';\nimport { cpu } from '${NAME}/kernels/cpu';` : ''}
+  import { LayerNormalization } from '${NAME}/layers/layer-normalization';
+  import { cpu } from '${NAME}/kernels/cpu';
+  ${ENTRIES.map((entry, i) => `export * as entry${i} from '${entry.replace('.', NAME)}';`).join('\n')}
   const args: BatchNormalizationArgs = { axis: 1, momentum: 0.9, betaRegularizer: tf.regularizers.l2({ l2: 1 }) };
   export const layer = new BatchNormalization(args);
   export const model = tf.sequential({ layers: [groupNormalization({ groups: 2, inputShape: [4, 4] }), layer] });
   export const y: tf.Tensor = layerNorm(tf.ones([2, 3]), { axis: [-1] });
   export const { mean }: { mean: tf.Tensor } = batchNorm(y);
   export const placement: 'inside' | 'outside' | 'floor' = new RMSNormalization().epsilonPlacement;
-  ${subpaths ? 'export const more = [new LayerNormalization({ axis: [1, 2] }), cpu.supported()];' : ''}
+  export const more = [new LayerNormalization({ axis: [1, 2] }), cpu.supported()];
   // @ts-expect-error an option that there is not
   groupNormalization({ group: 2 });
   // @ts-expect-error a list where there is one axis
@@ -28,14 +32,11 @@ const source = (subpaths: boolean) => `
 `;
 
 const NEW = join(MODULES, '.bin', 'tsc');
-// TypeScript 7 has no node10 any more; attw brings an older one.
-const older = require.resolve('typescript', {
-  paths: [dirname(require.resolve('@arethetypeswrong/core/package.json'))],
-});
-const OLD = join(dirname(older), 'tsc.js');
+// TypeScript 7 has no node10 any more.
+const OLD = join(packageFolder('typescript'), 'bin', 'tsc');
 
 const compile = (tsc: string, resolution: string, file: string, ...more: string[]) => {
-  const module = resolution === 'nodenext' ? resolution : 'esnext';
+  const module = resolution.startsWith('node') && resolution !== 'node10' ? resolution : 'esnext';
   const options = ['--strict', '--target', 'es2022', '--types', 'node', '--module', module];
   return user.node(tsc, ...options, '--moduleResolution', resolution, ...more, file);
 };
@@ -43,11 +44,12 @@ const compile = (tsc: string, resolution: string, file: string, ...more: string[
 describe('a user of TypeScript', () => {
   test.each([
     ['nodenext', NEW],
+    ['node16', OLD],
     ['bundler', NEW],
     ['bundler', OLD],
     ['node10', OLD],
   ])('with moduleResolution %s (%s)', async (resolution, tsc) => {
-    user.write('main.ts', source(resolution !== 'node10'));
+    user.write('main.ts', SOURCE);
     const result = await compile(tsc, resolution, 'main.ts', '--noEmit', '--skipLibCheck');
     expect(succeeded(result)).toEqual({ code: 0, output: '' });
   });
@@ -61,7 +63,7 @@ describe('a user of TypeScript', () => {
   });
 
   test('who also checks libraries finds no error in ours, under options stricter than strict', async () => {
-    user.write('main.ts', source(true));
+    user.write('main.ts', SOURCE);
     const stricter = [
       '--exactOptionalPropertyTypes',
       '--noUncheckedIndexedAccess',

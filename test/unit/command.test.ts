@@ -74,6 +74,11 @@ describe('convert', () => {
     expect(names).toEqual(expect.arrayContaining(['features.0.weight', 'head.bias', 'conv2d_1.bias']));
   });
 
+  test('into a folder that is made', async () => {
+    await convert(KERAS3, at('new/folder/a.json'), OPTIONS);
+    expect(readdirSync(at('new/folder'))).toEqual(['a.json', 'a.weights.bin']);
+  });
+
   test('to Keras', async () => {
     await convert(KERAS3, at('a.keras'), OPTIONS);
     expect(readFileSync(at('a.keras')).subarray(0, 2).toString()).toBe('PK');
@@ -111,7 +116,13 @@ describe('convert', () => {
     ['weights to weights', 'a.safetensors', at('b.safetensors'), { model: KERAS3 }, /there is nothing to do/, true],
     ['a model with another', KERAS3, at('c.json'), { model: KERAS3 }, /--model is for weights alone/, true],
     ['from nothing', at('nothing.json'), at('c.json'), {}, /ENOENT.*nothing.json/],
-    ['into no folder', KERAS3, at('no/where.json'), {}, /there is no folder .*no; make it first/],
+    [
+      'into a file',
+      KERAS3,
+      join(KERAS3, 'where.json'),
+      {},
+      /model.json is no folder; choose another place for where.json/,
+    ],
   ])('refuses %s', async (_, from, to, more, says, isUsage = false) => {
     const error = await convert(from, to, { ...OPTIONS, ...more }).catch((error: Error) => error);
     expect((error as Error).message).toMatch(says);

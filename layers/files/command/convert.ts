@@ -1,5 +1,5 @@
 /** `tfjs-normalizations convert FROM TO`. */
-import { readdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { loadSafetensors, pytorchNotes, saveKeras, saveSafetensors } from '../index.ts';
 import { formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
@@ -26,6 +26,7 @@ export async function convert(from: string, to: string, options: Options): Promi
     const bar = progress(`reading ${from}`);
     await loadSafetensors(model, from, { ...safetensorsOptions(options), onProgress: bar.report }).finally(bar.done);
   }
+  mkdirSync(dirname(to), { recursive: true });
   if (target === 'json') await model.save(writingTo(to));
   else if (target === 'keras') await writeWhole(to, await saveKeras(model));
   else {
@@ -40,9 +41,9 @@ export async function convert(from: string, to: string, options: Options): Promi
 /** Refuses to write over files, the weights of a model.json among them. */
 function refuseToReplace(path: string, force: boolean): void {
   const folder = dirname(path);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new Error(`there is no folder ${folder}; make it first`);
-  }
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isDirectory()) throw new Error(`${folder} is no folder; choose another place for ${basename(path)}`);
   const own = (name: string) => name === basename(path) || isPartOf(name, path);
   const there = readdirSync(folder).find(own);
   if (there !== undefined && !force) throw new Error(`${there} is in ${folder} already; --force replaces it`);

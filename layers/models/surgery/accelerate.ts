@@ -10,7 +10,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall } from '../../../kernels/functions/checks.ts';
-import { loadPeer } from '../../base/peers.ts';
+import { refuseWithout } from '../../base/peers.ts';
 import { handlerOf, LOAD_OPTIONS, readArtifacts } from '../artifacts.ts';
 import { isRecord } from '../keras/saved.ts';
 import { Graph } from './graph.ts';
@@ -21,7 +21,13 @@ import type { Surgery, SurgeryNote } from './report.ts';
 
 const WHO = 'accelerate';
 
-const converter = () => loadPeer(WHO, '@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
+async function converter() {
+  try {
+    return await import('@tensorflow/tfjs-converter');
+  } catch (error) {
+    return refuseWithout('@tensorflow/tfjs-converter', WHO, error);
+  }
+}
 
 /** What every `tf.GraphModel` has. Its own class is of an optional package, which the types of this one do without. */
 export interface AcceleratedModel {
