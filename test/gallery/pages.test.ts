@@ -22,9 +22,6 @@ const nameOf = (folder: string) => folder || 'start';
 
 const THEMES = ['light', 'dark'] as const;
 
-/** With these a page does at first less than it does by itself, where every backend has to do it. */
-const QUICK: Record<string, Record<string, number>> = { 'style-transfer': { size: 64 } };
-
 /** What axe finds, in the words of a developer. */
 async function violations(page: Page): Promise<string[]> {
   const found = await page.evaluate(async () => (await window.axe.run()).violations);
@@ -85,7 +82,7 @@ describeGallery('gallery', ({ open }) => {
     '$folder explains itself, on every backend',
     async ({ folder, title, layers }) => {
       for (const backend of ['webgl', 'webgpu', 'wasm', 'cpu']) {
-        const page = await open(folder, { settings: { backend, ...QUICK[folder] } });
+        const page = await open(folder, { settings: { backend } });
         expect(await page.locator('h1').textContent()).toBe(title);
         expect((await page.locator('.intro p').textContent())!.length).toBeGreaterThan(60);
         expect(await page.locator('select[name=backend]').inputValue()).toBe(backend);
