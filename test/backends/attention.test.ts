@@ -1,7 +1,7 @@
 /** Query-key normalization in attention, against float64: values, gradients of both orders, masks, training. */
 import { describe, expect, test } from '@jest/globals';
 import { type AttentionCase, attentionInputs } from '../support/attention-inputs.ts';
-import { describeBackends } from '../support/backends.ts';
+import { describeBackends, describeKernels } from '../support/backends.ts';
 
 type Values = ArrayLike<number>;
 interface Point {
@@ -160,7 +160,7 @@ const CASES: [string, AttentionCase][] = [
   ['width 1', { leading: [2], queries: 2, keys: 3, width: 1, depth: 2 }],
 ];
 
-describeBackends('attention', (backend) => {
+describeKernels('attention', (backend) => {
   test.each(CASES)('%s: values and gradients', async (_, args) => {
     const { dy, ...point } = pointOf(args);
     const { value, leaked } = await backend.run('attend', args);

@@ -1,6 +1,6 @@
 /** The kernels of the blended form (moments, scale and shift, moving averages) against the oracle, on every backend. */
 import { describe, expect, test } from '@jest/globals';
-import { describeBackends } from '../support/backends.ts';
+import { describeKernels } from '../support/backends.ts';
 import { activations, affineInputs, averageInputs, blendInputs, type Inputs } from '../support/inputs.ts';
 import { checkMoments, expectOurs, isThorough, ROUTES, tolerance } from '../support/kernel-checks.ts';
 import * as oracle from '../support/oracle.ts';
@@ -12,7 +12,7 @@ const perChannel = (views: readonly Inputs[]) => views.filter(({ view }) => view
 const ALL = perChannel([...VIEWS, ...WIDE]);
 const FEW = perChannel([...KINDS, ...WIDE]);
 
-describeBackends('the blended form', (backend) => {
+describeKernels('the blended form', (backend) => {
   describe.each(ROUTES[backend.name])('by %s', (route) => {
     const channels = isThorough(backend, route) ? ALL : FEW;
 

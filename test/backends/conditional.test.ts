@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { FormulaName, Values } from '../cases/conditional.ts';
-import { describeBackends } from '../support/backends.ts';
+import { describeKernels } from '../support/backends.ts';
 
 interface Golden {
   readonly inputs: Readonly<Record<string, Values>>;
@@ -32,7 +32,7 @@ const NAMES: readonly FormulaName[] = [
 ];
 const TOLERANCE = { rtol: 1e-4, ofMax: 1e-5 };
 
-describeBackends('conditional', ({ run }) => {
+describeKernels('conditional', ({ run }) => {
   test.each(NAMES)('%s', async (name) => {
     const { inputs, upstream, outputs, gradients } = read(name.split(',')[0]!);
     const { value, leaked } = await run('conditional', { name, inputs, upstream });

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { describeBackends } from '../support/backends.ts';
+import { describeKernels } from '../support/backends.ts';
 import { artifactsOf } from '../support/keras-models.ts';
 
 const GOLDENS = join(__dirname, '..', 'goldens');
@@ -19,7 +19,7 @@ const LAYERS: Readonly<Record<string, readonly [className: string, options: obje
 };
 const TOLERANCE = { rtol: 1e-4, ofMax: 2e-5 };
 
-describeBackends('formulas', ({ name: backend, run }) => {
+describeKernels('formulas', ({ name: backend, run }) => {
   test.each(Object.entries(LAYERS))('%s', async (file, [className, options, weights]) => {
     const { inputs, upstream, outputs, gradients } = read('formulas', `${file}.json`);
     const of = (values: object) => weights.map((name) => values[name as never]);

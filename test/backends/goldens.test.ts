@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import * as library from '../../layers/index.ts';
-import { type Backend, describeBackends } from '../support/backends.ts';
+import { type Backend, describeEverywhere } from '../support/backends.ts';
 import { expectedState, type Golden, goldens, impossible, type Kind, LEFT_OUT, runOf } from '../support/goldens.ts';
 
 const all = goldens();
@@ -40,7 +40,7 @@ async function checkGolden(backend: Backend, golden: Golden): Promise<void> {
   expect(leaked).toEqual({ tensors: 0, data: 0 });
 }
 
-describeBackends('goldens', (backend) => {
+describeEverywhere('goldens', (backend) => {
   describe.each([...new Set(all.map(({ layer }) => layer))])('%s', (layer) => {
     for (const golden of all.filter((golden) => golden.layer === layer)) {
       const left = reason(golden, backend);

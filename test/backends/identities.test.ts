@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { FunctionCase } from '../cases/functions.ts';
-import { type Backend, describeBackends } from '../support/backends.ts';
+import { type Backend, describeKernels } from '../support/backends.ts';
 import type { FunctionName } from '../support/functions.ts';
 
 /** The same numbers go two ways; each rounds a few times at 6e-8. */
@@ -33,7 +33,7 @@ async function expectSame(backend: Backend, one: FunctionCase, other: FunctionCa
   }
 }
 
-describeBackends('identities', (backend) => {
+describeKernels('identities', (backend) => {
   const property = <T>(what: string, arbitrary: fc.Arbitrary<T>, body: (value: T) => Promise<void>) =>
     test(what, () => fc.assert(fc.asyncProperty(arbitrary, body), runs(backend)));
 

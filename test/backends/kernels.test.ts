@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EpsilonPlacement } from '../../kernels/core/contract.ts';
 import type { Route } from '../cases/kernels.ts';
-import { type Backend, describeBackends, isWasm } from '../support/backends.ts';
+import { type Backend, describeEverywhere, isWasm } from '../support/backends.ts';
 import { inFirstGroup, type NormalizeInputs, normalizeInputs } from '../support/inputs.ts';
 import { checkMoments, expectOurs, isFused, isThorough, ROUTES, tolerance } from '../support/kernel-checks.ts';
 import type { Tolerance } from '../support/matchers.ts';
@@ -65,7 +65,7 @@ async function checkNormalize(
   if (oursAlone) expectOurs(backend, route, kernels, ['Normalize', 'NormalizeGrad']);
 }
 
-describeBackends('kernels', (backend) => {
+describeEverywhere('kernels', (backend) => {
   test('the backend has the kernels it should have', async () => {
     expect((await backend.run('hasKernels', {})).value).toBe(isFused(backend));
   });

@@ -1,10 +1,10 @@
 /** Values that are not numbers stay with those that share their statistics. */
 import { expect, test } from '@jest/globals';
-import { describeBackends } from '../support/backends.ts';
+import { describeKernels } from '../support/backends.ts';
 import { layerInputs } from '../support/layer-inputs.ts';
 import { rowOf, SUBJECTS, settingOf, titled, weightNames } from '../support/layer-table.ts';
 
-describeBackends('not a number', ({ run }) => {
+describeKernels('not a number', ({ run }) => {
   test.each(titled(SUBJECTS))('%s: stays with those that share its statistics', async (_, subject) => {
     for (const training of [true, false]) {
       const args = { ...subject, training };

@@ -3,7 +3,7 @@
  * without values come out as they are, with gradients of 0, and change no statistic.
  */
 import { expect, test } from '@jest/globals';
-import { describeBackends, isWasm } from '../support/backends.ts';
+import { describeKernels, isWasm } from '../support/backends.ts';
 import { FIRST } from '../support/layer-table.ts';
 
 /** Values whose means float32 rounds in many ways, from small samples to rows of several blocks. */
@@ -29,7 +29,7 @@ const FLAWLESS = { tensors: 0, data: 0 };
 const isZero = (values: ArrayLike<number> | undefined) =>
   values !== undefined && Array.from(values).every((v) => v === 0);
 
-describeBackends('groups without variance', ({ run }) => {
+describeKernels('groups without variance', ({ run }) => {
   test.each(FUNCTIONS)('%s %j: y is beta, and gradients end', async (name, options) => {
     // A mean square is 0 of zeros alone.
     for (const value of name === 'rmsNorm' ? [0] : VALUES) {
@@ -111,7 +111,7 @@ const EMPTY = [
   [2, 3, 0],
 ];
 
-describeBackends('tensors without values', ({ name, run }) => {
+describeKernels('tensors without values', ({ name, run }) => {
   test.each(FUNCTIONS)('%s %j', async (f, options) => {
     for (const shape of EMPTY) {
       const { value, leaked } = await run('functionOfNothing', { name: f, shape, options });

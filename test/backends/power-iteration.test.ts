@@ -1,6 +1,6 @@
 /** `PowerIteration` on every backend against the float64 oracle, and what it leaves alone. */
 import { describe, expect, test } from '@jest/globals';
-import { describeBackends } from '../support/backends.ts';
+import { describeBackends, describeKernels } from '../support/backends.ts';
 import { toHalf } from '../support/half-subjects.ts';
 import { expectOurs, isFused } from '../support/kernel-checks.ts';
 import { type PowerIterationInputs, powerIterationInputs } from '../support/power-iteration-inputs.ts';
@@ -16,7 +16,7 @@ const SIZES = [
   [2500, 3],
 ] as const;
 
-describeBackends('power iteration', (backend) => {
+describeKernels('power iteration', (backend) => {
   const route = isFused(backend) ? 'kernel' : 'reference';
   const run = async (args: PowerIterationInputs) => {
     const { value, kernels, leaked } = await backend.run('powerIteration', { ...args, route });

@@ -1,6 +1,6 @@
 /** Every layer saved and loaded on every backend, in a page through the storage of browsers too. */
 import { expect, test } from '@jest/globals';
-import { describeBackends } from '../support/backends.ts';
+import { describeEverywhere } from '../support/backends.ts';
 import { SUBJECTS, titled } from '../support/layer-table.ts';
 
 function expectSame(value: Awaited<ReturnType<typeof import('../cases/serialization.ts').saveAndLoad>>): void {
@@ -9,7 +9,7 @@ function expectSame(value: Awaited<ReturnType<typeof import('../cases/serializat
   expect(value).toMatchObject({ ours: true, config: true, names: true });
 }
 
-describeBackends('saved and loaded', ({ name, run }) => {
+describeEverywhere('saved and loaded', ({ name, run }) => {
   const inPage = name.startsWith('webg') || name.startsWith('browser-');
   test.each(titled(SUBJECTS))('%s', async (_, subject) => {
     const { value, leaked } = await run('saveAndLoad', { ...subject, url: 'memory' });

@@ -1,7 +1,7 @@
 /** Axes that are brought last, and back, on every backend: the numbers, and what moved them. */
 import { expect, test } from '@jest/globals';
 import { type LastCase, lastInputs } from '../cases/view.ts';
-import { describeBackends, isWasm } from '../support/backends.ts';
+import { describeEverywhere, isWasm } from '../support/backends.ts';
 import { indexAlong } from '../support/layer-oracle.ts';
 
 const TOLERANCE = { ofMax: 1e-6 };
@@ -19,7 +19,7 @@ const CASES: readonly (LastCase & { readonly moved: Moved })[] = [
   { shape: [2, 3, 4, 5], axes: [1, 3], moved: 'apart' },
 ];
 
-describeBackends('axes brought last', (backend) => {
+describeEverywhere('axes brought last', (backend) => {
   test.each(CASES)('%j', async ({ moved, ...args }) => {
     const { value, kernels, leaked } = await backend.run('bringLast', args);
     const { shape, axes } = args;

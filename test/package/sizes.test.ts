@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build, type Platform } from 'esbuild';
 import { LAYER_NAMES } from '../support/layer-table.ts';
+import { memoized } from '../support/memoized.ts';
 import { NAME, PACKAGE, ROOT, User } from '../support/user.ts';
 
 let user: User;
@@ -20,7 +21,8 @@ interface Bundle {
   readonly modules: readonly string[];
 }
 
-async function bundle(source: string, platform: Platform = 'browser'): Promise<Bundle> {
+/** Each is built once: many are compared with the same few others. */
+const bundleFor = memoized(async ([source, platform]: readonly [string, Platform]): Promise<Bundle> => {
   const { outputFiles, metafile } = await build({
     stdin: { contents: source, resolveDir: user.folder, loader: 'js' },
     bundle: true,
@@ -39,7 +41,8 @@ async function bundle(source: string, platform: Platform = 'browser'): Promise<B
     .map(([path]) => path.slice(path.indexOf('/dist/') + '/dist/'.length).replace(/\.js$/, ''));
   const code = outputFiles[0]!.text;
   return { modules: modules.sort(), code, bytes: gzipSync(code, { level: 9 }).length };
-}
+});
+const bundle = (source: string, platform: Platform = 'browser') => bundleFor([source, platform]);
 
 const isKernelOf = (backend: string) => (module: string) => module.startsWith(`kernels/${backend}/`);
 

@@ -53,13 +53,16 @@ const BACKENDS: Record<BackendName, Description> = {
     where: 'process',
     load: loadTensorflowOps,
     absent: process.env.TEST_NO_TENSORFLOW,
+    onRequest: true,
   },
-  'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser },
-  'browser-wasm': { tfjs: 'wasm', where: 'page', absent: noBrowser },
+  'browser-cpu': { tfjs: 'cpu', where: 'page', absent: noBrowser, onRequest: true },
+  'browser-wasm': { tfjs: 'wasm', where: 'page', absent: noBrowser, onRequest: true },
   'threaded-wasm': { tfjs: 'wasm', where: 'isolated page', absent: noBrowser, onRequest: true },
   webgl: { tfjs: 'webgl', where: 'page', absent: noBrowser },
   webgpu: { tfjs: 'webgpu', where: 'page', absent: noBrowser },
 };
+
+const USUAL = BACKEND_NAMES.filter((name) => !BACKENDS[name].onRequest);
 
 /** Kernels are registered by the name of a backend: so the one backend gets two, and each name its kernels of ours. */
 function loadTensorflowOps(): void {
@@ -85,13 +88,13 @@ export interface Backend {
   run<N extends CaseName>(name: N, args: CaseArguments<N>): Promise<CaseResult<N>>;
 }
 
-/** `describe` for each backend; one that is absent, or left out, is skipped under a title that says why. */
+/** `describe` for each usual backend, or for those that are named; one that is absent, or left out, is skipped under a title that says why. */
 export function describeBackends(
   title: string,
   body: (backend: Backend) => void,
-  { only, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
+  { only = USUAL, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
 ): void {
-  for (const name of only ?? BACKEND_NAMES.filter((name) => !BACKENDS[name].onRequest)) {
+  for (const name of only) {
     const { where } = BACKENDS[name];
     const absent = leftOut(name) ?? BACKENDS[name].absent;
     if (absent) {
@@ -101,6 +104,14 @@ export function describeBackends(
     }
   }
 }
+
+/** For tests of kernels: Node's backend has a second set of them, and what is built on kernels sees no difference. */
+export const describeKernels = (title: string, body: (backend: Backend) => void): void =>
+  describeBackends(title, body, { only: [...USUAL, 'tensorflow-ops'] });
+
+/** For tests of what could depend on where a program runs: the kernels of cpu and wasm are the same in a page and in Node. */
+export const describeEverywhere = (title: string, body: (backend: Backend) => void): void =>
+  describeBackends(title, body, { only: [...USUAL, 'tensorflow-ops', 'browser-cpu', 'browser-wasm'] });
 
 function inProcess(name: BackendName): Backend {
   const { tfjs, load } = BACKENDS[name];

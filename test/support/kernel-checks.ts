@@ -22,11 +22,13 @@ export const ROUTES: Record<BackendName, readonly Route[]> = {
 };
 
 /**
- * Whether a route is worth every view and attribute on a backend. The composed text is the same everywhere: where it is
- * slow (WebGL compiles each op for each shape), one view of each kind must do.
+ * Whether a route is worth every view and attribute on a backend. The composed text is the same everywhere, and so are the kernels of
+ * cpu and wasm in a page: where it is slow (WebGL compiles each op for each shape), or the same once more, one view of each kind must do.
  */
 export const isThorough = ({ name }: Backend, route: Route): boolean =>
-  route === 'kernel' || (route === ROUTES[name].at(-1) && (name === 'cpu' || name === 'wasm'));
+  route === 'kernel'
+    ? name !== 'browser-cpu' && name !== 'browser-wasm'
+    : route === ROUTES[name].at(-1) && (name === 'cpu' || name === 'wasm');
 
 export const isFused = ({ name }: Backend): boolean => ROUTES[name].includes('kernel');
 

@@ -9,6 +9,9 @@ import { runCase } from '../cases/index.ts';
 // Before any backend starts, or TensorFlow.js refuses WebGL in software.
 env().set('SOFTWARE_WEBGL_ENABLED', true);
 env().set('WEBGL_USE_SHAPES_UNIFORMS', true); // see one-program.ts
+// TensorFlow.js asks every 4 ms whether the GPU is ready to be read. Where it cannot ask it waits, most often for a tenth of that.
+env().set('WEBGL_FENCE_API_ENABLED', false);
+env().set('WEBGL_DISJOINT_QUERY_TIMER_EXTENSION_VERSION', 0);
 setWasmPaths('/wasm/');
 setWorkgroupSize(16); // WebGPU in software is slow with larger ones
 
