@@ -414,6 +414,15 @@ export const masked = (): Branches => ({
     ],
     { zeros: true },
   ),
+  'LSTM after AddLayerNormalization after Masking': {
+    shapes: [sequence],
+    zeros: true,
+    apply: ([input]) => {
+      const x = l.masking({ maskValue: 0 }).apply(input!) as Symbolic;
+      const [y] = addLayerNormalization().apply([x, input!]) as Symbolic[];
+      return l.lstm({ units: 4, ...gates }).apply(y!) as Symbolic;
+    },
+  },
   'QKNormAttention after Masking': {
     shapes: [sequence],
     zeros: true,
