@@ -67,7 +67,16 @@ def _check_placement(placement):
     return placement
 
 
-class _Normalization(keras.layers.Layer):
+class _Following:
+    """For layers with a momentum, statistics that follow those of batches."""
+
+    def follow(self, statistic, batch):
+        """Moves a statistic of the layer towards that of a batch."""
+        value = ops.reshape(ops.cast(ops.stop_gradient(batch), statistic.dtype), [-1])
+        statistic.assign(self.momentum * statistic + (1 - self.momentum) * value)
+
+
+class _Normalization(_Following, keras.layers.Layer):
     """gamma and beta, and the frame of a call. A subclass says in `normalize` what happens to x before them."""
 
     # The name of gamma among the weights; None where the class has no gamma.
@@ -147,11 +156,6 @@ class _Normalization(keras.layers.Layer):
         axes, _ = self.axes(x)
         shape = [x.shape[axis] if axis in axes else 1 for axis in range(len(x.shape))]
         return ops.reshape(ops.cast(vector, x.dtype), shape)
-
-    def follow(self, statistic, batch):
-        """Moves a statistic of the layer towards that of a batch."""
-        value = ops.reshape(ops.cast(ops.stop_gradient(batch), statistic.dtype), [-1])
-        statistic.assign(self.momentum * statistic + (1 - self.momentum) * value)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -543,6 +547,327 @@ class DynamicErf(_Curve):
 
     def get_config(self):
         return {**super().get_config(), "shift_initializer": keras.initializers.serialize(self.shift_initializer)}
+
+
+class _OfSum:
+    """For normalizations of the sum of two inputs: [x, residual] become [y, sum]."""
+
+    def build(self, input_shape):
+        super().build(input_shape[0])
+
+    def call(self, inputs, training=None):
+        x, residual = inputs
+        total = x + residual
+        return [super().call(total, training=training), total]
+
+    def compute_output_shape(self, input_shape):
+        return [input_shape[0], input_shape[0]]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        first = _first_of(previous_mask)
+        return [first, first]
+
+
+def _first_of(masks):
+    return masks[0] if isinstance(masks, (list, tuple)) else masks
+
+
+@_register
+class AddLayerNormalization(_OfSum, _Normalization):
+    """sum = x + residual, y = (sum - mean) / sqrt(variance + epsilon) * gamma + beta, over the axes `axis` of each example."""
+
+    def normalize(self, x, training):
+        axes, _ = self.axes(x)
+        mean, variance = _moments(x, axes)
+        return _standardized(x - mean, variance, self.epsilon)
+
+
+@_register
+class AddRMSNormalization(_OfSum, RMSNormalization):
+    """sum = x + residual, and y is the RMSNormalization of sum."""
+
+
+def _positions(x, axis):
+    """The axes of x that are neither the batch nor the channels."""
+    return [position for position in range(1, len(x.shape)) if position != axis % len(x.shape)]
+
+
+def _standardized_by_example(x, axis, epsilon):
+    """x with mean 0 and variance 1 over the positions of each example and channel."""
+    positions = _positions(x, axis)
+    if not positions:
+        return x * 0  # One value is its own mean.
+    mean, variance = _moments(x, positions)
+    return _standardized(x - mean, variance, epsilon)
+
+
+@_register
+class AdaptiveInstanceNormalization(keras.layers.Layer):
+    """[content, style] become (content - mean) / sqrt(variance + epsilon) * sqrt(style_variance + epsilon) + style_mean."""
+
+    def __init__(self, axis=-1, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.axis, self.epsilon = axis, epsilon
+
+    def call(self, inputs):
+        content, style = (ops.cast(x, keras.backend.result_type(x.dtype, _float_of_statistics)) for x in inputs)
+        positions = _positions(style, self.axis)
+        mean, variance = _moments(style, positions) if positions else (style, 0 * style)
+        y = _standardized_by_example(content, self.axis, self.epsilon) * _root(variance + self.epsilon) + mean
+        return ops.cast(y, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return _first_of(previous_mask)
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
+
+
+class _Conditional(_Following, keras.layers.Layer):
+    """Does something to x by parameters: of [x, condition] they are projections of the condition, of [x, ...parameters] the inputs.
+
+    The condition and the parameters have a row for each example, or the rank of x. A subclass says in `transform` what happens to x.
+    """
+
+    # The scale comes first. To one that is projected 1 is added, and this to one that is an input.
+    parameters = ("gamma", "beta")
+    scale_offset = 0.0
+    # Options beside those of the projection, for the config.
+    own_options = ()
+
+    def __init__(
+        self,
+        axis=-1,
+        use_bias=True,
+        kernel_initializer="zeros",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.axis, self.use_bias = axis, use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def build(self, input_shape):
+        x, *others = input_shape
+        if len(others) not in (1, len(self.parameters)):
+            names = ", ".join(self.parameters)
+            raise ValueError(
+                f"{type(self).__name__}: the inputs are [x, condition] or [x, {names}]; received {len(others) + 1}"
+            )
+        channels = x[self.axis]
+        self.is_projected = len(others) == 1
+        if self.is_projected:
+            self.build_projection(others[0], len(self.parameters), channels)
+        self.build_state(channels)
+
+    def build_projection(self, condition_shape, count, channels):
+        self.kernel = self.add_kernel("condition_kernel", [condition_shape[-1], count, channels])
+        self.bias = self.add_bias("condition_bias", [count, channels]) if self.use_bias else None
+
+    def project(self, condition, x):
+        """The parameters as [..., parameters, channels]."""
+        width, count, channels = self.kernel.shape
+        kernel = ops.reshape(ops.cast(self.kernel, condition.dtype), [width, count * channels])
+        y = ops.reshape(ops.matmul(condition, kernel), [-1, *condition.shape[1:-1], count, channels])
+        return y if self.bias is None else y + ops.cast(self.bias, y.dtype)
+
+    def add_kernel(self, name, shape, **others):
+        how = {kind: getattr(self, f"kernel_{kind}") for kind in _KINDS}
+        return self.add_weight(name=name, shape=shape, **{**how, **others})
+
+    def add_bias(self, name, shape):
+        how = {kind: getattr(self, f"bias_{kind}") for kind in _KINDS}
+        return self.add_weight(name=name, shape=shape, **how)
+
+    def build_state(self, channels):
+        """Adds the weights beside the projection."""
+
+    def add_statistics(self, channels):
+        self.moving_mean = self.add_weight(name="moving_mean", shape=[channels], initializer="zeros", trainable=False)
+        self.moving_variance = self.add_weight(
+            name="moving_variance", shape=[channels], initializer="ones", trainable=False
+        )
+
+    def standardized_by_batch(self, x, training):
+        """x by the mean and variance of each channel in training, which the moving averages follow; else by these."""
+        if training:
+            mean, variance = _moments(x, [0, *_positions(x, self.axis)])
+            self.follow(self.moving_mean, mean)
+            self.follow(self.moving_variance, variance)
+        else:
+            mean, variance = (
+                self.along(ops.expand_dims(ops.cast(statistic, x.dtype), 0), x)
+                for statistic in (self.moving_mean, self.moving_variance)
+            )
+        return _standardized(x - mean, variance, self.epsilon)
+
+    def call(self, inputs, training=None):
+        x, *others = (ops.cast(one, keras.backend.result_type(one.dtype, _float_of_statistics)) for one in inputs)
+        if self.is_projected:
+            projected = self.project(others[0], x)
+            others = [projected[..., i, :] for i in range(len(self.parameters))]
+        scale, *rest = others
+        offset = 1.0 if self.is_projected else self.scale_offset
+        parameters = [self.along(one, x) for one in (scale + offset, *rest)]
+        return self.transform(x, parameters, bool(training) and self.trainable)
+
+    def transform(self, x, parameters, training):
+        raise NotImplementedError
+
+    def along(self, rows, x):
+        """Rows [examples, channels] in the rank of x, their values along `axis`; what has that rank stays."""
+        rank = len(x.shape)
+        if len(rows.shape) == rank:
+            return rows
+        shape = [1] * rank
+        shape[0], shape[self.axis] = -1, rows.shape[-1]
+        return ops.reshape(rows, shape)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return _first_of(previous_mask)
+
+    def get_config(self):
+        names = ("axis", "use_bias", *self.own_options)
+        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        for option in ("kernel", "bias"):
+            for kind, module in _KINDS.items():
+                config[f"{option}_{kind}"] = module.serialize(getattr(self, f"{option}_{kind}"))
+        return config
+
+
+@_register
+class FeaturewiseLinearModulation(_Conditional):
+    """y = x * gamma + beta."""
+
+    def transform(self, x, parameters, training):
+        gamma, beta = parameters
+        return ops.cast(x * gamma + beta, self.compute_dtype)
+
+
+@_register
+class ConditionalBatchNormalization(_Conditional):
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, over the batch and all positions; in inference by moving averages."""
+
+    own_options = ("momentum", "epsilon")
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, **kwargs):
+        super().__init__(axis, **kwargs)
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def build_state(self, channels):
+        self.add_statistics(channels)
+
+    def transform(self, x, parameters, training):
+        gamma, beta = parameters
+        return ops.cast(self.standardized_by_batch(x, training) * gamma + beta, self.compute_dtype)
+
+
+@_register
+class AdaptiveLayerNormalization(_Conditional):
+    """y = (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift, over the channels of each position."""
+
+    parameters = ("scale", "shift")
+    scale_offset = 1.0
+    own_options = ("epsilon",)
+
+    def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
+        super().__init__(axis, **kwargs)
+        self.epsilon = epsilon
+
+    def transform(self, x, parameters, training):
+        scale, shift = parameters[:2]
+        mean, variance = _moments(x, self.axis)
+        return ops.cast(_standardized(x - mean, variance, self.epsilon) * scale + shift, self.compute_dtype)
+
+
+@_register
+class AdaptiveLayerNormalizationZero(AdaptiveLayerNormalization):
+    """[y, gate]: y as of AdaptiveLayerNormalization, and the gate in the rank of x, for x + gate * f(y)."""
+
+    parameters = ("scale", "shift", "gate")
+
+    def transform(self, x, parameters, training):
+        return [super().transform(x, parameters, training), ops.cast(parameters[2], self.compute_dtype)]
+
+    def compute_output_shape(self, input_shape):
+        x, given = input_shape[0], input_shape[-1]
+        if len(given) == len(x):
+            return [x, (*given[:-1], x[self.axis]) if len(input_shape) == 2 else given]
+        gate = [1] * len(x)
+        gate[0], gate[self.axis] = x[0], x[self.axis]
+        return [x, tuple(gate)]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return [_first_of(previous_mask), None]
+
+
+@_register
+class SpatiallyAdaptiveNormalization(_Conditional):
+    """y = (x - mean) / sqrt(variance + epsilon) * (1 + gamma) + beta, with gamma and beta for each position.
+
+    Of a map [batch, any height, any width, classes] they are convolutions of relu of another, of the map's nearest values. `statistics`
+    are of the 'batch', in inference moving averages, or of each example and channel, 'instance'.
+    """
+
+    scale_offset = 1.0
+    own_options = ("momentum", "epsilon", "statistics", "hidden_units")
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-5, statistics="batch", hidden_units=128, **kwargs):
+        super().__init__(axis, **kwargs)
+        if statistics not in ("batch", "instance"):
+            raise ValueError(f"statistics must be 'batch' or 'instance'; received {statistics!r}")
+        self.momentum, self.epsilon, self.statistics, self.hidden_units = momentum, epsilon, statistics, hidden_units
+
+    def build_projection(self, condition_shape, count, channels):
+        shape = [3, 3, condition_shape[-1], self.hidden_units]
+        self.hidden_kernel = self.add_kernel("hidden_kernel", shape, initializer="glorot_uniform")
+        self.hidden_bias = self.add_bias("hidden_bias", [self.hidden_units])
+        self.kernel = self.add_kernel("condition_kernel", [3, 3, self.hidden_units, count * channels])
+        self.bias = self.add_bias("condition_bias", [count * channels]) if self.use_bias else None
+
+    def project(self, condition, x):
+        for axis in (1, 2):
+            size, wanted = condition.shape[axis], x.shape[axis]
+            nearest = np.floor(np.arange(wanted) * (size / wanted)).astype("int32")
+            condition = ops.take(condition, nearest, axis)
+        hidden = ops.relu(_convolved(condition, self.hidden_kernel, self.hidden_bias))
+        y = _convolved(hidden, self.kernel, self.bias)
+        return ops.reshape(y, [-1, *x.shape[1:3], len(self.parameters), x.shape[3]])
+
+    def build_state(self, channels):
+        if self.statistics == "batch":
+            self.add_statistics(channels)
+
+    def transform(self, x, parameters, training):
+        gamma, beta = parameters
+        if self.statistics == "batch":
+            y = self.standardized_by_batch(x, training)
+        else:
+            y = _standardized_by_example(x, self.axis, self.epsilon)
+        return ops.cast(y * gamma + beta, self.compute_dtype)
+
+
+def _convolved(x, kernel, bias):
+    y = ops.conv(x, ops.cast(kernel, x.dtype), padding="same", data_format="channels_last")
+    return y if bias is None else y + ops.cast(bias, y.dtype)
+
 
 
 class _KernelWrapper(keras.layers.Wrapper):

@@ -26,8 +26,12 @@ type Kind = keyof typeof KINDS;
 /** Makes an object of each kind: its class is derived from the kind's base class, which TensorFlow.js does not export. */
 const EXAMPLES = { Initializer: initializers.zeros, Regularizer: regularizers.l2, Constraint: constraints.nonNeg };
 
+/** The kind that an option is of, such as `betaInitializer` or `beta_initializer`, by the end of its name. */
+export const kindOfOption = (option: string): Kind | undefined =>
+  (Object.keys(KINDS) as Kind[]).find((kind) => option.toLowerCase().endsWith(kind.toLowerCase()));
+
 /** Whether an object that has an `apply` is a layer or of another kind, whose `apply` does something else. */
-function isOther(instance: object, kind: Kind): boolean {
+export function isOther(instance: object, kind: Kind): boolean {
   const others = (Object.keys(EXAMPLES) as Kind[]).filter((other) => other !== kind);
   const isA = (other: Kind) => instance instanceof Object.getPrototypeOf(EXAMPLES[other]().constructor);
   return instance instanceof layers.Layer || others.some(isA);
@@ -39,7 +43,7 @@ export function resolveIdentifier<T extends serialization.Serializable>(
   option: string,
   identifier: Identifier<T>,
 ): T {
-  const kind = Object.keys(KINDS).find((k) => option.endsWith(k)) as Kind;
+  const kind = kindOfOption(option) as Kind;
   const named = KINDS[kind] as unknown as Record<string, (config: object) => T>;
   const usable = (instance: T) =>
     typeof (instance as { apply?: unknown }).apply === 'function' && !isOther(instance, kind);

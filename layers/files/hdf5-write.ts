@@ -1,7 +1,7 @@
-/** Writes an HDF5 file by h5wasm, which is loaded when it is first needed. */
+/** Writes an HDF5 file by h5wasm. */
 import type { Group } from 'h5wasm';
 import { fail } from '../../kernels/core/errors.ts';
-import { refuseWithout } from '../base/peers.ts';
+import { callLibrary, loadHdf5, removeFile } from './hdf5-library.ts';
 
 export interface Dataset {
   /** The groups that it is in, and its name, such as `layers/dense/vars/0`. */
@@ -21,30 +21,26 @@ export async function writeHdf5(who: string, group: string, datasets: readonly D
   const size = datasets.reduce((sum, { values }) => sum + values.byteLength, 0);
   if (size > MOST_BYTES)
     fail(who, `the weights have ${size} bytes, and an HDF5 file 2 GB at most here; use model.save`);
-  let h5wasm: typeof import('h5wasm').default;
+  const { h5wasm, module } = await loadHdf5(who);
+  const name = `/written-${count++}.h5`;
   try {
-    h5wasm = (await import('h5wasm')).default;
-  } catch (error) {
-    refuseWithout('h5wasm', who, error);
-  }
-  const { FS } = await h5wasm.ready;
-  const name = `${count++}.h5`;
-  const file = new h5wasm.File(name, 'w');
-  try {
-    const groups = new Map<string, Group>([['', file]]);
-    groupAt(groups, group);
-    for (const { path, shape, values } of datasets) {
-      const [parent, key] = splitPath(path);
-      const dtype = values instanceof Int32Array ? '<i4' : '<f4';
-      groupAt(groups, parent).create_dataset({ name: key, data: values, shape: [...shape], dtype });
-    }
-    file.close();
-    const bytes = FS.readFile(name);
+    callLibrary(module, Number.POSITIVE_INFINITY, () => {
+      const file = new h5wasm.File(name, 'w');
+      const groups = new Map<string, Group>([['', file]]);
+      groupAt(groups, group);
+      for (const { path, shape, values } of datasets) {
+        const [parent, key] = splitPath(path);
+        const dtype = values instanceof Int32Array ? '<i4' : '<f4';
+        groupAt(groups, parent).create_dataset({ name: key, data: values, shape: [...shape], dtype });
+      }
+      file.close();
+    });
+    const bytes = module.FS.readFile(name);
     // h5wasm reports errors on the console alone.
     if (bytes.length < size) fail(who, `h5wasm could write only ${bytes.length} of ${size} bytes; free some memory`);
     return bytes;
   } finally {
-    FS.unlink(name);
+    removeFile(module, name);
   }
 }
 

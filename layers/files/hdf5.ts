@@ -1,16 +1,18 @@
-/**
- * HDF5 files, read by h5wasm: the C library of HDF5 in WebAssembly. It is loaded when the first file is opened. A file lies in its
- * file system in memory while it is open, and is not copied.
- */
+/** HDF5 files, read by h5wasm. A file lies in its file system in memory while it is open, and is not copied. */
+import type { Dataset, File, Group } from 'h5wasm';
 import { fail } from '../../kernels/core/errors.ts';
-import { refuseWithout } from '../base/peers.ts';
 import { brokenHeap } from './hdf5-heaps.ts';
+import {
+  callLibrary,
+  fileSystemOf,
+  type Library,
+  loadHdf5,
+  type Module,
+  removeFile,
+  type Stream,
+} from './hdf5-library.ts';
 import { fromBfloat16, fromFloat16 } from './numbers.ts';
 
-type Library = typeof import('h5wasm');
-type Module = Awaited<Library['ready']>;
-type Group = InstanceType<Library['Group']>;
-type Dataset = InstanceType<Library['Dataset']>;
 type Values = Float32Array | Int32Array;
 
 /** Classes of HDF5's types. A boolean is an enumeration of integers. */
@@ -20,53 +22,69 @@ const BLOCK_BYTES = 2 ** 24;
 /** Deflate makes of one byte at most 1032. */
 const MOST_COMPRESSION = 1032;
 
+/** What the library's memory may grow to: so much, and so many times the size of the file. */
+const MOST_BYTES = 2 ** 28;
+const MOST_OF_FILE = 4;
+
 let opened = 0;
+/** Ends when all files are closed that were opened so far: one that is damaged does no harm to others. */
+let closed: Promise<void> = Promise.resolve();
 
 export class Hdf5File {
   readonly #who: string;
   readonly #module: Module;
   readonly #name: string;
   readonly #bytes: number;
-  readonly #file: InstanceType<Library['File']>;
+  readonly #file: File;
+  readonly #onClose: () => void;
+  #hasFailed = false;
 
-  /** Opens a file. `bytes` must not change while it is open, and `close` must be called in the end. */
+  /** Opens a file when others are closed. `bytes` must not change while it is open, and `close` must be called in the end. */
   static async open(who: string, bytes: Uint8Array): Promise<Hdf5File> {
     const broken = brokenHeap(bytes);
     if (broken) fail(who, `the HDF5 file is damaged (${broken}); get the file or save the model again`);
-    let library: Library;
-    try {
-      library = await import('h5wasm');
-    } catch (error) {
-      refuseWithout('h5wasm', who, error);
-    }
-    return new Hdf5File(who, bytes, library, await library.ready);
+    const library = await loadHdf5(who);
+    const others = closed;
+    let onClose = () => {};
+    closed = new Promise((resolve) => {
+      onClose = resolve;
+    });
+    await others;
+    return new Hdf5File(who, bytes, library, onClose);
   }
 
-  private constructor(who: string, bytes: Uint8Array, library: Library, module: Module) {
+  private constructor(who: string, bytes: Uint8Array, { h5wasm, module }: Library, onClose: () => void) {
     this.#who = who;
     this.#module = module;
     this.#bytes = bytes.byteLength;
     this.#name = `/tfjs-normalizations-${opened++}.h5`;
-    this.#call('', () => fileSystemOf(module).writeFile(this.#name, bytes, { canOwn: true }));
+    this.#onClose = onClose;
+    fileSystemOf(module).writeFile(this.#name, bytes, { canOwn: true });
     try {
       this.#file = this.#call('', () => {
-        const file = new library.File(this.#name, 'r');
+        const file = new h5wasm.File(this.#name, 'r');
         if (file.file_id <= 0n) throw new Error('it cannot be opened');
         return file;
       });
     } catch (error) {
-      module.FS.unlink(this.#name);
+      this.#remove();
       throw error;
     }
   }
 
   close(): void {
     try {
-      this.#call('', () => this.#file.close());
+      // A library that failed may go on forever with what it has in its memory.
+      if (!this.#hasFailed) this.#call('', () => this.#file.close());
     } catch {
       // What was read was checked; a damaged file may also fail when it is closed.
     }
-    this.#module.FS.unlink(this.#name);
+    this.#remove();
+  }
+
+  #remove(): void {
+    removeFile(this.#module, this.#name);
+    this.#onClose();
   }
 
   /** The names in a group; none if there is no such group. */
@@ -159,11 +177,10 @@ export class Hdf5File {
 
   /**
    * Calls the library. Its failures become errors that say at which place of the file, and with what HDF5 itself has to say, which
-   * the library would print to the console. A trap of WebAssembly is such a failure, too: h5wasm cannot be started a second time,
-   * and goes on working.
+   * the library would print to the console. A trap of WebAssembly is such a failure, too.
    */
   #call<T>(path: string, f: () => T): T {
-    const output = fileSystemOf(this.#module).getStream(2);
+    const output = fileSystemOf(this.#module).streams[2] as Stream;
     const { stream_ops: operations } = output;
     let printed = '';
     const write: Stream['stream_ops']['write'] = (_, memory, offset, length) => {
@@ -172,11 +189,12 @@ export class Hdf5File {
     };
     output.stream_ops = { ...operations, write };
     try {
-      const result = f();
+      const result = callLibrary(this.#module, MOST_BYTES + MOST_OF_FILE * this.#bytes, f);
       // h5wasm does not look at what some functions of HDF5 return: what it hands out is then any memory.
       if (printed) throw new Error('it cannot be read');
       return result;
     } catch (error) {
+      this.#hasFailed = true;
       const { message } = error as Error;
       if (message.startsWith(`${this.#who}: `)) throw error;
       // The last line is the innermost reason: '#014: H5Oint.c line 1101 in H5O__prefix_deserialize(): bad version number'.
@@ -192,17 +210,6 @@ export class Hdf5File {
     }
   }
 }
-
-/** What is used of Emscripten's file system and h5wasm does not declare. */
-interface FileSystem {
-  /** `canOwn`: the file is `data` itself, not a copy. */
-  writeFile(path: string, data: Uint8Array, options: { readonly canOwn: boolean }): void;
-  getStream(descriptor: number): Stream;
-}
-interface Stream {
-  stream_ops: { write(stream: unknown, memory: Int8Array, offset: number, length: number): number };
-}
-const fileSystemOf = (module: Module) => module.FS as unknown as FileSystem;
 
 type Numbers = Values | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Uint32Array;
 

@@ -1,12 +1,16 @@
 /** Damaged and hostile files, made of good ones by a seed; and what becomes of loading them. */
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
+import { ready } from 'h5wasm';
 import { loadModel } from '../../layers/files/index.ts';
 import { uniforms } from './random.ts';
 import { bytesOf, disposeAll } from './read-files.ts';
 
 /** Small ones, of each form. */
 const GOOD = ['3.15/spec.keras', '3.15/spec.h5', '2.13/counted.keras', '2.13/nested.h5', '2.15/nested.keras'];
+
+/** The files are small, and the memory of the library grows to no more. */
+const MOST_BYTES = 2 ** 28 + 2 ** 20;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -117,12 +121,13 @@ export interface Outcome {
 export async function fuzzFiles(count: number, seed: number): Promise<Outcome> {
   const good = GOOD.map((name) => bytesOf(name));
   const wrong: string[] = [];
+  const library = await ready;
   let [loaded, refused] = [0, 0];
-  const load = async (name: string, bytes: Bytes, mayFail: boolean) => {
+  const load = async (name: string, file: Bytes, mayFail: boolean) => {
     const before = tf.memory();
     const start = performance.now();
     try {
-      const model = await loadModel(bytes);
+      const model = await loadModel(file);
       loaded++;
       disposeAll(model);
     } catch (error) {
@@ -134,6 +139,8 @@ export async function fuzzFiles(count: number, seed: number): Promise<Outcome> {
     if (numTensors !== before.numTensors || numDataBuffers !== before.numDataBuffers) {
       wrong.push(`${name}: ${numTensors - before.numTensors} tensors are left`);
     }
+    const bytes = library.HEAPU8.length;
+    if (bytes > MOST_BYTES) wrong.push(`${name}: h5wasm holds ${bytes} bytes`);
     const seconds = (performance.now() - start) / 1000;
     if (seconds > 10) wrong.push(`${name}: took ${seconds} s`);
   };

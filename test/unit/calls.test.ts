@@ -69,6 +69,25 @@ describe('orderedCalls', () => {
     expect(inner.config).toEqual(orderedCalls(CROSSED).config);
   });
 
+  test('leaves out what no output needs', () => {
+    const used = [input('x'), dense('shared', call(['x', 0]))];
+    const shared = dense('shared', call(['own', 0]), call(['x', 0]));
+    const whole = graph(
+      [input('x'), shared, dense('own', call(['x', 0])), dense('end', call(['shared', 0]))],
+      [['shared', 1]],
+    );
+    expect(orderedCalls(whole)).toEqual(graph(used, [['shared', 0]]));
+    const unused = graph([input('x'), input('y'), dense('shared', call(['x', 0]))], [['shared', 0]]);
+    expect(orderedCalls(unused)).toEqual(graph(used, [['shared', 0]]));
+  });
+
+  test.each([
+    ['two layers of one name', graph([input('x'), dense('a', call(['x', 0])), dense('a', call(['x', 0]))], [['a', 0]])],
+    ['no outputs', graph([input('x'), dense('a', call(['x', 0]))], [])],
+  ])('refuses a graph with %s', (what, topology) => {
+    expect(() => orderedCalls(topology)).toThrow(what);
+  });
+
   test.each([
     [
       'of a call that the file does not have',

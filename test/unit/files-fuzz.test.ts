@@ -9,7 +9,19 @@ import { fuzzFiles } from '../support/fuzz-files.ts';
 const COUNT = Number(process.env.FUZZ_FILES ?? 2000);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 
+/** Files with which something went wrong once. */
+const FOUND = {
+  'a constraint that is an initializer': [630],
+  'sizes of gigabytes': [1576, 1671, 2718, 24598, 29536],
+  'layers that no output needs': [5549, 18060, 18319],
+  'a constraint that is a layer': [5867],
+};
+
 beforeAll(() => tf.setBackend('cpu'));
+
+test.each(Object.entries(FOUND))('%s', async (_, seeds) => {
+  for (const seed of seeds) expect((await fuzzFiles(1, seed)).wrong).toEqual([]);
+});
 
 test(
   `${COUNT} files from seed ${SEED}`,

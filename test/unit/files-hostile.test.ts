@@ -2,7 +2,8 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
-import { loadWeights } from '../../layers/files/index.ts';
+import { callLibrary, fileSystemOf, loadHdf5 } from '../../layers/files/hdf5-library.ts';
+import { loadWeights, saveKeras } from '../../layers/files/index.ts';
 import { bytesOf, disposeAll, expectedOf, loaded, predict } from '../support/read-files.ts';
 
 const KERAS = '3.15/spec.keras';
@@ -180,13 +181,60 @@ describe('an HDF5 file', () => {
     expect(await loaded(patched(good, [heap, 0]))).toMatch(/^loadModel: the HDF5 file is damaged .*\(bad global heap/);
   });
 
-  test('which traps the library', async () => {
-    const { ready } = await import('h5wasm');
-    const read = jest.spyOn(await ready, 'get_dataset_data').mockImplementationOnce(() => {
-      throw new WebAssembly.RuntimeError('memory access out of bounds');
+  test.each(['one after another', 'at once'])(
+    'which traps the library and overwrites its memory, and good files %s',
+    async (how) => {
+      const library = await (await import('h5wasm')).ready;
+      const read = jest.spyOn(library, 'get_dataset_data').mockImplementationOnce(() => {
+        library.HEAPU8.fill(255, 1024, 2 ** 18);
+        throw new WebAssembly.RuntimeError('memory access out of bounds');
+      });
+      const first = loaded(good);
+      if (how === 'one after another') await first;
+      const others = await Promise.all([loaded(bytesOf(KERAS)), loaded(good)]);
+      expect(await first).toMatch(/^loadModel: the HDF5 file is damaged .*\(memory access out of bounds\)/);
+      for (const model of others) {
+        if (typeof model === 'string') throw new Error(model);
+        disposeAll(model);
+      }
+      read.mockRestore();
+    },
+  );
+
+  test('in which the library throws, and takes nothing of its stack', async () => {
+    const { module } = await loadHdf5('test');
+    const library = module as unknown as { _at(address: number): void; ccall: (...args: unknown[]) => void };
+    const addresses: number[] = [];
+    library._at = (address) => addresses.push(address);
+    for (let i = 0; i < 2; i++) {
+      // A text is put on the stack.
+      library.ccall('at', null, ['string'], ['']);
+      const call = () => module.get_attribute_metadata(0n, '/', 'none');
+      expect(() => callLibrary(module, 2 ** 30, call)).toThrow('not defined');
+    }
+    expect(addresses[1]).toBe(addresses[0]);
+  });
+
+  test('for which the library wants more memory than it may have', async () => {
+    const { module } = await loadHdf5('test');
+    const before = module.HEAPU8.length;
+    expect(callLibrary(module, before + 2 ** 20, () => module._malloc(before))).toBe(0);
+    expect(module.HEAPU8.length).toBe(before);
+    module._free(callLibrary(module, 4 * before, () => module._malloc(before)));
+    expect(module.HEAPU8.length).toBeGreaterThan(before);
+  });
+
+  test('that was not closed when writing failed', async () => {
+    const library = await (await import('h5wasm')).ready;
+    const write = jest.spyOn(library, 'create_dataset').mockImplementationOnce(() => {
+      throw new Error('no memory');
     });
-    expect(await loaded(good)).toMatch(/^loadModel: the HDF5 file is damaged .*\(memory access out of bounds\)/);
-    read.mockRestore();
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] });
+    await expect(saveKeras(model)).rejects.toThrow('no memory');
+    write.mockRestore();
+    expect(fileSystemOf(library).streams.slice(3).some(Boolean)).toBe(false);
+    expect((await saveKeras(model)).length).toBeGreaterThan(1000);
+    model.dispose();
   });
 
   test.each([

@@ -1143,6 +1143,12 @@ describe('refused', () => {
     );
     const dense = three('Dense', { units: 1, activation: 'leaky_relu' }, [output('x')]);
     await expect(load3(dense, {})).rejects.toThrow("loadModel: the layer 'it' (Dense): Unknown activation: leakyRelu");
+    const constrained = three('Dense', { units: 1, kernel_constraint: { class_name: 'Dense', config: {} } }, [
+      output('x'),
+    ]);
+    await expect(load3(constrained, {})).rejects.toThrow(
+      "loadModel: the layer 'it' (Dense) has Dense for its kernel_constraint, which is another kind of thing;",
+    );
     // An error of the graph is no layer's alone.
     const pooled = three('MaxPooling2D', {}, [output('x')]);
     await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);

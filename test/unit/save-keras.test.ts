@@ -7,7 +7,9 @@ import * as tf from '@tensorflow/tfjs';
 import { kerasFile, loadModel, saveKeras } from '../../layers/files/index.ts';
 import { RULES } from '../../layers/files/keras/classes.ts';
 import {
+  adaptiveLayerNormalizationZero,
   batchNormalization,
+  conditionalBatchNormalization,
   layerNormalization,
   multiHeadAttention,
   restoreBuiltIns,
@@ -137,6 +139,24 @@ describe('refused', () => {
     'a mask that ends in TensorFlow.js alone': [
       () => modelOf(sequence, l.masking(), l.leakyReLU(), l.gru({ units: 2, ...gates })),
       'has a mask in Keras, which TensorFlow.js does not bring so far',
+    ],
+    'conditional batch normalization of masked sequences': [
+      () => {
+        const inputs = [tf.input({ shape: sequence }), tf.input({ shape: [2] })] as const;
+        const masked = l.masking().apply(inputs[0]) as Symbolic;
+        const outputs = conditionalBatchNormalization().apply([masked, inputs[1]]) as Symbolic;
+        return tf.model({ inputs: [...inputs], outputs });
+      },
+      '(ConditionalBatchNormalization) has a mask, which it uses otherwise in Keras',
+    ],
+    'the gate of a masked sequence': [
+      () => {
+        const input = tf.input({ shape: sequence });
+        const masked = l.masking().apply(input) as Symbolic;
+        const [, gate] = adaptiveLayerNormalizationZero().apply([masked, input]) as [Symbolic, Symbolic];
+        return tf.model({ inputs: input, outputs: l.gru({ units: 2, ...gates }).apply(gate) as Symbolic });
+      },
+      'is given a mask by TensorFlow.js that it has not in Keras',
     ],
     'masked sequences of Bidirectional': [
       () =>

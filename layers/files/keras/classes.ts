@@ -46,8 +46,6 @@ const onlyOf = (config: Config, ...names: string[]): Config =>
 const ofAddons = (removal: string): Rule =>
   refused(`is of TensorFlow Addons, which Keras 3 does not have; take it off with ${removal}`);
 
-const ofSeveralInputs = (way: string): Rule =>
-  refused(`takes several inputs, for which Keras 3 has no class; make the model of ${way} instead`);
 const IN_ADDONS = 'is of TensorFlow Addons, which Keras 3 does not have; use filterResponseNormalization';
 
 /** The options of a recurrent layer apart from its cell. */
@@ -273,14 +271,17 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   QKNormalization: ours,
   QKNormAttention: ours,
-  AddLayerNormalization: ofSeveralInputs('add and layerNormalization'),
-  AddRMSNormalization: ofSeveralInputs('add and rmsNormalization'),
-  AdaptiveInstanceNormalization: ofSeveralInputs('instanceNormalization'),
-  AdaptiveLayerNormalization: ofSeveralInputs('layerNormalization, multiply and add'),
-  AdaptiveLayerNormalizationZero: ofSeveralInputs('layerNormalization, multiply and add'),
-  ConditionalBatchNormalization: ofSeveralInputs('batchNormalization, multiply and add'),
-  FeaturewiseLinearModulation: ofSeveralInputs('multiply and add'),
-  SpatiallyAdaptiveNormalization: ofSeveralInputs('batchNormalization, multiply and add'),
+  AddLayerNormalization: ours,
+  AddRMSNormalization: {
+    isOurs: () => true,
+    options: (config, layer) => axisInKeras({ ...RMS_OF_KERAS, ...config }, layer),
+  },
+  AdaptiveInstanceNormalization: ours,
+  AdaptiveLayerNormalization: ours,
+  AdaptiveLayerNormalizationZero: ours,
+  ConditionalBatchNormalization: ours,
+  FeaturewiseLinearModulation: ours,
+  SpatiallyAdaptiveNormalization: ours,
   'Addons>FilterResponseNormalization': refused(IN_ADDONS),
   'Addons>TLU': refused(IN_ADDONS),
   'Addons>WeightNormalization': ofAddons('removeWeightNormalization'),

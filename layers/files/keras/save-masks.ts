@@ -11,12 +11,14 @@ const PASSING = [
   ...['PReLU', 'ReLU', 'Rescaling', 'SpatialDropout1D', 'QKNormAttention', 'MultiHeadAttention', 'Attention'],
   ...['BatchNormalization', 'LayerNormalization', 'GroupNormalization', 'RMSNormalization', 'InstanceNormalization'],
   ...['BatchInstanceNormalization', 'SwitchableNormalization', 'BatchRenormalization', 'MeanOnlyBatchNormalization'],
-  ...['UnitNormalization', 'Normalization'],
+  ...['UnitNormalization', 'Normalization', 'AddLayerNormalization', 'AddRMSNormalization'],
+  ...['AdaptiveInstanceNormalization', 'AdaptiveLayerNormalization', 'AdaptiveLayerNormalizationZero'],
+  ...['FeaturewiseLinearModulation', 'SpatiallyAdaptiveNormalization'],
 ];
 /** Classes that use a mask in Keras, and not, or otherwise, in TensorFlow.js. */
 const DIFFERING = [
   ...['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'],
-  ...['GlobalAveragePooling1D', 'Softmax', 'TimeDistributed'],
+  ...['ConditionalBatchNormalization', 'GlobalAveragePooling1D', 'Softmax', 'TimeDistributed'],
 ];
 /** Classes of which each input has a mask of its own. */
 const ATTENTION = ['Attention', 'MultiHeadAttention', 'QKNormAttention'];
@@ -74,6 +76,10 @@ function isMaskedInKeras({ sourceLayer, inputs, outputTensorIndex = 0 }: Symboli
   const recurrent = recurrentOf(layer);
   const passes = recurrent
     ? recurrent.returnSequences === true && outputTensorIndex === 0
-    : PASSING.includes((layer.layer ?? layer).getClassName());
+    : PASSING.includes((layer.layer ?? layer).getClassName()) && !isGate(layer, outputTensorIndex);
   return passes && isMaskedInKeras(input);
 }
+
+/** A gate has no mask, also where y beside it has one. */
+const isGate = (layer: Described, output: number): boolean =>
+  layer.getClassName() === 'AdaptiveLayerNormalizationZero' && output === 1;

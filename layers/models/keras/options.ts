@@ -4,6 +4,7 @@
  */
 import { serialization } from '@tensorflow/tfjs-core';
 import { fail } from '../../../kernels/core/errors.ts';
+import { isOther, kindOfOption } from '../../base/identifiers.ts';
 import { InstanceNormalization } from '../../instance-normalization.ts';
 import { type Config, classOf, isRecord, isSaved, refuse, type Saved } from './saved.ts';
 
@@ -69,6 +70,7 @@ const IGNORED: Readonly<Record<string, Config>> = {
 /** The options of an object of Keras under TensorFlow.js's names. The objects within `config` are rewritten already. */
 export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean): Config {
   const class_name = classOf(saved);
+  checkKinds(saved, config);
   for (const [option, right] of Object.entries(IGNORED[class_name] ?? {})) {
     const value = config[option] ?? null;
     if (value === null || [value].flat().every((one) => one === right)) continue;
@@ -98,6 +100,18 @@ export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean):
       return [names[key] ?? key, isActivation ? (ACTIVATIONS[value] ?? value) : value];
     }),
   );
+}
+
+/** Refuses a layer as a constraint, and the like: TensorFlow.js would call it all the same. */
+function checkKinds(saved: Saved, config: Config): void {
+  const { classNameMap } = serialization.SerializationMap.getMap();
+  for (const [option, value] of Object.entries(config)) {
+    const kind = kindOfOption(option);
+    if (!kind || !isSaved(value) || !Object.hasOwn(classNameMap, value.class_name)) continue;
+    const [cls] = classNameMap[value.class_name] as [{ readonly prototype: object }, unknown];
+    if (isOther(cls.prototype, kind))
+      refuse(saved, `has ${value.class_name} for its ${option}, which is another kind of thing; save the model again`);
+  }
 }
 
 /** The class in TensorFlow.js. */

@@ -4,6 +4,13 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {
+  adaptiveInstanceNormalization,
+  adaptiveLayerNormalization,
+  adaptiveLayerNormalizationZero,
+  addLayerNormalization,
+  addRMSNormalization,
+  conditionalBatchNormalization,
+  featurewiseLinearModulation,
   gru,
   gruCell,
   layerNormGRUCell,
@@ -12,6 +19,7 @@ import {
   pixelNormalization,
   qkNormAttention,
   qkNormalization,
+  spatiallyAdaptiveNormalization,
   spectralNormalization,
   weightNormalization,
   weightStandardization,
@@ -85,6 +93,7 @@ export const trained = (): Branches => ({
   "TensorFlow.js's LayerNormalization": one(image, l.layerNormalization({ axis: [2, 3] })),
   ...normalizations(TRAINED),
   ...wrapped(TRAINED_WRAPPERS),
+  ...ofSeveralInputs(),
   QKNormalization: merging([sequence, [5, 3]], qkNormalization({ sequenceLength: 8 })),
   QKNormAttention: merging(
     [
@@ -151,6 +160,62 @@ function wrapped(isWanted: (name: string) => boolean): Branches {
     branches[`SpectralNormalization of ${name}`] = one(inputShape, spectral, more);
   }
   return branches;
+}
+
+/** Normalizations of several inputs: by a residual, a style, a condition or parameters. */
+function ofSeveralInputs(): Branches {
+  const kernel = { kernelInitializer: 'glorotNormal' } as const;
+  return {
+    AddLayerNormalization: merging([sequence, sequence], addLayerNormalization({ axis: [1, 2], center: false })),
+    AddRMSNormalization: merging([sequence, sequence], addRMSNormalization({ gammaOffset: 1 })),
+    "AddRMSNormalization as Keras's": merging(
+      [sequence, sequence],
+      addRMSNormalization({ center: false, epsilonPlacement: 'inside' }),
+    ),
+    AdaptiveInstanceNormalization: merging([image, [3, 4, 3]], adaptiveInstanceNormalization()),
+    'AdaptiveInstanceNormalization, channels first': merging(
+      [
+        [3, 6, 5],
+        [3, 2, 2],
+      ],
+      adaptiveInstanceNormalization({ axis: 1 }),
+    ),
+    AdaptiveLayerNormalization: merging([sequence, [4]], adaptiveLayerNormalization(kernel)),
+    'AdaptiveLayerNormalization by position': merging([sequence, [6, 4]], adaptiveLayerNormalization(kernel)),
+    'AdaptiveLayerNormalization by parameters': merging([[3, 6], [3], [3]], adaptiveLayerNormalization({ axis: 1 })),
+    AdaptiveLayerNormalizationZero: merging(
+      [sequence, [4]],
+      adaptiveLayerNormalizationZero({ ...kernel, useBias: false }),
+    ),
+    'AdaptiveLayerNormalizationZero by position': merging([sequence, [6, 4]], adaptiveLayerNormalizationZero(kernel)),
+    'AdaptiveLayerNormalizationZero by parameters': merging(
+      [sequence, [3], [3], [3]],
+      adaptiveLayerNormalizationZero(),
+    ),
+    ConditionalBatchNormalization: merging([image, [4]], conditionalBatchNormalization({ ...kernel, momentum: 0.8 })),
+    'ConditionalBatchNormalization by parameters': merging([[4], [4], [4]], conditionalBatchNormalization()),
+    FeaturewiseLinearModulation: merging([image, [4]], featurewiseLinearModulation(kernel)),
+    'FeaturewiseLinearModulation by parameters': merging(
+      [[3, 6, 5], [3], [3, 6, 1]],
+      featurewiseLinearModulation({ axis: 1 }),
+    ),
+    SpatiallyAdaptiveNormalization: merging(
+      [image, [4, 7, 2]],
+      spatiallyAdaptiveNormalization({ ...kernel, hiddenUnits: 4 }),
+    ),
+    'SpatiallyAdaptiveNormalization of each example': merging(
+      [image, [6, 5, 2]],
+      spatiallyAdaptiveNormalization({ ...kernel, hiddenUnits: 4, statistics: 'instance' }),
+    ),
+    'SpatiallyAdaptiveNormalization by parameters': merging(
+      [image, image, image],
+      spatiallyAdaptiveNormalization({ axis: 1 }),
+    ),
+    'one tensor twice': {
+      shapes: [sequence],
+      apply: ([x]) => addLayerNormalization().apply([x!, x!]) as Symbolic[],
+    },
+  };
 }
 
 const ACTIVATIONS = [
@@ -381,6 +446,15 @@ export const masked = (): Branches => ({
     ],
     { zeros: true },
   ),
+  'LSTM after AddLayerNormalization after Masking': {
+    shapes: [sequence],
+    zeros: true,
+    apply: ([input]) => {
+      const x = l.masking({ maskValue: 0 }).apply(input!) as Symbolic;
+      const [y] = addLayerNormalization().apply([x, input!]) as Symbolic[];
+      return l.lstm({ units: 4, ...gates }).apply(y!) as Symbolic;
+    },
+  },
   'QKNormAttention after Masking': {
     shapes: [sequence],
     zeros: true,
