@@ -1,7 +1,7 @@
 import { add, square, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { AffineOptions } from '../kernels/functions/normalization.ts';
-import { mapped } from '../kernels/ops/half.ts';
+import { mapWeight } from '../kernels/ops/half.ts';
 import { affinePerChannel } from '../kernels/ops/per-channel.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
@@ -83,7 +83,7 @@ export class BatchRenormalization extends Normalization {
     const axis = this.frontAxis(x.rank);
     const [mean, stddev] = this.#moving.read();
     if (!training) {
-      const variance = mapped(stddev, square, (value) => value ** 2);
+      const variance = mapWeight(stddev, square, (value) => value ** 2);
       return affinePerChannel(x, axis, { mean, variance, scale: parameters.gamma, shift: parameters.beta }, 0);
     }
     return renormalize(x, axis, parameters, {

@@ -6,7 +6,7 @@ import { maximum, sqrt, square, sub, type Tensor, tidy } from '@tensorflow/tfjs-
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
-import { mapped, varianceFrom } from '../../kernels/ops/half.ts';
+import { mapWeight, varianceFrom } from '../../kernels/ops/half.ts';
 import type { ConfiguredLayer } from './configured-layer.ts';
 import type { Initializer } from './identifiers.ts';
 import { MovingStatistics } from './moving-statistics.ts';
@@ -75,6 +75,6 @@ export class KerasRenormalization {
     this.#compared.follow(batch);
     this.#moving.follow(batch);
     const variance = (stddev: Tensor) => maximum(sub(square(stddev), epsilon), 0);
-    this.#movingVariance.write(mapped(this.#movingStddev.read(), variance, varianceFrom(epsilon)));
+    this.#movingVariance.write(mapWeight(this.#movingStddev.read(), variance, varianceFrom(epsilon)));
   }
 }
