@@ -60,7 +60,7 @@ export interface BatchRenormalizationArgs extends AffineArgs {
 export class BatchRenormalization extends Normalization {
   /** In saved models. */
   static readonly className = 'BatchRenormalization';
-  /** The bounds of r and d; rmin is absent where it is 1 / rmax. */
+  /** The bounds of r and d; an absent rmin is 1 / rmax. */
   readonly renormClipping: Readonly<RenormClipping & Required<Pick<RenormClipping, 'rmax' | 'dmax'>>>;
   /** When the bounds are reached. */
   readonly rampSteps: Readonly<Required<RampSteps>> | null;
@@ -97,7 +97,7 @@ export class BatchRenormalization extends Normalization {
     });
   }
 
-  /** null for `rampSteps` is a choice; in other options it is what JSON makes of undefined. */
+  /** `rampSteps: null` means no ramp; null in other options stands for undefined, which JSON does not have. */
   static override fromSaved(config: ConfigDict, saved: ConfigDict): ConfigDict {
     return saved.rampSteps === null ? { ...config, rampSteps: null } : config;
   }
