@@ -191,8 +191,8 @@ export function checkAxes(who: string, axes: number | readonly number[], rank: n
   return front;
 }
 
-/** Sorts axes, as `withLast` and `moving` take them. */
-export const ascending = (axes: number[]): number[] => axes.sort((a, b) => a - b);
+/** Sorts axes, as `withLast` and `moving` take them. Sorting a single one takes as long as all other checks of it. */
+export const ascending = (axes: number[]): number[] => (axes.length > 1 ? axes.sort((a, b) => a - b) : axes);
 
 export function checkRank(who: string, rank: number): void {
   if (rank < 2 || rank > 6) {

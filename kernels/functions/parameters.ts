@@ -14,7 +14,7 @@ type Shape = readonly number[];
  * gamma and beta [c], or both [conditions, c].
  *
  * @param shape that of the input
- * @param axes those of the input that have a parameter for each index, counted from the front, ascending
+ * @param axes the axes of the input with a parameter for each index, counted from the front, ascending
  */
 export function parameters(
   who: string,
@@ -25,8 +25,7 @@ export function parameters(
   let c = 1;
   for (const axis of axes) c *= shape[axis] as number;
   if (isPlain(gamma, c) && isPlain(beta, c)) {
-    const flat = (t: Optional) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
-    return [flat(checkParameter(who, 'gamma', gamma, c)), flat(checkParameter(who, 'beta', beta, c))];
+    return [flat(checkParameter(who, 'gamma', gamma, c), c), flat(checkParameter(who, 'beta', beta, c), c)];
   }
   const all = [rowsFor(who, 'gamma', gamma, shape, axes, c), rowsFor(who, 'beta', beta, shape, axes, c)];
   const conditions = Math.max(...all.map((t) => (t ? (t.shape[0] as number) : 0)));
@@ -35,6 +34,8 @@ export function parameters(
 
 /** Whether a parameter has no rows: it is absent, holds c values, or is no tensor, which `checkParameter` then refuses. */
 const isPlain = (t: Optional, c: number) => t === undefined || t === null || t.size === c || t.shape === undefined;
+
+const flat = (t: Optional, c: number) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
 
 /** A parameter as rows [conditions, c]: see `refuseShape` for the shapes that it may have. */
 function rowsFor(
