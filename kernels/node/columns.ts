@@ -1,6 +1,6 @@
 /**
- * Normalize where a group is not a row: Group, Instance, and cases of Batch that batch.ts does not serve. TensorFlow takes sums over s of
- * x [n, s, c]; the sums of the channels of a group are added here, so that a NaN cannot leave its group.
+ * Normalize where a group is not a row: Group, Instance, and cases of Batch that batch.ts does not serve. TensorFlow takes sums of
+ * x [n, s, c] over s; the sums of the channels of a group are added here, so that a NaN cannot leave its group.
  */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import type { View } from '../core/view.ts';

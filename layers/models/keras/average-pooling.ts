@@ -1,15 +1,15 @@
-/** `GlobalAveragePooling1D` of a sequence with a mask: the mean of the steps that count. TensorFlow.js's takes all. */
+/** `GlobalAveragePooling1D` of a sequence with a mask: the mean of the steps where it is true. TensorFlow.js's class takes all steps. */
 import { cast, div, expandDims, mean, mul, serialization, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { usableMask } from '../../base/mask.ts';
 import type { Kwargs, LayerArgs } from '../../base/options.ts';
 import { registerLayer } from '../../base/register.ts';
 
-// TensorFlow.js does not export its class: it is found where saved models find it.
+// TensorFlow.js does not export this class: take it from the map by which saved models find it.
 const [GlobalAveragePooling1D] = serialization.SerializationMap.getMap().classNameMap
   .GlobalAveragePooling1D as unknown as [new (args: LayerArgs) => layers.Layer];
 
-/** y = sum_t(mask_t x_t) / sum_t(mask_t); of a sequence that is masked as a whole NaN, as in Keras. */
+/** y = sum_t(mask_t x_t) / sum_t(mask_t); NaN for a sequence that is masked as a whole, as in Keras. */
 class KerasGlobalAveragePooling1D extends GlobalAveragePooling1D {
   static readonly className = 'KerasGlobalAveragePooling1D';
 
