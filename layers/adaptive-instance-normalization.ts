@@ -4,8 +4,7 @@ import { checkStyle, normalizeToStyle } from '../kernels/functions/adaptive.ts';
 import { checkAxisOption, checkEpsilon, checkRank } from '../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './base/configured-layer.ts';
 import { maskOfFirst } from './base/mask.ts';
-import type { Kwargs, LayerArgs, Shape } from './base/options.ts';
-import { listOfShapes } from './base/query-key-layer.ts';
+import { type Kwargs, type LayerArgs, listOfShapes, type Shape } from './base/options.ts';
 import { registerLayer } from './base/register.ts';
 import { pairOf, RepeatedInputs } from './base/repeated-inputs.ts';
 
@@ -79,7 +78,7 @@ export class AdaptiveInstanceNormalization extends ConfiguredLayer {
     });
   }
 
-  /** That of the content. */
+  /** The mask of the content. */
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
     return maskOfFirst(mask);
   }

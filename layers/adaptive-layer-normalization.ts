@@ -106,7 +106,7 @@ export class AdaptiveLayerNormalizationZero extends AdaptiveLayerNormalization {
   }
 }
 
-/** The shape in which a gate meets x: as it is, or a row per example with positions of size 1. */
+/** The shape of a gate that is broadcast to x: as it is, or for a row per example with positions of size 1. */
 const gateShape = (x: Shape, gate: Shape, axis: number): Shape =>
   gate.length === x.length ? gate : x.map((size, i) => (i === 0 || i === axis ? size : 1));
 

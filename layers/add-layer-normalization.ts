@@ -21,8 +21,8 @@ export interface AddLayerNormalizationArgs extends Omit<LayerNormalizationArgs, 
  * One kernel makes both, and one takes both gradients back: faster than `tf.layers.add` and {@link LayerNormalization}, and with less
  * memory read. sum is the residual of the next block.
  *
- * Inputs: [x, residual], any shape of rank 2 to 6, the same for both. Outputs: [y, sum], of that shape. Weights: gamma, beta, as of {@link LayerNormalization}. A mask of the
- * first input changes nothing, and both outputs have it.
+ * Inputs: [x, residual], any shape of rank 2 to 6, the same for both. Outputs: [y, sum], of that shape. Weights: gamma, beta, as those of
+ * {@link LayerNormalization}. A mask of the first input does not change the values, and both outputs have it.
  *
  * @example
  * ```js
@@ -60,7 +60,7 @@ export class AddLayerNormalization extends LayerNormalization {
     return [shape, shape];
   }
 
-  // TypeScript knows one output of the class that is extended.
+  // The return type of LayerNormalization's method is one tensor.
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): never {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);

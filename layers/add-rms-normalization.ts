@@ -20,8 +20,8 @@ export interface AddRMSNormalizationArgs extends RMSNormalizationArgs {}
  * One kernel makes both, and one takes both gradients back: faster than `tf.layers.add` and {@link RMSNormalization}, and with less
  * memory read. sum is the residual of the next block.
  *
- * Inputs: [x, residual], any shape of rank 2 to 6, the same for both. Outputs: [y, sum], of that shape. Weights: scale (gamma), beta, as of {@link RMSNormalization}. A mask of the
- * first input changes nothing, and both outputs have it.
+ * Inputs: [x, residual], any shape of rank 2 to 6, the same for both. Outputs: [y, sum], of that shape. Weights: scale (gamma), beta, as
+ * those of {@link RMSNormalization}. A mask of the first input does not change the values, and both outputs have it.
  *
  * @example
  * ```js
@@ -53,7 +53,7 @@ export class AddRMSNormalization extends RMSNormalization {
     return [shape, shape];
   }
 
-  // TypeScript knows one output of the class that is extended.
+  // The return type of RMSNormalization's method is one tensor.
   override call(inputs: Tensor | Tensor[], kwargs: Kwargs): never {
     return tidy(() => {
       this.invokeCallHook(inputs, kwargs);

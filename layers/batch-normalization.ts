@@ -68,11 +68,11 @@ export interface BatchNormalizationArgs extends AffineArgs, KerasRenormArgs {
 export class BatchNormalization extends Normalization {
   /** In saved models, here and in Keras. */
   static readonly className = 'BatchNormalization';
-  /** See the option. */
+  /** Whether training calls renormalize. */
   readonly renorm: boolean;
-  /** The bounds that were given. */
+  /** The bounds of r and |d| that were given. */
   readonly renormClipping: Readonly<KerasClipping>;
-  /** See the option. */
+  /** The share of the old value in the averages that r and d compare with. */
   readonly renormMomentum: number;
   #moving!: MovingStatistics;
   #renormalization: KerasRenormalization | undefined = undefined;
@@ -102,7 +102,7 @@ export class BatchNormalization extends Normalization {
     return this.#moving.normalize(x, axis, parameters, centred(this.epsilon), training);
   }
 
-  /** As Keras 2, which leaves the options of renormalization out where there is none. */
+  /** As in Keras 2, without the options of renormalization if `renorm` is false. */
   override getConfig(): ConfigDict {
     return this.renorm ? super.getConfig() : withoutOptions(super.getConfig(), RENORM_OPTIONS);
   }

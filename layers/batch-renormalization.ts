@@ -1,7 +1,7 @@
 import { add, square, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import type { AffineOptions } from '../kernels/functions/normalization.ts';
-import { mapped } from '../kernels/ops/half.ts';
+import { mapWeight } from '../kernels/ops/half.ts';
 import { affinePerChannel } from '../kernels/ops/per-channel.ts';
 import { MovingStatistics } from './base/moving-statistics.ts';
 import { type AffineArgs, type Context, Normalization } from './base/normalization.ts';
@@ -60,7 +60,7 @@ export interface BatchRenormalizationArgs extends AffineArgs {
 export class BatchRenormalization extends Normalization {
   /** In saved models. */
   static readonly className = 'BatchRenormalization';
-  /** The bounds of r and d; rmin is absent where it is 1 / rmax. */
+  /** The bounds of r and d; an absent rmin is 1 / rmax. */
   readonly renormClipping: Readonly<RenormClipping & Required<Pick<RenormClipping, 'rmax' | 'dmax'>>>;
   /** When the bounds are reached. */
   readonly rampSteps: Readonly<Required<RampSteps>> | null;
@@ -83,7 +83,7 @@ export class BatchRenormalization extends Normalization {
     const axis = this.frontAxis(x.rank);
     const [mean, stddev] = this.#moving.read();
     if (!training) {
-      const variance = mapped(stddev, square, (value) => value ** 2);
+      const variance = mapWeight(stddev, square, (value) => value ** 2);
       return affinePerChannel(x, axis, { mean, variance, scale: parameters.gamma, shift: parameters.beta }, 0);
     }
     return renormalize(x, axis, parameters, {
@@ -97,7 +97,7 @@ export class BatchRenormalization extends Normalization {
     });
   }
 
-  /** null for `rampSteps` is a choice; in other options it is what JSON makes of undefined. */
+  /** `rampSteps: null` means no ramp; null in other options stands for undefined, which JSON does not have. */
   static override fromSaved(config: ConfigDict, saved: ConfigDict): ConfigDict {
     return saved.rampSteps === null ? { ...config, rampSteps: null } : config;
   }

@@ -6,33 +6,33 @@
  */
 import { fail, show } from '../kernels/core/errors.ts';
 
-/** What one normalization is for. */
+/** One normalization, and what it is for. */
 export interface CatalogEntry {
-  /** The layer's class. */
+  /** The name of the layer's class. */
   readonly className: string;
-  /** What shares one statistic. */
+  /** The values that share one statistic. */
   readonly axis: string;
-  /** In training, in one line. */
+  /** The formula of training, in one line. */
   readonly formula: string;
-  /** Phrases that a comma or semicolon can join. */
+  /** Advantages, as phrases that a comma or semicolon can join. */
   readonly advantages: readonly string[];
-  /** As `advantages`. */
+  /** Disadvantages, as such phrases. */
   readonly disadvantages: readonly string[];
-  /** Where it serves best. */
+  /** The networks for which it serves best. */
   readonly use: string;
-  /** Where it was proposed. */
+  /** The paper that proposed it. */
   readonly paper: Paper;
 }
 
 /** A citation. */
 export interface Paper {
-  /** Last names. */
+  /** The last names of the authors. */
   readonly authors: string;
-  /** Shortened where it is long. */
+  /** The title, shortened if it is long. */
   readonly title: string;
-  /** Of the first version. */
+  /** The year of the first version. */
   readonly year: number;
-  /** On arXiv. */
+  /** The page of the paper on arXiv. */
   readonly url: string;
 }
 

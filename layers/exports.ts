@@ -1,7 +1,6 @@
 /**
  * What the package exports: all layers and their factories, and the functions without layers. Importing it registers the
- * layers with TensorFlow.js, so that saved models find them. The kernels are the matter of the two entries, index.ts and
- * browser.ts.
+ * layers with TensorFlow.js, so that saved models find them. The two entries, index.ts and browser.ts, add the kernels.
  *
  * @module
  */

@@ -13,11 +13,11 @@ export type { Statistic };
 export interface FeatureNormalizationArgs extends LayerArgs {
   /** The axis or axes that have a mean and a variance for each index; null: one of each for all. Default: -1. */
   axis?: number | number[] | null;
-  /** The means, in place of weights; together with `variance`. Default: weights. */
+  /** The means, together with `variance`. Default: they are weights. */
   mean?: Statistic;
-  /** The variances, in place of weights; together with `mean`. Default: weights. */
+  /** The variances, together with `mean`. Default: they are weights. */
   variance?: Statistic;
-  /** The way back: y = x sqrt(variance) + mean. Default: false. */
+  /** Undo the normalization: y = x max(sqrt(variance), 1e-7) + mean. Default: false. */
   invert?: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface FeatureNormalizationArgs extends LayerArgs {
 export class FeatureNormalization extends SingleInputLayer<number | number[] | null> {
   /** In saved models, here and in Keras. */
   static readonly className = 'Normalization';
-  /** Whether the layer goes the way back. */
+  /** Whether the layer undoes the normalization. */
   readonly invert: boolean;
   protected readonly mean: Statistic | undefined;
   protected readonly variance: Statistic | undefined;
@@ -74,7 +74,7 @@ export class FeatureNormalization extends SingleInputLayer<number | number[] | n
     this.built = true;
   }
 
-  /** Also fails where the statistics that were given do not go with the axes. */
+  /** Also fails if the given statistics do not fit the axes. */
   protected override checkedShape(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
     const [shape, axes] = super.checkedShape(inputShape);
     const sizes = axes.map((axis) => shape[axis] ?? null);
@@ -88,7 +88,7 @@ export class FeatureNormalization extends SingleInputLayer<number | number[] | n
     return standardizeFeatures(x, this.frontAxes(x.rank), mean, variance, this.invert);
   }
 
-  /** In Keras no axis is null or an empty list. */
+  /** Keras saves "no axis" as null or an empty list. */
   static override fromSaved(config: ConfigDict, { axis }: ConfigDict): ConfigDict {
     const isNone = axis === null || (Array.isArray(axis) && axis.length === 0);
     return isNone ? { ...config, axis: null } : config;

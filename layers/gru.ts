@@ -13,7 +13,7 @@ export interface GRUArgs extends Omit<GRULayerArgs, 'resetAfter' | 'cell'> {
 const OF_SEQUENCES = ['returnSequences', 'returnState', 'goBackwards', 'stateful', 'unroll', 'inputDim', 'inputLength'];
 const OPTIONS = [...CELL_OPTIONS, 'resetAfter', ...OF_SEQUENCES];
 
-// Exported only as the function that makes it.
+// TensorFlow.js exports the function that makes this layer, not the class.
 const PlainGru = layers.gru({ units: 1, name: 'gru' }).constructor as unknown as new (args: GRULayerArgs) => RNN;
 
 /**

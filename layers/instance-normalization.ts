@@ -81,13 +81,13 @@ export class InstanceNormalization extends Normalization {
     return normalizeGroups(this.getClassName(), x, whole ? 1 : -1, options);
   }
 
-  /** With epsilon 'outside' the config is keras_contrib's. */
+  /** The config of a layer with epsilon 'outside' is that of keras_contrib, which has no `epsilonPlacement`. */
   override getConfig(): ConfigDict {
     const config = { ...super.getConfig(), ...(this.#whole ? { axis: null } : {}) };
     return this.epsilonPlacement === 'outside' ? withoutOptions(config, ['epsilonPlacement']) : config;
   }
 
-  /** TensorFlow Addons saves the number of channels as `groups`. null is no axis only where the file means it. */
+  /** TensorFlow Addons saves the number of channels as `groups`. Its `axis: null` is not "no axis", unlike ours and keras_contrib's. */
   static override fromSaved(config: ConfigDict, saved: ConfigDict): ConfigDict {
     const { groups, ...options } = config;
     const isContrib = 'gammaConstraint' in saved && !('groups' in saved) && !('epsilonPlacement' in saved);

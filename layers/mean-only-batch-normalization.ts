@@ -11,7 +11,7 @@ export interface MeanOnlyBatchNormalizationArgs extends BetaArgs {
   momentum?: number;
 }
 
-/** `rescale: false` does not divide by a deviation, and in inference epsilon 1 is added to no variance: nothing is divided. */
+/** Nothing is divided: in training `rescale` is false, in inference there is no variance. So epsilon has no effect. */
 const MEAN_ONLY: Form = { epsilon: 1, epsilonPlacement: 'inside', center: true, rescale: false };
 
 /**

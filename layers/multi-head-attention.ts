@@ -16,26 +16,30 @@ import { joinHeads, splitHeads } from '../kernels/ops/heads.ts';
 import { AttentionInputs } from './base/attention-inputs.ts';
 import { argumentInGraph } from './base/call-arguments.ts';
 import { ConfiguredLayer } from './base/configured-layer.ts';
-import {
-  assignIdentifiers,
-  type Constraint,
-  type Identifier,
-  type Initializer,
-  identifierOptions,
-  type Regularizer,
-} from './base/identifiers.ts';
+import { assignIdentifiers, type Identifier, type Initializer } from './base/identifiers.ts';
 import { maskOfFirst } from './base/mask.ts';
-import { type ConfigDict, type Kwargs, type LayerArgs, type Shape, withoutOptions } from './base/options.ts';
-import { type AddWeight, Projection, type ProjectionOptions } from './base/projection.ts';
-import { listOfShapes, startOfScale } from './base/query-key-layer.ts';
+import {
+  type ConfigDict,
+  type Kwargs,
+  type LayerArgs,
+  listOfShapes,
+  type Shape,
+  withoutOptions,
+} from './base/options.ts';
+import {
+  type AddWeight,
+  PROJECTION_IDENTIFIERS,
+  Projection,
+  type ProjectionArgs,
+  type ProjectionOptions,
+} from './base/projection.ts';
+import { startOfScale } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
 import { isTraining } from './base/training.ts';
 import { addCheckedWeight, checkUnbuilt } from './base/weights.ts';
 
-const IDENTIFIERS = [...identifierOptions('kernel'), ...identifierOptions('bias')];
-
 /** Options of {@link MultiHeadAttention}. */
-export interface MultiHeadAttentionArgs extends LayerArgs {
+export interface MultiHeadAttentionArgs extends LayerArgs, ProjectionArgs {
   /** How many heads queries have. Required. */
   numHeads: number;
   /** The width of queries and keys in each head. Required. */
@@ -46,13 +50,11 @@ export interface MultiHeadAttentionArgs extends LayerArgs {
   numKeyValueHeads?: number;
   /** The share of attention weights dropped in training. Default: 0. */
   dropout?: number;
-  /** Add a bias to each projection. Default: true. */
-  useBias?: boolean;
   /** The shape of the output after the axes of the query, a number or a list. Default: the width of the query. */
   outputShape?: number | number[];
   /** The axes whose positions attend to each other. Default: all between the first and the last. */
   attentionAxes?: number | number[];
-  /** Makes dropout repeat itself. Default: none. */
+  /** The seed of dropout, which makes it repeatable. Default: none. */
   seed?: number;
   /**
    * What happens to queries and keys of each head before their product: 'l2', query-key normalization, unit length and a learned
@@ -63,20 +65,10 @@ export interface MultiHeadAttentionArgs extends LayerArgs {
   sequenceLength?: number;
   /** With 'l2', where g starts. Default: as `sequenceLength` says. */
   scaleInitializer?: Identifier<Initializer>;
-  /** Of queryKeyNorm. Default: 1e-12 for 'l2' (the smallest length), 1e-6 for 'rms' (inside of the root). */
+  /** Keeps the divisor of queryKeyNorm from 0. Default: 1e-12 for 'l2' (the smallest length), 1e-6 for 'rms' (under the root). */
   epsilon?: number;
   /** Where the kernels start. Default: 'glorotUniform'. */
   kernelInitializer?: Identifier<Initializer>;
-  /** Adds a penalty on the kernels to the loss. Default: none. */
-  kernelRegularizer?: Identifier<Regularizer>;
-  /** Projects the kernels after every step of training. Default: none. */
-  kernelConstraint?: Identifier<Constraint>;
-  /** Where the biases start. Default: 'zeros'. */
-  biasInitializer?: Identifier<Initializer>;
-  /** Adds a penalty on the biases to the loss. Default: none. */
-  biasRegularizer?: Identifier<Regularizer>;
-  /** Projects the biases after every step of training. Default: none. */
-  biasConstraint?: Identifier<Constraint>;
 }
 
 /**
@@ -125,18 +117,18 @@ export class MultiHeadAttention extends ConfiguredLayer {
   readonly useBias: boolean;
   /** The axes whose positions attend to each other, as they were given. */
   readonly attentionAxes: number | readonly number[] | undefined;
-  /** That of dropout. */
+  /** The seed of dropout. */
   readonly seed: number | undefined;
   /** What happens to queries and keys before their product. */
   readonly queryKeyNorm: 'l2' | 'rms' | undefined;
   /** The usual length of the training sequences, if it was given. */
   readonly sequenceLength: number | undefined;
-  /** That of `queryKeyNorm`, if it was given. */
+  /** The epsilon of `queryKeyNorm`, if it was given. */
   readonly epsilon: number | undefined;
   protected readonly scaleInitializer: Initializer | undefined;
   readonly #outputShape: number | readonly number[] | undefined;
   readonly #inputs = new AttentionInputs(this, ['query', 'value', 'key']);
-  /** Whether the call that runs gives the attention weights, too, which have no mask. */
+  /** Whether the current call gives the attention weights, too, which have no mask. */
   #givesScores = false;
   #projections!: Readonly<Record<'query' | 'key' | 'value' | 'output', Projection>>;
   /** g, or the weights of both root mean square normalizations. */
@@ -155,7 +147,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
         'attentionAxes',
         'seed',
       ],
-      ...['queryKeyNorm', 'sequenceLength', 'scaleInitializer', 'epsilon', ...IDENTIFIERS],
+      ...['queryKeyNorm', 'sequenceLength', 'scaleInitializer', 'epsilon', ...PROJECTION_IDENTIFIERS],
     ]);
     const who = this.getClassName();
     this.numHeads = checkPositiveInteger(who, 'numHeads', args.numHeads, 8);
@@ -182,7 +174,8 @@ export class MultiHeadAttention extends ConfiguredLayer {
     const { sequenceLength, scaleInitializer } = args;
     this.scaleInitializer =
       this.queryKeyNorm === 'l2' ? startOfScale(who, sequenceLength, scaleInitializer) : undefined;
-    assignIdentifiers(this, args, IDENTIFIERS, { kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' });
+    const defaults = { kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' };
+    assignIdentifiers(this, args, PROJECTION_IDENTIFIERS, defaults);
     this.supportsMasking = true;
   }
 
@@ -329,7 +322,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
     return Boolean(kwargs?.useCausalMask ?? argumentInGraph(this, 'useCausalMask') ?? false);
   }
 
-  /** An attention mask [batch, (heads,) queries, keys], where several axes of each make queries and keys. */
+  /** An attention mask as [batch, (heads,) queries, keys]: several attended axes of queries, and of keys, become one each. */
   #merged(mask: Tensor, axes: readonly number[]): Tensor {
     const rank = mask.rank - 2 * axes.length;
     if (rank < 1 || rank > 2) {
@@ -352,7 +345,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
     return withoutOptions(config, this.numKeyValueHeads === this.numHeads ? [...own, 'numKeyValueHeads'] : own);
   }
 
-  /** That of the query. */
+  /** The mask of the query. */
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
     const own = maskOfFirst(mask);
     return this.#givesScores ? ([own, null] as unknown as Tensor) : own;

@@ -4,8 +4,8 @@ import { attend, checkAttention } from '../kernels/functions/attention.ts';
 import { checkBoolean, checkRate, checkSize } from '../kernels/functions/checks.ts';
 import { AttentionInputs } from './base/attention-inputs.ts';
 import { maskOfFirst } from './base/mask.ts';
-import type { Kwargs, Shape } from './base/options.ts';
-import { listOfShapes, QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
+import { type Kwargs, listOfShapes, type Shape } from './base/options.ts';
+import { QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
 
 /** Options of {@link QKNormAttention}. */
@@ -101,7 +101,7 @@ export class QKNormAttention extends QueryKeyLayer {
     });
   }
 
-  /** That of the query. */
+  /** The mask of the query. */
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor {
     return maskOfFirst(mask);
   }

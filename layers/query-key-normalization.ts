@@ -2,8 +2,8 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { InputSpec, type layers } from '@tensorflow/tfjs-layers';
 import { checkWidths, normalizeQk } from '../kernels/functions/attention.ts';
 import { checkAxis, checkAxisOption, checkRank, checkSize } from '../kernels/functions/checks.ts';
-import type { Kwargs, Shape } from './base/options.ts';
-import { listOfShapes, QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
+import { type Kwargs, listOfShapes, type Shape } from './base/options.ts';
+import { QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
 import { RepeatedInputs } from './base/repeated-inputs.ts';
 

@@ -16,7 +16,7 @@ const KINDS = ['batch', 'instance'] as const;
 
 /** Options of {@link SpatiallyAdaptiveNormalization}. */
 export interface SpatiallyAdaptiveNormalizationArgs extends ConditionalArgs {
-  /** Of which values mean and variance are: of each channel over the batch and all positions, or of each example. Default: 'batch'. */
+  /** Mean and variance of each channel over the batch and all positions, or over the positions of each example. Default: 'batch'. */
   statistics?: (typeof KINDS)[number];
   /** How many channels the map has between its two convolutions. Default: 128. */
   hiddenUnits?: number;
@@ -32,9 +32,8 @@ export interface SpatiallyAdaptiveNormalizationArgs extends ConditionalArgs {
  *
  *     y = (x - mean) / sqrt(variance + epsilon) * (1 + gamma) + beta
  *
- * gamma and beta are convolutions, 3 x 3, of relu of another such convolution of the map, whose nearest values are taken where it has
- * not the height and width of x. The options of kernel and bias are those of gamma and beta; in inference the moving averages stand
- * for the batch.
+ * The map is resized to the height and width of x by nearest values; gamma and beta are made of it by a 3 x 3 convolution, relu and
+ * another 3 x 3 convolution, to which the options of kernel and bias apply. In inference moving averages replace the batch's statistics.
  *
  * Advantages: keeps what a map says of each position, which normalization would wash away. Disadvantages: two convolutions more
  * for every normalization; needs a map of each image. Best for images from segmentations.
@@ -57,9 +56,9 @@ export interface SpatiallyAdaptiveNormalizationArgs extends ConditionalArgs {
 export class SpatiallyAdaptiveNormalization extends ConditionalLayer {
   /** In saved models. */
   static readonly className = 'SpatiallyAdaptiveNormalization';
-  /** See the option. */
+  /** Whether mean and variance are over the batch, or of each example. */
   readonly statistics: (typeof KINDS)[number];
-  /** See the option. */
+  /** The channels between the two convolutions of a map. */
   readonly hiddenUnits: number;
   #moving: MovingStatistics | undefined = undefined;
 
@@ -74,7 +73,7 @@ export class SpatiallyAdaptiveNormalization extends ConditionalLayer {
     if (this.statistics === 'batch') this.#moving = MovingStatistics.addTo(this, [channels]);
   }
 
-  /** Of a map: two convolutions take the place of a matrix. */
+  /** A map is projected by two convolutions instead of a matrix. */
   protected override buildProjection(map: Shape, x: Shape, outputs: readonly number[]): Project {
     if (x.length !== 4 || map.length !== 4 || (this.axis !== -1 && this.axis !== 3)) {
       const rule = 'a map needs x of [batch, height, width, channels]';

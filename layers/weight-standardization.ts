@@ -13,7 +13,7 @@ export interface WeightStandardizationArgs extends WrapperArgs {
 }
 
 /**
- * Weight standardization, of another layer: the weights of each output unit have mean 0 and variance 1.
+ * Weight standardization, a wrapper: the weights of each output unit of the wrapped layer get mean 0 and variance 1.
  *
  *     w = (v - mean) / sqrt(variance + epsilon)
  *
@@ -56,11 +56,11 @@ export class WeightStandardization extends KernelWrapper {
   }
 
   protected override buildState(): void {
-    // There are no weights but the layer's.
+    // The wrapper has no weights of its own.
   }
 
   protected override startState(): void {
-    // As above.
+    // The wrapper has no weights of its own.
   }
 
   protected override normalizeKernel({ variable, axes }: Kernel): Tensor {

@@ -1,12 +1,12 @@
 /**
- * Conditional normalization of other kernels, for backends whose `Normalize` knows one row of gamma and beta only: xHat is made without
- * parameters, and the rows of each condition are scaled and shifted as a sample of their own.
+ * Conditional normalization composed of other kernels, for backends whose `Normalize` takes gamma and beta [c] only: it makes
+ * xHat without parameters, and `ScaleShift` then scales and shifts the rows of each condition as one sample.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Outputs } from './contract.ts';
 import { conditionsOf, type View } from './view.ts';
 
-/** What there is of a backend. */
+/** The kernels of a backend that the conditional ones are composed of. */
 interface Plain<Port> {
   /** Without conditions. */
   readonly Normalize: Kernel<'Normalize', Port>;
@@ -40,7 +40,7 @@ export function byCondition<Port>(kernels: Plain<Port>): Pick<Plain<Port>, 'Norm
     return [y, ...others] as Outputs<'Normalize', TensorInfo>;
   };
 
-  /** dx is that of D = gamma dy without parameters; dgamma = sum(dy xHat) and dbeta = sum(dy), over the rows of each condition. */
+  /** dx is the gradient without parameters from gamma dy; dgamma = sum(dy xHat), dbeta = sum(dy) over the rows of a condition. */
   const NormalizeGrad: Plain<Port>['NormalizeGrad'] = (call) => {
     const { inputs, attrs, backend } = call;
     if (attrs.view.rowsPerCondition === undefined) return kernels.NormalizeGrad(call);

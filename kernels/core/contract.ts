@@ -9,18 +9,18 @@ import type { View } from './view.ts';
 /**
  * Where epsilon stands in the divisor f of a group with variance (or mean square) v:
  * 'inside' f = sqrt(v + epsilon); 'outside' f = sqrt(v) + epsilon; 'floor' f = max(sqrt(v), epsilon).
- * 1 / f counts as 0 where f is below 2^-63, the root of the smallest normal float32: so does a group without variance divide
- * by nothing where epsilon is 0, and y is beta. v is 0 where it is no more than what rounding makes of equal values.
+ * 1 / f counts as 0 where f is below 2^-63, the root of the smallest normal float32: with epsilon 0 a group without variance
+ * then has y = beta, and nothing is divided by 0. A v that is within the rounding error of equal values counts as 0, too.
  */
 export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 
 /**
- * `Normalize`: y = (x - mean) / f * gamma + beta. With a residual sum = x + residual, which is an output, too, and takes the place
- * of x in the formula.
+ * `Normalize`: y = (x - mean) / f * gamma + beta. With a residual, sum = x + residual takes the place of x in the formula, and is
+ * an output, too.
  *
  * The statistics are a tensor [2, k] with k >= n * groups. In its first n * groups columns row 0 has the means and row 1 the
- * (biased) variances; further columns are a backend's own, for its `NormalizeGrad`, which is given the tensor as it came. With
- * `center` false the mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
+ * (biased) variances; further columns are a backend's own: its `NormalizeGrad` is given the same tensor. With `center` false the
+ * mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
  */
 export interface NormalizeAttrs {
   readonly view: View;
@@ -41,8 +41,8 @@ export interface NormalizeAttrs {
  *
  * 'inside': k = 1; 'outside': k = f / sqrt(v), 0 where v = 0; 'floor': k = 1 where sqrt(v) > epsilon, else 0 - and dx = 0
  * in groups where sqrt(v) <= epsilon. `center` false drops mean(D); `rescale` false drops the last term and f = 1. The sums of dgamma
- * and dbeta are over the rows that share gamma and beta. With `dsum`, the gradient of the output sum (x is that sum), dx is the sum
- * of both gradients, dx + dsum: that of the input x and of the residual.
+ * and dbeta are over the rows that share gamma and beta. After a residual x is the sum, and `dsum` the gradient of that output: it
+ * is added to dx, which then is the gradient of the input x and of the residual.
  */
 export interface NormalizeGradAttrs extends NormalizeAttrs {
   /** Whether dgamma and dbeta are wanted. */
@@ -75,8 +75,8 @@ export interface AverageAttrs {
  *
  *   first 'u':  u = n(v w), v = n(u w^T)          first 'v':  v = n(u w^T), u = n(v w)
  *
- * and then sigma = v w u^T, an estimate of the largest singular value of w. A vector stays as it was where its ||x|| is at most
- * `epsilon`, as for w = 0. Lengths are right where their squares are no floats. What a NaN reaches becomes NaN.
+ * and then sigma = v w u^T, an estimate of the largest singular value of w. Where ||x|| is at most `epsilon`, as for w = 0, the
+ * vector keeps its old value. Norms are right even where squares of values are too large or small for a float. NaN stays NaN.
  */
 export interface PowerIterationAttrs {
   /** 0: sigma only; u and v come out as they were. */
@@ -92,13 +92,13 @@ export interface SwapAxesAttrs {
 }
 
 /**
- * The kernels by name. `T` is a tensor: TensorFlow.js's `Tensor` to who runs a kernel, its `TensorInfo` to who writes one.
- * Outputs are lists, as TensorFlow.js hands them on. What is optional may be undefined, too.
+ * The kernels by name. `T` is the type of a tensor: `Tensor` in code that runs kernels, `TensorInfo` in code that implements them.
+ * Outputs are lists, as in TensorFlow.js.
  */
 export interface Kernels<T> {
   /**
    * gamma and beta [c], or [conditions, c] if the view has `rowsPerCondition`; statistics [2, k], absent if `yOnly`; residual and sum
-   * of the shape of x, a sum where there is a residual. See {@link NormalizeAttrs}.
+   * of the shape of x, both or neither. See {@link NormalizeAttrs}.
    */
   Normalize: {
     inputs: {
@@ -111,7 +111,7 @@ export interface Kernels<T> {
     outputs: [y: T] | [y: T, statistics: T] | [y: T, statistics: T, sum: T];
   };
   /**
-   * statistics are those of the forward; dgamma and dbeta, [c] or [conditions, c], are there if `affine`. See
+   * statistics: the output of `Normalize`; dgamma and dbeta, of the shapes of gamma and beta, only if `affine`. See
    * {@link NormalizeGradAttrs}.
    */
   NormalizeGrad: {
@@ -158,7 +158,7 @@ export interface Kernels<T> {
     attrs: BlendAttrs;
     outputs: [dx: T];
   };
-  /** momentum * old + (1 - momentum) * moments[row], of moments or statistics; old has a value for each of their groups. */
+  /** momentum * old + (1 - momentum) * moments[row]; moments [2, k] may be statistics, of which the first old.size columns count. */
   Average: {
     inputs: { readonly old: T; readonly moments: T };
     attrs: AverageAttrs;
@@ -171,8 +171,8 @@ export interface Kernels<T> {
     outputs: [u: T, v: T, sigma: T];
   };
   /**
-   * x [n, a, b], of any shape, to [n, b, a]. Only for backends whose own transpose is slow: that of cpu takes the time of fifty
-   * copies, that of wasm of up to thirty.
+   * x [n, a, b], of any shape, to [n, b, a]. For backends whose own transpose is slow: TensorFlow.js's takes the time of fifty
+   * copies on cpu, and of up to thirty on wasm.
    */
   SwapAxes: {
     inputs: { readonly x: T };
@@ -180,11 +180,11 @@ export interface Kernels<T> {
     outputs: [y: T];
   };
   /**
-   * The spread [3, n * c] of x. This and the next three are only for backends whose tensors may hold 16-bit floats. A variance
-   * overflows there from a deviation of 256 on, and a mean of ten deviations is rounded by thousandths of one. A *spread* has
-   * instead, for each channel of each example, in three rows: its first value, which such a tensor holds exactly; the mean less
-   * it; and the divisor f = sqrt(variance + epsilon), at least `SMALLEST_DIVISOR`. xHat = (x - mean) / f. Results that are too
-   * large become +-65504.
+   * The spread [3, n * c] of x. This and the next three kernels are only for backends whose tensors may hold 16-bit floats. There
+   * a variance overflows if the deviation is 256 or more, and a mean of ten deviations has a rounding error of some thousandths
+   * of a deviation. A *spread* avoids both. Its three rows have, for each channel of each example: the first value, which is a
+   * 16-bit float already; the mean minus the first value; and the divisor f = sqrt(variance + epsilon), at least
+   * `SMALLEST_DIVISOR`. xHat = (x - mean) / f. Results that are too large become +-65504.
    */
   Spread: {
     inputs: { readonly x: T };
@@ -204,8 +204,8 @@ export interface Kernels<T> {
     outputs: [dyXHat: T, dy: T];
   };
   /**
-   * dx = (dy - u) * scale - xHat * a - b; the coefficients have n * c values each. u is apart from b, so that dy - u is 0 where u
-   * is the mean of one value.
+   * dx = (dy - u) * scale - xHat * a - b; the coefficients have n * c values each. u, the mean of dy, is not a part of b, so that
+   * dy - u is exactly 0 where that mean is of one value.
    */
   StandardizeGrad: {
     inputs: {
@@ -242,19 +242,19 @@ export type Kernel<K extends Name, Backend> = (call: {
   readonly backend: Backend;
 }) => Outputs<K, TensorInfo>;
 
-/** One backend's kernels. One of `KernelName` that is missing does not compile. */
+/** One backend's kernels. A set that lacks one of `KernelName` does not compile. */
 export interface KernelSet<Backend = never> {
   /** The kernels by name. */
   readonly kernels: Readonly<
     { [K in KernelName]: Kernel<K, Backend> } & { [K in OptionalKernelName]?: Kernel<K, Backend> }
   >;
-  /** Whether they can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
+  /** Whether the kernels can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
   /**
-   * Whether tensors hold 16-bit floats now, whose values end at 65504 and 6e-8: then there are `Spread` and the kernels that go
-   * with it. Absent: never.
+   * Whether tensors now hold 16-bit floats, of 6e-8 to 65504: the set then has `Spread` and the three kernels after it. Absent:
+   * never.
    */
   isHalf?(): boolean;
-  /** Which of several kernels of its own this backend object runs, and why, in one line; absent where it has one of each. */
+  /** Which of several implementations this backend object runs, and why, in one line. Absent: there is one of each kernel. */
   describe?(backend: Backend): string;
 }

@@ -1,13 +1,13 @@
-/** The frame of a kernel that has something to free when it ends. */
+/** Kernels that free their intermediate results when they end. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Kernel, Name, Outputs } from './contract.ts';
 
-/** What a kernel makes on its way; `end` frees it, but for what was given away. */
+/** The intermediate results of one call; `end` frees those that the kernel does not return. */
 interface Frame {
   end(): void;
 }
 
-/** Makes kernels of a backend, each of which gets a frame of its own for the time of one call. */
+/** A function that makes kernels of one backend, which begin a frame for each call and end it. */
 export const kernelsIn =
   <Port, F extends Frame>(begin: (backend: Port) => F) =>
   <K extends Name>(

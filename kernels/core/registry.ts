@@ -24,17 +24,21 @@ const registered = new Map<string, string>();
 const PREFIX = 'tfjs-normalizations/2/';
 const sets = new Map<string, KernelSet>();
 let supported = new WeakMap<KernelBackend, boolean>();
+/** The last backend that was asked about, and the answer: a look-up in the map is slow enough to be measured on small tensors. */
+let lastBackend: KernelBackend | undefined;
+let lastAnswer = false;
 
 /** Registers `set` for the backend `backendName`, which may appear later. Registering a set twice does nothing. */
 export function register<Backend>(set: KernelSet<Backend>, backendName: string): void {
   if (sets.get(backendName) === set) return;
   sets.set(backendName, set);
   supported = new WeakMap();
+  lastBackend = undefined;
   for (const [name, kernel] of Object.entries(set.kernels)) {
     const kernelName = PREFIX + name;
     registered.set(name, kernelName);
     if (getKernel(kernelName, backendName) !== undefined) continue;
-    // TensorFlow.js calls a kernel with what `run` gives, and with the backend of that name: its type knows neither.
+    // KernelFunc knows neither the types of inputs and attributes, which `run` has checked, nor that of the backend.
     registerKernel({ kernelName, backendName, kernelFunc: kernel as unknown as KernelFunc });
   }
 }
@@ -79,7 +83,7 @@ export interface RunningKernels {
    * TensorFlow.js, since there are no others, or they cannot run here.
    */
   readonly kernels: 'native' | 'fused' | 'composed';
-  /** More of it, where there is more to say: as the instruction set and the threads, or why native kernels do not run. */
+  /** More, where there is more to say: the instruction set and the threads, or why native kernels do not run. */
   readonly details?: string;
 }
 
@@ -104,15 +108,15 @@ export function normalizationKernels(): RunningKernels {
 /** Whether the current backend has fused kernels that run here. */
 export function fused(): boolean {
   const { backend, backendName } = engine();
-  let answer = supported.get(backend);
-  if (answer === undefined) {
-    answer = sets.get(backendName)?.supported() ?? false;
-    supported.set(backend, answer);
-  }
+  if (backend === lastBackend) return lastAnswer;
+  const answer = supported.get(backend) ?? sets.get(backendName)?.supported() ?? false;
+  supported.set(backend, answer);
+  lastBackend = backend;
+  lastAnswer = answer;
   return answer;
 }
 
-/** Whether the current backend has a fused kernel that not all have. */
+/** Whether the current backend has this optional kernel. */
 export const has = (name: OptionalKernelName): boolean =>
   fused() && sets.get(engine().backendName)?.kernels[name] !== undefined;
 
@@ -121,7 +125,7 @@ export const isHalf = (): boolean => fused() && (sets.get(engine().backendName)?
 
 /** Runs one kernel of the current backend. */
 export function run<K extends Name>(name: K, inputs: Inputs<K, Tensor>, attrs: Attrs<K>): Outputs<K, Tensor> {
-  // The engine's types know tensors and attributes by any name, and one output or several.
+  // The types of the engine allow any names of tensors and attributes, and any number of outputs.
   return engine().runKernel(
     registered.get(name) as string,
     inputs as unknown as NamedTensorMap,

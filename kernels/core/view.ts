@@ -44,7 +44,7 @@ export function groupView(shape: Shape, groups: number): View {
   return { n: shape[0] as number, s: product(shape, 1, channels), c: shape[channels] as number, groups };
 }
 
-/** One statistic per example and channel where the channels come right after the batch: each is a sample of one channel. */
+/** One statistic per channel of each example of [batch, channels, ...]: each of them is a sample of one channel. */
 export function sampleView(shape: Shape): View {
   return { n: product(shape, 0, 2), s: product(shape, 2, shape.length), c: 1, groups: 1 };
 }

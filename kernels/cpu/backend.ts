@@ -11,13 +11,13 @@ export interface CpuPort {
 
 export type CpuKernel<K extends Name> = Kernel<K, CpuPort>;
 
-/** The values of a float32 tensor, not to be written: the backend's own, but integers where it has been cast from such. */
+/** The values of a float32 tensor, read-only: the backend's own array, or a copy where a cast has left an array of integers. */
 export function valuesOf(backend: CpuPort, { dataId }: TensorInfo): Float32Array {
   const { values = [] } = backend.data.get(dataId);
   return values instanceof Float32Array ? values : Float32Array.from(values);
 }
 
-/** A new tensor, which takes `values` over. */
+/** A new tensor, which owns `values`. */
 export function tensor(backend: CpuPort, shape: number[], values: Float32Array): TensorInfo {
   return backend.makeTensorInfo(shape, 'float32', values);
 }

@@ -1,15 +1,15 @@
 /**
- * The memory in which the WebAssembly kernels work. The tensors of the cpu backend lie outside of it: what a kernel needs
- * is copied in, and its results out. Nothing stays from one use to the next.
+ * The memory in which the WebAssembly kernels work. The tensors of the cpu backend are outside it: the inputs of a kernel are
+ * copied in, and its results out. Nothing is kept from one call to the next.
  */
 import { backend_util } from '@tensorflow/tfjs-core';
 import { instantiate, type Kernels } from '../simd/kernels.ts';
 
-const PAGE = 65536; // bytes; and pages, at most
+const PAGE = 65536; // bytes of a page, and also the largest number of pages
 const ALIGNMENT = 64;
 /** The kernels load 16 bytes at a time, so the last load may read up to 12 bytes past the last array: they are reserved. */
 const BEHIND = 12;
-/** Memory that is kept between calls. WebAssembly memory never shrinks: what is larger is given back as a whole. */
+/** Bytes that are kept between calls. WebAssembly memory cannot shrink: if it has grown beyond them, all of it is dropped. */
 const KEPT = 64 * 2 ** 20;
 /** The kernels compute with signed addresses. */
 const MOST = 2 ** 31;
@@ -42,7 +42,7 @@ export class Host {
     const address = this.#end;
     this.#end = address + Math.ceil((size * 4) / ALIGNMENT) * ALIGNMENT;
     if (this.#end + BEHIND > this.bytes) this.#grow(this.#end + BEHIND);
-    // Lanes behind an array are calculated with and thrown away. Whatever stood there may be subnormal, which is slow.
+    // The kernels compute with the lanes past the end, too, and discard the results. Old values there may be subnormal, and slow.
     const behind = address / 4 + size;
     this.#floats[behind] = 0;
     this.#floats[behind + 1] = 0;
@@ -95,7 +95,7 @@ export class Host {
     return this.#floats.slice(address / 4, address / 4 + size);
   }
 
-  /** Float64 values, as they are until memory is taken again. */
+  /** A view of float64 values, valid until memory is taken again. */
   doubles(address: number, size: number): Float64Array {
     return new Float64Array(this.#memory.buffer, address, size);
   }
@@ -126,7 +126,7 @@ export function freshHost(): Host {
   return fresh;
 }
 
-/** Lets go of memory that has become large; the next call makes a host anew. */
+/** Drops a host whose memory has grown beyond what is kept; the next call makes a new one. */
 export function giveBack(): void {
   if (instance instanceof Host && instance.bytes > KEPT) instance = 'none';
 }

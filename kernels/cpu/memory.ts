@@ -1,4 +1,4 @@
-/** Tensors of the cpu backend on their way into the kernels' memory and back: by copies, of large tensors a part at a time. */
+/** Copies tensors of the cpu backend into the kernels' memory and back, large tensors a part at a time. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Name } from '../core/contract.ts';
 import { product } from '../core/view.ts';
@@ -8,7 +8,7 @@ import { BLOCK } from '../simd/pieces.ts';
 import { type CpuKernel, type CpuPort, tensor, valuesOf } from './backend.ts';
 import { freshHost, giveBack, type Host } from './host.ts';
 
-/** The kernel on this backend; it does not keep more memory than usual. */
+/** A kernel of this backend, from its steps on a port of memory. */
 export function kernel<K extends Name>(body: SimdKernel<K>): CpuKernel<K> {
   return ({ inputs, attrs, backend }) => {
     try {
@@ -19,7 +19,7 @@ export function kernel<K extends Name>(body: SimdKernel<K>): CpuKernel<K> {
   };
 }
 
-/** The host's memory, in which there are copies of the tensors. */
+/** The host's memory, with copies of the tensors. */
 class CopyMemory implements Memory {
   readonly kernels: Kernels;
   readonly block = BLOCK;
@@ -79,7 +79,7 @@ class CopyMemory implements Memory {
   }
 }
 
-/** Values between two inputs: half a page and a line, lest the same places of both compete for the same lines of the cache. */
+/** Values of padding between two inputs: half a page and a cache line, so that equal indices do not share lines of the cache. */
 const STAGGER = 528;
 
 interface WindowInputs {
@@ -89,8 +89,8 @@ interface WindowInputs {
 }
 
 /**
- * A part of x, and of dy and the addend where there are, in the host's memory. The output takes the place of dy, else of the addend,
- * else of x; the sum takes that of x.
+ * A part of x, and of dy and the addend if they are given, in the host's memory. The output overwrites dy, or else the addend, or
+ * else x; the sum overwrites x.
  */
 class CopyWindow implements Window {
   readonly length: number;
@@ -106,7 +106,7 @@ class CopyWindow implements Window {
   readonly #sumShape: number[] | undefined;
   readonly #output: Float32Array | undefined;
   readonly #sums: Float32Array | undefined;
-  /** Where the part begins that is there; -1: none. */
+  /** The first index of the part that is loaded; -1: none. */
   #held = -1;
 
   constructor(
@@ -133,7 +133,7 @@ class CopyWindow implements Window {
     this.sum = sumShape ? this.x : 0;
   }
 
-  /** Brings the values in, unless they are there. */
+  /** Copies the part in, unless it is loaded. */
   load(from: number, size: number): void {
     if (from === this.#held) return;
     const { x, dy, addend } = this.#inputs;

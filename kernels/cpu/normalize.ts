@@ -1,6 +1,6 @@
 /**
- * `Normalize` and `NormalizeGrad` of rows that are too long to be copied in whole, with their parameters and sums: their groups are
- * normalized without parameters, which can be done in pieces, and what is to be done with parameters is done here.
+ * `Normalize` and `NormalizeGrad`. A row of more than `LONG` values is not copied as a whole, with its parameters and sums: the
+ * WebAssembly kernels normalize its groups in pieces, without parameters, and the parameters are applied here, in JavaScript.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs, Outputs } from '../core/contract.ts';
@@ -21,7 +21,7 @@ export const Normalize: CpuKernel<'Normalize'> = (call) =>
 export const NormalizeGrad: CpuKernel<'NormalizeGrad'> = (call) =>
   isLong(call.attrs.view) ? normalizeGradLong(call) : normalizeGradWhole(call);
 
-/** The same statistics, of a view that has no long rows: each group is a row of its own, or a single column. */
+/** Attributes of a view with the same groups: each is a row, or, if it is long itself, a single column. */
 function ofGroups<A extends NormalizeAttrs>(attrs: A): A {
   const { n, c, groups } = attrs.view;
   const d = c / groups;
@@ -40,7 +40,7 @@ const normalizeLong: CpuKernel<'Normalize'> = ({ inputs, attrs, backend }) => {
   const outputs = normalizeWhole({ inputs: { x }, attrs: ofGroups(attrs), backend });
   const [gamma, beta] = [inputs.gamma, inputs.beta].map((t) => t && valuesOf(backend, t));
   if (!gamma && !beta) return outputs;
-  const y = valuesOf(backend, outputs[0]); // new, so that it may be written
+  const y = valuesOf(backend, outputs[0]); // may be overwritten: the output is new
   const { c } = attrs.view;
   for (let start = 0; start < y.length; start += c) {
     const row = parameterRow(attrs.view, start);
@@ -60,9 +60,9 @@ const added = (backend: CpuPort, a: TensorInfo, b: TensorInfo): TensorInfo => {
   );
 };
 
-/** Where the parameters of a row begin, which begins at `start` itself. */
-const parameterRow = ({ c, rowsPerCondition }: View, start: number) =>
-  rowsPerCondition === undefined ? 0 : Math.floor(start / c / rowsPerCondition) * c;
+/** The index at which the row of parameters begins that belongs to the value of x at this index. */
+const parameterRow = ({ c, rowsPerCondition }: View, index: number) =>
+  rowsPerCondition === undefined ? 0 : Math.floor(index / c / rowsPerCondition) * c;
 
 /** dx from gamma dy, and the sums of the parameters from xHat. */
 const normalizeGradLong: CpuKernel<'NormalizeGrad'> = ({ inputs, attrs, backend }) => {

@@ -1,4 +1,4 @@
-/** `SwapAxes`: in strips of a few rows, whose columns the cache holds while they are written side by side. */
+/** `SwapAxes`, in strips of a few rows: the cache holds a strip while its columns are written one after the other. */
 import { type CpuKernel, tensor, valuesOf } from './backend.ts';
 
 const STRIP = 8;

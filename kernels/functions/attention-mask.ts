@@ -1,4 +1,4 @@
-/** The masks of attention: which there may be, how they fit the logits, and all of them as one. Errors name what to write. */
+/** The masks of attention: checks their shapes and values, and combines them into one mask of the rank of the logits. */
 import {
   cast,
   type DataId,
@@ -24,10 +24,10 @@ type Shape = readonly number[];
 export type PaddingMasks = readonly (Tensor | null | undefined)[];
 
 /**
- * Which keys count as later than a query: counted from the last query and the last key, as in decoding with a cache, or from the
- * first ones, as in Keras. It is the same where there are as many queries as keys.
+ * How a causal mask aligns queries and keys: the last query with the last key, as in decoding with a cache, or the first query
+ * with the first key, as in Keras. With as many queries as keys both are the same.
  */
-export type Causal = 'from last' | 'from first';
+type Causal = 'from last' | 'from first';
 
 /** What restricts which query attends to which key. */
 export interface Restrictions {
@@ -39,7 +39,7 @@ export interface Restrictions {
 }
 
 /**
- * True where a query may attend to a key, in the rank of the logits [batch, ..., queries, keys], sizes of 1 standing for all;
+ * True where a query may attend to a key: of the rank of the logits [batch, ..., queries, keys], and broadcastable to them;
  * undefined where nothing is restricted. A constant to every gradient.
  */
 export function allowedPairs(
@@ -52,7 +52,7 @@ export function allowedPairs(
   const given = masks.filter((mask) => mask instanceof Tensor);
   if (given.length === 0 && !causal) return undefined;
   return constant(() => {
-    // Numbers are compared: where nobody could look at them, none but 1 allows.
+    // In a mask of numbers 1 allows. On WebGPU the numbers are unchecked (see `checkValues`), and others may be there.
     const all = given.map((mask) => (mask.dtype === 'bool' ? mask : equal(mask, 1)));
     if (causal) all.push(causalPairs(logits, causal));
     return all.reduce((a, b) => logicalAnd(a, b));
@@ -61,7 +61,7 @@ export function allowedPairs(
 
 const NAMES = ['query', 'key', 'value'] as const;
 
-/** Key j is not later than query i. */
+/** True where key j is not later than query i, [1, ..., queries, keys]. */
 function causalPairs(logits: Shape, causal: Causal): Tensor {
   const [queries, keys] = logits.slice(-2) as [number, number];
   const first = causal === 'from last' ? keys - queries : 0;
@@ -69,7 +69,7 @@ function causalPairs(logits: Shape, causal: Causal): Tensor {
   return reshape(greaterEqual(i, range(0, keys)), [...logits.slice(0, -2).map(() => 1), queries, keys]);
 }
 
-/** An attention mask in the rank of the logits: its first axis is the batch, its others are the last ones. */
+/** An attention mask, reshaped to the rank of the logits: its first axis is the batch, its others are their last axes. */
 function fitMask(who: string, mask: unknown, logits: Shape, batchFirst: boolean): Tensor {
   if (!(mask instanceof Tensor)) fail(who, `the mask must be a tensor; received ${show(mask)}`);
   const { shape, rank } = mask;
@@ -77,7 +77,7 @@ function fitMask(who: string, mask: unknown, logits: Shape, batchFirst: boolean)
   const missing = new Array(Math.max(0, logits.length - rank)).fill(1);
   const full = [shape[0] as number, ...missing, ...shape.slice(1)];
   if (rank < 2 || !broadcasts(full, logits)) {
-    // Counted from the last axis, as other libraries do.
+    // Other libraries align the shapes at the last axis: if the mask fits that way, say how to write it here.
     const aligned = [...missing, ...shape];
     const hint = broadcasts(aligned, logits)
       ? `the first axis is the batch: write mask.reshape([${[1, ...shape]}]) for the same mask in each example`
@@ -96,7 +96,7 @@ function fitMask(who: string, mask: unknown, logits: Shape, batchFirst: boolean)
 const broadcasts = (shape: Shape, logits: Shape) =>
   shape.length === logits.length && shape.every((size, i) => size === 1 || size === logits[i]);
 
-/** A mask of queries, or of keys or values, in the rank of the logits. */
+/** A padding mask of queries, or of keys or values, reshaped to the rank of the logits. */
 function fitPadding(who: string, name: string, mask: unknown, logits: Shape, ofQueries: boolean): Tensor {
   if (!(mask instanceof Tensor)) fail(who, `the mask of the ${name} must be a tensor; received ${show(mask)}`);
   const [before, size] = [logits.slice(0, -2), logits.at(ofQueries ? -2 : -1) as number];
@@ -112,12 +112,12 @@ function fitPadding(who: string, name: string, mask: unknown, logits: Shape, ofQ
   return reshape(mask, ofQueries ? [...leading, size, 1] : [...leading, 1, size]);
 }
 
-/** Masks whose values were looked at: those of one model are the same tensor in each layer. */
+/** Masks whose values have been checked: all layers of a model are given the same tensor, which is read once. */
 const checked = new WeakSet<DataId>();
 
 /**
- * Refuses numbers other than 0 and 1: of a mask that is added to logits, 0 and -1e9, neither would mean what it says. Masks of
- * bools need no look. Where values are on a GPU that cannot be waited for (WebGPU), 1 is what allows, and nothing else.
+ * Refuses numbers other than 0 and 1: a mask that is meant to be added to logits holds 0 and -1e9, and both would be misread.
+ * Masks of bools need no check. WebGPU cannot read values synchronously: there numbers go unchecked.
  */
 function checkValues(who: string, name: string, mask: Tensor): void {
   if (mask.dtype === 'bool' || checked.has(mask.dataId)) return;
@@ -135,7 +135,7 @@ function checkValues(who: string, name: string, mask: Tensor): void {
   checked.add(mask.dataId);
 }
 
-/** Whether all values are 0 or 1, from one number that is read back; undefined where the GPU gives none at once. */
+/** Whether all values are 0 or 1, reading back one number; undefined where the GPU cannot be read synchronously. */
 function hasOnlyBits(mask: Tensor): boolean | undefined {
   const wrong = tidy(() => max(cast(logicalNot(logicalOr(equal(mask, 0), equal(mask, 1))), 'int32')));
   try {
@@ -152,7 +152,7 @@ interface GpuData {
   get(id: DataId): { values?: unknown };
 }
 
-/** Whether the values are in textures of WebGL or buffers of WebGPU alone. */
+/** Whether the values are only on the GPU: in textures of WebGL or buffers of WebGPU. */
 function isOnGpu({ dataId }: Tensor): boolean {
   const { texData, device, tensorMap } = engine().backend as {
     texData?: GpuData;
@@ -163,7 +163,10 @@ function isOnGpu({ dataId }: Tensor): boolean {
   return data?.has(dataId) === true && data.get(dataId).values == null;
 }
 
-/** A mask of the rank of the logits with all axes between batch and queries as one, as far as they are of size 1 or whole. */
+/**
+ * Reshapes a mask of the rank of the logits to [batch, heads, queries, keys]: the axes between batch and queries become one. A
+ * mask with size 1 in some of these axes only is broadcast along them first.
+ */
 export function mergeHeads(allowed: Tensor, logits: Shape): Tensor {
   const heads = logits.slice(1, -2);
   const own = allowed.shape.slice(1, -2);

@@ -188,8 +188,8 @@ export type Logits =
   | { readonly sums: readonly [scale: Tensor, weight: Tensor] };
 
 /**
- * For layers, which have checked sizes: y = softmax(logits) value, and the weights softmax(logits) before dropout. Inputs as those
- * of `qkAttention`; keys and values may have fewer heads, each of which then serves several heads of queries in a row.
+ * For layers, which have checked sizes: y = softmax(logits) value, and the weights softmax(logits) before dropout. Inputs are as
+ * those of `qkAttention`; keys and values may have fewer heads, each of which serves several consecutive heads of queries.
  */
 export const attendHeads = (
   who: string,
@@ -203,12 +203,15 @@ export const attendHeads = (
   return attention(who, inputs, scale, products, options);
 };
 
-/** Where logits come from. */
+/** A way to compute logits. */
 interface Scores {
   readonly logits: (q: Tensor, k: Tensor, gain: Tensor) => Tensor;
-  /** A logit so small that its weight is 0, unless all are as small: then they are even. [1, ..., 1]. */
-  readonly least: (gain: Tensor, rank: number) => Tensor;
-  /** Whether only the directions of queries and keys count. */
+  /**
+   * The logit of a pair that is masked out, [1, ..., 1]: far enough below the others for a weight of 0, and finite, so that a
+   * query without any allowed key gets equal weights.
+   */
+  readonly maskedLogit: (gain: Tensor, rank: number) => Tensor;
+  /** Whether the logits depend on the directions of queries and keys only, not on their lengths. */
   readonly isScaleFree: boolean;
 }
 
@@ -216,29 +219,29 @@ interface Scores {
 const cosines = (epsilon: number): Scores => ({
   logits: (q, k, g) =>
     productOfHeads(normalizeRowLength(q, [q.rank - 1], epsilon, g), normalizeRowLength(k, [k.rank - 1], epsilon), true),
-  least: belowCosines,
+  maskedLogit: belowCosines,
   isScaleFree: epsilon < SMALLEST_HALF,
 });
 
 /**
- * Logits lie between -|g| and |g|, but for rounding; 110 below the largest the weight is 0 exactly. Unlike a fixed -1e9 it is a
- * half float, too, so that a row of nothing else has even weights.
+ * Cosines times g lie between -|g| and |g|, up to rounding, and exp(-110) is 0 in float32. Unlike a fixed -1e9 this is finite in
+ * half floats, too.
  */
 const belowCosines = (g: Tensor, rank: number): Tensor =>
   constant(() => reshape(sub(-110, mul(abs(g), 1.001)), new Array(rank).fill(1)));
 
-/** Below logits of any size is what Keras takes, or the smallest half float. */
-const belowAll = (_: Tensor, rank: number): Tensor =>
+/** For logits of any size: the -1e9 of Keras, or the lowest finite half float. */
+const belowProducts = (_: Tensor, rank: number): Tensor =>
   reshape(scalar(isHalf() ? -65504 : -1e9), new Array(rank).fill(1));
 
 /** Products times a number. */
 const products: Scores = {
   logits(q, k, scale) {
     const logits = productOfHeads(mul(q, scale), k, true);
-    // Beyond half floats they are infinite, and softmax would be NaN.
+    // Products beyond the range of half floats are infinite, and their softmax would be NaN.
     return isHalf() ? clipByValue(logits, -65504, 65504) : logits;
   },
-  least: belowAll,
+  maskedLogit: belowProducts,
   isScaleFree: false,
 };
 
@@ -248,16 +251,16 @@ const sums: Scores = {
     const [scale, weight] = unstack(gain) as [Tensor, Tensor];
     return mul(weight, sum(tanh(mul(scale, add(expandDims(q, -2), expandDims(k, -3)))), -1));
   },
-  least: belowAll,
+  maskedLogit: belowProducts,
   isScaleFree: false,
 };
 
-/** softmax(logits) v, with the axes between batch and length as one, and softmax(logits) before dropout. Nothing is checked but masks. */
+/** softmax(logits) v, and the weights softmax(logits) before dropout. Checks the masks and the rate of dropout only. */
 function attention(
   who: string,
   [q, k, v]: readonly [Tensor, Tensor, Tensor],
   gain: Tensor,
-  { logits, least, isScaleFree }: Scores,
+  { logits, maskedLogit, isScaleFree }: Scores,
   { dropout: rate = 0, seed, ...restrictions }: LayerOptions,
 ): [y: Tensor, weights: Tensor] {
   checkRate(who, 'dropout', rate);
@@ -271,10 +274,10 @@ function attention(
   let weights: Tensor | undefined;
   const apply = (q: Tensor, k: Tensor, gain: Tensor, v: Tensor) => {
     const all = logits(q, k, gain);
-    weights = softmax(pairs ? where(pairs, all, least(gain, all.rank)) : all);
+    weights = softmax(pairs ? where(pairs, all, maskedLogit(gain, all.rank)) : all);
     return productOfHeads(rate > 0 ? dropout(weights, rate, undefined, seed) : weights, v);
   };
-  // Three or four axes, those between batch and length being one: for more, webgl has no `where`.
+  // At most four axes, those between batch and length as one: the `where` of webgl takes no more.
   const [q4, k4, v4] = [q, k, v].map((x) =>
     x.rank > 4 ? reshape(x, [x.shape[0] as number, -1, ...x.shape.slice(-2)]) : x,
   ) as [Tensor, Tensor, Tensor];
@@ -283,7 +286,10 @@ function attention(
   return [reshape(y, result), reshape(weights as Tensor, shape)];
 }
 
-/** a b, or a b^T, for each head; the heads of b may be fewer, each for several heads of a in a row: these are rows of one matrix. */
+/**
+ * a b, or a b^T, for each head. If b has fewer heads, each serves several consecutive heads of a, whose rows then form one
+ * matrix.
+ */
 function productOfHeads(a: Tensor, b: Tensor, transposeB = false): Tensor {
   const [batch, heads, length] = a.shape as [number, number, number];
   if (a.rank < 4 || b.shape[1] === heads) return matMul(a, b, false, transposeB);

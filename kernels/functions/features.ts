@@ -1,6 +1,6 @@
 /** For layers: features brought to mean 0 and variance 1 by statistics that are given, as Keras's preprocessing does. */
 import { add, div, maximum, mul, reshape, sqrt, sub, type Tensor } from '@tensorflow/tfjs-core';
-import { lent, mapped } from '../ops/half.ts';
+import { copyIfHalf, mapWeight } from '../ops/half.ts';
 
 /** The smallest divisor: Keras's. */
 const SMALLEST_DEVIATION = 1e-7;
@@ -8,8 +8,8 @@ const SMALLEST_DEVIATION = 1e-7;
 /**
  * y = (x - mean) / max(sqrt(variance), 1e-7), or the way back with `invert`: y = x max(sqrt(variance), 1e-7) + mean.
  *
- * @param axes those that have a mean and a variance for each index, counted from the front, ascending
- * @param mean has the sizes of these axes, or of the last of them, or 1 there
+ * @param axes the axes with a mean and a variance for each index, counted from the front, ascending
+ * @param mean of the sizes of these axes, or of the last of them; a size may be 1
  * @param variance as mean
  */
 export function standardizeFeatures(
@@ -19,9 +19,9 @@ export function standardizeFeatures(
   variance: Tensor,
   invert: boolean,
 ): Tensor {
-  // As 16-bit floats a mean would be coarse, and a variance too large: there both go by the host.
-  const centre = alongAxes(lent(mean), x.rank, axes);
-  const root = alongAxes(mapped(variance, sqrt, Math.sqrt), x.rank, axes);
+  // 16-bit floats would round the mean and may not hold the variance: there both are read on the host.
+  const centre = alongAxes(copyIfHalf(mean), x.rank, axes);
+  const root = alongAxes(mapWeight(variance, sqrt, Math.sqrt), x.rank, axes);
   const deviation = maximum(root, SMALLEST_DEVIATION);
   return invert ? add(mul(x, deviation), centre) : div(sub(x, centre), deviation);
 }

@@ -1,6 +1,6 @@
 /**
- * The public functions, for people who write models without layers, and the two forms in which layers call the ops.
- * Here the arguments are checked, the view is chosen and axes are brought last; the arithmetic is in the kernels.
+ * The public functions, for models without layers, and their variants for layers, which take the name that errors begin with.
+ * They check the arguments, choose the view and bring axes last; the arithmetic is in the kernels.
  * All are differentiable to any order in x, gamma and beta, and run fused kernels where the backend has them.
  */
 import { add, reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
@@ -36,7 +36,7 @@ export const RMS_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'epsilonPl
 const GROUP_OPTIONS = optionNames(...Object.keys(LAYER_OPTIONS), 'groups');
 const BATCH_OPTIONS = optionNames('mean', 'variance', ...Object.keys(LAYER_OPTIONS));
 
-/** y of rows: the view of x, brought last along `axes`, and its parameters. */
+/** Normalizes each vector along `axis`: layer and root mean square normalization, by the form. */
 function normalizeRows(
   who: string,
   x: Tensor,
@@ -257,27 +257,22 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}, ...more: un
       fail(who, `mean and variance go together; received only ${mean ? 'mean' : 'variance'}; give both or none`);
     }
     if (mean && variance) {
-      // Shaped anew: what is returned is the caller's, like y, and not what was given.
-      const [at, by] = [
-        reshape(checkParameter(who, 'mean', mean, c) as Tensor, [c]),
-        reshape(checkParameter(who, 'variance', variance, c) as Tensor, [c]),
-      ];
-      const y = affinePerChannel(input, channels, { mean: at, variance: by, scale: gamma, shift: beta }, epsilon);
-      return { y, mean: at, variance: by };
+      // `reshape` makes new tensors: who disposes of the results does not lose the given mean and variance.
+      const given = {
+        mean: reshape(checkParameter(who, 'mean', mean, c) as Tensor, [c]),
+        variance: reshape(checkParameter(who, 'variance', variance, c) as Tensor, [c]),
+      };
+      return { y: affinePerChannel(input, channels, { ...given, scale: gamma, shift: beta }, epsilon), ...given };
     }
     let statistics: Tensor | undefined;
     const y = withLast(input, [channels], (x) => {
-      const [y, ofX] = normalizeWithStatistics(
-        x,
-        gamma,
-        beta,
-        onView(conditioned(batchView(x.shape), gamma, beta), centred(epsilon)),
-      );
+      const attrs = onView(conditioned(batchView(x.shape), gamma, beta), centred(epsilon));
+      const [y, ofX] = normalizeWithStatistics(x, gamma, beta, attrs);
       statistics = ofX;
       return y;
     });
-    const [ofX, byX] = rows(statistics as Tensor, c);
-    return { y, mean: ofX, variance: byX };
+    const [batchMean, batchVariance] = rows(statistics as Tensor, c);
+    return { y, mean: batchMean, variance: batchVariance };
   });
 }
 /** Options of {@link batchNorm}. */

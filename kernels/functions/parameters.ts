@@ -1,4 +1,4 @@
-/** gamma and beta as kernels take them: one row of c values, or, for conditional normalization, a row for each example or position. */
+/** gamma and beta as kernels take them: c values, or for conditional normalization a row of c values per example or position. */
 import { reshape, type Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../core/errors.ts';
 import { product } from '../core/view.ts';
@@ -11,10 +11,10 @@ type Optional = Tensor | undefined;
 type Shape = readonly number[];
 
 /**
- * gamma and beta [c], or [conditions, c] with as many rows for both.
+ * gamma and beta [c], or both [conditions, c].
  *
  * @param shape that of the input
- * @param axes those of the input that have a parameter for each index, counted from the front, ascending
+ * @param axes the axes of the input with a parameter for each index, counted from the front, ascending
  */
 export function parameters(
   who: string,
@@ -25,16 +25,17 @@ export function parameters(
   let c = 1;
   for (const axis of axes) c *= shape[axis] as number;
   if (isPlain(gamma, c) && isPlain(beta, c)) {
-    const flat = (t: Optional) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
-    return [flat(checkParameter(who, 'gamma', gamma, c)), flat(checkParameter(who, 'beta', beta, c))];
+    return [flat(checkParameter(who, 'gamma', gamma, c), c), flat(checkParameter(who, 'beta', beta, c), c)];
   }
   const all = [rowsFor(who, 'gamma', gamma, shape, axes, c), rowsFor(who, 'beta', beta, shape, axes, c)];
   const conditions = Math.max(...all.map((t) => (t ? (t.shape[0] as number) : 0)));
   return all.map((t) => t && spread(t, conditions, c)) as [Optional, Optional];
 }
 
-/** Whether a parameter is one row, absent, or nothing that has rows. */
+/** Whether a parameter has no rows: it is absent, holds c values, or is no tensor, which `checkParameter` then refuses. */
 const isPlain = (t: Optional, c: number) => t === undefined || t === null || t.size === c || t.shape === undefined;
+
+const flat = (t: Optional, c: number) => (t === undefined || t.rank === 1 ? t : reshape(t, [c]));
 
 /** A parameter as rows [conditions, c]: see `refuseShape` for the shapes that it may have. */
 function rowsFor(
@@ -55,8 +56,9 @@ function rowsFor(
     return reshape(t, [shape[0] as number, c]);
   }
   const sizeOf = (axis: number) => t.shape[axis] as number;
-  const firstOfOne = others.findIndex((axis) => sizeOf(axis) !== shape[axis]);
-  const shared = firstOfOne === -1 ? [] : others.slice(firstOfOne);
+  // From the first axis on that differs from the input's, all positions share a row: these axes must have size 1.
+  const firstShared = others.findIndex((axis) => sizeOf(axis) !== shape[axis]);
+  const shared = firstShared === -1 ? [] : others.slice(firstShared);
   const fits = t.rank === shape.length && axes.every((axis) => sizeOf(axis) === shape[axis]);
   if (!fits || !shared.every((axis) => sizeOf(axis) === 1)) return refuseShape(who, name, t.shape, shape, axes, c);
   return reshape(moving(t.shape, axes).toLast(t), [t.size / c, c]);

@@ -102,7 +102,7 @@ export function standardizedKernel(kernel: Tensor, axes: readonly number[], epsi
   );
 }
 
-/** For layers: the norm of the weights of each output unit, [units]; of any size that floats can hold. */
+/** For layers: the norm of the weights of each output unit, [units]; right also where squares of weights are no floats. */
 export function unitNorms(kernel: Tensor, axes: readonly number[]): Tensor {
   return tidy(() => {
     const others = otherAxes(kernel, axes);
@@ -120,13 +120,13 @@ export function unitNorms(kernel: Tensor, axes: readonly number[]): Tensor {
 export function standardizing(t: Tensor, axis: number): { g: Tensor; bias: Tensor } {
   return tidy(() => {
     const others = otherAxes(t, [axis]);
-    // t is brought near 1, and 1e-10 with it: 1e-10 is no 16-bit float, and the variance of 300 is none.
+    // t is brought near 1, and 1e-10 with it: neither 1e-10 nor the variance of a deviation of 300 is a 16-bit float.
     const exponent = largestExponent(t, others, -14);
     const { mean, variance } = moments(near(t, exponent), others);
     const ofUnits = reshape(exponent, mean.shape);
     const smallest = near(fill(mean.shape, Math.sqrt(SMALLEST_VARIANCE)), ofUnits);
     const deviation = sqrt(add(variance, square(smallest)));
-    // Smaller deviations of 16-bit floats are rounding, and would make of it an output of any size.
+    // In 16-bit floats a smaller deviation is rounding error, and its reciprocal would magnify it.
     const rstd = reciprocal(isHalf() ? maximum(deviation, 2 ** -11) : deviation);
     return { g: shifted(rstd, opposite(ofUnits)), bias: neg(mul(mean, rstd)) };
   });
@@ -191,7 +191,7 @@ export function spectralNorm(
         const given = checkParameter(who, name, options[name], size);
         return given ? reshape(given, [1, size]) : zeros([1, size]);
       };
-      // In 16-bit floats the kernel is brought near 1, on which the quotient does not depend.
+      // In 16-bit floats the kernel is brought near 1, which does not change the quotient.
       const matrix = reshape(kernel, [rest, units]);
       const exponent = isHalf() ? largestExponent(matrix) : undefined;
       const [u, v, sigma] = powerIteration(brought(matrix, exponent), vector('u', units), vector('v', rest), {
@@ -209,8 +209,8 @@ export function spectralNorm(
 const brought = (x: Tensor, exponent?: Tensor) => (exponent ? shifted(x, opposite(exponent)) : x);
 
 /**
- * W 2^-exponent / sigma, where sigma = v W u^T 2^-exponent, with the gradient above. The one that TensorFlow.js has of a
- * quotient divides by sigma^2, which may be no float.
+ * W 2^-exponent / sigma, where sigma = v W u^T 2^-exponent, with the gradient dW that stands at `spectralNorm`. TensorFlow.js's
+ * own gradient of a quotient divides by sigma^2, which may be too large or too small for a float.
  */
 function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, exponent?: Tensor): Tensor {
   return withGradient([matrix], (save) => {
@@ -222,7 +222,7 @@ function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, e
       const ofGradient = exponent && largestExponent(dw);
       const near = brought(dw, ofGradient);
       const across = sub(near, mul(matMul(v, u, true), sum(mul(near, w))));
-      // What an outer gradient records must have sigma as it depends on the kernel.
+      // An outer tape must see how sigma depends on the kernel.
       const none = { iterations: 0, first: 'u', epsilon: 0 } as const;
       const divisor = recording() ? powerIteration(brought(matrix, exponent), u, v, none)[2] : sigma;
       const gradient = div(across, nonzero(divisor));
@@ -237,7 +237,7 @@ function quotient(matrix: Tensor, vectors: Omit<SpectralNormResult, 'kernel'>, e
   });
 }
 
-/** sigma, but 1 where nothing can be divided by it, as of a kernel of zeros. A NaN comes out. */
+/** sigma, or 1 where it is too small to divide by, as that of a kernel of zeros. NaN stays NaN. */
 function nonzero(sigma: Tensor): Tensor {
   const smallest = isHalf() ? 2 ** -14 : 0;
   const divides = constant(() => logicalNot(lessEqual(abs(sigma), smallest)));

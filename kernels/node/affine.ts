@@ -9,7 +9,7 @@ export interface Parameters {
   readonly shift?: Optional;
 }
 
-/** One op each. x is freed if the call made it. */
+/** One op for each parameter. x is freed if the call made it. */
 export function apply(call: Call, x: Value, { mean, scale, shift }: Parameters): Value {
   let y = x;
   if (mean) y = call.replace(y, call.sub(y, mean));
@@ -18,10 +18,10 @@ export function apply(call: Call, x: Value, { mean, scale, shift }: Parameters):
   return y;
 }
 
-/** From this size on one complicated op and the change of shape around it take less time than two simple ones. */
+/** The size from which on one batch normalization op, with a change of shape, takes less time than two simple ops. */
 const LARGE = 2 ** 20;
 
-/** For parameters [c]: batch normalization in inference is one op. */
+/** As `apply`, for parameters [c]: large tensors take the op of batch normalization in inference. */
 export function applyPerChannel(call: Call, x: Value, parameters: Parameters, c: number): Value {
   const { mean, scale, shift } = parameters;
   const ops = [mean, scale, shift].filter((p) => p !== undefined).length;
@@ -39,7 +39,7 @@ export function fourAxes(call: Call, x: Value, c: number): Value {
 }
 const isFourAxes = ({ shape }: Value, c: number) => shape.length === 4 && shape[3] === c;
 
-/** With given statistics; x as of `fourAxes`, parameters [c]. */
+/** Batch normalization with given statistics; x has the shape that `fourAxes` gives, parameters are [c]. */
 export function batchNormalize(
   call: Call,
   x: Value,

@@ -1,6 +1,6 @@
 /**
  * The part of tfjs-node's backend that the kernels use, and `Call`, in which a kernel runs TensorFlow ops. Its values are
- * bare handles of the native binding: no engine, no tidy and no `tf.memory()` knows them, so a call frees what it made.
+ * bare handles of the native binding, unknown to the engine, to tidy and to `tf.memory()`: the call frees them at its end.
  * Only ops and attributes are used that libtensorflow 2.9 and 2.15 both have; attributes left out follow from the inputs.
  */
 import { engine, type TensorInfo } from '@tensorflow/tfjs-core';
@@ -43,7 +43,7 @@ export interface NodePort {
   disposeData(dataId: object): unknown;
 }
 
-/** A tensor of TensorFlow's. */
+/** A tensor of TensorFlow. */
 export interface Value {
   readonly id: number;
   readonly shape: Shape;
@@ -52,7 +52,7 @@ export interface Value {
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 const same = (a: Shape, b: Shape) => a.length === b.length && a.every((size, i) => size === b[i]);
 
-/** Ones for every sum that is a matrix product: one array, as long as the longest asked for. */
+/** Ones, for all sums that are matrix products: one array, which grows as needed. */
 let ones = new Float32Array(0);
 
 export class Call {
@@ -71,7 +71,7 @@ export class Call {
     return tensor && this.input(tensor);
   }
 
-  /** Of a small tensor, which may be another backend's still: this one's `readSync` would not find it. */
+  /** The values of a small tensor. By the engine, since the tensor may still be on another backend. */
   numbers({ dataId }: TensorInfo): Numbers {
     return engine().readSync(dataId) as Numbers;
   }
@@ -120,38 +120,38 @@ export class Call {
   squaredDifference = (a: Value, b: Value) => this.#one('SquaredDifference', [a, b]);
   mul = (a: Value, b: Value) => this.#one('Mul', [a, b]);
 
-  /** Of matrices, or of batches of them where either has three axes. */
+  /** The product of two matrices, or of two batches of them, with three axes. */
   matMul = (a: Value, b: Value) => this.#one(a.shape.length === 2 ? 'MatMul' : 'BatchMatMulV2', [a, b]);
 
-  /** Over one axis. */
+  /** The sum over one axis. */
   sum = (x: Value, axis: number) => this.#one('Sum', [x, this.integers([axis])]);
 
   /** sqrt(sum(x^2)) over one axis. */
   norm = (x: Value, axis: number) => this.#one('EuclideanNorm', [x, this.integers([axis])]);
 
-  /** Shares the buffer; nothing runs where the shape is right already. */
+  /** x in another shape, without a copy. */
   reshape = (x: Value, shape: Shape) => (same(x.shape, shape) ? x : this.#one('Reshape', [x, this.integers(shape)]));
 
-  /** A part of x; shares the buffer where it can. */
+  /** A part of x, without a copy if it is contiguous. */
   slice = (x: Value, begin: Shape, size: Shape) => this.#one('Slice', [x, this.integers(begin), this.integers(size)]);
 
   read({ id }: Value): Numbers {
     return this.backend.binding.tensorDataSync(id);
   }
 
-  /** Reads what nothing else needs. */
+  /** Reads a value, and frees it. */
   take(value: Value): Numbers {
     const numbers = this.read(value);
     this.free(value);
     return numbers;
   }
 
-  /** Gives memory back before the call ends, so that the next result takes it while it is in the cache. Spares inputs. */
+  /** Frees values before the call ends, so that the next result reuses their memory while it is in the cache. Inputs are kept. */
   free(...values: readonly Value[]): void {
     for (const { id } of values) if (this.#live.delete(id)) this.backend.binding.deleteTensor(id);
   }
 
-  /** `value`, which takes the place of `old`. */
+  /** Returns `value`, and frees `old`. */
   replace(old: Value, value: Value): Value {
     this.free(old);
     return value;
@@ -170,7 +170,7 @@ export class Call {
     return this.backend.createOutputTensor({ id, shape: [...shape], dtype: this.backend.binding.TF_FLOAT });
   }
 
-  /** A small result: TensorFlow sees it only once an op needs it. */
+  /** A small result, which stays in JavaScript until an op needs it. */
   small(values: Float32Array, shape: Shape): TensorInfo {
     return { dataId: this.backend.write(values, [...shape], 'float32'), shape: [...shape], dtype: 'float32' };
   }
@@ -181,5 +181,5 @@ export class Call {
   }
 }
 
-/** A kernel whose text runs in a `Call`. */
+/** A kernel that runs in a `Call`. */
 export const kernel = kernelsIn((backend: NodePort) => new Call(backend));

@@ -1,6 +1,6 @@
 /**
- * Normalize in TensorFlow's batch normalization ops, one each way. They add up a column in float32, one value after the other:
- * so the statistics of long columns are taken elsewhere, and the op only applies them.
+ * Normalize by TensorFlow's batch normalization ops, one forward and one backward. They add up a column in float32, one value after
+ * the other: so the statistics of long columns are taken by other ops, and this one only applies them.
  */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import { isDivisor } from '../core/numbers.ts';
@@ -23,7 +23,7 @@ import {
 } from './statistics.ts';
 import { PART, ROWS, sumOfRows } from './sums.ts';
 
-/** On a GPU the reserved outputs are not mean and variance, which rules these ops out. */
+/** Not on a GPU: there the reserved outputs of the op are not mean and variance. */
 export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlacement }: NormalizeAttrs): boolean =>
   view.n === 1 &&
   view.groups === view.c &&
@@ -34,15 +34,15 @@ export const serves = (call: Call, { view, center, rescale, epsilon, epsilonPlac
   !call.backend.isUsingGpuDevice;
 
 /**
- * Whether the ops' own sums will do. Of many channels they are no worse than 2e-6 with this many rows, unless most values are
- * the same, and the other way takes up to twice the time.
+ * Whether the op's own sums are exact enough. With many channels that holds for more rows: their error is at most 2e-6, unless most
+ * values are equal, and other sums would take up to twice the time.
  */
 const isShort = ({ s, c }: View) => s <= ROWS || (s <= 8 * ROWS && c >= 32);
 
-/** A channel as the one column that the ops take it for. */
+/** The layout of these ops: each channel is one column. */
 const asOneColumn = ({ s, c }: View): Layout => ({ shape: [1, s, c], statistics: [c], copies: 1, fold: 1, count: s });
 
-/** The op centres by a float32 mean: where that is not enough, it runs again on the centred values. */
+/** The op centres by a float32 mean: if that is not exact enough, x is centred first, and the op runs again. */
 export function forward(call: Call, inputs: Forward, attrs: NormalizeAttrs): Normalized {
   const { view, epsilon } = attrs;
   if (!isShort(view)) return forwardLong(call, inputs, attrs);
@@ -67,7 +67,7 @@ export function forward(call: Call, inputs: Forward, attrs: NormalizeAttrs): Nor
   }
 }
 
-/** The mean goes into the op where it is not far out. */
+/** For long columns: the op applies the mean, unless that is so many deviations from 0 that x has to be centred first. */
 function forwardLong(call: Call, { x, gamma, beta }: Forward, { view, epsilon }: NormalizeAttrs): Normalized {
   const layout = layoutOf(view);
   const width = layout.shape[2] as number;
@@ -78,15 +78,15 @@ function forwardLong(call: Call, { x, gamma, beta }: Forward, { view, epsilon }:
   const variance = meansOf(call, squares, layout);
   call.free(squares);
   const far = needsCentring(mean, variance, epsilon);
-  const standing = far ? centre(call, whole, layout, epsilon) : { xc: whole, mean, variance };
+  const statistics = far ? centre(call, whole, layout, epsilon) : { xc: whole, mean, variance };
   const parameters = {
     mean: far ? undefined : meanTensor,
-    variance: spread(call, standing.variance, layout),
+    variance: spread(call, statistics.variance, layout),
     scale: gamma && parameter(call, gamma, layout),
     shift: beta && parameter(call, beta, layout),
   };
-  const y = batchNormalize(call, fourAxes(call, standing.xc, width), parameters, width, epsilon);
-  return { y, mean: standing.mean, variance: standing.variance };
+  const y = batchNormalize(call, fourAxes(call, statistics.xc, width), parameters, width, epsilon);
+  return { y, mean: statistics.mean, variance: statistics.variance };
 }
 
 export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs): Gradients {
@@ -108,7 +108,7 @@ export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs
   ];
   const [dx, dgamma, dbeta] = call.run('FusedBatchNormGradV3', given, { epsilon }, 5) as [Value, Value, Value];
   if (!affine) return { dx };
-  // dy is often the same everywhere, as that of a mean is: then all roundings go the same way.
+  // dy is often the same everywhere, as that of a mean is: then all rounding errors of its sum have the same sign.
   const sumDy = view.s > PART ? sumOfRows(call, call.reshape(dy, [view.s, c])) : call.read(dbeta);
   return { dx, dgamma: call.read(dgamma), dbeta: sumDy };
 }

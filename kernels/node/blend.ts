@@ -1,4 +1,4 @@
-/** The kernels around Normalize: statistics alone, given statistics applied, their gradients, moving averages. */
+/** The kernels of the blended form, and moving averages. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isDivisor } from '../core/numbers.ts';
 import type { View } from '../core/view.ts';
@@ -13,7 +13,7 @@ export const Moments = kernel<'Moments'>((call, { x }, { view }) => {
   return [momentsOf(call, mean, variance)];
 });
 
-/** x and a parameter of n * c values so that they meet: [.., c] and [c], or [n, s, c] and [n, 1, c]. */
+/** x and a parameter of n * c values in shapes that broadcast: [.., c] and [c], or [n, s, c] and [n, 1, c]. */
 const activations = (call: Call, x: TensorInfo, { n, s, c }: View): Value =>
   n === 1 ? call.input(x) : call.reshape(call.input(x), [n, s, c]);
 const parameter = (call: Call, p: TensorInfo, { n, c }: View): Value =>
@@ -60,7 +60,7 @@ export const BlendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
   return [call.output(call.add(call.reshape(rest, direct.shape), direct), inputs.x.shape)];
 });
 
-/** No op at all: of numbers this few, TensorFlow would spend more on the call than on the arithmetic. */
+/** In JavaScript: with so few numbers an op would take longer. */
 export const Average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
   const before = call.numbers(old);
   const both = call.numbers(moments);

@@ -1,4 +1,4 @@
-/** Which kernels run: the native ones where they can be had and are right, else those of TensorFlow's own ops. */
+/** Which kernels run: the native ones if they can be loaded and are right, else those composed of TensorFlow's own ops. */
 import type { Kernel, KernelSet } from '../core/contract.ts';
 import { type Binding, type NodePort, sizeOf } from './backend.ts';
 import { debug, type Library, loadLibrary } from './library.ts';
@@ -8,10 +8,10 @@ import { firstDifference, type Kernels } from './probe.ts';
 /** Native kernels, or why there are none. */
 type Choice = { readonly library: Library; readonly kernels: Partial<Kernels> } | string;
 
-/** A set of kernels each of which is native where that can be. Nothing is loaded before one is needed. */
+/** A set of kernels that prefers native ones. The library is loaded when the first kernel runs. */
 export function preferNative({ kernels: composed, supported }: KernelSet<NodePort>): KernelSet<NodePort> {
   let library: Library | string | undefined;
-  /** By addon, which there may be several of in a process. */
+  /** By addon, since a process may have several. */
   const choices = new WeakMap<Binding, Choice>();
 
   function choose(backend: NodePort): Choice {
@@ -38,7 +38,7 @@ export function preferNative({ kernels: composed, supported }: KernelSet<NodePor
     return choice;
   }
 
-  /** Of one kernel. Without values there is nothing to win. */
+  /** Runs the native kernel, or the composed one if there is no other or x is empty. */
   const prefer = <Call extends { readonly inputs: object; readonly backend: NodePort }, Result>(
     name: keyof Kernels,
     composed: (call: Call) => Result,

@@ -1,6 +1,6 @@
 /**
- * Normalize where a group is no row: Group, Instance, and what batch.ts leaves. TensorFlow sees x as [n, s, c] and takes
- * sums over s; they are folded into groups here, so that a NaN cannot leave its group.
+ * Normalize where a group is not a row: Group, Instance, and cases of Batch that batch.ts does not serve. TensorFlow takes sums of
+ * x [n, s, c] over s; the sums of the channels of a group are added here, so that a NaN cannot leave its group.
  */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import type { View } from '../core/view.ts';
@@ -45,9 +45,9 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
 /**
  * dx = dy gamma r - xc k r^3 mean(D xc) - r mean(D), where xc = x - mean and r = 1 / f.
  *
- * What float32 has lost of a saved mean shows where the mean is far out, and in sums over long columns. It is found again as
- * the mean of xc. But in long columns of one channel to a group dy goes without its own mean, of which dx and dgamma are the
- * same: then it does not matter, nor do the roundings of a sum of many values that are nearly equal.
+ * The saved mean is rounded to float32. Its rounding error, delta = mean(xc), matters if the mean is many deviations from 0, and in
+ * sums over long columns. In long columns with one channel per group dy is centred instead, which leaves dx and dgamma the same:
+ * then delta does not matter, nor do rounding errors of sums of nearly equal values.
  */
 export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view, center, rescale, affine } = attrs;
@@ -57,10 +57,10 @@ export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: N
   const xc = center ? call.sub(x3, spread(call, saved.mean, layout)) : x3;
   const far = center && needsCentring(saved.mean, saved.variance, floorOf(attrs));
   const long = center && view.s > ROWS;
-  const without = long && !far && view.groups === view.c;
-  const delta = (far || long) && !without ? meansOf(call, xc, layout) : undefined;
+  const centresDy = long && !far && view.groups === view.c;
+  const delta = (far || long) && !centresDy ? meansOf(call, xc, layout) : undefined;
   const sumOfDy = () => perChannel(sums(call, dy3), layout);
-  const sumDyFirst = without ? sumOfDy() : undefined;
+  const sumDyFirst = centresDy ? sumOfDy() : undefined;
   if (sumDyFirst) dy3 = call.sub(dy3, spread(call, means(sumDyFirst, layout), layout));
   const gammas = gamma ? call.read(gamma) : new Float32Array(view.c).fill(1);
   const product = call.mul(dy3, xc);
@@ -84,7 +84,7 @@ export function backward(call: Call, { dy, x, gamma, saved }: Backward, attrs: N
     dx = call.replace(dx, call.sub(dx, along));
     call.free(along);
   }
-  if (center && !without) dx = call.replace(dx, call.sub(dx, perColumn(call, view, layout, shift)));
+  if (center && !centresDy) dx = call.replace(dx, call.sub(dx, perColumn(call, view, layout, shift)));
   return affine ? { dx, dgamma, dbeta } : { dx };
 }
 
@@ -116,7 +116,7 @@ function fold(view: View, count: number, gammas: Numbers, { r, delta, sumDy, sum
   return { dgamma, dbeta, meanD, meanDxc };
 }
 
-/** A number per example and channel as a tensor that meets x. */
+/** A number per example and channel as a tensor that is broadcast to x. */
 function perColumn(call: Call, view: View, layout: Layout, f: (group: number, channel: number) => number): Value {
   const values = new Float32Array(view.n * view.c);
   eachColumn(view, (group, channel, i) => {

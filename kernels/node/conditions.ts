@@ -1,4 +1,4 @@
-/** Conditional normalization of kernels of this backend. */
+/** Conditional normalization composed of other kernels of this backend. */
 import { Tensor } from '@tensorflow/tfjs-core';
 import { byCondition } from '../core/by-condition.ts';
 import type { KernelSet } from '../core/contract.ts';
@@ -16,6 +16,6 @@ export const withConditions = (
       shape: [size],
       dtype: 'float32',
     }),
-    // What a kernel gives is a tensor of TensorFlow.js's already, which has to hear of it.
+    // A kernel of tfjs-node returns a Tensor, which the engine tracks: it has to be disposed of as such.
     dispose: (backend, info) => (info instanceof Tensor ? info.dispose() : backend.disposeData(info.dataId)),
   });

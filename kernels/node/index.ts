@@ -1,7 +1,6 @@
 /**
- * Kernels for the backend 'tensorflow' of @tensorflow/tfjs-node: native ops of our own, where they can be loaded, else composed
- * of TensorFlow's ops. That package is not imported: kernels are registered under the backend's name, whether it has been loaded or
- * is yet to come.
+ * Kernels for the backend 'tensorflow' of @tensorflow/tfjs-node: native ops of our own if they can be loaded, else compositions of
+ * TensorFlow's ops. That package is not imported: kernels are registered under the backend's name, and it may be loaded later.
  *
  * @module tfjs-normalizations/kernels/node
  */

@@ -1,7 +1,6 @@
 /**
- * The forward route of whole rows through TensorFlow's internal op `_MklLayerNorm` (oneDNN), which does everything after
- * the statistics in one pass, and gives none out. Builds of TensorFlow need not have it, and nobody promises that it
- * stays: it is tried once.
+ * The forward route of whole rows by TensorFlow's internal op `_MklLayerNorm` (oneDNN), which takes statistics and applies them in
+ * one op, but does not output them. Not every build of TensorFlow has it, and it may change: so it is tried once.
  */
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { isDivisor } from '../core/numbers.ts';
@@ -32,9 +31,9 @@ export function forward(call: Call, { x, gamma, beta }: Forward, attrs: Normaliz
 }
 
 /**
- * x, which the op will centre by a float32 mean. Where the mean is many deviations, that would cost digits: there the means are
- * subtracted before. The variance here, mean(x^2) - mean(x)^2, only decides whether they are. It has lost its digits where the
- * mean is thousands of deviations, and there even a wrong one says that the mean is far out.
+ * The op centres x by a float32 mean, which loses digits if the mean is many deviations from 0: then the means are subtracted
+ * before. The variance here, mean(x^2) - mean(x)^2, only decides whether they are. It is wrong if the mean is thousands of
+ * deviations, but even then it is small enough for the right decision.
  */
 function nearZero(call: Call, x: Value, layout: Layout, epsilon: number) {
   const total = new Float64Array(x.shape[0] as number);
@@ -64,7 +63,7 @@ function available(backend: NodePort): boolean {
   return answer;
 }
 
-/** The row [1, 2, 3, 6] has mean 3 and variance 3.5; so much for epsilon that nobody can leave it out. */
+/** The row [1, 2, 3, 6] has mean 3 and variance 3.5; epsilon is so large that an op that ignores it is found out. */
 function isExact(call: Call): boolean {
   try {
     const x = call.constant([1, 2, 3, 6], [1, 4]);

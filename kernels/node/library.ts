@@ -1,19 +1,19 @@
 /**
- * Loads the native kernels, a shared object that gives TensorFlow ops of our own: native/ has its sources. It is optional. Whatever
- * speaks against it is found out before it is loaded, as far as can be, since nobody catches a crash; then the reason is returned,
- * and said on stderr if NODE_DEBUG lists tfjs-normalizations.
+ * Loads the native kernels, an optional shared object that registers ops of our own with TensorFlow; native/ has its sources. A crash
+ * could not be caught: so the requirements are checked before it is loaded, as far as possible. If it cannot be used the reason is
+ * returned, and printed to stderr if NODE_DEBUG lists tfjs-normalizations.
  */
 
-/** What the shared object says of itself. */
+/** The properties that the shared object exports. */
 export interface Library {
-  /** What the names of its ops begin with. */
+  /** The prefix of the names of its ops. */
   readonly prefix: string;
-  /** The instruction set that it uses, of those that the processor has. */
+  /** The instruction set that it uses on this processor. */
   readonly instructions: string;
   readonly threads: number;
 }
 
-/** What is used of Node, which this package's kernels know as little as they know browsers. */
+/** The part of Node's `process` that is used: the package is compiled without the types of Node. */
 interface Node {
   readonly platform: string;
   readonly arch: string;
@@ -27,7 +27,7 @@ interface Node {
   getBuiltinModule(name: 'url'): { fileURLToPath(url: URL): string };
 }
 
-/** The libraries of this process. */
+/** The file in which Linux lists the libraries of this process. */
 const MAPS = '/proc/self/maps';
 
 /** The library, or why there is none. */
@@ -56,13 +56,16 @@ export function loadLibrary(): Library | string {
   }
 }
 
-/** Where the file is: beside this one as it is compiled, in dist/. Bundlers look for the file of each URL that is relative to this one. */
+/**
+ * The URL of the shared object: in native/ beside the compiled form of this file, in dist/. Bundlers look for the file of each URL that is
+ * relative to this one, so it is not written as one.
+ */
 function builtFor(platform: string, arch: string): URL {
   const compiled = import.meta.url.replace('/kernels/node/library.ts', '/dist/kernels/node/library.js');
   return new URL(`native/${platform}-${arch}.node`, compiled);
 }
 
-/** Says once why the kernels of ordinary TensorFlow ops run, or what runs in their place. */
+/** Prints a message to stderr if NODE_DEBUG lists tfjs-normalizations. */
 export function debug(message: string): void {
   const { process } = globalThis as unknown as { process?: Node };
   process?.getBuiltinModule?.('util').debuglog('tfjs-normalizations')(message);

@@ -1,6 +1,6 @@
 /**
- * The kernels as native ops: one op of the shared object for each kernel, which writes the results where TensorFlow wants them.
- * Conditions are no matter of the ops: `withConditions` makes them of these kernels.
+ * The kernels as native ops: each runs one op of the shared object. The ops do not know conditional normalization, which
+ * `withConditions` composes of these kernels.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement, Kernel, KernelSet, NormalizeAttrs, Outputs } from '../core/contract.ts';
@@ -10,11 +10,11 @@ import { withConditions } from './conditions.ts';
 
 type Optional = TensorInfo | undefined;
 
-/** As native/form.h numbers them. */
+/** The numbers of `Placement` in native/form.h. */
 const PLACEMENTS: Record<EpsilonPlacement, number> = { inside: 0, outside: 1, floor: 2 };
 const NO_DIVISION = 3;
 
-/** What an op is told beside its tensors. */
+/** The attributes of an op. */
 interface Form {
   readonly view: View;
   readonly epsilon?: number;
@@ -32,14 +32,14 @@ const formOf = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeA
 });
 
 /**
- * Forms as the first input of an op, as native/call.cc reads it: float64 numbers in the memory of float32 ones. Making one takes as long
- * as running an op on a small tensor: so they are kept, up to a number of them that a network does not reach.
+ * Tensors of forms, the first input of every op: float64 numbers in the memory of float32 ones, which native/call.cc reads. Making one
+ * takes as long as running an op on a small tensor: so they are kept, and dropped all at once if there are more than a network has.
  */
 class Forms {
   static readonly MOST = 256;
   readonly #ids = new Map<string, number>();
 
-  /** The tensor of a form, with bits for the inputs that there are. */
+  /** The tensor of a form; `present` has a bit for each input that is given. */
   id(
     binding: Binding,
     { view, epsilon = 0, placement = 0, center = false, momentum = 0, row = 0 }: Form,
@@ -63,15 +63,18 @@ class Forms {
   }
 }
 
-/** The kernels whose ops have names with this prefix. */
-export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kernels']> {
-  const forms = new Forms();
+/** One run of an op. */
+interface Run {
+  readonly backend: NodePort;
+  readonly op: string;
+  readonly form: Form;
+  readonly inputs: readonly Optional[];
+}
 
-  /** Runs an op. An input that is absent is replaced by the form, which says that it is. */
-  function execute(
-    { backend, op, form, inputs }: { backend: NodePort; op: string; form: Form; inputs: readonly Optional[] },
-    ...shapes: (readonly number[])[]
-  ): TensorInfo[] {
+/** A function that runs ops whose names have this prefix, and gives outputs of these shapes. */
+function runnerOf(prefix: string) {
+  const forms = new Forms();
+  return ({ backend, op, form, inputs }: Run, ...shapes: (readonly number[])[]): TensorInfo[] => {
     const { binding } = backend;
     const given: TensorInfo[] = [];
     let present = 0;
@@ -82,12 +85,18 @@ export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kern
     }
     const formId = forms.id(binding, form, present);
     const ids = backend.getInputTensorIds(given);
+    // An op has a fixed number of inputs: the form stands in for absent ones.
     for (let i = 0; i < inputs.length; i++) if (inputs[i] === undefined) ids.splice(i, 0, formId);
     ids.unshift(formId);
     return binding.executeOp(prefix + op, [], ids, shapes.length).map(({ id, dtype }, i) => {
       return backend.createOutputTensor({ id, shape: [...(shapes[i] as readonly number[])], dtype });
     });
-  }
+  };
+}
+
+/** The kernels whose ops have names with this prefix. */
+export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kernels']> {
+  const execute = runnerOf(prefix);
 
   const Normalize: Kernel<'Normalize', NodePort> = ({ inputs: { x, residual, gamma, beta }, attrs, backend }) => {
     const { view, yOnly } = attrs;

@@ -1,6 +1,6 @@
 /**
- * Normalize and NormalizeGrad, by three routes: batch normalization's own ops where the view is theirs, rows where each
- * group is contiguous, columns for the rest; forward also by layer normalization's op. The formulas: ../contract.ts.
+ * Normalize and NormalizeGrad, by three routes: the ops of batch normalization if they serve the view, rows if each group is
+ * contiguous, columns for the rest; forward also by the op of layer normalization. The formulas are in ../core/contract.ts.
  */
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { momentsIn } from '../core/numbers.ts';
@@ -24,7 +24,7 @@ function routeOf(call: Call, attrs: NormalizeAttrs): Route {
 const normalize = kernel<'Normalize'>((call, inputs, attrs) => {
   const { x, residual, gamma, beta } = inputs;
   const sum = residual && call.add(call.input(x), call.input(residual));
-  // A result of the kernel first: a route frees values that the call has made.
+  // Made an output first: a route frees the values of the call that it is given.
   const sumOutput = sum && call.output(sum, x.shape);
   const values = { x: call.input(sumOutput ?? x), gamma: call.optional(gamma), beta: call.optional(beta) };
   const { forward } = layerNormOp.serves(call, attrs) ? layerNormOp : routeOf(call, attrs);

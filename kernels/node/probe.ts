@@ -1,4 +1,4 @@
-/** Native kernels are used once they have computed a few small cases as the kernels of TensorFlow's own ops do. */
+/** Compares native kernels with those composed of TensorFlow's ops on a few small cases, before they are used. */
 import { engine, Tensor, type TensorInfo, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, KernelSet, Name } from '../core/contract.ts';
 import type { View } from '../core/view.ts';
@@ -16,7 +16,7 @@ const VIEWS: readonly View[] = [
 const FORM = { epsilon: 0.5, epsilonPlacement: 'inside', center: true, rescale: true } as const;
 const TOLERANCE = 1e-4;
 
-/** The kernel whose results are other ones, or undefined. May throw what an op throws. */
+/** The first native kernel whose results differ, or undefined. Throws if an op does. */
 export function firstDifference(expected: Kernels, native: Partial<Kernels>, backend: NodePort): Name | undefined {
   return tidy(() => {
     for (const view of VIEWS) {
@@ -44,14 +44,14 @@ function differenceOn(view: View, expected: Kernels, native: Partial<Kernels>, b
     Tensor,
     Tensor,
   ];
-  /** The results of both, if there are native ones; undefined if they differ. */
+  /** The results of the composed kernel; undefined if there is a native one with other results. */
   const both = <K extends Name & keyof Kernels>(
     name: K,
     inputs: Inputs<K, Tensor>,
     attrs: Attrs<K>,
   ): Outputs | undefined => {
     const run = (kernels: Partial<Kernels>) => {
-      // One kernel of several: its type is not followed through the name.
+      // TypeScript does not relate the type of a kernel to its name here.
       const kernel = kernels[name] as unknown as (call: object) => TensorInfo[];
       return kernel({ inputs, attrs, backend }).map(known);
     };

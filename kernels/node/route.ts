@@ -1,4 +1,4 @@
-/** What the routes of Normalize and NormalizeGrad have in common: rows.ts, columns.ts, batch.ts. */
+/** The interface of the routes of Normalize and NormalizeGrad: rows.ts, columns.ts, batch.ts. */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import type { Call, Value } from './backend.ts';
 
@@ -30,7 +30,7 @@ export interface Backward {
   readonly saved: Saved;
 }
 
-/** Per group: the moments, r = 1 / f, k, and r where dx is not 0. */
+/** Per group: the moments, r = 1 / f, the factor k of the gradient, and rOrZero, which is r, or 0 where dx is 0. */
 export interface Saved {
   readonly mean: Float64Array;
   readonly variance: Float64Array;

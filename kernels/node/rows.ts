@@ -1,6 +1,6 @@
 /**
- * Normalize where s = 1, so that each group is a row of d contiguous values: Layer, RMS, Query-Key; Group of dense
- * features. TensorFlow sees x as [n * groups, d] where statistics meet it, and as [n, c] where gamma and beta do.
+ * Normalize where s = 1, so that each group is a row of d contiguous values: Layer, RMS, Query-Key, and Group of dense features.
+ * For operations with statistics TensorFlow sees x as [n * groups, d], for those with gamma and beta as [n, c].
  */
 import type { NormalizeAttrs, NormalizeGradAttrs } from '../core/contract.ts';
 import { applyPerChannel } from './affine.ts';
@@ -24,8 +24,8 @@ export function backward(call: Call, inputs: Backward, attrs: NormalizeGradAttrs
 }
 
 /**
- * dx = ((D - xc k r^2 mean(D xc)) - mean(D)) r, where xc = x - mean and r = 1 / f. gamma is a weight in the means, and r
- * one in the sum dgamma: so one product, dy xc, serves both.
+ * dx = ((D - xc k r^2 mean(D xc)) - mean(D)) r, where xc = x - mean and r = 1 / f. The product dy xc serves for the means, with
+ * gamma as weight, and for dgamma, with r as weight.
  */
 function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view, center, rescale, affine } = attrs;
@@ -62,7 +62,7 @@ function wholeRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: Normali
   return { dx, ...parameters };
 }
 
-/** Several groups to a row: gamma differs between them, so D comes first, and xHat is made again for dgamma. */
+/** If a row has several groups, gamma differs between them: so D = gamma dy is made first, and xHat once more for dgamma. */
 function partsOfRows(call: Call, { dy, x, gamma, saved }: Backward, attrs: NormalizeGradAttrs): Gradients {
   const { view } = attrs;
   const { n, c } = view;

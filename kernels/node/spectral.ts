@@ -1,4 +1,4 @@
-/** `PowerIteration`: one matrix product for each vector of a step. The vectors are short: their lengths are taken here. */
+/** `PowerIteration`: TensorFlow takes the products with the matrix; norms of vectors, which are short, are taken in JavaScript. */
 import { kernel } from './backend.ts';
 import { sumAlongRows, weightedSumOfRows } from './sums.ts';
 
@@ -12,7 +12,7 @@ export const PowerIteration = kernel<'PowerIteration'>((call, inputs, attrs) => 
   const vw = () => weightedSumOfRows(call, v, w);
   const uwT = () => call.take(sumAlongRows(call, w, u));
   let sigma = 0;
-  // The product that turns a vector is also what that vector makes sigma of.
+  // The product of which a vector is the direction, times that vector, is sigma.
   const turnU = () => {
     const product = vw();
     u = direction(product, u, epsilon);
@@ -38,7 +38,7 @@ function dot(a: Numbers, b: Numbers): number {
   return sum;
 }
 
-/** x / ||x||, or `old` where x is no longer than epsilon. A NaN is a length, too. */
+/** x / ||x||, or `old` if ||x|| <= epsilon. A norm of NaN gives NaN. */
 function direction(x: Numbers, old: Float32Array, epsilon: number): Float32Array {
   const norm = Math.sqrt(dot(x, x));
   return norm <= epsilon ? old : Float32Array.from(x, (value) => value / norm);

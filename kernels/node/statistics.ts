@@ -1,8 +1,8 @@
 /**
- * Means and variances over the groups of a view. TensorFlow does the passes over x; what is left, n * c numbers or fewer,
- * is read back and finished here in float64, for every placement of epsilon in one text.
- * Two passes, centred before squared. Where the mean is large against the deviation float32 has lost some of the first
- * mean, and the centred values are centred once more: a data-dependent pass, so that ordinary data need not pay for it.
+ * Means and variances over the groups of a view. TensorFlow does the passes over x; their results, n * c numbers or fewer, are
+ * read back and finished here in float64, for all placements of epsilon.
+ * Two passes, centred before squared. If a mean is many deviations from 0, its rounding error in float32 matters, and the centred
+ * values are centred once more. Ordinary data do not take this pass.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement } from '../core/contract.ts';
@@ -20,11 +20,11 @@ type Numbers = ArrayLike<number>;
  */
 export interface Layout {
   readonly shape: readonly number[];
-  /** The shape of statistics that meet x. */
+  /** The shape of statistics that are broadcast to x. */
   readonly statistics: readonly number[];
-  /** As how many columns each one is seen. */
+  /** As how many columns each column is seen. */
   readonly copies: number;
-  /** Sums per group before folding, of each copy. */
+  /** How many sums are added up to that of a group: its channels, or 1 for rows. */
   readonly fold: number;
   /** Values per group. */
   readonly count: number;
@@ -51,12 +51,12 @@ function columnsOf({ n, s, c, groups }: View): Layout {
   };
 }
 
-/** Of the sums over axis 1, those of each channel: n * c. */
+/** From the sums over axis 1: the sums per example and channel, n * c. */
 export function perChannel(sums: Numbers, { shape, copies }: Layout): Numbers {
   return copies === 1 ? sums : sumOfCopies(sums, { n: shape[0] as number, copies, c: (shape[2] as number) / copies });
 }
 
-/** Of the sums per channel, one mean per group. */
+/** From the sums per example and channel: the means per group. */
 export function means(each: Numbers, { fold, count }: Layout): Float64Array {
   const means = new Float64Array(each.length / fold);
   for (let group = 0, i = 0; group < means.length; group++) {
@@ -74,7 +74,7 @@ export const meansOf = (call: Call, x: Value, layout: Layout) => means(perChanne
 export const meanSquares = (call: Call, x: Value, layout: Layout) =>
   means(perChannel(sumsOfSquares(call, x), layout), layout);
 
-/** Numbers per group as a tensor that meets x. */
+/** Numbers per group as a tensor that is broadcast to x. */
 export function spread(call: Call, values: Numbers, layout: Layout): Value {
   const { fold } = layout;
   const all = new Float32Array(values.length * fold);
@@ -82,7 +82,7 @@ export function spread(call: Call, values: Numbers, layout: Layout): Value {
   return spreadChannels(call, all, layout);
 }
 
-/** Numbers per example and channel, n * c or c for all examples, as a tensor that meets x. */
+/** Numbers per example and channel, n * c or c for all examples, as a tensor that is broadcast to x. */
 export function spreadChannels(call: Call, values: Float32Array, { statistics, shape, copies }: Layout): Value {
   if (copies === 1) return call.constant(values, statistics);
   const columns = shape[2] as number;
@@ -96,14 +96,14 @@ export function spreadChannels(call: Call, values: Float32Array, { statistics, s
   return call.constant(all, statistics);
 }
 
-/** A parameter [c] as a tensor that meets x. */
+/** A parameter [c] as a tensor that is broadcast to x. */
 export const parameter = (call: Call, p: Value, layout: Layout) =>
   layout.copies === 1 ? p : spreadChannels(call, Float32Array.from(call.read(p)), layout);
 
-/** Beyond this many deviations the rounding of a mean shows in what is centred by it. */
+/** From this many deviations on the rounding error of a mean matters in values that are centred by it. */
 const FAR = 4;
 
-/** Whether centring once leaves an error in some group: its mean is far out against sqrt(variance + floor). */
+/** Whether centring once is not exact enough in some group, whose mean is large against sqrt(variance + floor). */
 export function needsCentring(mean: Numbers, variance: Numbers, floor: number): boolean {
   for (let i = 0; i < mean.length; i++) {
     if ((mean[i] as number) ** 2 > FAR ** 2 * ((variance[i] as number) + floor)) return true;
@@ -114,20 +114,20 @@ export function needsCentring(mean: Numbers, variance: Numbers, floor: number): 
 /** Rounds that suffice for means of a million deviations. */
 export const ROUNDS = 3;
 
-/** `xc` without `mean`, of which `total` keeps account. xc is freed if the call made it. */
+/** xc - mean; adds the mean to `total`, the sum of all means that were subtracted. xc is freed if the call made it. */
 export function subtract(call: Call, xc: Value, mean: Numbers, total: Float64Array, layout: Layout): Value {
   const centred = call.replace(xc, call.sub(xc, spread(call, mean, layout)));
   for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + Math.fround(mean[i] as number);
   return centred;
 }
 
-export interface Centred {
+interface Centred {
   readonly xc: Value;
   readonly mean: Float64Array;
   readonly variance: Float64Array;
 }
 
-/** x, of the layout's shape, without its means. `floor` is what the variance is added to before its root is divided by. */
+/** x, of the layout's shape, minus its means. `floor`: see `floorOf`. */
 export function centre(call: Call, x: Value, layout: Layout, floor: number): Centred {
   let xc = x;
   let mean = meansOf(call, x, layout);
@@ -142,13 +142,13 @@ export function centre(call: Call, x: Value, layout: Layout, floor: number): Cen
   }
 }
 
-/** As `centre`, where the mean counts as 0. */
+/** As `centre`, with means of 0. */
 export function uncentred(call: Call, x: Value, layout: Layout): Centred {
   const variance = meanSquares(call, x, layout);
   return { xc: x, mean: new Float64Array(variance.length), variance };
 }
 
-/** x without the means that a forward call has stored in float32. */
+/** x minus the means that the forward kernel has saved in float32. */
 export function centreAgain(
   call: Call,
   x: Value,
@@ -176,7 +176,7 @@ interface Form {
   readonly epsilonPlacement: EpsilonPlacement;
 }
 
-/** epsilon as it stands beside a variance. */
+/** What epsilon adds to the variance in f^2, about. */
 export const floorOf = ({ epsilon, epsilonPlacement }: Form) =>
   epsilonPlacement === 'inside' ? epsilon : epsilon ** 2;
 

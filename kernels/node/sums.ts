@@ -1,20 +1,20 @@
 /**
- * Sums of many values. TensorFlow adds the rows of a matrix one after the other in float32: of some thousand rows the sum
- * loses digits, most of all where the same value comes again and again, since then every rounding goes the same way. So a
- * long column is read as several, side by side, whose sums are added in float64.
+ * Sums of many values. TensorFlow adds the rows of a matrix one after the other in float32: with some thousand rows the sum
+ * loses digits, most of all if values are equal, since then all rounding errors have the same sign. So a long column is read as
+ * several, side by side, whose sums are added in float64.
  */
 import type { Call, Value } from './backend.ts';
 
 type Numbers = ArrayLike<number>;
 
-/** Rows that an op may add up in float32: the error is a few 1e-5 at worst, where equal values are added one after the other. */
+/** The most rows that an op may add up in float32: the error is a few 1e-5 at worst, if all values are equal. */
 export const ROWS = 1024;
-/** Rows of what a longer column is read as. */
+/** The rows of the columns as which a longer column is read. */
 export const PART = 256;
-/** Values of a row that may be added up likewise, eight or more at a time. Of longer ones TensorFlow's `Sum` is exact enough. */
+/** The most values of a row that a matrix product may add up, eight or more at a time. Longer rows take TensorFlow's `Sum`. */
 export const LONG = 4096;
 
-/** As how many columns one of s values is read, all of the same length: 1 if it is short, or nothing fit divides it. */
+/** As how many columns of equal length a column of s values is read: 1 if it is short, or s has no divisor of about `PART`. */
 export function copiesOf(s: number): number {
   if (s <= ROWS) return 1;
   for (let rows = PART; rows >= PART / 8; rows--) if (s % rows === 0) return s / rows;
@@ -83,7 +83,7 @@ export function sumOfCopies(each: Numbers, { n, copies, c }: { n: number; copies
 /** Columns of one channel are rows, too. */
 const isRows = ({ shape }: Value) => shape.length === 2 || shape[2] === 1;
 
-/** What `f` gives of columns [n, s, c], n * c numbers, where it may be given no more than `ROWS` rows at a time. */
+/** The sums of columns [n, s, c], n * c numbers, by `f`, which is given at most `ROWS` rows at a time. */
 function downColumns(call: Call, x: Value, f: (part: Value) => Numbers): Numbers {
   const [n, s, c] = x.shape as [number, number, number];
   if (s <= ROWS) return f(x);
@@ -94,7 +94,7 @@ function downColumns(call: Call, x: Value, f: (part: Value) => Numbers): Numbers
   return whole === s ? totals : added(totals, f(call.slice(x, [0, whole, 0], [n, s - whole, c])));
 }
 
-/** A number of rows as `copies` times `rows`; what is left over, where nothing divides it, is less than `PART`. */
+/** Splits rows into `copies` parts of `rows` each; if no divisor fits, less than `PART` rows are left over. */
 function partsOf(all: number): { rows: number; copies: number } {
   const copies = copiesOf(all);
   return copies > 1 ? { rows: all / copies, copies } : { rows: PART, copies: Math.floor(all / PART) };

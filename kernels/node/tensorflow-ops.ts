@@ -1,4 +1,4 @@
-/** The kernels composed of TensorFlow's own ops: what runs wherever native ones cannot. */
+/** The kernels composed of TensorFlow's own ops, which run wherever native ones cannot. */
 import type { KernelSet } from '../core/contract.ts';
 import type { NodePort } from './backend.ts';
 import { Average, BlendGrad, Moments, ScaleShift, ScaleShiftGrad } from './blend.ts';

@@ -3,7 +3,7 @@ import { add, div, mean, mul, pow, reshape, scalar, sub, type Tensor } from '@te
 import { constant, recording, withGradient } from '../core/tape.ts';
 import { largestExponent } from './range.ts';
 
-/** What is less is 0. */
+/** The smallest positive half float. */
 export const SMALLEST_HALF = 2 ** -24;
 
 /**
@@ -11,12 +11,12 @@ export const SMALLEST_HALF = 2 ** -24;
  *
  *     y = c attend(q / a, k / b, g, (v - shift) / c) + shift
  *
- * In the gradient values meet dy, and the products may be too large for half floats, though the gradients of q and k are not.
- * So c comes in where the gradient ends, dq = c / a dq', and not where it begins, in y. The factors are powers of two: dividing
- * by them rounds nothing.
+ * The gradients of q and k contain products of v and dy, which may be too large for half floats although the gradients are not.
+ * So the gradient is multiplied by c at its end, dq = c / a dq', instead of at its start, dy. The factors are powers of two:
+ * multiplying by them rounds nothing.
  *
- * @param isScaleFree whether `attend` knows only the directions of q and k; else a and b are 1
- * @param sumsToOne whether the weights of a query do, so that a shift of all values is one of y
+ * @param isScaleFree whether `attend` depends only on the directions of q and k; else a and b are 1
+ * @param sumsToOne whether the weights of each query sum to 1: then a shift of all values shifts y as much
  */
 export function attendWithinHalf(
   attend: (q: Tensor, k: Tensor, g: Tensor, v: Tensor) => Tensor,
@@ -40,12 +40,12 @@ export function attendWithinHalf(
   return shift ? add(whole, shift) : whole;
 }
 
-/** The power of two below the largest value. */
+/** The largest power of two up to max(|x|). */
 const magnitude = (x: Tensor): Tensor => reshape(pow(2, largestExponent(x)), []);
 
 /**
- * x times `by`, with a gradient of dy times `back`: that of several such steps together is right. If an outer gradient records
- * it, each has its own, dy times `by`, since then the steps are differentiated one by one.
+ * x * by, with dy * back as its gradient: not the gradient of this step, but all steps of `attendWithinHalf` together have the
+ * right one. If an outer tape records the gradient, it is dy * by, since then the steps are differentiated one by one.
  */
 function scaled(x: Tensor, by: Tensor, back: Tensor): Tensor {
   return withGradient([x], (save) => {

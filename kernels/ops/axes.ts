@@ -6,9 +6,8 @@ import { product } from '../core/view.ts';
 import { apply, SwapAxes } from './gradients.ts';
 
 /**
- * Applies `f`, which keeps shapes, to x with `axes` (ascending) brought last, and puts the axes of the result back where they
- * were. Where the axes are last already nothing is moved, and where only axes of size 1 are in between, or there are no values,
- * nothing is copied.
+ * Applies `f`, which keeps shapes, to x with `axes` (ascending) brought last, and moves the axes of the result back. Nothing is
+ * moved if the axes are last already, and nothing copied if only axes of size 1 change places, or x is empty.
  */
 export function withLast(x: Tensor, axes: readonly number[], f: (x: Tensor) => Tensor): Tensor {
   if (axes[0] === x.rank - axes.length) return f(x);

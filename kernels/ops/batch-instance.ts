@@ -1,12 +1,12 @@
-/** The small part of batch-instance normalization: how moments and rho make scale and shift, and the gradient of it. */
+/** The small part of batch-instance normalization: scale and shift from moments and rho, and its gradient. */
 import { add, div, mul, neg, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
 import type { Blend, HalfOf, Tensors } from './blend.ts';
 import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
-import { meansApart, pool, poolGrad, scaled } from './pool.ts';
+import { pool, poolGrad, scaled, splitMoments } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';
 
 type Parameter = 'gamma' | 'beta' | 'rho';
-export type BatchInstanceValues = Tensors<
+type BatchInstanceValues = Tensors<
   'mean' | 'scale' | 'shift' | 'moments' | 'batch' | 'rstd' | 'batchRstd' | 'instanceShare' | 'batchShare' | 'deviation'
 >;
 
@@ -18,7 +18,7 @@ export type BatchInstanceValues = Tensors<
 export function batchInstance(epsilon: number): Blend<Parameter, BatchInstanceValues> {
   return {
     forward(moments, { gamma, beta, rho }, moving) {
-      const own = meansApart(moments);
+      const own = splitMoments(moments);
       const mean = own.means;
       const batch = moving ?? pool(own, 1);
       const [batchMean, batchVariance] = unstack(batch) as [Tensor, Tensor];
@@ -91,7 +91,7 @@ const half: HalfOf<Parameter, 'q' | 'e' | 'ofInstance' | 'ofBatch'> = (
         beta: sumOf(meanU, count),
         rho: sumOf(mul(gamma, sub(meanK, meanH)), count),
       };
-      // Of each xHat the usual, (dy - mean(dy) - xHat mean(dy xHat)) / f, where the batch's means are those over n, too.
+      // Each of the two xHat has the gradient (dy - mean(dy) - xHat mean(dy xHat)) / f; the means of the batch are over n, too.
       const scale = add(ofInstance, ofBatch);
       const a = mul(ofInstance, h);
       if (moving) return { ofX: { u, scale, a, b: neg(mul(ofBatch, u)) }, parameters };

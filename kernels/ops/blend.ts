@@ -1,7 +1,7 @@
 /**
  * The blended form: y = (x - mean) * scale + shift, where mean, scale and shift of each example and channel come from the
  * moments of x and from parameters, by arithmetic on small tensors. x is read once for its moments and once to apply them;
- * the gradient sums over it once and writes dx once. What is blended, and the gradient of the small part, a `Blend` says.
+ * the gradient sums over it once and writes dx once. A `Blend` says what is blended, and has the gradient of the small part.
  */
 import { reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
 import { constant, recording, withGradient } from '../core/tape.ts';
@@ -14,15 +14,15 @@ import { scaleShift, scaleShiftGrad } from './scale-shift.ts';
 
 export type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
 
-/** What x is centred by, its scale and shift, [n, c] each; and the batch's moments [2, 1, c], where they take part. */
+/** The mean that x is centred by, its scale and shift, [n, c] each; and the batch's moments [2, 1, c], if they are used. */
 export type BlendValues = Tensors<'mean' | 'scale' | 'shift'> & Partial<Tensors<'batch'>>;
 
 /** The small part of a layer with the parameters `P`; everything in it is made of differentiable ops. */
 export interface Blend<P extends string, Values extends BlendValues> {
   /**
    * @param moments [2, n, c]: mean and variance of each example and channel
-   * @param moving [2, 1, c]: the moments that stand for the batch's; absent: the batch's own
-   * @returns mean, that of the moments, scale and shift; and whatever the gradient needs
+   * @param moving [2, 1, c]: the moments that are used in place of the batch's; absent: the batch's own
+   * @returns mean, scale and shift, where mean is row 0 of the moments; and all other tensors that the gradient needs
    */
   forward(moments: Tensor, parameters: Tensors<P>, moving: Tensor | undefined): Values;
   /**
@@ -30,8 +30,8 @@ export interface Blend<P extends string, Values extends BlendValues> {
    * @param dshift [n, c], the sums of dy
    * @param values what `forward` gave
    * @param isMoving whether `forward` had moving moments, which are constants
-   * @returns the gradients of the parameters, and `dmoments` [2, n, c]: all that comes through the moments, also by way of
-   *   the mean that x is centred by
+   * @returns the gradients of the parameters, and `dmoments` [2, n, c], the gradient in the moments, including that in the mean
+   *   by which x is centred
    */
   gradient(
     dscale: Tensor,
@@ -48,8 +48,8 @@ export interface Blend<P extends string, Values extends BlendValues> {
 /**
  * @param epsilon that of the blend, and of the spread
  * @param s the number of positions
- * @param moving mean and variance, c values each, that stand for the batch's
- * @param useBatch called with the batch's own moments [2, c], if they take part
+ * @param moving mean and variance, c values each, that are used in place of the batch's
+ * @param useBatch called with the batch's own moments [2, c], if they are used
  */
 export type HalfOf<P extends string, V extends string = string> = (
   epsilon: number,
@@ -67,8 +67,8 @@ export type HalfOf<P extends string, V extends string = string> = (
  *
  * @param x the activations, of any shape that `view` describes
  * @param c the number of channels: the view may see each channel of each example as a sample of its own
- * @param given mean and variance, c values each, that stand for the batch's; absent: the batch's own
- * @param useBatch called once with the batch's own moments [2, c], if they take part; off the tape
+ * @param given mean and variance, c values each, that are used in place of the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, c], if they are used; off the tape
  */
 export function blend<P extends string, Values extends BlendValues>(
   x: Tensor,
@@ -102,12 +102,12 @@ export function blend<P extends string, Values extends BlendValues>(
   const inputs = names.map((name) => parameters[name]);
   return withGradient([x, ...inputs], (save) => {
     const [value, values] = apply();
-    // The moving moments are saved with the rest: tensors that only a closure holds are gone when the gradient is taken.
+    // The moving moments are saved with the rest: a tensor that only a closure holds is disposed of before the gradient runs.
     const kept = { ...parameters, ...values, ...(moving ? { moving } : {}) };
     save([x, ...(Object.values(kept) as Tensor[])]);
     const gradFunc = (dy: Tensor, [x, ...saved]: Tensor[]) => {
       const all = Object.fromEntries(Object.keys(kept).map((name, i) => [name, saved[i]])) as typeof kept;
-      // What was kept is off the tape: an outer gradient must see how it comes from x.
+      // Saved values are constants to an outer gradient, which must see how they depend on x: compute them again.
       const values = recording() ? valuesOf(x as Tensor, all, all.moving) : all;
       const sums = scaleShiftGrad(dy, x as Tensor, values.mean, view);
       const [dscale, dshift] = sums.map((sum) => reshape(sum, [...small])) as [Tensor, Tensor];

@@ -1,6 +1,6 @@
 /**
- * Conditional normalization: gamma and beta [conditions, c], a row of which belongs to the rows of an example, or to that of a position.
- * Nothing is checked here.
+ * Conditional normalization: gamma and beta [conditions, c], with a row for each example, or for each position. Nothing is checked
+ * here.
  */
 import { mul, ones, reshape, type Tensor } from '@tensorflow/tfjs-core';
 import type { View } from '../core/view.ts';
@@ -12,13 +12,13 @@ type Optional = Tensor | undefined;
 /** How many rows parameters of c channels have; 1 where there are none. */
 const rowsOf = (c: number, gamma: Optional, beta: Optional) => Math.max(gamma?.size ?? c, beta?.size ?? c) / c;
 
-/** The view of x with these parameters, which have as many rows, if both are there. */
+/** The view, with `rowsPerCondition` if gamma or beta has several rows; if both are given, they have equally many. */
 export function conditioned(view: View, gamma: Optional, beta: Optional): View {
   if ((gamma === undefined || gamma.size === view.c) && (beta === undefined || beta.size === view.c)) return view;
   return { ...view, rowsPerCondition: (view.n * view.s) / rowsOf(view.c, gamma, beta) };
 }
 
-/** A row [c] for each condition, or as many rows for each: [conditions, c]. */
+/** Repeats each row of t [rows, c], so that there are `conditions` of them: [conditions, c]. */
 export function spread(t: Tensor, conditions: number, c: number): Tensor {
   const given = t.size / c;
   if (given === conditions) return t;
@@ -35,7 +35,8 @@ export function scaleShiftByCondition(x: Tensor, affine: Affine, view: View, eps
   if (conditions === 1 || x.size === 0) return scaleShift(x, affine, view, epsilon);
   const rows = (view.n * view.s) / conditions;
   const byCondition = { n: conditions, s: rows, c: view.c, groups: view.c };
-  // Statistics for each condition are small where it has several rows; 16-bit floats hold variances of the batch only.
+  // If conditions have several rows, statistics repeated for each of them are small, and one kernel does all. Not with 16-bit
+  // floats, for which `scaleShift` is exact with statistics [c] only.
   if (rows > 1 && !inHalf()) {
     const forEach = (t: Optional) => t && spread(t, conditions, view.c);
     return scaleShift(x, { mean: forEach(mean), variance: forEach(variance), scale, shift }, byCondition, epsilon);

@@ -1,7 +1,7 @@
 /** The correction of batch renormalization: how far a batch's statistics are from the averages of many. */
 import { maximum, minimum, neg, stack, type Tensor } from '@tensorflow/tfjs-core';
 import type { BatchStatistics } from './batch-statistics.ts';
-import { lent } from './half.ts';
+import { copyIfHalf } from './half.ts';
 import { divide } from './quotient.ts';
 
 type Bound = Tensor | number | undefined;
@@ -13,7 +13,7 @@ export interface CorrectionBounds {
   readonly dmax?: Bound;
 }
 
-/** Averages of mean and standard deviation, [channels] each; a deviation below `smallest` counts as that. */
+/** Averages of mean and standard deviation, [channels] each; a deviation below `smallest` counts as `smallest`. */
 export interface Averages {
   readonly mean: Tensor;
   readonly stddev: Tensor;
@@ -33,7 +33,7 @@ export function correction(
   { rmin, rmax, dmax }: CorrectionBounds,
   epsilon: number,
 ): Tensor {
-  const weight = lent(stddev);
+  const weight = copyIfHalf(stddev);
   const divisor = smallest === undefined ? weight : maximum(weight, smallest);
   const r = divide(batch.stddev, divisor, epsilon);
   const d = divide(batch.meanMinus(mean), divisor, epsilon);

@@ -27,7 +27,8 @@ export function divideByDeviation(x: Tensor, gamma: Tensor, axes: readonly numbe
     const largest = constant(() => maximum(max(abs(centred), over, true), Math.max(Math.sqrt(epsilon), 1e-3)));
     const variance = mean(square(div(centred, largest)), over, true);
     const relative = add(variance, square(div(Math.sqrt(epsilon), largest)));
-    // Above 0, where the root has a gradient. In two steps: the gradient of a division squares the divisor.
+    // The maximum keeps the root away from 0, where it has no gradient. Below, x is divided in two steps, since the gradient of a
+    // division squares the divisor.
     const inverse = rsqrt(maximum(relative, 1e-7));
     const shape = x.shape.map((size, axis) => (axes.includes(axis) ? size : 1));
     return mul(mul(div(x, largest), inverse), reshape(gamma, shape));

@@ -1,4 +1,4 @@
-/** How a group is normalized, as options say it and as kernels are told. */
+/** How a group is normalized: options of functions, and the attributes of kernels that are made of them. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement, NormalizeAttrs } from '../core/contract.ts';
 import type { View } from '../core/view.ts';
@@ -15,7 +15,7 @@ export const centred = (epsilon: number): Form => ({
   rescale: true,
 });
 
-/** The attributes of a form on a view. Spelled out: on small tensors a spread is noticed. */
+/** The attributes of a form on a view. Spelled out: object spread is slow enough to be measured on small tensors. */
 export const onView = (view: View, { epsilon, epsilonPlacement, center, rescale }: Form): NormalizeAttrs => ({
   view,
   epsilon,

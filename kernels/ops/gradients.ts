@@ -1,7 +1,7 @@
 /**
- * Every kernel of the contract, with its composition of ordinary ops and its gradient. The table at the end does not compile with one
- * missing; each has a constant of its own, so that bundles carry those alone that they use. Gradients reach TensorFlow.js by
- * `tf.customGrad`, and only `compute` decides what runs in the gradient of a gradient.
+ * Every kernel of the contract, with its composition of ordinary ops and its gradient. The table at the end does not compile if one
+ * is missing; each has a constant of its own, so that bundles contain only those that they use. Gradients are given to TensorFlow.js
+ * by `tf.customGrad`; only `compute` decides what runs in the gradient of a gradient.
  */
 import { add, clone, div, matMul, mul, neg, reshape, type Tensor, tidy, transpose, zeros } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
@@ -9,7 +9,7 @@ import { fused, run } from '../core/registry.ts';
 import { recording, withGradient } from '../core/tape.ts';
 import * as reference from './reference.ts';
 
-/** A kernel, and what stands for it. */
+/** A kernel, and its composition. */
 interface Operation<K extends Name> {
   readonly name: K;
   /** The same of ordinary ops. */
@@ -31,7 +31,7 @@ export function compute<K extends Name>(
 
 type Optional = Tensor | undefined;
 
-/** What the gradient of each kernel needs of the call: TensorFlow.js keeps it until then. A list, which is noticed on small tensors. */
+/** What the gradient of each kernel needs of the call, for TensorFlow.js to save. Lists: objects are measurably slower. */
 interface Kept {
   readonly Normalize: readonly [x: Tensor, statistics: Tensor, gamma: Optional];
   readonly Moments: readonly [x: Tensor, moments: Tensor];
@@ -49,8 +49,8 @@ interface Differentiable<K extends DifferentiableName> extends Operation<K> {
   readonly inputs: readonly InputName<K>[];
   readonly output: 0 | 2;
   keep(inputs: Inputs<K, Tensor>, outputs: Outputs<K, Tensor>): Kept[K];
-  /** The gradients of the inputs, by name, from that of the output. `given`: the inputs that the call had. */
-  of(
+  /** The gradients of the inputs, by name, from that of the output. `given`: the names of the inputs of the call. */
+  gradient(
     dy: Tensor,
     kept: Kept[K],
     attrs: Attrs<K>,
@@ -73,10 +73,10 @@ export const Normalize: Differentiable<'Normalize'> = {
   inputs: ['x', 'gamma', 'beta'],
   output: 0,
   keep: ({ x, gamma }, [, statistics]) => [x, statistics as Tensor, gamma],
-  of(dy, [x, statistics, gamma], attrs, given) {
+  gradient(dy, [x, statistics, gamma], attrs, given) {
     const { view, epsilon, epsilonPlacement, center, rescale } = attrs;
     const affine = given.length > 1;
-    // Spelled out: on small tensors a spread is noticed.
+    // Spelled out: object spread is slow enough to be measured on small tensors.
     const all = { view, epsilon, epsilonPlacement, center, rescale, affine };
     const [dx, dgamma, dbeta] = compute(NormalizeGrad, { dy, x, statistics, gamma }, all);
     return { x: dx, gamma: dgamma, beta: dbeta };
@@ -90,7 +90,7 @@ export const Moments: Differentiable<'Moments'> = {
   inputs: ['x'],
   output: 0,
   keep: ({ x }, [moments]) => [x, moments],
-  of(dmoments, [x, moments], { view }) {
+  gradient(dmoments, [x, moments], { view }) {
     // An outer tape must see how the mean depends on x.
     const mean = reference.row(recording() ? compute(Moments, { x }, { view })[0] : moments, 0, view.n * view.c);
     const scale = mul(reference.row(dmoments, 1, mean.size), 2 / view.s);
@@ -100,7 +100,7 @@ export const Moments: Differentiable<'Moments'> = {
 };
 
 /**
- * Without a variance, which `scaleShift` has made part of scale before:
+ * Without a variance: on a tape the operation `scaleShift` has made it a part of scale.
  *
  *   dx = dy scale     dscale = sum_s dy (x - mean)     dshift = sum_s dy     dmean = -scale dshift
  */
@@ -110,7 +110,7 @@ export const ScaleShift: Differentiable<'ScaleShift'> = {
   inputs: ['x', 'mean', 'scale', 'shift'],
   output: 0,
   keep: ({ x, mean, scale, shift }) => [x, mean, scale, shift],
-  of(dy, [x, mean, scale, shift], { view, epsilon }) {
+  gradient(dy, [x, mean, scale, shift], { view, epsilon }) {
     const dx = scale ? compute(ScaleShift, { x: dy, scale }, { view, epsilon })[0] : clone(dy);
     if (!mean && !scale && !shift) return { x: dx };
     const centre = mean ?? zeros([view.n * view.c]);
@@ -124,24 +124,24 @@ export const ScaleShift: Differentiable<'ScaleShift'> = {
   },
 };
 
-/** sigma = v w u^T, with u and v that have come out: dw = dsigma v^T u */
+/** sigma = v w u^T, where u and v are the outputs, as constants: dw = dsigma v^T u */
 export const PowerIteration: Differentiable<'PowerIteration'> = {
   name: 'PowerIteration',
   compose: ({ w, u, v }, attrs) => reference.powerIteration(w, u, v, attrs),
   inputs: ['w'],
   output: 2,
   keep: (_, [u, v]) => [u, v],
-  of: (dsigma, [u, v]) => ({ w: mul(matMul(v, u, true), dsigma) }),
+  gradient: (dsigma, [u, v]) => ({ w: mul(matMul(v, u, true), dsigma) }),
 };
 
-/** The way back. */
+/** The gradient is swapped back. */
 export const SwapAxes: Differentiable<'SwapAxes'> = {
   name: 'SwapAxes',
   compose: ({ x }, { n, a, b }) => [transpose(reshape(x, [n, a, b]), [0, 2, 1])],
   inputs: ['x'],
   output: 0,
   keep: ({ x }) => [x],
-  of: (dy, [x], { n, a, b }) => ({ x: reshape(apply(SwapAxes, { x: dy }, { n, a: b, b: a }), x.shape) }),
+  gradient: (dy, [x], { n, a, b }) => ({ x: reshape(apply(SwapAxes, { x: dy }, { n, a: b, b: a }), x.shape) }),
 };
 
 export const NormalizeGrad: Operation<'NormalizeGrad'> = {
@@ -167,14 +167,14 @@ export const Average: Operation<'Average'> = {
   compose: ({ old, moments }, attrs) => [reference.average(old, moments, attrs)],
 };
 
-/** All kernels: what differentiates them, or why nothing does. */
+/** All kernels, each with its gradient, or the reason why it has none. */
 export const gradients: { readonly [K in Name]: K extends DifferentiableName ? Differentiable<K> : string } = {
   Normalize,
   Moments,
   ScaleShift,
   PowerIteration,
   SwapAxes,
-  NormalizeGrad: 'a gradient itself: of gradients, the composition is differentiated',
+  NormalizeGrad: 'a gradient itself: in the gradient of a gradient its composition is differentiated',
   ScaleShiftGrad: 'a gradient itself',
   BlendGrad: 'a gradient itself',
   Average: 'a constant to every gradient',
@@ -185,10 +185,10 @@ export const gradients: { readonly [K in Name]: K extends DifferentiableName ? D
 };
 
 /**
- * Runs a kernel on the tape, if there is one: gives its differentiable output, with its gradient.
+ * Runs a kernel, on the tape if one records, and gives its differentiable output.
  *
- * @param use is handed all outputs, off the tape; those that it does not keep are gone afterwards
- * @param forward stands in for the kernel where its outputs are known already
+ * @param use is called with all outputs, off the tape; outputs that it does not keep are disposed of afterwards
+ * @param forward gives the outputs in place of the kernel
  */
 export function apply<K extends DifferentiableName>(
   operation: Differentiable<K>,
@@ -197,7 +197,7 @@ export function apply<K extends DifferentiableName>(
   use?: (outputs: Outputs<K, Tensor>) => void,
   forward = () => compute(operation, inputs, attrs),
 ): Tensor {
-  const { inputs: all, output, keep, of } = operation;
+  const { inputs: all, output, keep, gradient } = operation;
   if (!recording()) return forward()[output] as Tensor;
   const tensors = inputs as { readonly [I in InputName<K>]?: Tensor };
   const given = all.filter((input) => tensors[input] !== undefined);
@@ -209,7 +209,7 @@ export function apply<K extends DifferentiableName>(
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
       let next = 0;
       const again = kept.map((tensor) => tensor && saved[next++]) as unknown as Kept[K];
-      const grads = of(dy, again, attrs, given);
+      const grads = gradient(dy, again, attrs, given);
       return given.map((input) => grads[input] as Tensor);
     };
     return { value: outputs[output] as Tensor, gradFunc };

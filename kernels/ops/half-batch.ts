@@ -1,6 +1,6 @@
 /**
- * What is done per channel over the whole batch, where tensors hold 16-bit floats: renormalization, statistics of the positions
- * that a mask leaves, and given statistics. See `half.ts`.
+ * Batch statistics where tensors hold 16-bit floats: renormalization, statistics of the positions that a mask leaves, and given
+ * statistics. See `half.ts`.
  */
 import {
   add,
@@ -31,6 +31,7 @@ import {
   onHost,
   pooledFrom,
   rowsOf,
+  type Spread,
   spreadFrom,
   spreadOf,
   sumOf,
@@ -38,13 +39,13 @@ import {
 
 type Parameters = Readonly<Record<'gamma' | 'beta', Tensor>>;
 
-/** Moments [2, c] from a mean in two parts and what row 1 is made of: as float32 on the host, where moving averages are. */
-function exact(first: Tensor, offset: Tensor, last: Tensor, row1: (value: number) => number): Tensor {
-  const [base, rest, of1] = [first.dataSync(), offset.dataSync(), last.dataSync()];
-  const moments = new Float32Array(2 * base.length);
-  moments.set(base.map((value, i) => value + (rest[i] as number)));
-  moments.set(of1.map(row1), base.length);
-  return tensor(moments, [2, base.length]);
+/** Mean and divisor of a spread, [2, c], as float32 on the host, where moving averages are. */
+function meanAndDivisor({ first, offset, divisor }: Spread): Tensor {
+  const [firsts, offsets] = [first.dataSync(), offset.dataSync()];
+  const both = new Float32Array(2 * firsts.length);
+  both.set(firsts.map((value, i) => value + (offsets[i] as number)));
+  both.set(divisor.dataSync(), firsts.length);
+  return tensor(both, [2, firsts.length]);
 }
 
 /** y = (xHat r + d) gamma + beta, where `correct` gives r and d, constants to the gradient. */
@@ -62,7 +63,7 @@ export function renormalizeHalf(
       correct({
         stddev: rows.divisor,
         meanMinus: (movingMean) => reshape(pooledFrom(rows, onHost(movingMean, undefined), 0).deviation, [view.c]),
-        both: exact(rows.first, rows.offset, rows.divisor, (divisor) => divisor),
+        both: meanAndDivisor(rows),
       }),
     ) as [Tensor, Tensor];
     return corrected(r, d, gamma, beta, rows.divisor, view.s);
@@ -117,8 +118,9 @@ export function normalizeMasked(
 }
 
 /**
- * The moments [2, c], on the host, of a share p of the positions, from those of all with some value a in place of the others:
- * with d the distance of the mean from a, these are a + p d and p v + p (1 - p) d^2. Twice, since d is small the second time.
+ * The moments [2, c], on the host, of the share p of the positions that the mask leaves. All other positions are filled with a
+ * value a; with d = mean - a and v the variance, the moments over all positions are then a + p d and p v + p (1 - p) d^2, which
+ * is solved for mean and variance. Two rounds: in the second a is the mean of the first, so that d is small and exact.
  */
 function maskedMoments(x: Tensor, positions: Tensor, first: number, share: number, view: View): Tensor {
   const { s, c } = view;

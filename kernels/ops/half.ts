@@ -2,6 +2,8 @@
  * The blended form where tensors hold 16-bit floats, from -65504 to 65504 in steps of 1 / 2048 of a value. Variances, sums and
  * products of two gradients do not fit: small tensors here are ratios of deviations, means relative to a value of x, and means
  * instead of sums, which all are about as large as x, y or their gradients. See the kernel `Spread` in contract.ts.
+ *
+ * In the gradients h = mean(dy xHat) and u = mean(dy), over the positions of each example and channel.
  */
 import {
   add,
@@ -38,21 +40,23 @@ type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
 
 /** y = xHat * scale + shift, as a function of parameters and of the spread of x. */
 export interface HalfBlend<P extends string, V extends string = string> {
-  /** scale and shift, and whatever the gradient needs: what else it knew of tensors is gone by then. */
+  /** scale and shift, and all other tensors that the gradient needs: tensors in its closure are disposed of by then. */
   readonly values: Tensors<V | 'scale' | 'shift'>;
-  /**
-   * With the means over the positions of dy xHat and dy, [n, c]: the gradients of the parameters, and the coefficients of that
-   * of x, named as `StandardizeGrad` does; those that are absent are 0.
-   */
+  /** The gradients of the parameters, and the coefficients of `StandardizeGrad`, [n, c], which are 0 where absent. */
   gradient(
-    dyXHat: Tensor,
-    dy: Tensor,
+    h: Tensor,
+    u: Tensor,
     values: Tensors<V | 'scale' | 'shift'>,
     parameters: Tensors<P>,
   ): { readonly ofX: Tensors<'scale'> & Partial<Tensors<'u' | 'a' | 'b'>>; readonly parameters: Tensors<P> };
 }
 
-/** Applies a blend to x, whose spread is given, off the tape. `mask`: the positions that the spread was taken of, [s, 1]. */
+/**
+ * Applies a blend to x.
+ *
+ * @param spread that of x, a constant to every gradient
+ * @param mask the positions [s, 1] of which the spread was taken; absent: all
+ */
 export function applied<P extends string>(
   x: Tensor,
   spread: Tensor,
@@ -101,7 +105,7 @@ export const standardize = (x: Tensor, spread: Tensor, scale: Tensor, shift: Ten
   run('Standardize', { x, spread, scale, shift }, { view })[0];
 
 /** The means over the positions of dy xHat and of dy, [n, c]. */
-export const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: View) =>
+const standardizeSums = (dy: Tensor, x: Tensor, spread: Tensor, view: View) =>
   run('StandardizeSums', { dy, x, spread }, { view });
 
 /** A spread as rows of the given shape. */
@@ -129,8 +133,8 @@ export function pooledOverChannels({ first, offset, divisor }: Spread): Pooled {
   return { deviation: sub(sub(means, pooled.first), pooled.offset), divisor: pooled.divisor };
 }
 
-/** The moments [2, c] of the batch from a spread of [n, c], on the host, which waits for it: moving averages need them there. */
-export function batchMoments({ first, offset, divisor }: Spread, epsilon: number): Tensor {
+/** The moments [2, c] of the batch from a spread of [n, c], computed on the host: moving averages need them as float32. */
+function batchMoments({ first, offset, divisor }: Spread, epsilon: number): Tensor {
   const [n, c] = first.shape as [number, number];
   const [firsts, offsets, divisors] = [first, offset, divisor].map((t) => t.dataSync() as Numbers) as [
     Numbers,
@@ -153,7 +157,7 @@ export function batchMoments({ first, offset, divisor }: Spread, epsilon: number
 }
 type Numbers = ArrayLike<number>;
 
-/** The moments of the batch, which are handed on, or the moving ones. */
+/** The moving moments, if they are given; else the moments of the batch, with which `useBatch` is called. */
 export function batchOf(
   spread: Spread,
   epsilon: number,
@@ -166,7 +170,7 @@ export function batchOf(
   return moments;
 }
 
-/** How a spread of [n, c] stands to the moments [2, c] of the batch or those in their place, which are on the host. */
+/** How far a spread of [n, c] is from the moments [2, c] of the batch, or from those given in their place; they are on the host. */
 export function pooledFrom(
   { first, offset }: Pick<Spread, 'first' | 'offset'>,
   moments: Tensor,
@@ -192,7 +196,7 @@ export function spreadFrom(moments: Numbers, c: number, epsilon: number): Tensor
   return tensor(spread, [3, c]);
 }
 
-/** Means and variances, c values each, [2, c] on the host, where moving averages are; those that are absent are 0 and `absent`. */
+/** Means and variances, c values each, as a tensor [2, c] on the host. An absent mean is 0, an absent variance `absent`. */
 export function onHost(mean: Optional, variance: Optional, absent = 1): Tensor {
   const c = ((mean ?? variance) as Tensor).size;
   const moments = new Float32Array(2 * c).fill(absent, c);
@@ -208,24 +212,27 @@ export const varianceFrom = (epsilon: number) => (divisor: number) => Math.max(d
 export const ratio = (a: Tensor, b: Tensor): Tensor => bounded(div(a, b));
 export const bounded = (t: Tensor): Tensor => clipByValue(t, -LARGEST, LARGEST);
 
-/** The means over the positions of dy (xHat q + e), of which each part stays far enough from 65504 for their sum. */
+/** The means over the positions of dy (xHat q + e), which are h q + u e. Each part is clipped to half the range, for their sum. */
 export const meanOfBoth = (h: Tensor, q: Tensor, u: Tensor, e: Tensor): Tensor => {
   const part = (a: Tensor, b: Tensor) => clipByValue(mul(a, b), -LARGEST / 2, LARGEST / 2);
   return add(part(h, q), part(u, e));
 };
 
-/** A weight for ordinary ops, of which TensorFlow.js would keep 16 bits only once it is on the GPU: its copy goes there. */
-export const lent = (weight: Tensor): Tensor =>
+/**
+ * A weight as input of ordinary ops. Where tensors hold 16-bit floats this is a copy: TensorFlow.js keeps only 16 bits of a
+ * tensor that it uploads to the GPU, and the weight has to keep its float32 values.
+ */
+export const copyIfHalf = (weight: Tensor): Tensor =>
   isHalf() ? tensor(Float32Array.from(weight.dataSync()), weight.shape) : weight;
 
-/** `f` of each value of a weight by ordinary ops, or where tensors hold 16-bit floats by `ofNumber` on the host. */
-export const mapped = (weight: Tensor, f: (t: Tensor) => Tensor, ofNumber: (value: number) => number): Tensor =>
+/** `f` of a weight; where tensors hold 16-bit floats, `ofNumber`, the same function, of each of its values on the host. */
+export const mapWeight = (weight: Tensor, f: (t: Tensor) => Tensor, ofNumber: (value: number) => number): Tensor =>
   isHalf() ? tensor((weight.dataSync() as Float32Array).map(ofNumber), weight.shape) : f(weight);
 
-/** The mean over axes that stay. */
+/** The mean over axes, which stay with size 1. */
 export const meanAlong = (t: Tensor, axis: number | number[]): Tensor => mean(t, axis, true);
 
-/** Sums of so many values from their means, by powers of two, which cost no digits, and a factor below 4. */
+/** Sums of `count` values from their means: means * count in three factors, two of them powers of two and one below 4. */
 export function sumOf(means: Tensor, count: number): Tensor {
   return tidy(() => {
     const half = 2 ** Math.floor(Math.log2(count) / 2);

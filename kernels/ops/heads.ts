@@ -1,4 +1,4 @@
-/** The heads of attention: from the last axis but one of projections to the axis before positions, and back. */
+/** Moves the heads of attention from the last axis but one to the axis before the attended axes, and back. */
 import { reshape, type Tensor, transpose } from '@tensorflow/tfjs-core';
 import { product } from '../core/view.ts';
 
@@ -8,14 +8,17 @@ function orderOf(rank: number, axes: readonly number[]): number[] {
   return [0, ...others, rank - 2, ...axes, rank - 1];
 }
 
-/** Projected inputs [batch, ..., heads, width] as [batch, heads, positions, width]; heads of other positions are more heads. */
+/**
+ * Projected inputs [batch, ..., heads, width] as [batch, heads, positions, width], where `axes` are the positions. Each index of
+ * an axis that is not attended has heads of its own.
+ */
 export function splitHeads(x: Tensor, axes: readonly number[]): Tensor {
   const positions = axes.reduce((size, axis) => size * (x.shape[axis] as number), 1);
   const width = x.shape.at(-1) as number;
   return reshape(transpose(x, orderOf(x.rank, axes)), [x.shape[0] as number, -1, positions, width]);
 }
 
-/** The way back, to [batch, ..., heads, width] of a query of this shape. */
+/** The inverse of `splitHeads`: [batch, ..., heads, width] for a query of this shape. */
 export function joinHeads(y: Tensor, query: readonly number[], axes: readonly number[]): Tensor {
   const order = orderOf(query.length + 1, axes);
   const others = order.slice(1, -2 - axes.length).map((axis) => query[axis] as number);

@@ -1,6 +1,6 @@
 /**
- * Division by a Euclidean length, as the form of `normalize` that it is: the length is the root mean square times the root
- * of the number of values. Nothing is checked here.
+ * Division by a Euclidean length, by `normalize`: the length is the root mean square times the root of the number of values.
+ * Nothing is checked here.
  */
 import { add, div, fill, mul, ones, reshape, sub, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
@@ -30,7 +30,7 @@ function direct(x: Tensor, view: View, smallest: number, gain?: Tensor): Tensor 
   return normalize(x, gamma, undefined, form(view, smallest));
 }
 
-/** A length divided by this is a root mean square. */
+/** The root of the number of values of a group: a length divided by it is a root mean square. */
 const rootOf = ({ s, c, groups }: View) => Math.sqrt((s * c) / groups);
 const form = (view: View, smallest: number) =>
   ({ view, epsilon: smallest / rootOf(view), epsilonPlacement: 'floor', center: false, rescale: true }) as const;
@@ -44,7 +44,7 @@ function inHalfFloats(x: Tensor, view: View, smallest: number, gain?: Tensor): T
   const isUnits = n === 1 && groups === c;
   const byGroup = isUnits ? [s, c] : [n, s * c];
   const x2 = reshape(x, byGroup);
-  // Shorter groups are all multiplied alike, so that one number is the smallest length of all of them.
+  // No exponent is below `lowest`: all groups near the smallest length are multiplied alike, so that `least` is right for all.
   const lowest = Math.min(14, Math.max(-14, Math.ceil(Math.log2(smallest)) + 1));
   const exponent = largestExponent(x2, [isUnits ? 0 : 1], lowest);
   const least = smallest * 2 ** -lowest;
@@ -54,8 +54,8 @@ function inHalfFloats(x: Tensor, view: View, smallest: number, gain?: Tensor): T
 }
 
 /**
- * Of a kernel [rest, units] and gains [1, units]. The gains and the upstream gradient are brought near 1, too: with x 2^-a,
- * gain 2^-b and dy 2^-k the result is y 2^-b, and the gradients are dx 2^(a - b - k) and dgain 2^-k.
+ * The same for a kernel x [rest, units] and gains [1, units]. The gains and the upstream gradient are brought near 1, too: with
+ * x 2^-a, gain 2^-b and dy 2^-k the result is y 2^-b, and the gradients are dx 2^(a - b - k) and dgain 2^-k.
  */
 function unitsInHalfFloats(x: Tensor, gain: Tensor, exponent: Tensor, attrs: NormalizeAttrs): Tensor {
   const root = rootOf(attrs.view);
@@ -71,7 +71,7 @@ function unitsInHalfFloats(x: Tensor, gain: Tensor, exponent: Tensor, attrs: Nor
       const k = largestExponent(dy);
       const [dx, dgamma] = normalizeGradient(shifted(dy, opposite(k)), ...brought(x, gain, a, b), attrs);
       const missing = constant(() => add(sub(b, a), k));
-      // A single value has no direction to turn to; what is left of its gradient would be rounding.
+      // The direction of a single value cannot change: its gradient is 0, and would be computed as rounding error.
       const ofX = attrs.view.s === 1 ? zerosLike(x) : shiftedFar(dx, missing);
       return [ofX, shifted(div(reshape(dgamma, gain.shape), root), k)];
     };
@@ -79,6 +79,6 @@ function unitsInHalfFloats(x: Tensor, gain: Tensor, exponent: Tensor, attrs: Nor
   });
 }
 
-/** The same for each vector along `axes`, ascending. */
+/** As `normalizeLength`, for each vector along `axes`, ascending. */
 export const normalizeRowLength = (x: Tensor, axes: readonly number[], smallest: number, gain?: Tensor): Tensor =>
   withLast(x, axes, (x) => normalizeLength(x, rowView(x.shape, axes.length), smallest, gain));

@@ -1,4 +1,4 @@
-/** Mean and biased variance of each channel, of which the blended form is made. */
+/** Mean and biased variance of each channel. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
@@ -7,6 +7,6 @@ import { apply, compute, Moments } from './gradients.ts';
 /** Moments [2, n * c]; `view.groups` must be `view.c`. */
 export const moments = (x: Tensor, view: View): Tensor => apply(Moments, { x }, { view });
 
-/** The statistics [2, k] that `normalize` would take of x: a constant to every gradient. */
+/** The statistics [2, k] that the kernel `Normalize` would output: a constant to every gradient. */
 export const statisticsOf = (x: Tensor, view: View): Tensor =>
   constant(() => compute(Moments, { x }, { view, asStatistics: true })[0]);

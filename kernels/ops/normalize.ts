@@ -36,7 +36,7 @@ export function normalize(
   return y;
 }
 
-/** Spelled out: on small tensors a spread is noticed. */
+/** Spelled out: object spread is slow enough to be measured on small tensors. */
 const yOnly = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeAttrs): NormalizeAttrs => ({
   view,
   epsilon,
@@ -47,8 +47,8 @@ const yOnly = ({ view, epsilon, epsilonPlacement, center, rescale }: NormalizeAt
 });
 
 /**
- * As `normalize` in its usual form, applying statistics [2, k] of x that are known already, of n * c groups; the gradient is
- * the same, that of statistics taken from x.
+ * As `normalize` with `groups` = c in its usual form, from statistics [2, k] of x that are known already. They are not constants:
+ * the gradient is that of `normalize`.
  */
 export function normalizeWith(
   x: Tensor,
@@ -66,7 +66,7 @@ export function normalizeWith(
   return apply(Normalize, { x, gamma, beta }, attrs, undefined, () => [y(), statistics]);
 }
 
-/** As `normalize`, with the statistics [2, k] as a second result: a constant to every gradient; of nothing, zeros. */
+/** As `normalize`, with the statistics [2, k] as a second result: a constant to every gradient, and zeros if x is empty. */
 export function normalizeWithStatistics(
   x: Tensor,
   gamma: Optional,
@@ -83,7 +83,7 @@ export function normalizeWithStatistics(
   return [y, statistics];
 }
 
-/** The gradients of `normalize` without beta in x and gamma, for those who define an operation by it; differentiable. */
+/** The gradients of `normalize` in x and gamma, for operations that define their own gradient by them; differentiable. */
 export function normalizeGradient(dy: Tensor, x: Tensor, gamma: Tensor, attrs: NormalizeAttrs): [Tensor, Tensor] {
   const [, statistics] = compute(Normalize, { x, gamma }, attrs) as [Tensor, Tensor];
   const [dx, dgamma] = compute(NormalizeGrad, { dy, x, statistics, gamma }, { ...attrs, affine: true });

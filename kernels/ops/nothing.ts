@@ -1,8 +1,8 @@
-/** Results of empty tensors: there is nothing to compute them from, and there are no statistics. */
+/** Results where an input is empty, and has no statistics. */
 import { type Tensor, zeros, zerosLike } from '@tensorflow/tfjs-core';
 import { withGradient } from '../core/tape.ts';
 
-/** Zeros, or a tensor without values, as the result of an operation on these inputs: their gradients are 0. */
+/** Zeros of the given shape, which may be empty, as the result of an operation on these inputs: their gradients are 0. */
 export function ofNothing(shape: number[], ...given: (Tensor | undefined)[]): Tensor {
   const inputs = given.filter((t) => t !== undefined);
   return withGradient([...inputs], (save) => {

@@ -1,6 +1,6 @@
 /**
- * The operations of layers whose statistics, or whose parameters, are of channels: the axis of the channels is brought last,
- * and the view is chosen. Nothing is checked here.
+ * Operations with statistics or parameters per channel: they bring the axis of the channels last, and choose the view. Nothing is
+ * checked here.
  */
 import { add, mul, ones, sqrt, stack, sub, type Tensor, unstack, zeros } from '@tensorflow/tfjs-core';
 import { constant } from '../core/tape.ts';
@@ -19,8 +19,11 @@ import { maskedMoments, rows } from './reference.ts';
 import type { Affine } from './scale-shift.ts';
 
 /**
- * Normalizes each channel over everything else, and hands on its moments [2, channels], which are a constant to
- * every gradient. gamma and beta are [channels] or [conditions, channels]. With a mask, of the shape of x without its channels, the moments are those of the positions it leaves.
+ * Normalizes each channel over all other axes.
+ *
+ * @param options gamma and beta, [channels] or [conditions, channels]; a mask, of the shape of x without its channels: the moments
+ *   are those of the positions where it is true
+ * @param useMoments called with statistics whose first columns are the moments [2, channels], constants to every gradient
  */
 export function normalizePerChannel(
   x: Tensor,
@@ -46,13 +49,16 @@ export function normalizePerChannel(
   });
 }
 
-/** Both parameters, which default to ones and zeros. */
+/** gamma, by default ones, and beta, by default zeros. */
 const affineOf = (gamma: Tensor | undefined, beta: Tensor | undefined, c: number) => ({
   gamma: gamma ?? ones([c]),
   beta: beta ?? zeros([c]),
 });
 
-/** y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics; scale and shift as gamma above. */
+/**
+ * y = (x - mean) / sqrt(variance + epsilon) * scale + shift per channel, with given statistics [channels]; scale and shift are
+ * [channels] or [conditions, channels].
+ */
 export function affinePerChannel(x: Tensor, axis: number, affine: Affine, epsilon: number): Tensor {
   return withLast(x, [axis], (x) => scaleShiftByCondition(x, affine, batchView(x.shape), epsilon));
 }
@@ -88,8 +94,8 @@ export function renormalizePerChannel(
 /**
  * A blend of statistics per example and channel; gamma and beta default to ones and zeros.
  *
- * @param moving mean and variance [channels] that stand for the batch's; absent: the batch's own
- * @param useBatch called once with the batch's own moments [2, channels], if they take part; off the tape
+ * @param moving mean and variance [channels] that are used in place of the batch's; absent: the batch's own
+ * @param useBatch called once with the batch's own moments [2, channels], if they are used; off the tape
  */
 export function blendPerChannel<P extends string, Values extends BlendValues>(
   x: Tensor,
@@ -102,7 +108,7 @@ export function blendPerChannel<P extends string, Values extends BlendValues>(
   if (x.size === 0) return ofNothing(x.shape, x, gamma, beta, ...(Object.values(others) as Tensor[]));
   const c = x.shape[axis] as number;
   const all = { ...affineOf(gamma, beta, c), ...others } as Tensors<P | 'gamma' | 'beta'>;
-  // Channels right after the batch stay there: each of each example is a sample of its own.
+  // Channels right after the batch need not be moved: each channel of each example is a sample of one channel.
   if (axis === 1) return blend(x, c, sampleView(x.shape), all, moving, form, useBatch);
   return withLast(x, [axis], (x) => blend(x, c, groupView(x.shape, c), all, moving, form, useBatch));
 }

@@ -1,6 +1,6 @@
 /**
- * Functions of each value by itself. Their gradients can be differentiated again: those of TensorFlow.js end at the output that was
- * saved, or have none of a second order.
+ * Functions of each value by itself, whose gradients can be differentiated again. Those of TensorFlow.js cannot: they use the saved
+ * output, which is a constant to an outer tape, or ops without gradient.
  */
 import {
   add,
@@ -59,8 +59,8 @@ function gaussian(x: Tensor): Tensor {
 }
 
 /**
- * max(x, least), where axes of size 1 of `least` stand for all of x: dx = dy where x is no smaller, and 0 elsewhere; dleast is the sum of the
- * rest. The gradient of TensorFlow.js's own is none for tensors of different shapes.
+ * max(x, least), where `least`, of the rank of x, is broadcast along axes of size 1: dx = dy where x >= least, and 0 elsewhere;
+ * dleast sums dy over the other values. The gradient of TensorFlow.js's `maximum` does not know broadcasting.
  */
 export function atLeast(x: Tensor, least: Tensor): Tensor {
   return withGradient([x, least], (save) => {

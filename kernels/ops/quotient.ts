@@ -1,6 +1,6 @@
 /**
- * Division where there may be nothing to divide by: with epsilon 0, by the deviation of a group without variance. The quotient
- * is 0 there, and so is its gradient.
+ * Division by divisors that may be 0, as is the deviation of a group without variance if epsilon is 0. The quotient is 0 there,
+ * and so is its gradient.
  */
 import {
   div,
@@ -19,15 +19,15 @@ import {
 import { isDivisor, ROUNDING, SMALLEST_F32_DIVISOR } from '../core/numbers.ts';
 import { constant } from '../core/tape.ts';
 
-/** x / f, or 0, where f is a divisor to which `epsilon` has been added, or of such divisors. */
+/** x / f, or 0 where f is too small; f contains `epsilon`. */
 export const divide = (x: Tensor, f: Tensor, epsilon: number): Tensor =>
   isDivisor(epsilon) ? div(x, f) : mul(x, careful(f, SMALLEST_F32_DIVISOR, tfReciprocal));
 
-/** 1 / sqrt(sum) of variances with `epsilon` added, or 0. */
+/** 1 / sqrt(sum), or 0 where the root is too small; sum is a variance plus `epsilon`. */
 export const reciprocalRoot = (sum: Tensor, epsilon: number): Tensor =>
   isDivisor(epsilon) ? rsqrt(sum) : careful(sum, SMALLEST_F32_DIVISOR ** 2, rsqrt);
 
-/** Division by sqrt(sum) of variances with `epsilon` added; the quotient may be 0, as above. */
+/** A function that divides by sqrt(sum), with the quotient 0 where the root is too small; sum is a variance plus `epsilon`. */
 export function byRoot(sum: Tensor, epsilon: number): (x: Tensor) => Tensor {
   if (!isDivisor(epsilon)) {
     const r = reciprocalRoot(sum, epsilon);
@@ -37,7 +37,7 @@ export function byRoot(sum: Tensor, epsilon: number): (x: Tensor) => Tensor {
   return (x) => div(x, f);
 }
 
-/** `f` of what is more than `least`, which has a finite gradient also where the result is not used. NaN stays NaN. */
+/** f(x) where x > least, else 0. The inner `where` keeps gradients finite where f(x) is not used. NaN stays NaN. */
 function careful(x: Tensor, least: number, f: (x: Tensor) => Tensor): Tensor {
   const isSome = constant(() => logicalNot(lessEqual(x, least)));
   return where(isSome, f(where(isSome, x, onesLike(x))), zerosLike(x));

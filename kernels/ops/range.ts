@@ -1,6 +1,6 @@
 /**
- * Values brought near 1 where their squares would leave the range of the floats that tensors hold. They are multiplied by
- * powers of two, which change no digit. For what is computed once, or where floats have 16 bits.
+ * Brings values near 1, so that their squares stay within the range of floats. The factors are powers of two, which change no
+ * digit. Used for what is computed once, and with 16-bit floats.
  */
 import { abs, clipByValue, div, floor, log, max, mul, neg, pow, sub, type Tensor } from '@tensorflow/tfjs-core';
 import { isHalf } from '../core/registry.ts';
@@ -20,12 +20,12 @@ export function exponentOf(x: Tensor, lowest = -limit()): Tensor {
 export const largestExponent = (x: Tensor, axes?: number[], lowest?: number): Tensor =>
   constant(() => exponentOf(max(abs(x), axes, true), lowest));
 
-/** x 2^-exponent, with which x is near 1: nothing is too large. Not for the tape. */
+/** x 2^-exponent, for an exponent that brings x near 1. Not for the tape: see `shifted`. */
 export const near = (x: Tensor, exponent: Tensor): Tensor => mul(x, pow(2, neg(exponent)));
 
 /**
- * x 2^exponent, differentiable in x. One exponent, or one for each value of the first axis or of the last. What 16-bit floats
- * cannot hold becomes the largest number that they can, not infinite: our kernels see to that, TensorFlow.js's ops do not.
+ * x 2^exponent, differentiable in x. There is one exponent, or one for each index of the first axis or of the last. Results too
+ * large for 16-bit floats become the largest of these, unlike with TensorFlow.js's ops, where they become infinite.
  */
 export const shifted = (x: Tensor, exponent: Tensor): Tensor =>
   times(
@@ -33,7 +33,7 @@ export const shifted = (x: Tensor, exponent: Tensor): Tensor =>
     constant(() => pow(2, exponent)),
   );
 
-/** The same with an exponent that is a sum of up to three, for which 2^exponent may be no float. */
+/** As `shifted`, for an exponent that is a sum of up to three, so that 2^exponent may be no float. */
 export function shiftedFar(x: Tensor, exponent: Tensor): Tensor {
   const third = constant(() => floor(div(exponent, 3)));
   const rest = constant(() => sub(exponent, mul(third, 2)));

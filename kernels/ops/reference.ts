@@ -45,14 +45,14 @@ import { byRoot, divide, unroundedOf } from './quotient.ts';
 
 type Optional = Tensor | undefined;
 
-/** The shape in which the axes of a statistic stand apart from the others, and those axes. */
+/** A shape of x in which the values of a group are along whole axes, and these axes. */
 function split({ n, s, c, groups }: View): { shape: number[]; axes: number[] } {
   if (s === 1) return { shape: [n, groups, c / groups], axes: [2] };
   if (groups === c) return { shape: [n, s, c], axes: [1] };
   return { shape: [n, s, groups, c / groups], axes: [1, 3] };
 }
 
-/** A tensor of c values per channel as [1, c], or of n * c values as [n, 1, c]: ready to meet x as [n, s, c]. */
+/** c values as [1, 1, c], or n * c values as [n, 1, c]: broadcastable to x [n, s, c]. */
 const perChannel = (t: Tensor, { n, c }: View) => reshape(t, [t.size === c ? 1 : n, 1, c]);
 const asView = (x: Tensor, { n, s, c }: View) => reshape(x, [n, s, c]);
 
@@ -99,7 +99,7 @@ function asMoments(mu: Optional, variance: Optional, { n, groups }: View): Tenso
   return stack([row(mu), row(variance)]);
 }
 
-/** x with its rows by condition, [conditions, rows, c], which gamma and beta meet as [conditions, 1, c]. */
+/** x as [conditions, rows, c], to which gamma and beta as [conditions, 1, c] are broadcast. */
 const byCondition = (x: Tensor, view: View) => {
   const { n, s, c, rowsPerCondition = n * s } = view;
   return reshape(x, [conditionsOf(view), rowsPerCondition, c]);
@@ -131,7 +131,7 @@ export function normalizeGrad(dy: Tensor, x: Tensor, gamma: Optional, attrs: Nor
   return [reshape(dx, x.shape), dgamma, dbeta];
 }
 
-/** See `MomentsAttrs`. */
+/** See `Moments` of `Kernels`. */
 export function moments(x: Tensor, { view }: MomentsAttrs): Tensor {
   const { shape, axes } = split(view);
   const { centred, mu } = centre(reshape(x, shape), axes);
@@ -155,7 +155,7 @@ export function maskedMoments(x: Tensor, mask: Tensor, view: View): Tensor {
   return asMoments(mu, unroundedOf(average(square(sub(once, residual))), mu), view);
 }
 
-/** See `ScaleShiftAttrs`. */
+/** See `ScaleShift` of `Kernels`. */
 export function scaleShift(
   x: Tensor,
   { mean, variance, scale, shift }: { mean?: Optional; variance?: Optional; scale?: Optional; shift?: Optional },
@@ -169,14 +169,14 @@ export function scaleShift(
   return reshape(y, x.shape);
 }
 
-/** See `BlendAttrs`: dscale and dshift, [n, c]. */
+/** See `ScaleShiftGrad` of `Kernels`: dscale and dshift, [n, c]. */
 export function scaleShiftGrad(dy: Tensor, x: Tensor, mean: Optional, view: View): [Tensor, Tensor] {
   const dy3 = asView(dy, view);
   const centred = mean ? sub(asView(x, view), perChannel(mean, view)) : asView(x, view);
   return [sum(mul(dy3, centred), 1), sum(dy3, 1)];
 }
 
-/** See `BlendAttrs`. */
+/** See `BlendGrad` of `Kernels`. */
 export function blendGrad(
   dy: Tensor,
   x: Tensor,
@@ -192,13 +192,13 @@ export function blendGrad(
 export const row = (moments: Tensor, index: 0 | 1, size: number): Tensor =>
   reshape(slice(moments, [index, 0], [1, size]), [size]);
 
-/** Both rows of statistics [2, k] of so many groups. */
+/** The means and variances, [groups] each, in statistics [2, k]. */
 export const rows = (statistics: Tensor, groups: number): [mean: Tensor, variance: Tensor] =>
   statistics.shape[1] === groups
     ? (unstack(statistics) as [Tensor, Tensor])
     : [row(statistics, 0, groups), row(statistics, 1, groups)];
 
-/** See `AverageAttrs`. */
+/** See `Average` of `Kernels`. */
 export function average(old: Tensor, moments: Tensor, { row: index, momentum }: AverageAttrs): Tensor {
   return add(mul(old, momentum), mul(row(moments, index, old.size), 1 - momentum));
 }
@@ -211,7 +211,7 @@ export function powerIteration(
   { iterations, first, epsilon }: PowerIterationAttrs,
 ): [u: Tensor, v: Tensor, sigma: Tensor] {
   const unit = (x: Tensor, old: Tensor) => {
-    // Squares of what is very large or small are no floats: they are taken of values near 1.
+    // Squares of very large or small values are no floats: divide by the largest first.
     const largest = max(abs(x));
     const near = div(x, where(notEqual(largest, 0), largest, onesLike(largest)));
     const norm = sqrt(sum(square(near)));
@@ -224,6 +224,6 @@ export function powerIteration(
     v = nextV();
     if (first === 'v') u = nextU();
   }
-  // Clones, so that without iterations, too, the outputs are not the inputs.
+  // Clones: without iterations u and v are the inputs, and outputs must be tensors of their own.
   return [clone(u), clone(v), reshape(matMul(matMul(v, w), u, false, true), [])];
 }

@@ -1,6 +1,6 @@
 /**
- * The direct form of a sum, sum = x + residual and y = (sum - mean) / f * gamma + beta, with both results differentiable: one kernel
- * makes both, and one takes both gradients to that of x, which is that of the residual, too. Nothing is checked here.
+ * The direct form of a sum, sum = x + residual and y = (sum - mean) / f * gamma + beta, with both results differentiable. One kernel
+ * makes both results; one makes of their gradients that of x, which is also that of the residual. Nothing is checked here.
  */
 import { add, engine, keep, reshape, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
@@ -25,7 +25,7 @@ export function normalizeSum(
   beta: Optional,
   attrs: NormalizeAttrs,
 ): [y: Tensor, sum: Tensor] {
-  // An outer tape must see how the sum, which the gradient is taken at, depends on x and the residual.
+  // An outer tape must see how the sum, of which the gradient is a function, depends on x and the residual.
   if (x.size === 0 || engine().state.gradientDepth > 1) {
     const sum = add(x, residual);
     return [normalize(sum, gamma, beta, attrs), sum];
@@ -37,10 +37,10 @@ export function normalizeSum(
 }
 
 /**
- * `tf.customGrad` knows operations of one result. Here there are three, one after the other: from x and the residual to a *link*, an
- * empty tensor that only tells the tape what depends on what, and from the link to y and to the sum. The way back is in the opposite
- * order: the gradient of the sum waits in `flow` until that of y comes, both go through the kernel, and dx waits for the link's turn.
- * A result that nobody uses is not on the way back, so that no zeros stand for its gradient.
+ * `tf.customGrad` knows operations with one result only. So there are three operations: one from x and the residual to a *link*, an
+ * empty tensor that tells the tape what depends on what, and one each from the link to y and to the sum. Gradients come in the
+ * opposite order: that of the sum is kept in `flow` until that of y comes; the kernel makes dx of both; dx is kept in `flow` until the
+ * link asks for it. The gradient of a result that nobody uses is not asked for, so no zeros are made for it.
  */
 function onTape(
   x: Tensor,

@@ -37,15 +37,16 @@ import { scaleShift } from './scale-shift.ts';
 
 /**
  * gamma x n + beta + x, with g = ||x|| over the positions of each example and channel, and n = g / (mean of g over the channels + epsilon).
- * The root of the number of positions, by which a length is more than a root of a mean square, is taken out of g and epsilon.
+ * g is sqrt(s) times a root mean square, where s is the number of positions: g and epsilon are both divided by sqrt(s), which
+ * leaves n as it is.
  */
 export function globalResponse(x: Tensor, axis: number, { gamma, beta }: AffineOptions, epsilon: number): Tensor {
   if (x.size === 0) return ofNothing(x.shape, x, gamma, beta);
   return withLast(x, [axis], (x) => {
-    const { n, s, c, ...groups } = groupView(x.shape, x.shape.at(-1) as number);
-    const view = { n, s, c, ...groups };
+    const view = groupView(x.shape, x.shape.at(-1) as number);
+    const { n, s, c } = view;
     const examples = reshape(x, [n, s * c]);
-    // Where floats have 16 bits each example is brought near 1: n does not depend on its size, but for epsilon.
+    // With 16-bit floats each example is brought near 1, which, with epsilon scaled alike, does not change the relative response.
     const exponent = isHalf() ? largestExponent(examples, [1]) : undefined;
     const brought = exponent ? reshape(shifted(examples, opposite(exponent)), x.shape) : x;
     const response = rootOf(meanSquares(brought, view));
@@ -58,8 +59,8 @@ export function globalResponse(x: Tensor, axis: number, { gamma, beta }: AffineO
 }
 
 /**
- * max(gamma x / sqrt(m + epsilon) + beta, tau), with m the mean of x^2 over the positions of each example and channel. `learned`, whose
- * absolute value is added to epsilon, and `tau` may be absent.
+ * max(gamma x / sqrt(m + |learned| + epsilon) + beta, tau), with m the mean of x^2 over the positions of each example and channel;
+ * everything but x may be absent.
  */
 export function filterResponse(
   x: Tensor,
@@ -84,7 +85,7 @@ export function filterResponse(
   });
 }
 
-/** gamma x / sqrt(m + sum) + beta, where `sum` is `epsilon` with a tensor that is learned. */
+/** gamma x / sqrt(m + sum) + beta, where `sum` is |learned| + `epsilon`. */
 function byLearnedRoot(x: Tensor, view: View, { gamma, beta }: AffineOptions, sum: Tensor, epsilon: number): Tensor {
   const rstd = reciprocalRoot(add(meanSquares(x, view), sum), epsilon);
   const scale = flat(gamma ? mul(rstd, gamma) : rstd);
@@ -99,18 +100,18 @@ function meanSquares(x: Tensor, view: View): Tensor {
   return add(square(mean), variance);
 }
 
-/** The root, with the gradient 0 where nothing is under it. */
+/** sqrt(x), with the gradient 0 where x is 0. */
 function rootOf(x: Tensor): Tensor {
-  const isSome = isSomeOf(x);
-  return where(isSome, sqrt(where(isSome, x, onesLike(x))), zerosLike(x));
+  const isThere = isNotZero(x);
+  return where(isThere, sqrt(where(isThere, x, onesLike(x))), zerosLike(x));
 }
 
 /** A divisor, or 1 where it is 0. */
-const nonzero = (x: Tensor): Tensor => where(isSomeOf(x), x, onesLike(x));
+const nonzero = (x: Tensor): Tensor => where(isNotZero(x), x, onesLike(x));
 
-/** Where x, which is not negative, is not 0: NaN is something, and stays NaN. */
-const isSomeOf = (x: Tensor): Tensor => constant(() => logicalNot(lessEqual(x, 0)));
+/** Where x, which is not negative, is not 0. A NaN counts as not 0, and so stays NaN. */
+const isNotZero = (x: Tensor): Tensor => constant(() => logicalNot(lessEqual(x, 0)));
 
 const flat = (x: Tensor): Tensor => reshape(x, [x.size]);
-/** Values of channels, once for each example. */
+/** Values per channel, repeated for each of n examples: [n * channels]. */
 const ofExamples = (x: Tensor, n: number): Tensor => flat(add(zeros([n, 1]), reshape(x, [1, x.size])));

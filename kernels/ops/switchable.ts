@@ -1,4 +1,4 @@
-/** The small part of switchable normalization: how moments and two sets of weights make scale and shift, and its gradient. */
+/** The small part of switchable normalization: scale and shift from moments and two sets of weights, and its gradient. */
 import {
   add,
   concat,
@@ -32,16 +32,16 @@ import {
   spreadOf,
   sumOf,
 } from './half.ts';
-import { centredTimes, meanOver, meansApart, type PooledAxis, pool, poolGrad, scaled } from './pool.ts';
+import { centredTimes, meanOver, type PooledAxis, pool, poolGrad, scaled, splitMoments } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';
 import { softmax } from './softmax.ts';
 
-/** Whose statistics: those of the positions of one example and channel, of one example, or of one channel of the batch. */
+/** Where statistics come from: the positions of one channel of an example, one example, or one channel of the batch. */
 export type Source = 'instance' | 'layer' | 'batch';
 type Parameter = 'gamma' | 'beta' | 'meanWeights' | 'varianceWeights';
 type Always = 'mean' | 'scale' | 'shift' | 'moments' | 'rstd' | 'deviation' | 'weights';
-/** Of each source its weights for mean and variance, what they make of its moments, and these if pooled. */
-export type SwitchableValues = Tensors<Always> & Partial<Tensors<Source | `${Source} weights` | `${Source} product`>>;
+/** For each source: its weights for mean and variance, their product with its moments, and its moments if they are pooled. */
+type SwitchableValues = Tensors<Always> & Partial<Tensors<Source | `${Source} weights` | `${Source} product`>>;
 
 const AXES: Readonly<Record<Source, PooledAxis | undefined>> = { instance: undefined, layer: 2, batch: 1 };
 
@@ -49,13 +49,13 @@ const AXES: Readonly<Record<Source, PooledAxis | undefined>> = { instance: undef
  *   scale = gamma r     shift = gamma r deviation + beta     r = 1 / sqrt(variance + epsilon)
  *
  * where mean and variance are averages over `sources`, weighted by the softmax of meanWeights and of varianceWeights, and
- * deviation is the mean of the example, by which x is centred, minus that mean.
+ * deviation is the mean by which x is centred, that of the example and channel, minus the averaged mean.
  */
 export function switchable(epsilon: number, sources: readonly Source[]): Blend<Parameter, SwitchableValues> {
   return {
     forward(moments, { gamma, beta, meanWeights, varianceWeights }, moving) {
       const [, n, c] = moments.shape as [number, number, number];
-      const own = meansApart(moments);
+      const own = splitMoments(moments);
       // All moments are subtracted from [mean, 0] of the example, so that large means cancel before they are weighted.
       const centre = add(moments, own.negated);
       const weights = softmax(stack([meanWeights, varianceWeights]));
@@ -93,7 +93,8 @@ export function switchable(epsilon: number, sources: readonly Source[]): Blend<P
         if (source === 'batch' && isMoving) return [];
         return poolGrad(mul(shares, meanOver(dblended, axis)), moments, values[source] as Tensor, axis);
       });
-      const dmoments = parts.reduce((a, b) => add(a, b)); // the layer's, at least
+      // Never empty: the only source without a part, the moving moments of the batch, is never alone.
+      const dmoments = parts.reduce((a, b) => add(a, b));
 
       // Of softmax w: dlogit = w dw - w sum(w dw); the products are negative.
       const products = sources.map((source) => sum(mul(values[`${source} product`] as Tensor, dblended), [1, 2]));
@@ -127,7 +128,7 @@ const half =
     };
     const weights = softmax(stack([meanWeights, varianceWeights]));
     const statistics = sources.map((source, k) => ({ source, ...statisticsOf(source), ...shares(weights, k) }));
-    // As the deviation of the numbers +-sqrt(count weight) f, whose mean is 0: squares are too large or small for a tensor.
+    // F is computed as the deviation of the numbers +-sqrt(count weight) f, whose mean is 0: f^2 may be no 16-bit float.
     const whole = zerosLike(spread.first);
     const roots = statistics.map(({ divisor, ofVariance }) =>
       add(whole, mul(divisor, sqrt(mul(ofVariance, sources.length)))),
@@ -148,7 +149,7 @@ const half =
     return { values, gradient: (h, u, values, { gamma }) => halfGradient(sources, h, u, values, gamma, s, !!moving) };
   };
 
-/** Each of the numbers [k, n, c] of one example and channel is a position. */
+/** The view of numbers [k, n, c] in which those of one example and channel are positions. */
 const viewOf = ({ shape: [k, n, c] }: Tensor) => {
   const all = (n as number) * (c as number);
   return { n: 1, s: k as number, c: all, groups: all };
@@ -161,13 +162,13 @@ const shares = (weights: Tensor, k: number) => ({
 });
 
 /**
- * With D the gradient of (x - blended mean) / F, of which `perMean` and `perDivisor` are the means over the positions of D / F
- * and D (x - blended mean) / F^2: each source, weighted w' for its mean and w for its variance, takes from dx
+ * D is the gradient of (x - blended mean) / F; `perMean` and `perDivisor` are the means over the positions of D / F and of
+ * D (x - blended mean) / F^2. Each source j, with the weight w' for its mean and w for its variance, subtracts from dx
  *
  *   w' mean(perMean) + w mean(perDivisor fj / F) (xHat qj + ej)     qj = f / fj     ej = (mean of the example - its mean) / fj
  *
- * where the means are over what is pooled; u has taken perMean away already. The gradients of the weights, through the softmax:
- * w' sum(D (mean - mean j) / F), and w / 2 sum(D (x - mean) / F (1 - fj^2 / F^2)).
+ * where the means are over the pooled axis; `StandardizeGrad` has subtracted perMean already, as u. The gradients of the logits of
+ * the weights are w' sum(D (mean - mean j) / F), and w / 2 sum(D (x - mean) / F (1 - fj^2 / F^2)).
  */
 function halfGradient(
   sources: readonly Source[],

@@ -1,6 +1,6 @@
 /**
- * The kernels of the blended forms: each transforms columns with given coefficients, or sums them. Only the coefficients,
- * one per channel, are prepared here.
+ * The kernels of the blended form: WebAssembly transforms columns with given coefficients, or sums them. The coefficients, one
+ * per channel, are prepared here.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { reciprocal } from '../core/numbers.ts';
@@ -28,7 +28,7 @@ export const blendGrad: SimdKernel<'BlendGrad'> = (memory, { dy, x, mean, scale,
   return [apply(memory, view, x, dy, coefficients)];
 };
 
-/** In JavaScript: there are no more values than channels. */
+/** In JavaScript: there is one value per channel only. */
 export const average: SimdKernel<'Average'> = (memory, { old, moments }, { row, momentum }) => {
   const values = memory.values(moments);
   const start = row * (moments.shape[1] as number);
@@ -58,7 +58,7 @@ export const scaleShiftGrad: SimdKernel<'ScaleShiftGrad'> = (memory, { dy, x, me
 
 const hasValues = ({ n, s, c }: View) => n * s * c > 0;
 
-/** Sums of columns, as sums of their channels. */
+/** Adds up the sums of the columns of each channel: column j belongs to channel j % c. */
 function fold(sums: Float64Array, to: Float32Array, from: number, c: number): void {
   for (let channel = 0; channel < c; channel++) {
     let sum = 0;
@@ -70,7 +70,11 @@ function fold(sums: Float64Array, to: Float32Array, from: number, c: number): vo
 const at = (coefficient: Coefficient, i: number) =>
   typeof coefficient === 'number' ? coefficient : (coefficient[i % coefficient.length] as number);
 
-/** Without dy, (x - mean) * scale + shift; with it, dy * w + (x - mean) * a + b. */
+/**
+ * (x - mean) * scale + shift; with dy, dy * scale + (x - mean) * a + b.
+ *
+ * @param coefficients mean, scale, shift; with dy: mean, scale, a, b
+ */
 function apply(
   memory: Memory,
   view: View,
@@ -91,9 +95,9 @@ function apply(
   return window.tensor();
 }
 
-/** Columns that are not normalized, and the window through which they go. */
+/** A view whose columns are transformed or summed, but not normalized, and the window through which they go. */
 class Columns {
-  /** Samples of one row each are taken as one row of all their channels. */
+  /** If samples have one row each, all of them are taken as one sample with a row of n * c channels. */
   readonly n: number;
   readonly c: number;
   readonly size: number;
@@ -125,7 +129,7 @@ class Columns {
     for (const coefficient of coefficients) {
       if (typeof coefficient === 'number') memory.fill(address, wide, coefficient);
       else {
-        const size = Math.min(c, coefficient.length); // less than c where samples of one row share their coefficients
+        const size = Math.min(c, coefficient.length); // less than c if samples of one row share their coefficients
         const from = coefficient.length > c ? i * c : 0;
         for (let column = 0; column < wide; column += size) memory.write(address + 4 * column, coefficient, from, size);
       }

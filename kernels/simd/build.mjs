@@ -1,6 +1,6 @@
 /**
  * Compiles assembly/ and writes module.ts, the binary as text; with --check, compares instead and fails if they differ.
- * Memory is imported, and nothing in the module has a place in it: no data, no stack, no globals.
+ * The module imports its memory, and may keep nothing of its own in it: no data, no stack, no globals.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,8 +46,8 @@ const stray = files['module.wat'].match(/^ \((data|global|table|start)\b.*/m);
 if (stray) throw new Error(`The module must own nothing, but has: ${stray[0].trim()}`);
 
 /**
- * Bytes as printable characters: below 93 one, else a prefix and one. Bytes stay apart, so that gzip finds in the text what it
- * finds in the binary; in base64 it does not, which costs a third.
+ * Bytes as printable characters: one for a byte below 93, else a prefix and one. Equal bytes become equal text, so that gzip
+ * compresses the text as well as the binary; base64 would be a third larger.
  */
 function printable(bytes) {
   const character = (value) => String.fromCharCode(32 + value).replace(/[\\']/, '\\$&');

@@ -1,13 +1,13 @@
 /**
- * The WebAssembly module: its exports, typed, and its instantiation on a host's memory. All arithmetic of the backends
- * that use it is there; a host places values in memory. What each kernel computes is said in assembly/.
+ * The WebAssembly module: its exports, typed, and its instantiation on a memory. It does all arithmetic of the backends cpu and
+ * wasm, which place values in that memory. What each function computes is said in assembly/.
  */
 import type { View } from '../core/view.ts';
 import { binary } from './module.ts';
 
 /**
- * In bytes; also of an array of float64 where the kernel says so. Sizes are in values. WebAssembly takes an address above 2 GB
- * as it is, but returns it as a negative number: `>>> 0` makes it one again.
+ * An address in bytes; sizes are in values. WebAssembly takes addresses above 2 GB as they are, but returns them as negative
+ * numbers, which `>>> 0` turns back into addresses.
  */
 export type Address = number;
 
@@ -100,7 +100,7 @@ export interface Kernels {
   swapAxes(x: Address, y: Address, n: number, a: number, b: number): void;
 }
 
-/** Where epsilon stands, as the kernels number it; 'none': nothing is divided. */
+/** The numbers by which the kernels know where epsilon stands; 'none': nothing is divided. */
 export const PLACEMENTS = { inside: 0, outside: 1, floor: 2, none: 3 } as const;
 
 /** The bytes that build.mjs wrote as text: `}` and `~` add 93 and 186 to the character after them. */
@@ -118,13 +118,13 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes);
 }
 
-/** The name of the imported memory, and that it is a memory: after them comes whether it is shared. */
+/** The bytes of the import before its flags: the name of the memory, and 2, the kind of imports that are memories. */
 const IMPORT = [...'memory'].map((character) => character.charCodeAt(0)).concat(2);
-/** Of a memory with a maximum: it is not shared; it is. */
+/** The flags of a memory with a maximum size that threads do not share, and do. */
 const UNSHARED = 1;
 const SHARED = 3;
 
-/** Makes the module import a memory that threads share: one byte tells. */
+/** Changes the flags of the module's import, so that it takes a memory that threads share. */
 function share(bytes: Uint8Array): void {
   const start = bytes.findIndex((_, i) => IMPORT.every((byte, k) => bytes[i + k] === byte));
   const flags = start + IMPORT.length;
@@ -135,16 +135,16 @@ function share(bytes: Uint8Array): void {
 /** The kernels on `memory`. Throws where WebAssembly, its SIMD or its compilation is refused. */
 export function instantiate(memory: WebAssembly.Memory): Kernels {
   const bytes = bytesOf(binary);
-  // Not by `instanceof`: a page that shares no memory has no such class.
+  // Not by `instanceof`: pages without cross-origin isolation have no class SharedArrayBuffer.
   if (Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]') share(bytes);
   const module = new WebAssembly.Module(bytes);
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 
-/** Values from one array per column to the next. */
+/** The size of an array with a value per column, padded to whole vectors. */
 export const padded = (columns: number) => Math.ceil(columns / 4) * 4;
 
-/** The columns in which kernels see a sample [s, c]: enough multiples of c to fill their lanes, if there are the rows. */
+/** The columns in which kernels read a sample [s, c]: so many multiples of c that they fill the lanes, but at most s * c. */
 export function wideOf({ s, c }: Pick<View, 's' | 'c'>): number {
   if (c === 0) return 0;
   let copies = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;

@@ -1,7 +1,7 @@
 /**
- * The port between the WebAssembly kernels and a backend: the memory in which they work, for the time of one call. The tensors of
- * the wasm backend lie in that memory. Those of the cpu backend lie outside: what a kernel needs is copied in, and its results
- * out. The order in which kernels are called is the same for both, and written once: see normalize.ts, blend.ts, spectral.ts.
+ * The port between the WebAssembly kernels and a backend: the memory in which they work, for the time of one call. It holds the
+ * tensors of the wasm backend; those of the cpu backend are outside it, so that inputs are copied in and results out. Both call the
+ * kernels in the same order, which is written once: see normalize.ts, blend.ts, spectral.ts.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
@@ -9,33 +9,33 @@ import type { Address, Kernels } from './kernels.ts';
 
 export interface Memory {
   readonly kernels: Kernels;
-  /** The values of all inputs together that should be in a window at a time, where a sample is not larger. */
+  /** How many values of all inputs together should be in a window at a time. One sample may have more. */
   readonly block: number;
-  /** Room for `size` float32 values, in which anything may stand, until the call ends. */
+  /** Room for `size` float32 values, uninitialized, until the call ends. */
   scratch(size: number): Address;
   /** Sets `size` values. */
   fill(address: Address, size: number, value: number): void;
   /** Copies `size` values, from `from` on, to an address. */
   write(address: Address, values: Float32Array, from: number, size: number): void;
-  /** Float64 values, as they are until memory is taken again. */
+  /** A view of float64 values, valid until memory is taken again. */
   doubles(address: Address, size: number): Float64Array;
 
   /** The address of all values of a tensor. Kernels only read there. */
   address(tensor: TensorInfo): Address;
-  /** The values of a tensor, which nobody may change. */
+  /** The values of a tensor, read-only. */
   values(tensor: TensorInfo): Float32Array;
-  /** A new tensor of known values, which it takes over. */
+  /** A new tensor, which owns `values`. */
   tensor(shape: number[], values: Float32Array): TensorInfo;
-  /** A new tensor that kernels are to fill, all of it in their memory. */
+  /** A new tensor for kernels to fill, in their memory as a whole. */
   output(shape: number[]): Output;
   /**
-   * A window on tensors that are too large to be in a small memory as a whole.
+   * A window on tensors of one size, which may be too large to be in the memory as a whole.
    *
-   * @param length the values of the largest part
-   * @param dy as large as x, if there is one
-   * @param shape that of the new tensor that kernels are to fill, as large as x, if there is one
-   * @param addend another input as large as x, which kernels add to something
-   * @param sumShape that of a second new tensor, x plus the addend
+   * @param length the size of the largest part, in values
+   * @param dy a second input
+   * @param shape the shape of a new tensor for kernels to fill; absent: there is none
+   * @param addend a third input, which kernels add to x or to their output
+   * @param sumShape the shape of a second new tensor, for x plus the addend; absent: there is none
    */
   window(
     length: number,
@@ -53,27 +53,27 @@ export interface Output {
   tensor(): TensorInfo;
 }
 
-/** The part of tensors that kernels see, and where. */
+/** The part of tensors that kernels work on, and its addresses. */
 export interface Window {
   readonly length: number;
   readonly x: Address;
   readonly dy: Address;
   readonly addend: Address;
-  /** Where kernels put x plus the addend, if that is wanted; it may be the place of x. */
+  /** Where kernels write x plus the addend; may be x. 0: nowhere. */
   readonly sum: Address;
-  /** Where kernels put their output; 0, which is "nowhere" to them, if none is wanted. */
+  /** Where kernels write their output. 0: nowhere. */
   readonly out: Address;
-  /** Moves to the values from `from` on. */
+  /** Moves the window to `size` values from `from` on. */
   load(from: number, size: number): void;
-  /** Has the outputs of these values, to which the window was moved, taken over. */
+  /** Keeps the outputs of these values, to which the window was moved. */
   store(from: number, size: number): void;
-  /** The output, when all of it is there. */
+  /** The output, after all parts are stored. */
   tensor(): TensorInfo;
-  /** x plus the addend, when all of it is there. */
+  /** x plus the addend, after all parts are stored. */
   sumTensor(): TensorInfo;
 }
 
-/** A kernel, written for any such memory. */
+/** A kernel on any such memory. */
 export type SimdKernel<K extends Name> = (
   memory: Memory,
   inputs: Inputs<K, TensorInfo>,

@@ -1,8 +1,8 @@
-/** `Normalize`, `NormalizeGrad` and `Moments`: the way of a tensor through the WebAssembly kernels. */
+/** `Normalize`, `NormalizeGrad` and `Moments`: the order in which a tensor goes through the WebAssembly kernels. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { conditionsOf, type View } from '../core/view.ts';
-import { type Address, PLACEMENTS, wideOf } from './kernels.ts';
+import { type Address, type Kernels, PLACEMENTS, wideOf } from './kernels.ts';
 import type { Memory, SimdKernel, Window } from './memory.ts';
 import { BLOCK, pieceOf, read, rewrite, samplesTogether } from './pieces.ts';
 
@@ -22,7 +22,7 @@ export const normalize: SimdKernel<'Normalize'> = (memory, { x, residual, gamma,
   return [y, statistics.tensor()];
 };
 
-/** Rows are added, and normalized while they are in the cache; of other views the whole sum comes first. */
+/** Rows are added and normalized in one pass; for other views the whole sum is made first. */
 function normalizeSum(
   memory: Memory,
   form: Address,
@@ -61,7 +61,7 @@ export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x
   const shape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
   const parameters = affine ? ([memory.output(shape), memory.output(shape)] as const) : undefined;
   const form = describe(memory, attrs, gamma, undefined, parameters);
-  // Statistics of another backend may have columns of its own behind the variances.
+  // Row 1 begins after all columns of row 0: another backend's statistics have more of them than there are groups.
   const mean = memory.address(statistics);
   const variance = mean + 4 * (statistics.shape[1] as number);
   const dx = backward(memory, form, view, x, dy, mean, variance, dsum).tensor();
@@ -72,9 +72,9 @@ export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x
 };
 
 /**
- * Describes a normalization to the kernels; the address of the form.
+ * Describes a normalization to the kernels, and returns the address of its form.
  *
- * @param gradients where dgamma and dbeta belong, if they are wanted
+ * @param gradients where to write dgamma and dbeta, if they are wanted
  */
 function describe(
   memory: Memory,
@@ -107,6 +107,14 @@ function filled(memory: Memory, size: number, value: number): Address {
 /** Whether a sample has several rows of gamma and beta. */
 const hasConditionsWithin = ({ s, rowsPerCondition = s }: View) => rowsPerCondition < s;
 
+/** What the passes over the samples of one tensor share. */
+interface Pass {
+  readonly kernels: Kernels;
+  readonly form: Address;
+  readonly view: View;
+  readonly window: Window;
+}
+
 /** Writes the moments [2, n * groups], and through the window y, if its shape is given, and the sum, if there is a residual. */
 function forward(
   memory: Memory,
@@ -122,43 +130,72 @@ function forward(
   const size = s * c;
   const sumShape = residual && shape;
   if (size === 0) return memory.window(0, x, undefined, shape, residual, sumShape);
-  const wide = wideOf(view);
   const within = hasConditionsWithin(view);
   const together = within ? 0 : samplesTogether(view, residual ? 2 : 1, memory.block);
-  const window = memory.window(together * size || pieceOf(size, wide, 1), x, undefined, shape, residual, sumShape);
+  const length = together * size || pieceOf(size, wideOf(view), 1);
+  const window = memory.window(length, x, undefined, shape, residual, sumShape);
+  const pass = { kernels, form, view, window };
   for (let i = 0; i < n; i += together || 1) {
     const mean = moments + 4 * i * groups;
     const variance = mean + 4 * n * groups;
-    if (together) {
-      const count = Math.min(together, n - i);
-      window.load(i * size, count * size);
-      if (s === 1) {
-        const addend = residual ? window.addend : 0;
-        kernels.rowsForward(form, window.x, addend, window.sum, window.out, mean, variance, count * groups);
-      } else {
-        kernels.columnsForward(form, window.x, window.out, mean, variance, count);
-      }
-      window.store(i * size, count * size);
-      continue;
-    }
-    kernels.clearSums(form);
-    read(window, i * size, size, (length, above) => kernels.columnMoments(form, window.x, length, above / wide));
-    if (within) {
-      kernels.conditionCoefficients(form, mean, variance);
-      rewrite(window, i * size, size, (length, above) => {
-        kernels.seek(form, i * s + above / c);
-        kernels.conditionAffine(form, window.x, window.out, length);
-      });
-      continue;
-    }
-    kernels.columnCoefficients(form, mean, variance);
-    if (shape) rewrite(window, i * size, size, (length) => kernels.columnAffine(form, window.x, window.out, length));
-    kernels.advance(form, s);
+    if (together) forwardWhole(pass, i, Math.min(together, n - i), mean, variance, residual !== undefined);
+    else forwardInPieces(pass, i, mean, variance, within, shape !== undefined);
   }
   return window;
 }
 
-/** Writes dx through the window, dsum added to it, if there is one; dgamma and dbeta stay with the form, or go where they belong. */
+/** `forward` of `count` samples from sample i on, which are in the window together. */
+function forwardWhole(
+  { kernels, form, view, window }: Pass,
+  i: number,
+  count: number,
+  mean: Address,
+  variance: Address,
+  hasResidual: boolean,
+): void {
+  const { s, c, groups } = view;
+  const size = s * c;
+  window.load(i * size, count * size);
+  if (s === 1) {
+    const addend = hasResidual ? window.addend : 0;
+    kernels.rowsForward(form, window.x, addend, window.sum, window.out, mean, variance, count * groups);
+  } else {
+    kernels.columnsForward(form, window.x, window.out, mean, variance, count);
+  }
+  window.store(i * size, count * size);
+}
+
+/** `forward` of sample i, which goes through the window twice: for its moments, and to be normalized. */
+function forwardInPieces(
+  { kernels, form, view, window }: Pass,
+  i: number,
+  mean: Address,
+  variance: Address,
+  within: boolean,
+  hasOutput: boolean,
+): void {
+  const { s, c } = view;
+  const size = s * c;
+  const wide = wideOf(view);
+  kernels.clearSums(form);
+  read(window, i * size, size, (length, above) => kernels.columnMoments(form, window.x, length, above / wide));
+  if (within) {
+    kernels.conditionCoefficients(form, mean, variance);
+    rewrite(window, i * size, size, (length, above) => {
+      kernels.seek(form, i * s + above / c);
+      kernels.conditionAffine(form, window.x, window.out, length);
+    });
+    return;
+  }
+  kernels.columnCoefficients(form, mean, variance);
+  if (hasOutput) rewrite(window, i * size, size, (length) => kernels.columnAffine(form, window.x, window.out, length));
+  kernels.advance(form, s);
+}
+
+/**
+ * Writes dx through the window, plus dsum, if there is one. dgamma and dbeta are written for each condition, or added up in the form if
+ * there are no conditions.
+ */
 function backward(
   memory: Memory,
   form: Address,
@@ -177,46 +214,72 @@ function backward(
   const within = hasConditionsWithin(view);
   const together = within ? 0 : samplesTogether(view, inputs, memory.block);
   const window = memory.window(together * size || pieceOf(size, wideOf(view), inputs), x, dy, x.shape, dsum);
-  const addDsum = (length: number) => {
-    if (dsum) kernels.addArrays(window.out, window.addend, window.out, length);
-  };
+  const pass = { kernels, form, view, window };
   for (let i = 0; i < n; i += together || 1) {
     const mean = means + 4 * i * groups;
     const variance = variances + 4 * i * groups;
-    if (together) {
-      const count = Math.min(together, n - i);
-      window.load(i * size, count * size);
-      if (s === 1) {
-        const addend = dsum ? window.addend : 0;
-        kernels.rowsBackward(form, window.x, window.dy, addend, window.out, mean, variance, count * groups);
-      } else {
-        kernels.columnsBackward(form, window.x, window.dy, window.out, mean, variance, count);
-        addDsum(count * size);
-      }
-      window.store(i * size, count * size);
-      continue;
-    }
-    if (within) kernels.clearConditions(form);
-    else kernels.clearSums(form);
-    kernels.columnMeans(form, mean);
-    if (within) {
-      kernels.seek(form, i * s);
-      read(window, i * size, size, (length) => kernels.conditionGradSums(form, window.x, window.dy, length));
-      kernels.conditionGradCoefficients(form, variance);
-      rewrite(window, i * size, size, (length, above) => {
-        kernels.seek(form, i * s + above / c);
-        kernels.conditionGradAffine(form, window.x, window.dy, window.out, length);
-        addDsum(length);
-      });
-      continue;
-    }
-    read(window, i * size, size, (length) => kernels.columnGradSums(form, window.x, window.dy, length));
-    kernels.columnGradCoefficients(form, variance);
-    rewrite(window, i * size, size, (length) => {
-      kernels.columnGradAffine(form, window.x, window.dy, window.out, length);
-      addDsum(length);
-    });
-    kernels.advance(form, s);
+    if (together) backwardWhole(pass, i, Math.min(together, n - i), mean, variance, dsum !== undefined);
+    else backwardInPieces(pass, i, mean, variance, within, dsum !== undefined);
   }
   return window;
+}
+
+/** `backward` of `count` samples from sample i on, which are in the window together. */
+function backwardWhole(
+  { kernels, form, view, window }: Pass,
+  i: number,
+  count: number,
+  mean: Address,
+  variance: Address,
+  hasSum: boolean,
+): void {
+  const { s, c, groups } = view;
+  const size = s * c;
+  window.load(i * size, count * size);
+  if (s === 1) {
+    const addend = hasSum ? window.addend : 0;
+    kernels.rowsBackward(form, window.x, window.dy, addend, window.out, mean, variance, count * groups);
+  } else {
+    kernels.columnsBackward(form, window.x, window.dy, window.out, mean, variance, count);
+    if (hasSum) kernels.addArrays(window.out, window.addend, window.out, count * size);
+  }
+  window.store(i * size, count * size);
+}
+
+/** `backward` of sample i, which goes through the window twice: for its sums, and for dx. */
+function backwardInPieces(
+  { kernels, form, view, window }: Pass,
+  i: number,
+  mean: Address,
+  variance: Address,
+  within: boolean,
+  hasSum: boolean,
+): void {
+  const { s, c } = view;
+  const size = s * c;
+  const addDsum = (length: number) => {
+    if (hasSum) kernels.addArrays(window.out, window.addend, window.out, length);
+  };
+  if (within) {
+    kernels.clearConditions(form);
+    kernels.columnMeans(form, mean);
+    kernels.seek(form, i * s);
+    read(window, i * size, size, (length) => kernels.conditionGradSums(form, window.x, window.dy, length));
+    kernels.conditionGradCoefficients(form, variance);
+    rewrite(window, i * size, size, (length, above) => {
+      kernels.seek(form, i * s + above / c);
+      kernels.conditionGradAffine(form, window.x, window.dy, window.out, length);
+      addDsum(length);
+    });
+    return;
+  }
+  kernels.clearSums(form);
+  kernels.columnMeans(form, mean);
+  read(window, i * size, size, (length) => kernels.columnGradSums(form, window.x, window.dy, length));
+  kernels.columnGradCoefficients(form, variance);
+  rewrite(window, i * size, size, (length) => {
+    kernels.columnGradAffine(form, window.x, window.dy, window.out, length);
+    addDsum(length);
+  });
+  kernels.advance(form, s);
 }

@@ -1,21 +1,21 @@
 /**
- * In which parts a tensor goes through the kernels: as much at a time as stays in the cache between two passes. A sample that is
- * larger goes twice, in pieces: to be summed, and to be transformed.
+ * The parts in which a tensor goes through the kernels: as much at a time as stays in the cache between two passes. A larger
+ * sample goes through twice, in pieces: once to be summed, once to be transformed.
  */
 import type { View } from '../core/view.ts';
 import type { Window } from './memory.ts';
 
-/** Values that are worked on at a time, of all inputs together: 128 KB. */
+/** Values of all inputs together that are worked on at a time: 128 KB. */
 export const BLOCK = 32768;
-/** Values of the largest sample that is worked on whole, though it is read twice, of all inputs together: 512 KB. */
+/** Values of all inputs together in the largest sample that is worked on as a whole: 512 KB. */
 const WHOLE = 131072;
-/** Rows from which sums per column are worth their overhead, however long the rows are. */
+/** The least rows of a piece, however long they are: with fewer, the overhead of summing columns is too large. */
 const ROWS = 32;
 
 /**
- * How many samples go through a window at a time; 0 if one is too large to be worked on whole.
+ * How many samples go through a window at a time; 0 if a single one is too large to be worked on as a whole.
  *
- * @param block the values that there should be in the window, of all inputs together
+ * @param block how many values of all inputs together should be in the window
  */
 export function samplesTogether({ n, s, c }: View, inputs: number, block: number): number {
   const size = s * c;
@@ -23,12 +23,12 @@ export function samplesTogether({ n, s, c }: View, inputs: number, block: number
   return Math.min(n, Math.max(1, Math.floor(block / inputs / size)));
 }
 
-/** The size of the pieces in which a sample goes through: rows of `wide` values, at most the sample itself. */
+/** The size of the pieces of a sample: whole rows of `wide` values, at most the sample itself. */
 export function pieceOf(size: number, wide: number, inputs: number): number {
   return Math.min(size, Math.max(ROWS, Math.floor(BLOCK / inputs / wide)) * wide);
 }
 
-/** Visits the pieces of a sample, each with the number of values above it. */
+/** Loads the pieces of a sample one after the other, and visits each with its size and the number of values above it. */
 export function read(window: Window, start: number, size: number, visit: (size: number, above: number) => void): void {
   for (let above = 0; above < size; above += window.length) {
     const length = Math.min(window.length, size - above);
@@ -37,7 +37,7 @@ export function read(window: Window, start: number, size: number, visit: (size: 
   }
 }
 
-/** Visits the pieces of a sample, and stores them; backwards, because after `read` the last ones are still in the cache. */
+/** As `read`, and stores each piece. From the last to the first, since the last ones are still in the cache after `read`. */
 export function rewrite(
   window: Window,
   start: number,

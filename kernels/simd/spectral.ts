@@ -1,4 +1,4 @@
-/** `PowerIteration`: each step reads all of the matrix, which therefore is in the memory as a whole. */
+/** `PowerIteration`: the matrix is in the memory as a whole, since each step reads all of it. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { padded } from './kernels.ts';
 import type { Memory, Output, SimdKernel } from './memory.ts';
@@ -9,11 +9,11 @@ export const powerIteration: SimdKernel<'PowerIteration'> = (memory, { w, u, v }
   const matrix = memory.address(w);
   const product = memory.scratch(Math.max(rest, out));
   const sums = memory.scratch(2 * padded(out));
-  const [turnedU, turnedV] = [copied(memory, u, out), copied(memory, v, rest)];
+  const [newU, newV] = [copied(memory, u, out), copied(memory, v, rest)];
   const sigma = memory.kernels.powerIteration(
     matrix,
-    turnedU.address,
-    turnedV.address,
+    newU.address,
+    newV.address,
     product,
     sums,
     rest,
@@ -22,10 +22,10 @@ export const powerIteration: SimdKernel<'PowerIteration'> = (memory, { w, u, v }
     first === 'u',
     epsilon,
   );
-  return [turnedU.tensor(), turnedV.tensor(), memory.tensor([], Float32Array.of(sigma))];
+  return [newU.tensor(), newV.tensor(), memory.tensor([], Float32Array.of(sigma))];
 };
 
-/** A new tensor of the values of another, which the kernel turns. */
+/** A new tensor with the values of another, for the kernel to change. */
 function copied(memory: Memory, vector: TensorInfo, size: number): Output {
   const output = memory.output(vector.shape);
   memory.write(output.address, memory.values(vector), 0, size);

@@ -1,13 +1,13 @@
-/** The part of TensorFlow.js's wasm backend that kernels use which do not only compose ops. */
+/** The part of TensorFlow.js's wasm backend that is used by kernels that read and write values themselves. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 
 export type Values = Float32Array | Int32Array | Uint8Array;
 
 /** The part of `BackendWasm` that is used. */
 export interface WasmPort {
-  /** A new tensor, whose values are whatever the memory held before. */
+  /** A new tensor, with uninitialized values. */
   makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
-  /** The values of a tensor where they lie. The view ends when the memory grows, so outputs are made before views. */
+  /** A view of the values of a tensor, valid until the memory grows: make outputs before views. */
   typedArrayFromHeap(tensor: TensorInfo): Values;
 }
 

@@ -28,11 +28,11 @@ import {
 import { type Axis, type Cropped, crop, type Geometry, geometryOf, type Padding } from './geometry.ts';
 import { composed } from './kernel.ts';
 
-/** Sums of more products than this in one float32 lose digits: they are taken in parts. */
+/** The most products in one float32 sum: longer sums lose digits, and are taken in parts. */
 const PRODUCTS = 8192;
-/** The convolution is slow with fewer examples at once, or with a few more than a multiple of this. */
+/** Examples are taken in multiples of this: the convolution is slow with other numbers of them. */
 const EXAMPLES = 4;
-/** At most so many values of x and dy together are copied at once: 16 MB. */
+/** The most values of x and dy together that are copied at once: 16 MB. */
 const VALUES = 2 ** 22;
 
 type Pair = [number, number];
@@ -109,7 +109,7 @@ function paddingOf({ input, output, filter, stride, dilation, before }: Axis): P
 /** dFilter, in some layout, of some rows of dy of some examples, and of those rows of x that meet them. */
 type Part = (x: Cropped, dy: Tensor4D) => Tensor;
 
-/** How many examples to take at once, and how many rows of dy, so that memory is bounded and no sum is much longer than `products`. */
+/** How many examples and rows of dy to take at once, so that memory is bounded and no sum is much longer than `products`. */
 function sizeOfParts(geometry: Geometry, products: number): { readonly examples: number; readonly rows: number } {
   const { batch, inChannels, outChannels, height, width } = geometry;
   const values = height.input * width.input * inChannels + height.output * width.output * outChannels;

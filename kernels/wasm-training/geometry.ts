@@ -28,8 +28,8 @@ export interface Geometry {
   readonly width: Axis;
 }
 
-/** What TensorFlow.js gives to the gradients of a convolution. */
-export interface ConvolutionAttrs {
+/** The attributes that TensorFlow.js gives to the gradients of a convolution. */
+interface ConvolutionAttrs {
   readonly strides: [number, number] | number;
   readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
@@ -102,7 +102,7 @@ export function geometryOf(
   };
 }
 
-/** How many zeros to add before and after an axis; negative: how many values to take away. */
+/** How many zeros to add before and after an axis; if negative, how many values to remove. */
 export type Padding = readonly [before: number, after: number];
 
 export interface Cropped {
@@ -111,8 +111,8 @@ export interface Cropped {
 }
 
 /**
- * x [n, h, w, c] without the rows and columns that a negative padding takes away, and what remains of the paddings, as
- * TensorFlow.js's convolutions take it.
+ * x [n, h, w, c] without the rows and columns that negative paddings remove, and the other paddings, in the form that
+ * TensorFlow.js's convolutions take.
  */
 export function crop(x: Tensor4D, rows: Padding, columns: Padding): Cropped {
   const [n, h, w, c] = x.shape;

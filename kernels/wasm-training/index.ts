@@ -1,5 +1,5 @@
 /**
- * What TensorFlow.js's wasm backend lacks to train networks: the gradients of convolutions, of depthwise convolutions, and of gather
+ * Kernels that TensorFlow.js's wasm backend lacks for training: the gradients of convolutions, of depthwise convolutions, and of gather
  * (embeddings). They are composed of the convolutions that the backend has. Importing this registers them, before or after
  * `@tensorflow/tfjs-backend-wasm`.
  *
@@ -27,18 +27,18 @@ const missing: Readonly<Record<string, KernelFunc>> = {
   UnsortedSegmentSum: unsortedSegmentSum,
 };
 
-// What TensorFlow.js registers itself, now or later, stays: the last registration counts.
+// A kernel of TensorFlow.js takes precedence: an earlier one is kept here, and a later registration replaces ours.
 for (const [kernelName, kernelFunc] of Object.entries(missing)) {
   if (getKernel(kernelName, BACKEND) === undefined) registerKernel({ kernelName, backendName: BACKEND, kernelFunc });
 }
 
-/** Above this product of strides the zeros that `conv2DBackpropInput` puts between the values of dy cost more than they save. */
+/** With a larger product of strides `conv2DBackpropInput` is slower than TensorFlow.js: it puts too many zeros between values of dy. */
 const MOST_STRIDES = 4;
 
 /**
  * Replaces the kernel with which the wasm backend computes the gradient of a convolution with respect to its input, and
- * `tf.conv2dTranspose`, by a convolution with the filter turned round. The results are the same but for rounding, several times sooner.
- * It counts for the whole process; calling it again does nothing.
+ * `tf.conv2dTranspose`, by a convolution with the filter reversed: several times as fast, with the same results up to rounding.
+ * The replacement is for the whole process; calling the function again does nothing.
  *
  * @throws if the wasm backend is not loaded yet: its own kernel would then replace this one
  * @example
@@ -64,7 +64,7 @@ export function useFastInputGradient(): void {
 /**
  * Replaces the gradients of max pooling. Those of the wasm backend of TensorFlow.js 4.22 are wrong, without an error, where all
  * values of a window are negative: they miss the largest one. After a ReLU that makes no difference.
- * It counts for the whole process; calling it again does nothing.
+ * The replacement is for the whole process; calling the function again does nothing.
  *
  * @throws if the wasm backend is not loaded yet: its own kernels would then replace these
  * @example
@@ -88,7 +88,7 @@ export function useCorrectMaxPoolGradients(): void {
 /** The kernels that replaced others, so that none is replaced twice. */
 const replacements = new Set<KernelFunc>();
 
-/** Replaces a kernel of the backend by one made of it. What sets it up stays: the new one may call the old one. */
+/** Replaces a kernel of the backend by one that may call it. Its setup and dispose functions are kept. */
 function replace(who: string, kernelName: string, by: (present: KernelFunc) => KernelFunc): void {
   const present = getKernel(kernelName, BACKEND);
   if (present === undefined) {

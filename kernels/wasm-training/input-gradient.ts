@@ -1,6 +1,6 @@
 /**
- * The gradient of a convolution with respect to its input is a convolution of dy with the filter turned round. A stride of the
- * first becomes zeros between the values of dy:
+ * The gradient of a convolution with respect to its input is a convolution of dy with the filter reversed in height and width. A
+ * stride becomes zeros between the values of dy:
  *
  *   dx[n, y, x, c] = sum over i, j, k of  stretched dy[n, y + top - i * dilation, ..., k] * filter[i, j, c, k]
  */

@@ -1,14 +1,14 @@
-/** How these kernels are written: as a composition of TensorFlow.js's ops, which run on the same backend and off every tape. */
+/** Kernels that are compositions of TensorFlow.js's ops, which run on the same backend and are not recorded by a tape. */
 import { type KernelFunc, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 
 /**
- * A kernel for TensorFlow.js's registry, from what it computes. The inputs have rank 4, which the ops of TensorFlow.js have seen
- * to; whatever the composition leaves beside its result is disposed.
+ * A kernel for TensorFlow.js's registry. The inputs have rank 4, as TensorFlow.js's ops ensure; all tensors but the result are
+ * disposed of.
  */
 export function composed<Input extends string, Attrs>(
   body: (inputs: Readonly<Record<Input, Tensor4D>>, attrs: Attrs) => Tensor,
 ): KernelFunc {
-  // TensorFlow.js's type of a kernel knows inputs and attributes by any name; what it hands over are tensors.
+  // KernelFunc has no types for the inputs, which are tensors, nor for the attributes.
   return ({ inputs, attrs }) =>
     tidy(() => body(inputs as unknown as Record<Input, Tensor4D>, attrs as unknown as Attrs));
 }

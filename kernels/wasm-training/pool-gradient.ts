@@ -1,4 +1,4 @@
-/** The gradients of max pooling: each dy goes to the largest value of its window, the first one where several are as large. */
+/** The gradients of max pooling: each dy goes to the largest value of its window, or to the first of several largest ones. */
 import {
   backend_util,
   type KernelFunc,
@@ -15,7 +15,7 @@ interface Call<Attrs> {
   readonly backend: WasmPort;
 }
 
-/** The windows along one axis: window y begins at input y * stride - before, and has `filter` values, less those outside. */
+/** The windows along one axis: window y has `filter` values from input y * stride - before on; those outside the input are padding. */
 interface Windows {
   readonly input: number;
   readonly output: number;
@@ -23,7 +23,7 @@ interface Windows {
   readonly stride: number;
   readonly before: number;
 }
-/** An axis without windows. */
+/** The depth axis that 2D pooling does not have. */
 const SINGLE: Windows = { input: 1, output: 1, filter: 1, stride: 1, before: 0 };
 
 /** x [n, h, w, c], dy [n, outHeight, outWidth, c]. */
@@ -95,7 +95,7 @@ function maxPoolGradient(
               }
             }
           }
-          // A window that lies in the padding has no value.
+          // A window that is all padding has no largest value.
           for (let c = 0; found && c < channels; c++)
             (sums[largest[c] as number] as number) += given[window + c] as number;
           window += channels;
@@ -112,6 +112,6 @@ function insideOf({ input, filter, stride, before }: Windows, output: number): [
   return [Math.max(from, 0), Math.min(from + filter, input)];
 }
 
-// TensorFlow.js calls a kernel with the backend under whose name it is registered: its type does not say so.
+// KernelFunc does not know the type of the backend.
 export const maxPoolGrad = maxPoolGradient2D as unknown as KernelFunc;
 export const maxPool3DGrad = maxPoolGradient3D as unknown as KernelFunc;

@@ -10,8 +10,8 @@ interface Call {
 }
 
 /**
- * y[s, ...] = sum of x[i, ...] where segmentIds[i] = s; x [n, ...], segmentIds [n], y [numSegments, ...]. An id outside of y adds
- * to nothing.
+ * y[s, ...] = sum of x[i, ...] where segmentIds[i] = s; x [n, ...], segmentIds [n], y [numSegments, ...]. Rows with ids out of range
+ * are left out.
  */
 function segmentSum({ inputs: { x, segmentIds }, attrs: { numSegments }, backend }: Call): TensorInfo {
   if (segmentIds.shape.length !== 1 || segmentIds.shape[0] !== x.shape[0]) {
@@ -33,5 +33,5 @@ function segmentSum({ inputs: { x, segmentIds }, attrs: { numSegments }, backend
   return y;
 }
 
-// TensorFlow.js calls a kernel with the backend under whose name it is registered: its type does not say so.
+// KernelFunc does not know the type of the backend.
 export const unsortedSegmentSum = segmentSum as unknown as KernelFunc;

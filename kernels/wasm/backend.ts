@@ -1,6 +1,6 @@
 /**
- * The part of TensorFlow.js's wasm backend that the kernels use, and its memory, the *heap*, in which its tensors lie. What is taken of
- * it comes from the backend's own `_malloc`, and nothing here makes it grow in another way.
+ * The part of TensorFlow.js's wasm backend that the kernels use, and its memory, the *heap*, in which its tensors lie. Memory is
+ * allocated by the backend's own `_malloc` only, which alone may grow the heap.
  */
 import { backend_util, type DataId, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Name } from '../core/contract.ts';
@@ -9,8 +9,9 @@ import { instantiate, type Kernels } from '../simd/kernels.ts';
 /** The part of `BackendWasm` that is used. */
 export interface WasmPort {
   readonly wasm: {
-    /** The memory: of the build with threads, and of the others. */
+    /** The memory, in the build with threads. */
     readonly wasmMemory?: WebAssembly.Memory;
+    /** The memory, in the other builds. */
     readonly asm?: { readonly memory?: WebAssembly.Memory };
     readonly HEAPU8: Uint8Array;
     _malloc(bytes: number): number;
@@ -23,13 +24,13 @@ export interface WasmPort {
 
 export type WasmKernel<K extends Name> = Kernel<K, WasmPort>;
 
-/** The kernels, and the memory on which they are. */
+/** The heap, and the kernels that work on it. */
 export interface Heap {
   readonly memory: WebAssembly.Memory;
   readonly kernels: Kernels;
 }
 
-/** Of each backend object, what was found out; undefined where the kernels cannot run. */
+/** The heap of each backend object; undefined where the kernels cannot run. */
 const heaps = new WeakMap<WasmPort, Heap | undefined>();
 
 /** The heap of a backend; undefined where the kernels cannot run, which is said once. */
@@ -50,15 +51,15 @@ export function heapOf(backend: WasmPort): Heap | undefined {
   return heap;
 }
 
-/** The memory of a backend. Throws if this is not the backend that is known here, such as one of another version. */
+/** The memory of a backend. Throws if it lacks members that are used here, as one of another version may. */
 function memoryOf(backend: WasmPort): WebAssembly.Memory {
   const { wasm, dataIdMap } = backend;
   const isKnown =
     [wasm?._malloc, wasm?._free, dataIdMap?.get, backend.makeOutput, backend.disposeData].every(
       (member) => typeof member === 'function',
     ) && wasm.HEAPU8 !== undefined;
-  if (!isKnown) throw new Error('it has not the members of the backend of TensorFlow.js 4.22');
+  if (!isKnown) throw new Error('it lacks members of the backend of TensorFlow.js 4.22');
   const memory = wasm.wasmMemory ?? wasm.asm?.memory;
-  if (memory?.buffer !== wasm.HEAPU8.buffer) throw new Error('its memory is not to be had');
+  if (memory?.buffer !== wasm.HEAPU8.buffer) throw new Error('its memory was not found');
   return memory as WebAssembly.Memory;
 }

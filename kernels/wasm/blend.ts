@@ -1,4 +1,4 @@
-/** The kernels of the blended forms on the heap: see kernels/simd/blend.ts. */
+/** The kernels of the blended form on the heap: see kernels/simd/blend.ts. */
 import * as blend from '../simd/blend.ts';
 import * as normalize from '../simd/normalize.ts';
 import { kernel } from './memory.ts';

@@ -26,7 +26,7 @@ export const wasm: KernelSet<WasmPort> = {
     PowerIteration,
     SwapAxes,
   },
-  // Asked of the current backend, whose tensors kernels are about to be given.
+  // `supported` is called for the current backend.
   supported: () => heapOf(engine().backend as unknown as WasmPort) !== undefined,
 };
 

@@ -1,4 +1,4 @@
-/** Tensors of the wasm backend where they lie: kernels are given their addresses on its heap. */
+/** Gives kernels the addresses of tensors on the heap of the wasm backend, without copies. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Name } from '../core/contract.ts';
 import { fail } from '../core/errors.ts';
@@ -8,10 +8,10 @@ import type { Memory, Output, SimdKernel, Window } from '../simd/memory.ts';
 import { type Heap, heapOf, type WasmKernel, type WasmPort } from './backend.ts';
 
 const NAME = 'tfjs-normalizations';
-/** The bytes that an address can tell apart. */
+/** The size of the address space, in bytes. */
 const MOST = 2 ** 32;
 
-/** The kernel on this backend. Whatever happens, nothing but its outputs stays on the heap; if it fails, not even these. */
+/** A kernel of this backend, from its steps on a port of memory. It leaves its outputs on the heap, or nothing if it fails. */
 export function kernel<K extends Name>(body: SimdKernel<K>): WasmKernel<K> {
   return ({ inputs, attrs, backend }) => {
     const heap = heapOf(backend);
@@ -45,7 +45,7 @@ class HeapMemory implements Memory {
 
   scratch(size: number): Address {
     const bytes = 4 * size;
-    // `_malloc` takes 32 bits, and would give little where much more is asked for.
+    // `_malloc` takes the lower 32 bits of a larger number, and would allocate too little.
     const address = bytes < MOST ? this.#backend.wasm._malloc(bytes) >>> 0 : 0;
     if (address === 0) refuse(bytes);
     this.#scratch.push(address);
@@ -72,20 +72,20 @@ class HeapMemory implements Memory {
     return new Float64Array(this.#memory.buffer, address, size);
   }
 
-  /** Brings the tensor to this backend, if it is on another one. */
+  /** `dataIdMap.get` moves the tensor to this backend, if it is on another one. */
   address({ dataId, dtype }: TensorInfo): Address {
     if (dtype !== 'float32') fail(NAME, `kernels take float32 tensors; received one of ${dtype}; cast it`);
     let data: { readonly memoryOffset: number } | undefined;
     try {
       data = this.#backend.dataIdMap.get(dataId);
     } catch (cause) {
-      // TensorFlow.js looks for the backend of a tensor that it no longer knows.
+      // TensorFlow.js has no backend for a tensor that was disposed of.
       throw new Error(`${NAME}: a tensor has no values any more; it was disposed of too early`, { cause });
     }
     return data.memoryOffset;
   }
 
-  /** A copy: what kernels prepare from values is small. */
+  /** A copy, of small tensors only: those from which coefficients are prepared. */
   values(info: TensorInfo): Float32Array {
     const address = this.address(info);
     return new Float32Array(this.#memory.buffer, address, sizeOf(info.shape)).slice();
@@ -117,7 +117,7 @@ class HeapMemory implements Memory {
     const info = this.#backend.makeOutput(shape, 'float32');
     this.#outputs.push(info);
     const address = this.address(info);
-    // Where its memory is full the backend gives null, and would write there.
+    // If its memory is full the backend allocates at address 0, and would write there.
     if (address === 0 && !shape.includes(0)) refuse(4 * sizeOf(shape));
     return { address, tensor: () => info };
   }
@@ -133,7 +133,7 @@ function refuse(bytes: number): never {
   );
 }
 
-/** A part of tensors where they lie. */
+/** A part of tensors on the heap. */
 class HeapWindow implements Window {
   readonly length: number;
   x: Address;

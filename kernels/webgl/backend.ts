@@ -1,7 +1,7 @@
 /**
- * What is used of TensorFlow.js's WebGL backend, and `Gpu`: the textures and draws of one kernel call. Nothing here knows
- * what is computed. TensorFlow.js's programs know shapes, and compile anew for many of them; here every tensor is given
- * to the backend as a scalar (which it never reorders) with a texture of stated size, so that a program serves all shapes.
+ * The part of TensorFlow.js's WebGL backend that is used, and `Gpu`: the textures and draws of one kernel call. TensorFlow.js
+ * compiles its programs anew for many shapes. Here every tensor is given to the backend as a scalar, which it never reorders, with
+ * a texture of stated size, so that one program serves all shapes.
  */
 import { type DataId, engine, env, getKernel, type KernelBackend, type TensorInfo } from '@tensorflow/tfjs-core';
 import { kernelsIn } from '../core/frame.ts';
@@ -32,9 +32,9 @@ interface TextureData {
   shape: number[];
   isPacked?: boolean;
   readonly texture?: unknown;
-  /** On the host: of tensors that are not on the GPU yet, and of those that were read. */
+  /** The values on the host: of tensors that are not on the GPU yet, or have been read. */
   values?: unknown;
-  /** In values: twice the texels, if packed. */
+  /** In values; if packed, a texel counts as two in each direction. */
   readonly texShape: [height: number, width: number];
 }
 
@@ -49,14 +49,14 @@ interface Program {
   readonly outPackingScheme: number;
 }
 
-/** Of `PackingScheme`: the one under which `runWebGLProgram` takes the size of the output's texture as it is given. */
+/** The `PackingScheme` with which `runWebGLProgram` uses the given size for the texture of the output. */
 const DENSE = 0;
 
 export interface Draw {
-  /** For messages. */
+  /** The name of the program in messages. */
   readonly name: string;
   readonly source: string;
-  /** By the names that the source gives them; those that are undefined are absent. */
+  /** The input textures by their names in the source; an undefined one is left out. */
   readonly textures: Readonly<Record<string, Texture | undefined>>;
   readonly integers: Readonly<Record<string, number>> & { readonly columns?: number };
   readonly floats?: Readonly<Record<string, number>>;
@@ -71,36 +71,36 @@ export class Gpu {
     this.#backend = backend;
   }
 
-  /** The shape that the texture of a tensor is packed as: shapes of a texture and of the tensors on it may differ. */
+  /** The shape as which the texture of a tensor is packed: it may differ from the shape of the tensor. */
   packedShape(info: TensorInfo): readonly number[] {
     const { texture, isPacked, shape } = this.#backend.texData.get(info.dataId);
     return texture && isPacked ? shape : info.shape;
   }
 
-  /** The values of a tensor that the host has: as float32, also where textures hold 16-bit floats. */
+  /** The float32 values of a tensor, if the host has them. */
   onHost({ dataId }: TensorInfo): Float32Array | undefined {
     const { values } = this.#backend.texData.get(dataId);
     return values instanceof Float32Array ? values : undefined;
   }
 
-  /** Those of any tensor, for which the host waits for the GPU if need be. */
+  /** The values of any tensor; waits for the GPU if the host does not have them. */
   read({ dataId }: TensorInfo): Float32Array {
     return this.#backend.readSync(dataId) as Float32Array;
   }
 
-  /** Values as a tensor, which stays on the host until a kernel needs it on the GPU. */
+  /** A new tensor, which stays on the host until a kernel needs it on the GPU. */
   fromHost(values: Float32Array, shape: number[]): TensorInfo {
     return this.#backend.makeTensorInfo(shape, 'float32', values);
   }
 
-  /** The same until the end of the kernel. */
+  /** As `fromHost`, for the time of the kernel. */
   temporary(values: Float32Array): TensorInfo {
     const info = this.fromHost(values, [values.length]);
     this.#scratch.push(info);
     return info;
   }
 
-  /** The texture of a tensor packed as `shape`, brought about if need be. */
+  /** The texture of a tensor, packed as `shape`: uploaded, packed or packed anew if need be. */
   texture(info: TensorInfo, shape: readonly number[]): Texture {
     if (shape.includes(0)) fail('texture', `a tensor of shape [${info.shape}] is empty; WebGL has no empty textures`);
     const { texData } = this.#backend;
@@ -159,7 +159,7 @@ export class Gpu {
     }
   }
 
-  /** The texture as a result of the kernel: a tensor of `shape`, whose texels are packed as `packedAs`. */
+  /** Returns a texture as a result of the kernel: a tensor of `shape`, whose texels are packed as `packedAs`. */
   give({ info }: Texture, shape: number[], packedAs: readonly number[] = shape): TensorInfo {
     const data = this.#backend.texData.get(info.dataId);
     data.shape = [...packedAs];
@@ -187,8 +187,8 @@ function fail(program: string, why: string, cause?: unknown): never {
   throw new Error(`tfjs-normalizations: the WebGL program '${program}' could not run: ${why}`, { cause });
 }
 
-/** Whether textures hold 16-bit floats, of at most 65504. */
+/** Whether textures hold 16-bit floats. */
 export const isHalfPrecision = (): boolean => !env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 
-/** A kernel whose textures are freed when it ends, but for those that it gives away. */
+/** A kernel; when it ends, all textures are freed that it does not `give`. */
 export const kernel = kernelsIn((backend: WebGLPort) => new Gpu(backend));

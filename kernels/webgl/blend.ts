@@ -1,6 +1,6 @@
 /**
- * The kernels of the blended forms: `Moments`, and one multiplication and addition per element with coefficients of each
- * example and channel, in which statistics play no part: `ScaleShift`, `ScaleShiftGrad`, `BlendGrad`; and `Average`.
+ * The kernels of the blended form: `Moments`; `ScaleShift`, `ScaleShiftGrad` and `BlendGrad`, which multiply and add with given
+ * coefficients per example and channel; and `Average`.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs } from '../core/contract.ts';
@@ -23,8 +23,8 @@ export const Moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) =>
 });
 
 /**
- * Coefficients, n * c values each, as they come: [n, c], two examples to a texel, or in one row, an example after the other.
- * For each a texture `<name>`, and a flag `<name>Pairs` that says which; GLSL reads them by `coefficient`.
+ * Textures of coefficients, n * c values each, without packing them anew: either as [n, c], two examples to a texel, which the flag
+ * `<name>Pairs` tells, or as one row, an example after the other. GLSL reads both by `coefficient`.
  */
 export function coefficients(gpu: Gpu, { n, c }: Layout['view'], infos: Record<string, TensorInfo | undefined>) {
   const textures: Record<string, Texture | undefined> = {};
@@ -43,21 +43,21 @@ export const coefficient = (name: string) =>
   `(${name}Pairs == 0 ? ${name}At(line, column).xy : pairOf(${name}At(line / 2, column), line))`;
 export const COEFFICIENTS = 'vec2 pairOf(vec4 both, int line) { return (line & 1) == 0 ? both.xy : both.zw; }';
 
-/** The layout of x down the channels, whatever its statistics would be. */
+/** The layout of x with lines down the channels, whatever the groups of the view are. */
 export const columnLayout = (gpu: Gpu, x: TensorInfo, { n, s, c }: Layout['view']): Layout =>
   layoutOf({ n, s, c, groups: c }, gpu.packedShape(x), false);
 
 interface Given {
   readonly mean?: TensorInfo | undefined;
-  /** What the mean has beside. */
+  /** The second part of the mean, which is added to the first. */
   readonly rest?: TensorInfo | undefined;
   readonly variance?: TensorInfo | undefined;
   readonly deviation?: TensorInfo | undefined;
 }
 
 /**
- * Of statistics what shaders read. Where textures hold 16-bit floats and the host has the values, as it has those of moving
- * averages, the mean goes in two parts, and the variance as its root.
+ * Given statistics, as shaders read them. If textures hold 16-bit floats and the host has the float32 values, as it has those of
+ * moving averages, the mean is given in two parts, and the variance as its root.
  */
 function given(gpu: Gpu, mean: TensorInfo | undefined, variance: TensorInfo | undefined): Given {
   if (!isHalfPrecision()) return { mean, variance };
@@ -159,8 +159,8 @@ void main() {
 });
 
 /**
- * 16-bit floats are too coarse for moving averages, which would stop moving before they arrive, and too small for variances:
- * where textures hold those, moving averages live on the host as float32. What is not finite is not averaged.
+ * 16-bit floats are too coarse for moving averages, whose small steps would round to nothing, and too small for variances: if
+ * textures hold them, moving averages are kept on the host as float32. Where the new value is not finite the old one stays.
  */
 function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, momentum }: AverageAttrs): TensorInfo {
   const before = gpu.read(old);
@@ -173,8 +173,8 @@ function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, mo
 }
 
 /**
- * The moments [2, c] of a batch. Statistics have them to more digits, and beyond 65504, in the columns that follow the moments:
- * the relative means and the deviations, and last the first values of the channels.
+ * The moments [2, c] of a batch. Statistics hold them more exactly, and beyond 65504, in the columns after the moments: relative
+ * means and deviations, and in the last region the first values of the channels, to which the means are relative.
  */
 function momentsOnHost(gpu: Gpu, statistics: TensorInfo, c: number): Float32Array {
   const values = gpu.onHost(statistics) ?? gpu.read(statistics);

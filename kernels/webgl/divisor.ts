@@ -1,15 +1,15 @@
-/** GLSL of the divisor f of `NormalizeAttrs`, and of its part in the gradient, from the standard deviation. */
+/** GLSL functions of the standard deviation: 1 / f, with the divisor f of `NormalizeAttrs`, and the factors of the gradient. */
 import type { NormalizeAttrs } from '../core/contract.ts';
 
 const IS_SMALL = 'lessThanEqual(deviation, vec2(epsilon))';
 
-/** GLSL: `quotient`, or 0 where the divisor is no more than `least`. mix() takes nothing of what it does not choose. */
+/** GLSL: `quotient`, or 0 where the divisor is at most `least`. mix() with bools selects, so that an infinite quotient does no harm. */
 const unless = (quotient: string, divisor: string, least: string) =>
   `mix(${quotient}, vec2(0.), lessThanEqual(${divisor}, vec2(${least})))`;
-/** The smallest normal float32, and its root: less is no divisor. Smaller numbers count as 0 on many GPUs. */
+/** The smallest normal float32, below which many GPUs compute 0, and its root, the smallest divisor. */
 const SMALLEST = '1.1754944e-38';
 const SMALLEST_ROOT = '1.0842022e-19';
-/** GLSL: 1 / sqrt(sum), or 0. */
+/** GLSL: 1 / sqrt(sum), or 0 where the root is too small to divide by. */
 export const reciprocalRoot = (sum: string): string => unless(`inversesqrt(${sum})`, sum, SMALLEST);
 const reciprocalOf = (divisor: string) => unless(`1. / (${divisor})`, divisor, SMALLEST_ROOT);
 
@@ -34,7 +34,7 @@ const placement = ({ rescale, epsilonPlacement }: NormalizeAttrs) => PLACEMENTS[
 export const reciprocal = (attrs: NormalizeAttrs): string => `
 vec2 reciprocal(vec2 deviation) { return ${placement(attrs).reciprocal}; }`;
 
-/** `direct`: 1 / f where dx is not 0. `slope`: k / f, by which x - mean turns up in dx f. */
+/** `direct`: the factor 1 / f of dx, or 0 where dx is 0. `slope`: k / f, the factor of x - mean in dx f. */
 export const slopes = (attrs: NormalizeAttrs): string => `
 vec2 direct(vec2 deviation, vec2 rstd) { return ${placement(attrs).direct}; }
 vec2 slope(vec2 deviation, vec2 rstd) { return ${placement(attrs).slope}; }`;

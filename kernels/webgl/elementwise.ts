@@ -1,4 +1,4 @@
-/** The programs whose output has the shape of x: one fragment computes one texel, and leaves zeros in the padding. */
+/** Programs with an output of the shape of x: one fragment computes one texel, and writes zeros to the padding. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Draw, Gpu } from './backend.ts';
 import { CELL, saturate } from './glsl.ts';
@@ -16,7 +16,7 @@ export function elementwise(gpu: Gpu, x: Texture, draw: Elementwise): Texture {
   const { layout, functions = '', statements } = draw;
   const { columns, view, rows, texelRows, alongRows } = layout;
   const isPadded = rows % 2 === 1;
-  // Where rows are rows of the texture they are few enough for floats, in which division is much faster.
+  // If rows of x are rows of the texture, floats count them exactly, and divide much faster than integers.
   const isStraight = x.width === columns;
   const place = isStraight
     ? 'int row = int(gl_FragCoord.y), column = int(gl_FragCoord.x);'
@@ -48,10 +48,10 @@ void main() {
   });
 }
 
-/** GLSL: the first values of a texel's lines, what means are relative to. */
+/** GLSL: the first values of both lines of a texel, to which means are relative. */
 export const firstValues = ({ alongRows }: Layout): string =>
   alongRows ? 'xRowStart(row).xz' : 'xInColumn(line * length, column).xy';
 
-/** gamma or beta, to be read by `InFirstRow`. */
+/** gamma or beta as one row, to be read by `InFirstRow`. */
 export const vector = (gpu: Gpu, info: TensorInfo | undefined): Texture | undefined =>
   info && gpu.texture(info, [1, 1, info.shape[0] as number]);

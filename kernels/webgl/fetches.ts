@@ -1,6 +1,6 @@
 /**
- * How shaders fetch texels. Software renderers sample by coordinates faster than they fetch by `texelFetch`, and divide
- * integers slowly: hence several ways, and textures of our own that are a power of two wide.
+ * How shaders fetch texels: by sampling, since software renderers are slower with `texelFetch`. They also divide integers slowly:
+ * so there are several functions, some without an index, and textures of our own are a power of two wide.
  */
 import type { Size, Texture } from './texture.ts';
 
@@ -8,11 +8,11 @@ import type { Size, Texture } from './texture.ts';
  * GLSL: the functions by which a program fetches from texture `name`. A row of the tensor takes `columns` texels.
  *
  *   nameTexel(i)               by index in the texture
- *   nameAt(row, column)        by place in the tensor
- *   nameHere(row, column)      the same where row and column are the fragment's own, in an output of the tensor's shape
- *   nameRowStart(row)          where the row is the fragment's own, and the column 0
- *   nameInColumn(row, column)  where the column is the fragment's own
- *   nameInFirstRow(column)     the same of the only row of a vector
+ *   nameAt(row, column)        by row and column of the tensor
+ *   nameHere(row, column)      as nameAt; row and column are those of the fragment, in an output of the tensor's shape
+ *   nameRowStart(row)          as nameAt(row, 0); the row is that of the fragment
+ *   nameInColumn(row, column)  as nameAt; the column is that of the fragment
+ *   nameInFirstRow(column)     as nameAt(0, column); the column is that of the fragment
  */
 export function fetches(
   name: string,
@@ -30,7 +30,7 @@ export function fetches(
       ? `int row = i / ${name}Width; return ${at(across(`i - row * ${name}Width`), down('row'))};`
       : `int row = i >> ${shift}; return ${at(across(`i - (row << ${shift})`), down('row'))};`;
 
-  // Where a row of the tensor is a row of the texture, and perhaps of the output, no index is needed.
+  // If a row of the tensor is a row of the texture, and perhaps of the output, no index is needed.
   const isStraight = texture.width === columns;
   const isLikeOutput = texture.width === output.width && texture.height === output.height;
   const isBeside = isStraight && columns === output.width;
@@ -50,8 +50,8 @@ export function fetches(
 }
 
 /**
- * The functions that a program calls, and those that these call: they may call what comes before them. Without the others, of
- * which some depend on the shape, a program serves more shapes.
+ * The functions that a program calls, and those that they call, which come earlier in the list. The others are left out: some
+ * depend on the shape, and without them one program serves more shapes.
  */
 function functionsOf(program: string, functions: readonly (readonly [name: string, rest: string])[]): string {
   let needed = '';

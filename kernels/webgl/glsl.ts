@@ -8,22 +8,22 @@ import type { Lines } from './layout.ts';
 /** Index of the fragment's texel in the output. */
 export const CELL = 'int cell = int(gl_FragCoord.y) * (outTexShape.y / 2) + int(gl_FragCoord.x);';
 
-/** Splits the index of an output cell into `line`, `part` and `column`. */
+/** GLSL: splits the index of an output cell into `line`, `part` and `column`. */
 export const LINE = `
   int partOfLine = cell / across, column = cell - partOfLine * across;
   int line = partOfLine / parts, part = partOfLine - line * parts;`;
 
-/** Texel `k` of the line, lanes side by side; for a line down a column `column` must be in scope too. */
+/** GLSL: texel `k` of the line as an item; for a line down a column `column` must be in scope, too. */
 export const item = ({ alongRows }: Lines, name: string, k: string): string =>
   alongRows ? `${name}At(line, ${k})` : `${name}At(line * length + ${k}, column).xzyw`;
 
-/** The components by which a vec2 of lanes is laid over a texel of the activations. */
+/** GLSL: the components by which a vec2 of lanes is spread over a texel of the activations. */
 export const spread = ({ alongRows }: Lines): string => (alongRows ? 'xxyy' : 'xyxy');
 
-/** The lane of a channel. */
+/** GLSL: the lane of a channel. */
 export const PICK = 'float pick(vec2 lanes, int channel) { return (channel & 1) == 0 ? lanes.x : lanes.y; }';
 
-/** First value of each lane: what means are taken relative to, or a mean of 1e4 would cost four digits. */
+/** GLSL: the first value of each lane. Means are taken relative to it: otherwise a mean of 1e4 would cost four digits. */
 export const pivots = ({ alongRows }: Lines): string => `
 vec2 pivots(int line, int column) {
   return ${alongRows ? 'xAt(line, 0).xz' : 'xAt(line * length, column).xy'};
@@ -41,6 +41,6 @@ export const walk = (whole: string, half: string, block: { size: number; body: s
     if (k < end) { ${half} k++; }
   }`;
 
-/** Keeps what is finite from becoming infinite in textures of 16-bit floats. */
+/** GLSL: clamps values that would become infinite in textures of 16-bit floats. NaN stays NaN. */
 export const saturate = (value: string): string =>
   isHalfPrecision() ? `mix(clamp(${value}, -65504., 65504.), ${value}, isnan(${value}))` : value;

@@ -1,6 +1,6 @@
 /**
- * `Spread` and the kernels that go with it: statistics as 16-bit floats can hold them. Shaders compute in float32, so that only what
- * is stored between draws has to be small: deviations instead of variances, means relative to a value of x.
+ * `Spread` and the kernels that go with it. Shaders compute in float32; only values that are stored between draws have to fit into
+ * 16-bit floats: so these are deviations instead of variances, and means relative to a value of x.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { SMALLEST_DIVISOR } from '../core/contract.ts';
@@ -48,7 +48,7 @@ void main() {
   return [gpu.give(result, [3, layout.units])];
 });
 
-/** GLSL of what a spread says of both channels of a texel column: `first`, `offset`, `divisor`; no xHat is made of padding. */
+/** GLSL: reads `first`, `offset` and `divisor` of both channels of a texel column; for padding, those of the last channel. */
 const OF_SPREAD = `
 float ofSpread(int part, int unit) {
   unit = min(unit, units - 1);

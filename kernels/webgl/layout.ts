@@ -28,13 +28,13 @@ export function samePacking(a: Shape, b: Shape): boolean {
 export interface Lines {
   readonly alongRows: boolean;
   readonly count: number;
-  /** Texels of statistics that each line has: one, or one per texel column. */
+  /** Texels of statistics per line: one, or one per texel column. */
   readonly across: number;
-  /** In texels. */
+  /** Texels of a line. */
   readonly length: number;
-  /** After so many texels of the line ... */
+  /** Texels of a segment: a line is made of whole segments. */
   readonly segment: number;
-  /** ... 1: the last one holds one value per lane, and padding. 0: it holds two, as all others do. */
+  /** 1: the last texel of each segment holds one value per lane, and padding. 0: it holds two, as all others do. */
   readonly odd: 0 | 1;
 }
 
@@ -47,15 +47,15 @@ export interface Layout extends Lines {
   /** Rows of values, and of texels, in a batch. */
   readonly rows: number;
   readonly texelRows: number;
-  /** Groups. */
+  /** All groups of all samples. */
   readonly units: number;
-  /** Texels that the tensor [2, units] takes in a texture of statistics; down columns, whole rows. */
+  /** Texels of the moments [2, units] in a texture of statistics; for lines down columns, rounded up to whole rows. */
   readonly momentTexels: number;
 }
 
 /**
- * The layout in which a tensor is worked on whose texture, if it has a packed one, is packed as `shape`: that one where
- * every line then lies within one batch or one sample, else the view itself, for which its texels have to be reordered.
+ * The layout of a tensor whose texture is packed as `shape`. It follows this packing if every line then lies within one sample;
+ * otherwise it is that of the view, for which the texels have to be packed anew.
  */
 export function layoutOf(
   view: View,
@@ -81,7 +81,7 @@ export function layoutOf(
   };
 }
 
-/** Samples of one channel are rows, which fill texels better than columns of one channel do. */
+/** Views of samples of one channel as rows, which fill texels better than columns of one channel do. */
 export const oneChannelAsRows = (view: View): View => (view.c === 1 ? { n: view.n, s: 1, c: view.s, groups: 1 } : view);
 
 interface Matrix extends Packing {
@@ -104,9 +104,9 @@ function columnLines({ batches, rows, columns }: Matrix, count: number): Lines {
   return { alongRows: false, count, across: half(columns), length, segment: odd ? half(rows) : length, odd };
 }
 
-/** Lines down the columns of the whole tensor: what sums over everything but the channels take. */
+/** Lines down the columns of the whole tensor, for sums over everything but the channels. */
 export const wholeColumns = ({ shape: [batches, rows, columns] }: Layout): Lines =>
   columnLines({ batches, rows, columns }, 1);
 
-/** What shaders know of lines. */
+/** The uniforms by which shaders know the lines. */
 export const lineUniforms = ({ across, length, segment, odd }: Lines) => ({ across, length, segment, odd });

@@ -1,4 +1,4 @@
-/** The later draws of the statistics: they merge parts of lines, and channels into groups. */
+/** The later draws of the statistics, which merge parts of lines, and channels of groups. */
 import type { NormalizeAttrs } from '../core/contract.ts';
 import type { Gpu } from './backend.ts';
 import { reciprocal } from './divisor.ts';
@@ -12,20 +12,20 @@ interface Merge {
   readonly momentTexels: number;
   /** Consecutive parts to merge into one. */
   readonly together: number;
-  /** How many neighbouring channels to merge into one group; 1: none. */
+  /** How many neighbouring channels to merge; 1: none. */
   readonly width: number;
   /**
-   * How many neighbouring channels an earlier draw has merged already. The statistics of each such run stand at the place of its
-   * first channel, so that only every `step`-th channel is visited.
+   * How many neighbouring channels an earlier draw has merged. Their statistics are at the place of the first of them, so that only
+   * every `step`-th channel is read.
    */
   readonly step: number;
-  /** What y is made with, if it is to be had from here. */
+  /** If given, the factor and summand of y are written, too. */
   readonly affine?: Affine | undefined;
-  /** Whether the first values of the lines follow last. */
+  /** Whether to write the first values of the lines, as the last region. */
   readonly hasFirstValues?: boolean;
 }
 
-/** Of y = (x - first) a + c: a = gamma / f, c = beta - (mean - first) a. */
+/** What the factor a and summand c of y = (x - first) a + c are made of: a = gamma / f, c = beta - (mean - first) a. */
 export interface Affine {
   readonly attrs: NormalizeAttrs;
   readonly gamma: Texture | undefined;
@@ -51,7 +51,7 @@ vec2 ofPart(int line, int part, int channel) {
   return (channel & 1) == 0 ? both.xz : both.yw;
 }`;
 
-/** GLSL: `firstValues`, those of two channels, which their means are relative to. */
+/** GLSL: `firstValues` of two channels, to which their means are relative. */
 function firstValues({ alongRows }: Layout, center: boolean): string {
   const of = (lane: 'x' | 'y') => {
     const both = alongRows ? `pivots(line.${lane}, 0)` : `pivots(line.${lane}, channel.${lane} / 2)`;
@@ -60,7 +60,7 @@ function firstValues({ alongRows }: Layout, center: boolean): string {
   return `vec2 firstValues(ivec2 line, ivec2 channel) { return ${center ? `vec2(${of('x')}, ${of('y')})` : 'vec2(0.)'}; }`;
 }
 
-/** GLSL: which two channels of which lines a fragment merges, from which part on, and for which region of the texture. */
+/** GLSL: the region of the fragment, and the two channels, the lines and the first part that it merges. */
 const place = ({ alongRows }: Layout): string => `
   bool isMoments = cell < momentTexels;
   ivec2 line, channel;
@@ -81,7 +81,7 @@ const place = ({ alongRows }: Layout): string => `
     from = (lineParts - line.x * partsLeft) * together;
   }`;
 
-/** GLSL: joins the parts and channels of that place, relative to the first value of its first channel, the pivot. */
+/** GLSL: merges these parts and channels, with means relative to the pivot, the first value of the first channel. */
 const MERGED_STATISTICS = `
   vec2 pivot = firstValues(line, channel), mean = vec2(0.), m2 = vec2(0.);
   ivec2 first = channel / width * width;
@@ -98,7 +98,7 @@ const MERGED_STATISTICS = `
   }
   vec2 deviation = sqrt(m2 / n);`;
 
-/** Merges parts of a line, and the channels of a group; a lane of a row counts as a channel of a line one texel across. */
+/** Merges parts of a line, and channels of a group. For lines along rows the two lanes count as two channels. */
 export function merge(
   gpu: Gpu,
   x: Texture,

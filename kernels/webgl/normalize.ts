@@ -1,9 +1,9 @@
 /**
  * The kernels `Normalize` and `NormalizeGrad`.
  *
- * Whatever the view, dx = a (dy + (x - first) b + c), where `first` is the first value of the line and the others follow from
- * the statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None is as small as the square of
- * 1 / f, which 16-bit floats may not hold.
+ * For every view dx = a (dy + (x - first) b + c), where `first` is the first value of the line, and a, b and c follow from the
+ * statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None of them is as small as the square of
+ * 1 / f, which may be no 16-bit float.
  */
 
 import { byCondition } from '../core/by-condition.ts';
@@ -86,16 +86,18 @@ interface Operands {
   readonly statistics: Statistics;
 }
 
-/** Texels of coefficients by line: (b, c), then (first, a), and for rows (mean / f, 1 / f) with the mean relative to `first`. */
+/** Coefficients of each line, in regions: texels (b, c); (first, a); for rows also (mean / f, 1 / f), the mean relative to `first`. */
 interface Coefficients {
   readonly texture: Texture;
-  /** In which row of the texture they begin. */
+  /** The row of the texture in which they begin. */
   readonly start: number;
 }
 
 /**
- * @param isWeighted whether the sums are of gamma dy, as they must be where gamma varies in a group, or of dy: then the terms
- * of dx are weighted alike, and cancel exactly in groups of one value
+ * The last step of the sums: it makes `Coefficients` of them.
+ *
+ * @param isWeighted whether the sums are of gamma dy, as they must be if gamma varies in a group. Sums of dy are multiplied by gamma
+ *   afterwards, together with dy itself, so that they cancel exactly in groups of one value
  */
 function coefficients({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last {
   const weight = !isWeighted && gamma ? ' * gammaAt(0, column).xy' : '';
@@ -116,7 +118,7 @@ vec4 finish(int region, int line, int column, vec4 means) {
   };
 }
 
-/** Sums over the texels of each line, whose statistics are the line's own; along rows dy is weighted by gamma. */
+/** Sums over the texels of each line; along rows dy is multiplied by gamma. `isFinished`: they are coefficients already. */
 function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: boolean } {
   const { layout, attrs, x, dy, gamma, statistics } = operands;
   const { alongRows, view } = layout;
@@ -140,7 +142,7 @@ function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: b
   return { sums, isFinished };
 }
 
-/** Sums down the columns where groups are rows: every texel row has coefficients of its own. */
+/** Sums down the columns if groups are rows: every texel row has statistics of its own, which are read from its coefficients. */
 function sumsOfChannels(gpu: Gpu, { layout, x, dy, attrs }: Operands, { texture }: Coefficients): Sums {
   const first = attrs.center ? ' - coefficientsTexel(lines + k).xxyy' : '';
   return sumsOfParts(gpu, wholeColumns(layout), layout.columns, layout.view.n, {

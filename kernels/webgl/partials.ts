@@ -1,6 +1,6 @@
 /**
- * The first draw of the statistics: each part of each line in one pass that is as accurate as two. Values are taken relative
- * to the first one of their lane, blocks of eight texels are centred before they are squared, and joined by Chan's formula.
+ * The first draw of the statistics: those of each part of each line, by one pass that is as accurate as two. Values are taken
+ * relative to the first one of their lane; blocks of eight texels are centred before they are squared, and merged by Chan's formula.
  */
 import type { Gpu } from './backend.ts';
 import { CELL, item, LINE, pivots, saturate, walk } from './glsl.ts';
@@ -8,7 +8,7 @@ import { type Layout, lineUniforms } from './layout.ts';
 import { cut } from './parts.ts';
 import { sizeFor, type Texture } from './texture.ts';
 
-/** Statistics of parts: of each lane of each part the mean, relative to the first value of the line, and the deviation. */
+/** Statistics of parts: the mean, relative to the first value of the line, and the deviation of each lane of each part. */
 export interface Partials {
   readonly texture: Texture;
   readonly parts: number;
@@ -32,7 +32,7 @@ export const writeMoments = () => `
   if (2 * cell + 1 >= units) pair.yw = vec2(0.);
   setOutput(${saturate('pair')});`;
 
-/** Mean and squares of `size` texels, joined to those before; `item` gives the texel of an index. */
+/** GLSL: merges `size` texels from `k` on into the statistics so far; `item` gives the texel of an index. */
 function block(item: Item, center: boolean, size: number): string {
   const values = Array.from({ length: size }, (_, i) => `v${i}`);
   const each = (text: (v: string, i: number) => string, separator = ' ') => values.map(text).join(separator);
@@ -52,8 +52,8 @@ const visit = (item: Item, center: boolean) => {
 };
 
 /**
- * GLSL: two rows of the tensor of moments that do not lie in one texel row, since batches have an odd number of rows. The loop
- * over both is apart from the usual one, which fetches half as many texels; each fragment runs through one of them.
+ * GLSL: a texel of moments may be of two rows that are not in one texel row of x (`isApart`), if batches have an odd number of rows.
+ * Their loop fetches twice as many texels as the usual one; each fragment runs one of both loops.
  */
 const ROW_PAIR = `
   ivec2 unit = min(2 * cell + ivec2(0, 1), units - 1), batch = unit / rows, row = unit - batch * rows;
@@ -65,7 +65,7 @@ vec4 rowsAt(ivec2 lines, ivec2 halves, int k) {
   return vec4(pickRow(xAt(lines.x, k), halves.x), pickRow(xAt(lines.y, k), halves.y));
 }`;
 
-/** Statistics of each part of each line; of rows that are not cut also the tensor of moments. */
+/** Statistics of each part of each line; before them `momentTexels` texels of moments, which only rows that are not cut may ask for. */
 export function partials(gpu: Gpu, x: Texture, layout: Layout, center: boolean, momentTexels: number): Partials {
   const { parts, chunk } = cut(layout);
   const { alongRows, columns, rows, texelRows, units } = layout;

@@ -1,15 +1,15 @@
-/** How long work is divided: over fragments, which run side by side, and over draws. */
+/** How long loops are divided over fragments, which run side by side, and over draws. */
 import type { Lines } from './layout.ts';
 
-/** No fragment visits many more texels than this. */
+/** About the most texels that a fragment reads. */
 export const LONGEST = 1024;
 /** Parts are made shorter, down to `SHORTEST` texels, until there are about this many fragments. */
 const FRAGMENTS = 1024;
 const SHORTEST = 32;
-/** What a fragment that merges may visit: few fragments do. */
+/** The most texels that a merging fragment reads: less, since few fragments run side by side then. */
 export const MERGED = 256;
 
-/** Into how many parts of how many texels lines are cut. Rows that are short enough are left whole: a draw less. */
+/** The parts into which lines are cut, and their length in texels. Rows of up to `LONGEST` are left whole, which saves a draw. */
 export function cut({ alongRows, count, across, length }: Lines): { parts: number; chunk: number } {
   const wanted = Math.min(Math.ceil(length / SHORTEST), Math.ceil(FRAGMENTS / (count * across)));
   const needed = Math.ceil(length / LONGEST);
@@ -17,7 +17,7 @@ export function cut({ alongRows, count, across, length }: Lines): { parts: numbe
   return { parts: Math.ceil(length / chunk), chunk };
 }
 
-/** How many of `parts` to merge at once so that few draws are needed and none loops for long. */
+/** How many of `parts` to merge at once, so that there are few draws, and none with long loops. */
 export const atOnce = (parts: number): number => (parts <= MERGED ? parts : Math.ceil(Math.sqrt(parts)));
 
 /** The largest divisor of `size` up to `MERGED`: how many channels to merge at once. */

@@ -1,6 +1,6 @@
 /**
- * `PowerIteration`. Each half of a step takes a product of the matrix with a vector, its length, and the vector
- * that it turns: three draws, or four where the sums of the product are so long that they are taken in parts.
+ * `PowerIteration`. Each half of a step is three draws: the product of the matrix with one vector, its norm, and their quotient,
+ * which is the other vector. There is a fourth draw if the sums of the product are so long that they are taken in parts.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type Gpu, kernel } from './backend.ts';
@@ -19,7 +19,7 @@ interface Vector {
 const texels = (size: number) => Math.ceil(size / 2);
 const isOdd = (size: number) => size % 2;
 
-/** Two values of a vector, whose last texel may hold one value and padding. */
+/** GLSL: writes two values of a vector, whose last texel may hold one value and padding. */
 const write = () => `
   if (cell % cells == cells - 1 && odd == 1) value.y = 0.;
   setOutput(${saturate('vec4(value, 0., 0.)')});`;
@@ -110,7 +110,7 @@ const dots = (gpu: Gpu, a: Vector, b: Vector): Parts =>
     b.texture,
   );
 
-/** Lengths, taken of values near 1 since their squares may be no floats. */
+/** Norms of parts. Values are divided by the largest first, since their squares may be no floats. */
 const lengths = (gpu: Gpu, x: Vector): Parts =>
   ofParts(
     gpu,
@@ -149,7 +149,7 @@ float lengthOfParts() {
   return largest * sqrt(sum);
 }`;
 
-/** The direction of x, or `old` where x is no longer than epsilon; and the lengths of the parts of x. */
+/** x / ||x||, or `old` if ||x|| <= epsilon; and the norms of the parts of x. */
 function turn(gpu: Gpu, x: Vector, old: Vector, epsilon: number) {
   const parts = lengths(gpu, x);
   const cells = texels(x.size);
@@ -177,7 +177,7 @@ export const PowerIteration = kernel<'PowerIteration'>((gpu, inputs, { iteration
   const w = gpu.texture(matrix, [1, rest, out]);
   let u: Vector = { texture: gpu.texture(givenU, [1, 1, out]), size: out };
   let v: Vector = { texture: gpu.texture(givenV, [1, 1, rest]), size: rest };
-  // The length of the last product is what its vector makes sigma of.
+  // sigma is the norm of the last product.
   let last: Parts | undefined;
   const turnU = () => {
     ({ vector: u, parts: last } = turn(gpu, product(gpu, w, v, out, false), u, epsilon));
@@ -205,7 +205,7 @@ void main() {
   return [copyOf(gpu, u, givenU), copyOf(gpu, v, givenV), gpu.give(sigma, [])];
 });
 
-/** A vector as an output, which must not be an input. */
+/** A vector as an output: a copy if it is the given one, since an output must not be an input. */
 function copyOf(gpu: Gpu, { texture, size }: Vector, given: TensorInfo): TensorInfo {
   const packed = [1, 1, size];
   if (texture.info.dataId !== given.dataId) return gpu.give(texture, given.shape, packed);

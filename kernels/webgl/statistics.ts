@@ -1,9 +1,9 @@
 /**
- * The statistics of every group, in one texture, which is a packed tensor [2, k]: a texel has two columns. The first `momentTexels`
- * texels are the moments [2, n * groups] that the contract asks for. Then comes what other programs read, for every line: the
- * means *relative to the first value of the line*, which keeps digits that the moments have no room for, and the standard
- * deviations, since variances overflow 16-bit floats. For groups of channels y's factor and summand may follow, see `Affine`;
- * and with 16-bit floats the first values, from which moving averages are made.
+ * The statistics of all groups in one texture, a packed tensor [2, k] with two columns to a texel. The first `momentTexels` texels are
+ * the moments [2, n * groups] of the contract. The next region is for other programs, with a texel per line: the means *relative to
+ * the first value of the line*, which are more exact than the moments, and the standard deviations, since variances overflow 16-bit
+ * floats. For groups of channels a region with the factor and summand of y may follow, see `Affine`; and with 16-bit floats one with
+ * the first values, from which moving averages are made.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type Gpu, isHalfPrecision } from './backend.ts';
@@ -16,12 +16,12 @@ import type { Texture } from './texture.ts';
 export interface Statistics {
   readonly texture: Texture;
   readonly momentTexels: number;
-  /** All that are used; there may be more. */
+  /** The number of texels that are used. */
   readonly texels: number;
 }
 
 interface Wanted {
-  /** The tensor [2, n * groups]. */
+  /** Whether to write the moments [2, n * groups]. */
   readonly moments: boolean;
   readonly affine?: Affine;
 }
@@ -60,11 +60,11 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
   return { texture: state.texture, momentTexels, texels: momentTexels + regionsThere * count };
 }
 
-/** In how many regions of texels, one after the other, saved statistics tell of their lines. */
+/** How many regions saved statistics have after the moments. */
 const regions = (layout: Layout, hasAffine: boolean): number =>
   isWhole(layout) ? 1 : 1 + Number(hasAffine) + Number(isHalfPrecision());
 
-/** Rows that one draw takes the statistics of. */
+/** Whether one draw takes all statistics: those of rows that are not cut. */
 const isWhole = (layout: Layout): boolean => layout.alongRows && cut(layout).parts === 1;
 
 /** The tensor of statistics [2, k]: two columns for each texel. */
@@ -72,8 +72,8 @@ export const giveStatistics = (gpu: Gpu, { texture, texels }: Statistics): Tenso
   gpu.give(texture, [2, 2 * texels]);
 
 /**
- * Statistics that came from here, for lines as those of `layout`; undefined for others, such as those of another backend, which
- * do not have what follows the moments.
+ * Statistics that this backend has saved for the same layout; undefined for others, such as those of another backend, which have
+ * moments only.
  */
 export function savedStatistics(gpu: Gpu, info: TensorInfo, layout: Layout): Statistics | undefined {
   const texels = (info.shape[1] as number) / 2;

@@ -1,6 +1,6 @@
 /**
- * The sums that gradients need: of dy, and of dy times a centred or normalized x, along lines or down the channels. They
- * are kept as means, and become sums in the last draw, because sums overflow 16-bit floats.
+ * The sums of the gradients: of d, which is dy, and of d h, where h is a centred or normalized x; along lines or down the channels.
+ * They are stored as means until the last draw, since sums overflow 16-bit floats.
  */
 import type { Gpu } from './backend.ts';
 import { CELL, LINE, saturate, walk } from './glsl.ts';
@@ -8,7 +8,7 @@ import { type Lines, lineUniforms } from './layout.ts';
 import { atOnce, cut, LONGEST } from './parts.ts';
 import { sizeFor, type Texture } from './texture.ts';
 
-/** Texels (mean d, mean d h) of each lane: `parts` of them to a line, which add up to it. */
+/** Texels (mean d, mean d h), two lanes each: the `parts` texels of a line add up to the means of the line. */
 export interface Sums {
   readonly texture: Texture;
   readonly lines: Lines;
@@ -22,8 +22,9 @@ export interface Terms {
   /** Expressions for a texel of the line: items d and h. */
   readonly d: (k: string) => string;
   readonly h: (k: string) => string;
-  /** vec2 by which the sums of d h are multiplied. */
+  /** Expression of a vec2 by which the sums of d h are multiplied. */
   readonly factor: string;
+  /** If given, the sums of lines that are not cut are finished in the same draw. */
   readonly last?: Last;
   readonly textures: Readonly<Record<string, Texture | undefined>>;
   readonly integers: Readonly<Record<string, number>>;
@@ -31,7 +32,7 @@ export interface Terms {
 }
 
 /**
- * What a last draw makes of the complete sums: for each lane pair several texels, one in each of `regions` one after the
+ * What the last draw makes of the complete sums: one texel per texel of sums in each of several regions, one region after the
  * other. `functions` declare `vec4 finish(int region, int line, int column, vec4 means)`.
  */
 export interface Last {
@@ -42,7 +43,7 @@ export interface Last {
   readonly floats: Readonly<Record<string, number>>;
 }
 
-/** GLSL: writes what `finish` makes of `means`. */
+/** GLSL: writes the result of `finish`. */
 export const writeFinished = (): string => `
   vec4 result = finish(region, line, column, means);
   setOutput(${saturate('result')});`;
@@ -106,7 +107,7 @@ void main() {
   return reduced(gpu, { texture, lines, parts: partsLeft }, limit);
 }
 
-/** Parts that are summed over lines as well: as few as one draw then adds up. */
+/** Sums over all lines as well, in so few parts that one more draw can add them up. */
 export const overLines = (gpu: Gpu, sums: Sums): Sums => {
   const all = { ...sums, parts: sums.parts * sums.lines.count, lines: { ...sums.lines, count: 1 } };
   return reduced(gpu, all, LONGEST);

@@ -6,7 +6,7 @@ export interface Texture {
   readonly info: TensorInfo;
   readonly height: number;
   readonly width: number;
-  /** Of textures that were made 2^shift wide. */
+  /** The width is 2^shift; only of textures that are made here. */
   readonly shift?: number | undefined;
 }
 export type Size = Omit<Texture, 'info'>;
@@ -17,9 +17,9 @@ export function sizeFor(texels: number): Size {
   return { width: 2 ** shift, height: Math.ceil(texels / 2 ** shift), shift };
 }
 
-/** Texels that every WebGL 2 allows in a row or column. */
+/** The texels in a row or column that every WebGL 2 allows. */
 const LIMIT = 2048;
 
-/** The same for `rows` x `columns` texels, in rows if that surely fits: they are read fastest by a column's own fragments. */
+/** A texture for rows x columns texels, with these rows if they surely fit: then fragments of a column read them without an index. */
 export const sizeOfRows = (rows: number, columns: number): Size =>
   rows <= LIMIT && columns <= LIMIT ? { width: columns, height: rows } : sizeFor(rows * columns);

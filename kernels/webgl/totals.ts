@@ -1,4 +1,4 @@
-/** The last draws of the sums: over groups of channels, as tensors, and finished into what the gradient of x needs. */
+/** The last draws of the sums: means over groups of channels, sums as tensors, and coefficients of the gradient of x. */
 import type { Gpu } from './backend.ts';
 import { CELL, PICK, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
@@ -6,7 +6,7 @@ import { divisorOf, MERGED } from './parts.ts';
 import { type Last, reduced, type Sums, writeFinished } from './sums.ts';
 import { sizeFor, sizeOfRows, type Texture } from './texture.ts';
 
-/** The last draw of sums along rows that were cut into parts, and are one again. */
+/** The last draw of sums along rows that were cut into parts, after these are added up. */
 export function finished(gpu: Gpu, { texture, lines }: Sums, columns: number, last: Last): Texture {
   return gpu.draw({
     name: 'sums of rows',
@@ -24,7 +24,7 @@ void main() {
   });
 }
 
-/** From sums down the channels of samples: the means of gamma d and gamma d h over each lane's group, finished by `last`. */
+/** From sums down the channels of samples: the means of gamma d and gamma d h over the group of each channel, finished by `last`. */
 export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined, last: Last): Texture {
   const { view, columns } = layout;
   const draw = (from: Sums, weights: Texture | undefined, width: number, step: number, last?: Last): Sums => {
@@ -78,9 +78,9 @@ interface Total {
   /** The number of lines, or 1 to sum over all of them. */
   readonly rows: number;
   readonly c: number;
-  /** Of the values that were averaged. */
+  /** The number of values of the means: a sum is the mean times it. */
   readonly count: number;
-  /** With `rows` 1: what follows after the tensor in the texture. */
+  /** With `rows` 1: finishes the sums, too, in regions after the tensor. */
   readonly last?: Last | undefined;
 }
 

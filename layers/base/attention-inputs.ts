@@ -1,6 +1,6 @@
 /**
- * The inputs of an attention layer in a graph, and their masks. TensorFlow.js brings the mask of the first input of a layer only: what
- * that means for the others is found out when the graph is made, and a graph in which a mask would be lost is refused.
+ * The inputs of an attention layer in a graph, and their masks. TensorFlow.js passes only the mask of the first input to a layer. When
+ * a graph is made it is found out which other inputs have the same mask, and a graph in which a mask would be lost is refused.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -19,7 +19,7 @@ export class AttentionInputs {
   #masked: readonly boolean[] | undefined;
   readonly #repeated: RepeatedInputs;
 
-  /** `names` are those of the inputs that may have masks, query, key and value in the order of the layer. */
+  /** `names` are the names of the inputs that may have masks: query, key and value, in the order of the layer. */
   constructor(layer: layers.Layer, names: readonly [string, string, string]) {
     this.#layer = layer;
     this.#repeated = new RepeatedInputs(layer);
@@ -27,8 +27,8 @@ export class AttentionInputs {
   }
 
   /**
-   * Calls `apply` with all inputs. In a graph also notes whose mask TensorFlow.js will pass, and refuses a graph in which a mask
-   * would be lost, unless an attention mask, the fourth input, stands for it.
+   * Calls `apply` with all inputs. In a graph also notes which inputs have the mask that TensorFlow.js will pass, and refuses a graph
+   * in which a mask would be lost, unless there is an attention mask as fourth input.
    */
   apply<T>(inputs: Inputs, kwargs: Kwargs | undefined, apply: (inputs: Inputs) => T): T {
     const list = [inputs].flat() as unknown[];
@@ -39,7 +39,7 @@ export class AttentionInputs {
     return output;
   }
 
-  /** Which inputs have the mask of the first one. */
+  /** Whether each input has the mask of the first one. */
   #maskedInputs(inputs: SymbolicTensor[], kwargs: Kwargs | undefined): boolean[] {
     const layer = this.#layer;
     const names = this.#names;
@@ -65,7 +65,7 @@ export class AttentionInputs {
     return masked;
   }
 
-  /** The masks of query, key and value, which `inputs` are: those of the graph, those of the call, or those that the tensors carry. */
+  /** The masks of the inputs query, key and value: those of the graph, those of the call, or those that the tensors carry. */
   masks(inputs: readonly Tensor[], kwargs: Kwargs): PaddingMasks {
     const who = this.#layer.getClassName();
     const [one, two, three] = this.#names;

@@ -1,6 +1,6 @@
 /**
- * The base of the layers whose scale and shift are not weights but come with another input: of [x, condition] a learned projection of the
- * condition, of [x, ...parameters] the parameters themselves. A subclass says what happens to x.
+ * The base of layers whose scale and shift are not weights. With the inputs [x, condition] they are learned projections of the condition,
+ * with [x, ...parameters] they are inputs themselves. A subclass says what happens to x.
  */
 import { add, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
@@ -18,48 +18,32 @@ import {
 } from '../../kernels/functions/checks.ts';
 import { checkRows } from '../../kernels/functions/parameters.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
-import {
-  assignIdentifiers,
-  type Constraint,
-  type Identifier,
-  type Initializer,
-  identifierOptions,
-  type Regularizer,
-} from './identifiers.ts';
+import { assignIdentifiers, type Identifier, type Initializer } from './identifiers.ts';
 import { maskOfFirst } from './mask.ts';
-import type { Kwargs, LayerArgs, Shape } from './options.ts';
-import { type AddWeight, Projection, type ProjectionOptions } from './projection.ts';
-import { listOfShapes } from './query-key-layer.ts';
+import { type Kwargs, type LayerArgs, listOfShapes, type Shape } from './options.ts';
+import {
+  type AddWeight,
+  PROJECTION_IDENTIFIERS,
+  Projection,
+  type ProjectionArgs,
+  type ProjectionOptions,
+} from './projection.ts';
 import { RepeatedInputs } from './repeated-inputs.ts';
 import { addCheckedWeight, checkUnbuilt } from './weights.ts';
 
-const IDENTIFIERS = [...identifierOptions('kernel'), ...identifierOptions('bias')];
-
-/** Options of every conditional layer: but for `axis` those of the projection, which there is with two inputs. */
-export interface ConditionalArgs extends LayerArgs {
+/** Options of every conditional layer. Those of the projection count with the inputs [x, condition]. */
+export interface ConditionalArgs extends LayerArgs, ProjectionArgs {
   /** The axis of the channels. Default: -1. */
   axis?: number;
-  /** Add a bias to the projection. Default: true. */
-  useBias?: boolean;
   /** Where the kernel of the projection starts. Default: zeros, so that no condition has an effect at first. */
   kernelInitializer?: Identifier<Initializer>;
-  /** Adds a penalty on the kernel to the loss. Default: none. */
-  kernelRegularizer?: Identifier<Regularizer>;
-  /** Projects the kernel after every step of training. Default: none. */
-  kernelConstraint?: Identifier<Constraint>;
-  /** Where the bias starts. Default: zeros. */
-  biasInitializer?: Identifier<Initializer>;
-  /** Adds a penalty on the bias to the loss. Default: none. */
-  biasRegularizer?: Identifier<Regularizer>;
-  /** Projects the bias after every step of training. Default: none. */
-  biasConstraint?: Identifier<Constraint>;
 }
 
 /** What distinguishes one class. */
 interface ConditionalTraits {
-  /** The parameters as inputs, in their order: the scale first. */
+  /** The names of the parameters, the scale first, in their order as inputs. */
   readonly parameters: readonly string[];
-  /** What is added to a scale that is an input; to one that is projected, 1 is. */
+  /** What is added to a scale that is an input. To a projected scale 1 is added. */
   readonly scaleOffset: 0 | 1;
   /** The default of epsilon, and of momentum; absent where the class has none. */
   readonly epsilon?: number;
@@ -67,14 +51,14 @@ interface ConditionalTraits {
   readonly options?: readonly string[];
 }
 
-/** Gives the parameters from a condition, [..., parameters, channels]; x is of the shape that they are for. */
+/** Makes the parameters [..., parameters, channels] of a condition, for an input x. */
 export type Project = (condition: Tensor, x: Tensor) => Tensor;
 
-/** The shapes of a call: x, and what comes with it. */
+/** The shapes of a call. */
 interface Inputs {
   readonly x: Shape;
   readonly others: readonly Shape[];
-  /** Of x, counted from the front. */
+  /** The axis of the channels of x, counted from the front. */
   readonly axis: number;
 }
 
@@ -90,19 +74,19 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
   readonly #traits: ConditionalTraits;
   readonly #repeated = new RepeatedInputs(this);
   #projection: Project | undefined = undefined;
-  /** How many inputs the layer was built for, of how many channels, and of what width of the condition. */
+  /** What the layer was built for: the number of inputs, the channels of x and the width of the condition. */
   #built: { readonly inputs: number; readonly channels: number; readonly width: number | null } | undefined = undefined;
 
   protected constructor(args: ConditionalArgs & { epsilon?: number; momentum?: number }, traits: ConditionalTraits) {
     const numbers = ['epsilon', 'momentum'].filter((name) => name in traits);
-    super(args, ['axis', 'useBias', ...numbers, ...(traits.options ?? []), ...IDENTIFIERS]);
+    super(args, ['axis', 'useBias', ...numbers, ...(traits.options ?? []), ...PROJECTION_IDENTIFIERS]);
     const who = this.getClassName();
     this.axis = checkAxisOption(who, args.axis ?? -1);
     this.useBias = checkBoolean(who, 'useBias', args.useBias ?? true);
     this.epsilon = checkEpsilon(who, args.epsilon ?? traits.epsilon ?? 0);
     this.momentum = checkMomentum(who, args.momentum ?? traits.momentum ?? 1);
     this.#traits = traits;
-    assignIdentifiers(this, args, IDENTIFIERS, { kernelInitializer: 'zeros', biasInitializer: 'zeros' });
+    assignIdentifiers(this, args, PROJECTION_IDENTIFIERS, { kernelInitializer: 'zeros', biasInitializer: 'zeros' });
     this.supportsMasking = true;
   }
 
@@ -216,13 +200,13 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
       const { axis } = this.#shapesOf(list.map(({ shape }) => shape));
       const [x, ...others] = [checkInput(who, list[0]), ...list.slice(1)] as [Tensor, ...Tensor[]];
       const given = this.#parametersOf(others, x);
-      // Refused here, where the layer and the parameter have their names.
+      // Checked here, where errors can name the layer and the parameter.
       for (const [i, t] of given.entries()) checkRows(who, this.#traits.parameters[i] as string, t, x.shape, axis);
       return this.transform(x, given, axis, kwargs);
     });
   }
 
-  /** The parameters, projected from the condition or as they come; scales with what is added to them. */
+  /** The parameters, projected from the condition or given as inputs, with the offset added to the scale. */
   #parametersOf(others: readonly Tensor[], x: Tensor): Tensor[] {
     const who = this.getClassName();
     const { parameters: names, scaleOffset } = this.#traits;
@@ -234,7 +218,7 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
     return [offset ? add(scale as Tensor, offset) : (scale as Tensor), ...rest];
   }
 
-  /** That of x. */
+  /** The mask of x. */
   override computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor | Tensor[] {
     return maskOfFirst(mask);
   }

@@ -1,26 +1,21 @@
-/** Convolutions of 3 x 3 positions that keep height and width, and the two by which a map becomes parameters of each position. */
+/** Makes parameters for each position of a map, by two convolutions of 3 x 3 positions that keep height and width. */
 import { add, conv2d, image, relu, reshape, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import type { Project } from './conditional-layer.ts';
-import type { AddWeight, ProjectionOptions } from './projection.ts';
+import { type AddWeight, addKernelAndBias, type ProjectionOptions } from './projection.ts';
 
 const SIZE = 3;
 
 class Convolution {
   readonly #kernel: LayerVariable;
-  readonly #bias: LayerVariable | undefined = undefined;
+  readonly #bias: LayerVariable | undefined;
 
   /** Adds the weights `name`/kernel [3, 3, inputs, outputs] and `name`/bias [outputs] by `addWeight`. */
   constructor(addWeight: AddWeight, name: string, inputs: number, outputs: number, options: ProjectionOptions) {
-    const { kernelInitializer, kernelRegularizer, kernelConstraint } = options;
-    const { biasInitializer, biasRegularizer, biasConstraint } = options;
-    const shape = [SIZE, SIZE, inputs, outputs];
-    this.#kernel = addWeight(`${name}/kernel`, shape, kernelInitializer, kernelRegularizer, kernelConstraint);
-    if (!options.useBias) return;
-    this.#bias = addWeight(`${name}/bias`, [outputs], biasInitializer, biasRegularizer, biasConstraint);
+    [this.#kernel, this.#bias] = addKernelAndBias(addWeight, name, [SIZE, SIZE, inputs, outputs], [outputs], options);
   }
 
-  /** x [batch, height, width, inputs] becomes [batch, height, width, outputs]; beyond the border are zeros. */
+  /** x [batch, height, width, inputs] becomes [batch, height, width, outputs], with zeros as padding. */
   apply(x: Tensor): Tensor {
     const y = conv2d(x as Tensor4D, this.#kernel.read() as Tensor4D, 1, 'same');
     return this.#bias ? add(y, this.#bias.read()) : y;
@@ -28,10 +23,11 @@ class Convolution {
 }
 
 /**
- * The parameters [batch, height, width, ...outputs] of x [batch, height, width, channels] from a map
- * [batch, any height, any width, classes]: a convolution of relu of another, of the map's nearest values.
+ * Makes parameters [batch, height, width, ...outputs] for x [batch, height, width, channels] of a map
+ * [batch, any height, any width, classes]: the map is resized to the height and width of x by nearest values, and then goes through
+ * a convolution, relu and another convolution.
  *
- * @param options those of the last convolution
+ * @param options those of the second convolution
  */
 export function convolutionsOfMap(
   addWeight: AddWeight,

@@ -1,4 +1,4 @@
-/** How the lengths g of weight normalization start, here and in TensorFlow Addons: as the kernel's norms, or by the first batch. */
+/** The start of the lengths g of weight normalization, here and in TensorFlow Addons: norms of the kernel, or set by the first batch. */
 import { abs, greater, max, mul, onesLike, slice, sub, sum, type Tensor, tidy, where } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { constant } from '../../kernels/core/tape.ts';
@@ -40,11 +40,11 @@ interface Measurement {
   readonly varies: Tensor;
 }
 
-/** One call of a wrapper around a layer with one kernel, whose first batch is to choose g and the bias. */
-export interface FirstCall {
+/** The call of a wrapper that sets g and the bias by its inputs. The wrapped layer has one kernel. */
+interface FirstCall {
   readonly wrapper: Layer & { readonly layer: Layer };
   readonly kernel: Kernel;
-  /** The values with which outputs are measured. */
+  /** The values of kernel and bias with which outputs are measured. */
   readonly values: { readonly kernel: Tensor; readonly bias: Tensor | undefined };
   readonly inputs: Tensor | Tensor[];
   readonly kwargs: Kwargs;
@@ -52,7 +52,7 @@ export interface FirstCall {
 
 /**
  * Sets g and the bias by the outputs of one batch. Units whose outputs are all the same get g from `otherwise` and keep the
- * bias. Returns whether there are others: if not, nothing is set, and the next batch is to be tried.
+ * bias. Returns false if all units are such: then nothing is set, and the next batch has to be tried.
  */
 export function initializeByBatch(
   call: FirstCall,
@@ -96,7 +96,7 @@ function measure({ wrapper, kernel, values, inputs, kwargs }: FirstCall): Measur
   });
 }
 
-/** Whether the values of each channel differ, [channels]. They are compared with the first: a mean would be rounded. */
+/** Whether the values of each channel differ, [channels]. They are compared with the first value: a mean would be rounded. */
 function variesAlong(t: Tensor, axis: number): Tensor {
   return tidy(() => {
     const others = t.shape.map((_, i) => i).filter((i) => i !== axis);
@@ -111,12 +111,12 @@ function variesAlong(t: Tensor, axis: number): Tensor {
 }
 
 /**
- * The weight `initialized`, which is 0 until g and the bias are set. Its value is fetched from the device only where it may be
- * new: after it was loaded or set, and as long as it is 0.
+ * The weight `initialized`, which is 0 until g and the bias are set. Its value is read from the device only while it is 0, and after
+ * it was loaded or set.
  */
 export class InitializedFlag {
   readonly #weight: LayerVariable;
-  /** The data that the weight had when its value was last seen to be set; a new value has other data. */
+  /** The data of the last value that was not 0; a new value has other data. */
   #seen: object | undefined = undefined;
 
   constructor(weight: LayerVariable) {

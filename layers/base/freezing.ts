@@ -7,20 +7,18 @@ import { clone, type Tensor } from '@tensorflow/tfjs-core';
 import { LayerVariable } from '@tensorflow/tfjs-layers';
 import { constant, recording } from '../../kernels/core/tape.ts';
 
-/** A layer, as far as freezing goes: its weights are frozen while `trainable` is false. */
+/** A layer, whose weights are frozen while `trainable` is false. */
 interface Owner {
   readonly trainable: boolean;
 }
 
-/**
- * Each weight's `read` before it was changed here: a weight may get other owners, and only the last ones count.
- */
+/** Each weight's original `read`: a weight may be given new owners, and only the last ones count. */
 const plainReads = new WeakMap<LayerVariable, () => Tensor>();
 
 /** Lets `weight` be trained only while its own flag is true, and `trainable` of every owner. */
 export function freezeWith(weight: LayerVariable, ...owners: readonly Owner[]): void {
   let ownFlag = weight.trainable;
-  // What `trainable` was when the last gradient collected its variables.
+  // The value of `trainable` when the last gradient collected its variables.
   let wasTrainable = false;
   const stored = (): Tensor => LayerVariable.prototype.read.call(weight);
   const plain = plainReads.get(weight) ?? weight.read;

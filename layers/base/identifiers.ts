@@ -87,6 +87,16 @@ export function configOf(instance: serialization.Serializable | undefined): seri
 /** The names of the options of a weight such as gamma: gammaInitializer, gammaRegularizer, gammaConstraint. */
 export const identifierOptions = (weight: string): string[] => Object.keys(KINDS).map((kind) => weight + kind);
 
+/** The values of the fields of these names, which `assignIdentifiers` has set. */
+export function identifiersOf(
+  layer: layers.Layer,
+  weight: string,
+): [initializer: Initializer | undefined, regularizer: Regularizer | undefined, constraint: Constraint | undefined] {
+  const fields = layer as unknown as Readonly<Record<string, (Initializer & Regularizer & Constraint) | undefined>>;
+  const [initializer, regularizer, constraint] = identifierOptions(weight).map((name) => fields[name]);
+  return [initializer, regularizer, constraint];
+}
+
 /** Sets the fields of these names, which code written for TensorFlow.js's layers may read, such as gammaInitializer. */
 export function assignIdentifiers(
   layer: layers.Layer,

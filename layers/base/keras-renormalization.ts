@@ -1,12 +1,12 @@
 /**
- * Renormalization as Keras does it in `BatchNormalization` with `renorm`: it compares with averages of their own, which have
- * another momentum, and derives the moving variance from a moving standard deviation.
+ * Renormalization of Keras's `BatchNormalization` with `renorm`. It corrects towards averages of its own, with another momentum, and
+ * derives the moving variance from a moving standard deviation.
  */
 import { maximum, sqrt, square, sub, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
-import { mapped, varianceFrom } from '../../kernels/ops/half.ts';
+import { mapWeight, varianceFrom } from '../../kernels/ops/half.ts';
 import type { ConfiguredLayer } from './configured-layer.ts';
 import type { Initializer } from './identifiers.ts';
 import { MovingStatistics } from './moving-statistics.ts';
@@ -14,9 +14,9 @@ import { type KerasClipping, renormalize } from './renormalization.ts';
 
 /** Options of renormalization in Keras's layer. */
 export interface KerasRenormArgs {
-  /** Renormalize in training as Keras does, which `BatchRenormalization` does as its paper. Default: false. */
+  /** Renormalize in training, in Keras's form; `BatchRenormalization` has the form of the paper. Default: false. */
   renorm?: boolean;
-  /** With `renorm`: bounds of r and of |d|; one that is absent is no bound. Default: none. */
+  /** With `renorm`: the bounds of r and of |d|, all of which may be absent. Default: no bounds. */
   renormClipping?: KerasClipping | null;
   /** With `renorm`: the share of the old value in the averages that r and d compare with. Default: 0.99. */
   renormMomentum?: number;
@@ -36,7 +36,7 @@ export class KerasRenormalization {
   readonly #movingStddev: LayerVariable;
   /** Moving mean and standard deviation, of the layer's momentum. */
   readonly #moving: MovingStatistics;
-  /** The averages of `renormMomentum` that a batch is compared with. */
+  /** The averages, of `renormMomentum`, towards which a batch is corrected. */
   readonly #compared: MovingStatistics;
 
   /** Adds its weights to `layer`, which has those of `moving`: mean and variance. A deviation starts as the variance's root. */
@@ -75,6 +75,6 @@ export class KerasRenormalization {
     this.#compared.follow(batch);
     this.#moving.follow(batch);
     const variance = (stddev: Tensor) => maximum(sub(square(stddev), epsilon), 0);
-    this.#movingVariance.write(mapped(this.#movingStddev.read(), variance, varianceFrom(epsilon)));
+    this.#movingVariance.write(mapWeight(this.#movingStddev.read(), variance, varianceFrom(epsilon)));
   }
 }

@@ -1,7 +1,6 @@
 /**
- * What the wrappers WeightNormalization and SpectralNormalization share: they own a layer, hand it normalized kernels for the
- * length of each call, and otherwise pass on everything that TensorFlow.js asks of a layer. Which kernel is handed over is
- * the subclass's part; nothing here normalizes.
+ * The base of wrappers such as WeightNormalization and SpectralNormalization. A wrapper owns a layer, gives it normalized kernels for
+ * the time of each call, and passes on everything else that TensorFlow.js asks of a layer. A subclass normalizes the kernels.
  */
 import { dispose, scalar, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { LayerVariable, layers } from '@tensorflow/tfjs-layers';
@@ -36,7 +35,7 @@ export interface WrapperArgs extends LayerArgs {
 
 type Layer = layers.Layer;
 
-/** The options of a wrapper, also where it is given the layer itself first and then the others, as in Keras and PyTorch. */
+/** The options of a wrapper, which may also be given as (layer, options), as in Keras and PyTorch. */
 export function layerFirstArgs<Args extends WrapperArgs>(
   target: unknown,
   given: Args | Layer,
@@ -77,7 +76,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
   /** Adds the wrapper's own weights, for `kernels`. */
   protected abstract buildState(): void;
 
-  /** Gives the wrapper's own weights the values that go with the kernels. `isTrained`: these are not fresh from an initializer. */
+  /** Sets the wrapper's own weights to match the kernels. `isTrained`: the kernels are not new from an initializer. */
   protected abstract startState(isTrained: boolean): void;
 
   /** The kernel that a call uses; `index` is that in `kernels`. */
@@ -104,7 +103,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     if (this.#initializing) this.startState(isTrained);
     this.#shared = countUser(layer);
     const { setWeights } = layer;
-    // A kernel that is given to the layer itself starts the wrapper's weights anew; the wrapper's own setWeights sets them all.
+    // setWeights of the layer itself starts the wrapper's own weights anew; setWeights of the wrapper sets all of them.
     layer.setWeights = (weights) => {
       setWeights.call(layer, weights);
       if (!this.#isDisposed) this.startState(true);
@@ -112,10 +111,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     this.built = true;
   }
 
-  /**
-   * Lists the layer's weights after the wrapper's own, under names as if the wrapper had made them: by these names saved models
-   * hold them.
-   */
+  /** Lists the layer's weights after the wrapper's own, named as if the wrapper had made them: saved models have these names. */
   #takeWeights(): void {
     const { layer } = this;
     const scope = currentScope();
@@ -194,12 +190,12 @@ export abstract class KernelWrapper extends ConfiguredLayer {
     return !isTrainable || this._trainableWeights.every((weight) => !weight.trainable);
   }
 
-  /** The wrapper's own, then the wrapped layer's; none when one of the two is frozen. */
+  /** The wrapper's own weights, then the wrapped layer's; none if one of the two is frozen. */
   override get trainableWeights(): LayerVariable[] {
     return this.layer.trainable ? super.trainableWeights : [];
   }
 
-  /** Those that are frozen, and those that are never trained, in an order that freezing does not change. */
+  /** The weights that are frozen, and those that are never trained, in an order that freezing does not change. */
   override get nonTrainableWeights(): LayerVariable[] {
     const trained = this.trainableWeights;
     const frozen = this._trainableWeights.filter((weight) => !trained.includes(weight));
@@ -257,7 +253,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
   }
 }
 
-/** What TensorFlow.js puts before the names of weights that are made now, such as `model/wrapper/`. */
+/** The prefix that TensorFlow.js gives to names of weights that are made now, such as `model/wrapper/`. */
 function currentScope(): string {
   const name = 'scope';
   const value = scalar(0);

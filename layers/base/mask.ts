@@ -1,6 +1,6 @@
 /**
- * Which mask a call may use. TensorFlow.js passes the mask of one layer to all layers after it, also to those where the mask
- * should have ended. It is right only where the layers before pass a mask on, and only if its shape goes with the input.
+ * Which mask a call may use. TensorFlow.js passes the mask of one layer to all layers after it, also where the mask should have
+ * ended. It may be used only if the layers before pass a mask on, and its shape fits the input.
  */
 import { ones, reshape, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
 import type { layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -10,17 +10,17 @@ import type { Kwargs } from './options.ts';
 export function usableMask(layer: layers.Layer, x: Tensor, axis: number, kwargs: Kwargs): Tensor | undefined {
   const given = kwargs?.mask as Tensor | Tensor[] | undefined;
   const mask = Array.isArray(given) ? given[0] : given;
-  // A mask says of positions in examples whether they count: with channels along the batch there are none.
+  // A mask is for positions of examples, which there are not if the channels are along the batch.
   if (!mask || axis === 0) return undefined;
   const inModel = layer.inboundNodes.length > 0;
   if (inModel && !receivesMask(layer)) return undefined;
   const expected = x.shape.filter((_, i) => i !== axis);
-  // In a model, a mask of another shape is that of the tensor around timeDistributed, or of the tensor before it was pooled.
+  // In a model, a mask of another shape belongs to the tensor around timeDistributed, or to the tensor before pooling.
   if (inModel) return maskOfShape(mask, expected);
   return String(mask.shape) === String(expected) ? mask : undefined;
 }
 
-/** `mask` in this shape, or undefined if it has another; layers that merge tensors put axes of size 1 before a mask's. */
+/** `mask` in this shape, or undefined if it has another one. Leading axes of size 1 are removed: layers that merge tensors add them. */
 export function maskOfShape(mask: Tensor, shape: readonly number[]): Tensor | undefined {
   const more = mask.rank - shape.length;
   const fits = more >= 0 && mask.shape.every((size, i) => size === (i < more ? 1 : shape[i - more]));
@@ -99,8 +99,8 @@ function originMadeBy(layer: Maker, input: SymbolicTensor): Origin {
 const originsByInput = new WeakMap<SymbolicTensor, Map<string, Origin>>();
 
 /**
- * The layer at which the tensor lost its mask, if that layer only orders values anew, as in splitting heads, so that the mask
- * would still be meant; undefined otherwise.
+ * The layer at which the tensor lost its mask, if that layer only reorders values, as in splitting heads, so that the mask would still
+ * apply; undefined otherwise.
  */
 export function layerThatEndedMask(tensor: SymbolicTensor): layers.Layer | undefined {
   const { sourceLayer: layer, inputs } = tensor;
@@ -109,9 +109,9 @@ export function layerThatEndedMask(tensor: SymbolicTensor): layers.Layer | undef
   if (!before || !(layer.supportsMasking || isOrdering)) return undefined;
   return isOrdering && maskOriginOf(before) ? layer : layerThatEndedMask(before);
 }
-/** The layers that split heads; TensorFlow.js passes no mask on behind them. */
+/** The layers that split heads. TensorFlow.js does not pass masks on through them. */
 const ORDERING = ['Reshape', 'Permute'];
 
-/** The mask of a layer whose output has that of its first input. */
+/** The mask of the first input, for layers whose output has that mask. */
 export const maskOfFirst = (mask: Tensor | Tensor[] | undefined): Tensor =>
   ((Array.isArray(mask) ? mask[0] : mask) ?? null) as Tensor;

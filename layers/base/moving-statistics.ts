@@ -11,7 +11,7 @@ import { affinePerChannel, normalizePerChannel } from '../../kernels/ops/per-cha
 import type { ConfiguredLayer } from './configured-layer.ts';
 import type { Initializer } from './identifiers.ts';
 
-/** Has the share of the old value in the averages: a layer. */
+/** A layer, of which only the share of the old value in the averages is read. */
 interface Momentum {
   readonly momentum: number;
 }
@@ -47,7 +47,7 @@ export class MovingStatistics {
     return this.weights.map((weight) => weight?.read()) as [Tensor, Tensor];
   }
 
-  /** Moves each average towards its row of a batch's statistics [2, channels]. A field, to be handed over as a callback. */
+  /** Moves each average towards its row of a batch's statistics [2, channels]. A field, so that it can be passed as a callback. */
   readonly follow = (batch: Tensor): void => {
     for (const [row, weight] of this.weights.entries()) {
       weight?.write(average(weight.read(), batch, { row: row as 0 | 1, momentum: this.#layer.momentum }));

@@ -1,7 +1,7 @@
 /**
- * The base of the layers that normalize activations and then multiply by gamma and add beta: these two weights with
- * initializer, regularizer and constraint, and the question whether a call trains. A layer adds its own options, its own
- * weights and one call of a function of `kernels/`; no layer does arithmetic on activations.
+ * The base of layers that normalize activations, multiply by gamma and add beta: it has these two weights with initializer,
+ * regularizer and constraint, and decides whether a call trains. A layer adds its own options, its own weights and one call of a
+ * function of `kernels/`; no layer does arithmetic on activations.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InputSpec, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
@@ -15,6 +15,7 @@ import {
   type Identifier,
   type Initializer,
   identifierOptions,
+  identifiersOf,
   type Regularizer,
 } from './identifiers.ts';
 import type { Kwargs, LayerArgs, Shape } from './options.ts';
@@ -51,7 +52,7 @@ export interface AffineArgs extends BetaArgs {
 }
 
 /** What distinguishes the options of one class. */
-export interface Traits extends AxisRule {
+interface Traits extends AxisRule {
   /** Names of the options that only this class has, beside those in `initializers`. Each is a field of the same name. */
   readonly options?: readonly string[];
   /** Options that only this class has for the initializers of its own weights, with their defaults. */
@@ -78,7 +79,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   protected gamma: LayerVariable | undefined = undefined;
   readonly #gammaName: string | null;
   readonly #initializerNames: readonly string[];
-  /** Is told when a model is frozen, if the layer has no trainable weight to be told. */
+  /** Among the trainable weights of a layer that has no others: see `placeholderWeight`. */
   readonly #placeholder = placeholderWeight();
 
   protected constructor(
@@ -140,7 +141,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
       if (this.center) this.beta = this.#addParameter('beta', 'beta', sizes);
       this.buildState(sizes, shape.length);
     } catch (error) {
-      // An initializer, say, failed: no weight stays, and the layer is as it was before.
+      // If an initializer fails, for example, no weight is left, and the layer is as it was before.
       for (const weight of this.weights) weight.dispose();
       Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
       throw error;
@@ -150,22 +151,21 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   }
 
   #addParameter(name: string, option: 'gamma' | 'beta', sizes: readonly number[]): LayerVariable {
-    const fields = this as unknown as Record<string, (Initializer & Regularizer & Constraint) | undefined>;
-    const [initializer, regularizer, constraint] = identifierOptions(option).map((field) => fields[field]);
+    const [initializer, regularizer, constraint] = identifiersOf(this, option);
     return this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
   }
 
-  /** Those that training adjusts; none when frozen. */
+  /** The weights that training adjusts; none if the layer is frozen. */
   override get trainableWeights(): LayerVariable[] {
     return super.trainableWeights.filter((weight) => weight !== this.#placeholder);
   }
 
-  /** Those that are frozen, and statistics. */
+  /** The weights that are frozen, and statistics. */
   override get nonTrainableWeights(): LayerVariable[] {
     return super.nonTrainableWeights.filter((weight) => weight !== this.#placeholder);
   }
 
-  /** That of the input; fails where a layer could not be built, or has been built for another. */
+  /** The shape of the input; fails if the layer could not be built for it, or has been built for another one. */
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
     const [shape, axes] = this.checkedShape(inputShape);
     const sizes = axes.map((axis) => shape[axis] ?? undefined);
@@ -191,7 +191,7 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return addCheckedWeight(this, super.addWeight, ...args);
   }
 
-  /** Fails before the weights are there. */
+  /** Fails if the layer is not built, and so has no weights. */
   protected checkBuilt(what: string): void {
     if (!this.built) fail(this.getClassName(), `${what} has no weights to read yet; call or build the layer first`);
   }
@@ -201,13 +201,13 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     return this.axis < 0 ? this.axis + rank : this.axis;
   }
 
-  /** Frozen layers do not change their weights: `trainable` is false, or that of every weight which could be trained. */
+  /** Whether no weight may change: `trainable` of the layer is false, or that of each of its trainable weights. */
   protected get frozen(): boolean {
     return !this.trainable || this._trainableWeights.every((weight) => !weight.trainable);
   }
 }
 
-/** What a layer may need to know of one call. */
+/** The context of one call. */
 export interface Context {
   /** Whether this call trains the layer: asked to, and not frozen. */
   readonly training: boolean;

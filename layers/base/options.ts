@@ -14,6 +14,10 @@ export type Kwargs = Parameters<layers.Layer['call']>[1];
 /** A shape; null is a size that is not known yet. */
 export type Shape = (number | null)[];
 
+/** Shapes as a list, also that of a single input. */
+export const listOfShapes = (shapes: Shape | Shape[]): Shape[] =>
+  (Array.isArray(shapes[0]) ? shapes : [shapes]) as Shape[];
+
 const LAYER_OPTIONS: readonly (keyof LayerArgs)[] = [
   'inputShape',
   'batchInputShape',
@@ -45,7 +49,7 @@ export function checkOptions(who: string, args: object, own: readonly string[]):
 export function savedOptions(saved: ConfigDict): ConfigDict {
   const { customObjects: _, dtype, ...config } = saved;
   for (const key of Object.keys(config)) if (config[key] === null) delete config[key];
-  // In TensorFlow.js the dtype of a first layer's input. Keras may save a policy or a precision that TensorFlow.js has not.
+  // In TensorFlow.js this is the dtype of a first layer's input. Keras may save a policy or a precision that TensorFlow.js lacks.
   if (typeof dtype === 'string' && DTYPES.includes(dtype)) config.dtype = dtype;
   return config;
 }
@@ -61,7 +65,7 @@ export function deepCopy<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, own]) => [key, deepCopy(own)])) as T;
 }
 
-/** Whether `value` is an object of no class. Of any page or Node context: each has a class Object of its own. */
+/** Whether `value` is a plain object, also one of another page or Node context, each of which has a class Object of its own. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value);

@@ -2,9 +2,36 @@
 import { add, matMul, reshape, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { product } from '../../kernels/core/view.ts';
-import type { Constraint, Initializer, Regularizer } from './identifiers.ts';
+import {
+  type Constraint,
+  type Identifier,
+  type Initializer,
+  identifierOptions,
+  type Regularizer,
+} from './identifiers.ts';
 
-/** The options of all projections of a layer. */
+/** Options of every layer with projections. */
+export interface ProjectionArgs {
+  /** Add a bias to each projection. Default: true. */
+  useBias?: boolean;
+  /** Where the kernels start. The default is the class's. */
+  kernelInitializer?: Identifier<Initializer>;
+  /** Adds a penalty on the kernels to the loss. Default: none. */
+  kernelRegularizer?: Identifier<Regularizer>;
+  /** Projects the kernels after every step of training. Default: none. */
+  kernelConstraint?: Identifier<Constraint>;
+  /** Where the biases start. Default: zeros. */
+  biasInitializer?: Identifier<Initializer>;
+  /** Adds a penalty on the biases to the loss. Default: none. */
+  biasRegularizer?: Identifier<Regularizer>;
+  /** Projects the biases after every step of training. Default: none. */
+  biasConstraint?: Identifier<Constraint>;
+}
+
+/** The names of these options but `useBias`. */
+export const PROJECTION_IDENTIFIERS = [...identifierOptions('kernel'), ...identifierOptions('bias')];
+
+/** The same options as fields of a layer, resolved. */
 export interface ProjectionOptions {
   readonly useBias: boolean;
   readonly kernelInitializer: Initializer;
@@ -24,9 +51,24 @@ export type AddWeight = (
   constraint?: Constraint,
 ) => LayerVariable;
 
+/** Adds the weights `name`/kernel and, with `useBias`, `name`/bias of these shapes by `add`. */
+export function addKernelAndBias(
+  add: AddWeight,
+  name: string,
+  kernelShape: number[],
+  biasShape: number[],
+  options: ProjectionOptions,
+): [kernel: LayerVariable, bias: LayerVariable | undefined] {
+  const { kernelInitializer, kernelRegularizer, kernelConstraint } = options;
+  const { biasInitializer, biasRegularizer, biasConstraint } = options;
+  const kernel = add(`${name}/kernel`, kernelShape, kernelInitializer, kernelRegularizer, kernelConstraint);
+  if (!options.useBias) return [kernel, undefined];
+  return [kernel, add(`${name}/bias`, biasShape, biasInitializer, biasRegularizer, biasConstraint)];
+}
+
 export class Projection {
   readonly #kernel: LayerVariable;
-  readonly #bias: LayerVariable | undefined = undefined;
+  readonly #bias: LayerVariable | undefined;
   readonly #inputs: readonly number[];
   readonly #outputs: readonly number[];
 
@@ -40,12 +82,7 @@ export class Projection {
   ) {
     this.#inputs = inputs;
     this.#outputs = outputs;
-    const { kernelInitializer, kernelRegularizer, kernelConstraint } = options;
-    const { biasInitializer, biasRegularizer, biasConstraint } = options;
-    const shape = [...inputs, ...outputs];
-    this.#kernel = add(`${name}/kernel`, shape, kernelInitializer, kernelRegularizer, kernelConstraint);
-    if (options.useBias)
-      this.#bias = add(`${name}/bias`, [...outputs], biasInitializer, biasRegularizer, biasConstraint);
+    [this.#kernel, this.#bias] = addKernelAndBias(add, name, [...inputs, ...outputs], [...outputs], options);
   }
 
   /** x [..., ...inputs] becomes [..., ...outputs]. */

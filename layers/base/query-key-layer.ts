@@ -1,10 +1,10 @@
-/** What the two layers of query-key normalization share: the learned scale g, the options that start it, and lists of inputs. */
+/** The base of both layers of query-key normalization: the learned scale g, the options of its start, and lists of inputs. */
 import { initializers, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { checkEpsilon } from '../../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import { type Identifier, type Initializer, resolveIdentifier } from './identifiers.ts';
-import type { LayerArgs, Shape } from './options.ts';
+import type { LayerArgs } from './options.ts';
 import { addCheckedWeight, checkUnbuilt } from './weights.ts';
 
 /** Options of both layers. */
@@ -48,7 +48,7 @@ export abstract class QueryKeyLayer extends ConfiguredLayer {
   }
 }
 
-/** What g starts at, from the usual length of the sequences or from an initializer. */
+/** The initializer of g: the given one, or the constant that follows from the usual length of the sequences. */
 export function startOfScale(
   who: string,
   length: number | undefined,
@@ -65,7 +65,3 @@ export function startOfScale(
     'sequenceLength is required; received none; give the usual length of the sequences, or scaleInitializer',
   );
 }
-
-/** Shapes as a list, also that of a single input. */
-export const listOfShapes = (shapes: Shape | Shape[]): Shape[] =>
-  (Array.isArray(shapes[0]) ? shapes : [shapes]) as Shape[];

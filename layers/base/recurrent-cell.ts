@@ -1,6 +1,6 @@
 /**
- * What our recurrent cells share: TensorFlow.js's cells, which they are derived from and which it does not export, layer normalization
- * of their products, and dropout.
+ * For recurrent cells: the classes of TensorFlow.js's cells, which it does not export, to derive from; layer normalization of products;
+ * dropout; and the registration.
  */
 import { dropout, type serialization, split, type Tensor } from '@tensorflow/tfjs-core';
 import {
@@ -24,12 +24,12 @@ export interface Activation {
 }
 
 /** TensorFlow.js's cells of LSTM and GRU, with the members that it declares private. */
-export interface GatedCell extends layers.RNNCell {
+interface GatedCell extends layers.RNNCell {
   /** The number of values of the state. */
   readonly units: number;
-  /** Of the new value. */
+  /** The activation of the new value. */
   readonly activation: Activation;
-  /** Of the gates. */
+  /** The activation of the gates. */
   readonly recurrentActivation: Activation;
   /** Whether a bias is added. */
   readonly useBias: boolean;
@@ -37,22 +37,22 @@ export interface GatedCell extends layers.RNNCell {
   readonly dropout: number;
   /** The share of values of the state that are dropped. */
   readonly recurrentDropout: number;
-  /** By which the input is multiplied. */
+  /** The matrix by which the input is multiplied. */
   readonly kernel: LayerVariable;
-  /** By which the state is multiplied. */
+  /** The matrix by which the state is multiplied. */
   readonly recurrentKernel: LayerVariable;
-  /** What is added. */
+  /** The bias; null without `useBias`. */
   readonly bias: LayerVariable | null;
 }
 
 type ClassOf<Args, Instance> = new (args: Args) => Instance;
 
-// Classes that are exported only as the functions that make them. With a name, no number is taken from the names of layers.
+// TensorFlow.js exports functions that make these cells, not the classes. The name keeps its count of unnamed layers as it is.
 const unit = { units: 1, name: 'cell' };
 export const PlainGruCell = layers.gruCell(unit).constructor as unknown as ClassOf<GRUCellLayerArgs, GatedCell>;
 export const PlainLstmCell = layers.lstmCell(unit).constructor as unknown as ClassOf<LSTMCellLayerArgs, GatedCell>;
 
-/** The options of TensorFlow.js's cells of GRU; those of LSTM have one more. */
+/** The options of TensorFlow.js's GRU cell; its LSTM cell has one more. */
 export const CELL_OPTIONS = [
   'units',
   'activation',
@@ -67,7 +67,7 @@ export const CELL_OPTIONS = [
 ] as const;
 
 /**
- * The options of a cell or a recurrent layer that are given, if it knows all of them; a class derived from one of ours may have others.
+ * The options that are given, without those that are undefined. Fails if one is unknown, unless the class is derived from one of ours.
  */
 export function checkedOptions<Args extends object>(target: unknown, args: Args, known: readonly string[]): Args {
   checkArgs(target, args);
@@ -75,7 +75,7 @@ export function checkedOptions<Args extends object>(target: unknown, args: Args,
   return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)) as Args;
 }
 
-/** A layer from its saved config; options that are not among `known` are left out, as TensorFlow.js leaves them. */
+/** A layer from its saved config. As in TensorFlow.js, options that are not among `known` are left out. */
 function fromKnownOptions<T>(cls: new (args: never) => T, saved: ConfigDict, known: readonly string[]): T {
   const kept = [...known, 'name', 'trainable', 'dtype', 'batchInputShape', 'inputShape', 'batchSize', 'inputDType'];
   const config = Object.entries(savedOptions(saved)).filter(([name]) => kept.includes(name));
@@ -83,8 +83,9 @@ function fromKnownOptions<T>(cls: new (args: never) => T, saved: ConfigDict, kno
 }
 
 /**
- * Registers a cell or recurrent layer that knows these options. Cells look like their saved configs, because `tf.layers.bidirectional`
- * makes two layers of one config, and the first of a `tf.layers.rnn` puts the cell itself there in place of the cell's config.
+ * Registers a cell or recurrent layer with these options. A cell also gets the properties `className` and `config` of a saved config:
+ * `tf.layers.bidirectional` makes two layers of one config, and the first `tf.layers.rnn` replaces the config of the cell in it by the
+ * cell itself.
  */
 export function registerRecurrent(
   cls: { readonly className: string; readonly prototype: layers.Layer },
@@ -124,7 +125,7 @@ export class CellNorms {
   readonly #epsilon: number;
   readonly #initializers: readonly [gamma: Initializer, beta: Initializer];
 
-  /** `addWeight` is the cell's, which is not public. */
+  /** `addWeight` is the method of the cell, which is protected. */
   constructor(cell: layers.RNNCell, addWeight: layers.Layer['addWeight'], args: NormArgs) {
     const { normGammaInitializer, normBetaInitializer, normEpsilon = 1e-3 } = args;
     const who = cell.getClassName();
@@ -137,7 +138,10 @@ export class CellNorms {
     ];
   }
 
-  /** Adds `name`/gamma and `name`/beta, [size] each. What is returned normalizes each of `sizes`, which are parts of `size`, by itself. */
+  /**
+   * Adds `name`/gamma and `name`/beta, [sum of sizes] each. Returns a function that splits its argument into parts of these sizes and
+   * normalizes each part by itself.
+   */
   add(name: string, ...sizes: number[]): (x: Tensor) => Tensor[] {
     const size = sizes.reduce((sum, one) => sum + one, 0);
     const [gamma, beta] = ['gamma', 'beta'].map((last, i) =>
@@ -161,12 +165,12 @@ export class CellNorms {
   }
 }
 
-/** Seeds of dropout by sequence: TensorFlow.js's recurrent layers give all steps of a sequence one object of arguments. */
+/** The seed of dropout of each sequence, by the object of arguments that TensorFlow.js's recurrent layers pass to all of its steps. */
 const seeds = new WeakMap<object, number>();
 
 /**
- * x with some values dropped, the same ones in all steps of a sequence. They are drawn anew from one seed in each step, so that no
- * tensor has to be kept between steps. `index` tells the uses of one sequence apart.
+ * x with dropout of the same values in all steps of a sequence. Each step draws them again from one seed, so that no tensor has to be
+ * kept between steps. `index` is a different number for each use of dropout in a cell.
  */
 export function dropped(x: Tensor, rate: number, kwargs: Kwargs, index: number): Tensor {
   // As in TensorFlow.js a rate of 1 drops nothing.

@@ -5,15 +5,15 @@ import { checkKeys } from '../../kernels/functions/checks.ts';
 import type { CorrectionBounds } from '../../kernels/ops/correction.ts';
 import type { CheckedClipping } from './renormalization.ts';
 
-/** Training calls between which a bound moves from that of batch normalization (r = 1, d = 0) to its own. */
+/** The training calls between which a bound moves from that of batch normalization (r = 1, d = 0) to its value. */
 export interface RampSteps {
-  /** While rmax goes from 1 to its value. Default: [5000, 40000]. */
+  /** The calls during which rmax goes from 1 to its value. Default: [5000, 40000]. */
   rmax?: [from: number, to: number];
-  /** While dmax goes from 0 to its value. Default: [5000, 25000]. */
+  /** The calls during which dmax goes from 0 to its value. Default: [5000, 25000]. */
   dmax?: [from: number, to: number];
 }
 
-/** The weight that counts training calls is a float32, which counts no further. */
+/** The weight that counts training calls is a float32, which cannot count further. */
 const MOST_STEPS = 2 ** 24;
 
 /** The ramps of both bounds, with the defaults of those that are absent. */

@@ -1,6 +1,6 @@
 /**
- * What the two forms of batch renormalization share, that of its paper (`BatchRenormalization`) and that of Keras
- * (`BatchNormalization` with `renorm`), and the options in which they differ.
+ * Batch renormalization in both forms, that of its paper (`BatchRenormalization`) and that of Keras (`BatchNormalization` with
+ * `renorm`), and the options in which they differ.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../../kernels/core/errors.ts';
@@ -29,13 +29,15 @@ export interface RenormClipping {
   dmax?: number;
 }
 
-/** Towards what, and how far, the normalization by a batch's statistics is corrected. */
+/** How a normalization by batch statistics is corrected. */
 export interface Correction {
-  /** That under the root of the batch's deviation. */
+  /** Added to the variance of the batch under the root. */
   readonly epsilon: number;
+  /** The averages towards which it is corrected. */
   readonly averages: Averages;
+  /** The bounds of the correction. */
   readonly bounds: () => CorrectionBounds;
-  /** Is given the batch's mean and deviation [2, channels] after the correction: averages that move then count in the next call. */
+  /** Called after the correction with mean and deviation of the batch, [2, channels], to move averages for the next call. */
   readonly follow: (batch: Tensor) => void;
 }
 
@@ -55,7 +57,7 @@ export function renormalize(
 
 const NAMES = ['rmax', 'rmin', 'dmax'];
 
-/** Keras's bounds, without those that are absent. */
+/** Checks Keras's bounds, and returns those that are given. */
 export function checkKerasClipping(who: string, given: KerasClipping): Readonly<KerasClipping> {
   checkKeys(who, 'renormClipping', given, NAMES);
   const usual = 'rmax 3, rmin 1 / 3 and dmax 5 are usual';
@@ -66,10 +68,10 @@ export function checkKerasClipping(who: string, given: KerasClipping): Readonly<
   return Object.fromEntries(bounds);
 }
 
-/** The paper's bounds; rmin is absent where it is 1 / rmax. */
+/** The paper's bounds; an absent rmin is 1 / rmax. */
 export type CheckedClipping = Readonly<RenormClipping & Required<Pick<RenormClipping, 'rmax' | 'dmax'>>>;
 
-/** The paper's bounds, with the defaults of those that are absent. */
+/** Checks the paper's bounds, and returns them with defaults. */
 export function checkClipping(who: string, given: RenormClipping): CheckedClipping {
   checkKeys(who, 'renormClipping', given, NAMES);
   const { rmin } = given;

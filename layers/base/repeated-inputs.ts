@@ -1,7 +1,7 @@
 /**
- * A layer of several inputs that may be given the same one twice, as in self-attention. In a graph TensorFlow.js's `predict` disposes
- * of a tensor once it was taken as often as there are layers after it, counting each layer once: a tensor that goes into one layer
- * twice would be gone before the next layer takes it. So the graph is told of each different input once, and the layer repeats them.
+ * For layers that may be given one input twice, as in self-attention. TensorFlow.js's `predict` disposes of a tensor when it has been
+ * used as often as there are layers after it, and counts each layer once: if one layer uses it twice, it is disposed of before the next
+ * layer can use it. So the graph is given each different input once, and the layer repeats them.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -12,14 +12,14 @@ export type Inputs = Parameters<layers.Layer['apply']>[0];
 
 export class RepeatedInputs {
   readonly #layer: layers.Layer;
-  /** By how many different inputs a call in the graph has: which of them is each input, where some are the same. */
+  /** By the number of different inputs of a call in the graph with repeated ones: the index of each input among the different ones. */
   readonly #orders = new Map<number, readonly number[]>();
 
   constructor(layer: layers.Layer) {
     this.#layer = layer;
   }
 
-  /** Calls `apply` with all inputs. In a graph notes which of them are the same; when it runs, repeats those. */
+  /** Calls `apply` with the different inputs when a graph is made, and with all inputs when it runs. */
   apply<T>(inputs: Inputs, apply: (inputs: Inputs) => T): T {
     const list = [inputs].flat() as (Tensor | SymbolicTensor)[];
     if (!list.every((input) => input instanceof SymbolicTensor))

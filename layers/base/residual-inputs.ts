@@ -1,15 +1,14 @@
-/** What the layers share that normalize the sum of two inputs: [x, residual] of one shape go in, [y, sum] of that shape come out. */
+/** Functions for layers that normalize the sum of two inputs of one shape: [x, residual] go in, [y, sum] come out. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { InputSpec, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';
 import { checkSameShape } from '../../kernels/functions/checks.ts';
-import type { Shape } from './options.ts';
-import { listOfShapes } from './query-key-layer.ts';
+import { listOfShapes, type Shape } from './options.ts';
 import { pairOf } from './repeated-inputs.ts';
 
 const NAMES = '[x, residual]';
 
-/** The one shape of both inputs. */
+/** The shape of both inputs; fails if they differ. */
 export function sharedShape(layer: layers.Layer, inputShape: Shape | Shape[]): Shape {
   const [x, residual] = pairOf(layer, listOfShapes(inputShape), NAMES);
   const isSame =
@@ -28,5 +27,5 @@ export function summands(layer: layers.Layer, inputs: Tensor | Tensor[]): [x: Te
   return [x, checkSameShape(layer.getClassName(), 'the residual', residual, x)];
 }
 
-/** Both inputs are as the one that the layer was built for. */
+/** The input specification of a layer with two equal inputs, from that of one. */
 export const twice = (spec: InputSpec[] | undefined): InputSpec[] => [...(spec ?? []), ...(spec ?? [])];

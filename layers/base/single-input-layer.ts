@@ -1,6 +1,6 @@
 /**
- * The base of the layers that take one tensor and give one of the same shape: their option `axis`, the checks of shapes, and
- * the frame of `call`. A subclass says in `transform` what happens to the tensor.
+ * The base of layers with one input and an output of the same shape: the option `axis`, the checks of shapes, and `call`. A subclass
+ * says in `transform` what happens to the input.
  */
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { fail } from '../../kernels/core/errors.ts';
@@ -14,7 +14,7 @@ import {
   checkSize,
 } from '../../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
-import type { Kwargs, LayerArgs, Shape } from './options.ts';
+import { type Kwargs, type LayerArgs, listOfShapes, type Shape } from './options.ts';
 import { checkUnbuilt } from './weights.ts';
 
 /** Which values the option `axis` may have. */
@@ -67,7 +67,7 @@ export abstract class SingleInputLayer<Axis extends AxisOption = number> extends
   /** The one shape that the layer is given, and the axes of the option in it. */
   protected checkedShape(inputShape: Shape | Shape[]): [shape: Shape, axes: number[]] {
     const who = this.getClassName();
-    const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[];
+    const shapes = listOfShapes(inputShape);
     const [shape] = shapes as [Shape];
     if (shapes.length > 1) {
       fail(who, `the layer takes one input; received ${shapes.length}; concatenate or add them first`);
@@ -83,7 +83,7 @@ export abstract class SingleInputLayer<Axis extends AxisOption = number> extends
     return [shape, axes, axes.map((axis) => checkSize(this.getClassName(), shape, axis))];
   }
 
-  /** That of the input; fails where the layer could not be built. */
+  /** The shape of the input; fails if the layer could not be built for it. */
   override computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
     this.checkedShape(inputShape);
     return inputShape;

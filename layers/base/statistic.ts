@@ -3,12 +3,12 @@ import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
 import type { Shape } from './options.ts';
 
-/** Numbers, nested as the axes or as the last of them, or one for all. */
+/** A number for all indices, or numbers nested as the axes, or as the last of them. */
 export type Statistic = number | Statistic[];
 
 type Statistics<T> = Readonly<Record<'mean' | 'variance', T | undefined>>;
 
-/** Both statistics, or neither. */
+/** Checks that both statistics are given, or neither. */
 export function checkTogether(
   who: string,
   mean: Statistic | undefined,
@@ -32,7 +32,7 @@ function checkNumbers(who: string, name: string, given: Statistic, least = Numbe
   return fail(who, `${rule}; received ${show(wrong ?? given)}; give one for each index of axis`);
 }
 
-/** Fails where a statistic has other sizes than those of the axes, or of the last of them; null is a size not yet known. */
+/** Fails if a statistic does not have the sizes of the axes, or of the last of them; null is a size that is not known yet. */
 export function checkFits(who: string, name: string, statistic: Statistic | undefined, sizes: Shape): void {
   if (statistic === undefined || sizes.includes(null)) return;
   const own = shapeOf(statistic);

@@ -1,4 +1,4 @@
-/** How layers add weights: errors name the layer and the weight, and values satisfy shape and constraint before kernels run. */
+/** How layers add weights: errors name the layer and the weight; weights always have their shape and satisfy their constraint. */
 import { type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../kernels/core/errors.ts';

@@ -1,4 +1,4 @@
-/** Reads what a file or handler gives, and refuses what is no model of layers, with the way to get one. */
+/** Reads model artifacts from a URL or handler, and refuses what is no model of layers, with the way to get one. */
 import { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { optionNames } from '../../kernels/functions/checks.ts';
@@ -20,7 +20,7 @@ const CONVERT = 'convert it with tensorflowjs_converter and load the model.json 
 
 const READ = "import { loadModel } from 'tfjs-normalizations/files'";
 
-/** What kind of file it is by the end of its name, and what to do with it. */
+/** The kinds of files by the end of their names, and what to do with each. */
 const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
   [/\.(keras|h5|hdf5)$/, `a file of Keras; ${READ}`],
   [/\.pb$/, `a SavedModel of TensorFlow; ${CONVERT} by tf.loadGraphModel`],
@@ -33,14 +33,14 @@ const KINDS: readonly (readonly [end: RegExp, remedy: string])[] = [
   [/\.bin$/, 'a file of weights; load the model.json that lies beside it'],
 ];
 
-/** What reads the files at a URL or place. */
+/** The handler that reads the files at a URL or place. */
 export function handlerOf(who: string, url: string, options: io.LoadOptions): io.IOHandler {
   const handlers = io.getLoadHandlers(url, options);
   if (handlers.length > 1) fail(who, `there are ${handlers.length} ways to load from '${url}'; give a handler`);
   return handlers[0] ?? io.browserHTTPRequest(url, options);
 }
 
-/** What a handler gives. If it fails, the error also says which kind of file it is by its name. */
+/** The artifacts that a handler loads. If it fails, the error also says which kind of file the name stands for. */
 export async function readArtifacts(who: string, handler: io.IOHandler, place?: string): Promise<io.ModelArtifacts> {
   if (typeof handler?.load !== 'function') {
     if (/Blob|File|Buffer|Uint8/.test(Object.prototype.toString.call(handler)))

@@ -1,4 +1,4 @@
-/** From what a file holds to a model that behaves as it does in Keras; `load-model.ts` and files of Keras begin here. */
+/** Builds the model of a file, so that it behaves as it does in Keras. Used by `load-model.ts` and for files of Keras. */
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { receivesMask } from '../base/mask.ts';
@@ -12,7 +12,7 @@ import { explainLoadError } from './load-errors.ts';
 
 const WHO = 'loadModel';
 
-/** The file as `loadLayersModel` reads it. Checked first, since that would never end on some broken files, or not say why. */
+/** The file in the form that `loadLayersModel` reads, checked first: on some broken files that would never end, or give no reason. */
 export function checkedAndRewritten(given: io.ModelArtifacts): Rewritten {
   checkArtifacts(WHO, given);
   try {
@@ -60,7 +60,7 @@ const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean
     return 'layers' in layer ? [own, ...layersOf(...own)] : [own];
   });
 
-/** Gives `copy` what `buildModel` gave to the layer that it is a copy of. */
+/** Changes the methods of `copy`, a copy of `layer`, as `buildModel` has changed those of `layer`. */
 export function copyBehaviour(layer: layers.Layer, copy: layers.Layer, isMasked: boolean): void {
   if (Object.hasOwn(layer, 'call')) obeyTrainingOfGraph(copy);
   if (Object.hasOwn(layer, 'apply')) hideArgumentsOfOthers(copy, isMasked);
@@ -74,8 +74,8 @@ function obeyTrainingOfGraph(layer: layers.Layer): void {
 }
 
 /**
- * Keeps masks from a recurrent layer that are not its own: TensorFlow.js keeps one object of arguments for all layers, in which
- * those of the layers before are left. A mask that TimeDistributed gets is not meant for the layer within.
+ * Keeps masks of other layers from a recurrent layer: TensorFlow.js passes one object of arguments to all layers, in which those of
+ * earlier layers are left. A mask that TimeDistributed gets is not meant for the layer within it.
  */
 function hideArgumentsOfOthers(layer: layers.Layer, isMasked: boolean): void {
   const isDistributed = layer.getClassName() === 'TimeDistributed';

@@ -1,7 +1,7 @@
 /**
- * The calls of a graph in the order in which TensorFlow.js makes them when it loads a file: it makes those whose inputs are there,
- * layer after layer, so that the second call of a layer may come before the first. It then counts them by that order, and a file
- * by the order in which they stand in it. For topologies in TensorFlow.js's form.
+ * Numbers the calls of a graph in the order in which TensorFlow.js makes them when it loads a file. It goes through the layers, and makes
+ * the calls whose inputs are there already, so that the second call of a layer may be made before the first; it then counts calls by
+ * that order, while the file counts them as they are listed. For topologies in TensorFlow.js's form.
  */
 import { show } from '../../kernels/core/errors.ts';
 import {
@@ -24,13 +24,13 @@ interface Call {
   readonly inputs: readonly Reference[];
 }
 
-/** By the name of a layer, the numbers that its calls have in the file, and those that they get. */
+/** By the name of a layer: the number that each of its calls gets, by its number in the file. */
 type Numbers = ReadonlyMap<string, Map<number, number>>;
 
 /**
  * The same topology, with calls numbered in the order in which they will be made, and without layers and calls that no output needs:
- * TensorFlow.js would make their weights, which then belong to no model. Refuses a graph in which the input of a layer never comes:
- * it is the result of a call that the file does not have, or that itself waits for this layer. TensorFlow.js would load such a file
+ * TensorFlow.js would make their weights, which then belong to no model. Refuses a graph in which the input of a layer is never
+ * there, because the file lacks the call that makes it, or that call waits for this layer: TensorFlow.js would load such a file
  * forever.
  */
 export function orderedCalls<T>(topology: T): T {

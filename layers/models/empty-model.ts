@@ -1,4 +1,4 @@
-/** Models without values for their weights: for those who set all of them, or want to know their names and shapes. */
+/** Models with zeros for weights: for code that sets all weights, or needs only their names and shapes. */
 import { engine, serialization } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { isRecord, MODELS } from './keras/saved.ts';
@@ -24,7 +24,7 @@ type FromConfig = (cls: unknown, config: object, customObjects: object, hasZeros
 type Entry = readonly [cls: unknown, fromConfig: FromConfig];
 const classNameMap = serialization.SerializationMap.getMap().classNameMap as unknown as Record<string, Entry>;
 
-/** TensorFlow.js makes a model with zeros only if it also gets all weights by name. What this makes always has zeros. */
+/** Makes the model with zeros. TensorFlow.js itself does so only if it is given all weights by name. */
 function makeEmpty({ className, config }: { className: string; config: object }): LayersModel {
   const entries = MODELS.map((name) => [name, classNameMap[name] as Entry] as const);
   const { registeredVariables: variables, state } = engine();

@@ -1,6 +1,6 @@
 /**
- * Why a model could not be loaded: TensorFlow.js's messages name no layer, so the model is built once more, without weights
- * or layer by layer, to find out which one it is about. Runs only after an error.
+ * Why a model could not be loaded. TensorFlow.js's messages name no layer: so the model is built once more, without weights or layer
+ * by layer, to find the layer that a message is about. Runs only after an error.
  */
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
@@ -38,7 +38,7 @@ function bytesOf({ dtype, shape, quantization }: io.WeightsManifestEntry): numbe
   return shape.reduce((size, length) => size * length, each ?? Number.NaN);
 }
 
-/** The weights of a model that is made without values, for their names and shapes; none if it cannot be made. */
+/** The names and shapes of the weights of a model, which is made without values; none if it cannot be made. */
 export async function weightsOfTopology(modelTopology: object): Promise<ModelWeight[]> {
   const model = await buildTopology(modelTopology);
   if ('message' in model) return [];
@@ -56,7 +56,7 @@ function leavesOf(saved: unknown): Saved[] {
   return Array.isArray(layers) ? layers.flatMap(leavesOf) : [saved];
 }
 
-/** The first weight that the layers of the model and the file do not agree on. */
+/** A message about the first weight on which the model and the file differ. */
 function weightDifference(model: LayersModel, specs: io.WeightsManifestEntry[]): string | undefined {
   const remedy =
     'the topology and the weights are not of the same model, or the layer is not of the class that it is called';

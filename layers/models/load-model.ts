@@ -1,8 +1,8 @@
 /**
- * Loading of models from Keras, TensorFlow Addons and keras_contrib: `tf.loadLayersModel` with what it leaves out before and
- * after. The rewriting of the file is in keras/format.ts, the classes are the layers of the package.
+ * Loads models of Keras, TensorFlow Addons and keras_contrib: `tf.loadLayersModel`, with steps before and after it that it lacks. The file
+ * is rewritten in keras/format.ts; the classes are the layers of the package.
  */
-// Registers the classes that Keras's models ask for: TensorFlow.js's own under these names differ, or are missing.
+// Registers the classes that Keras's models need: TensorFlow.js's own classes of these names differ, or are missing.
 import '../batch-normalization.ts';
 import '../feature-normalization.ts';
 import '../group-normalization.ts';
@@ -65,7 +65,7 @@ export async function loadModel(
   return buildModel(rewritten, (artifacts) => loadLayersModel({ load: async () => artifacts }, options));
 }
 
-/** The same with the names that the model's weights have, where some were saved under others. */
+/** The same with weights under the names that the model has, if some were saved under other names. */
 async function withFittedWeights(rewritten: Rewritten): Promise<Rewritten> {
   const { artifacts, hasUnknownWeights } = rewritten;
   const { modelTopology, weightSpecs = [] } = artifacts;

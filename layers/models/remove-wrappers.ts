@@ -1,6 +1,6 @@
 /**
- * Takes wrappers off a model: a new model of plain layers, whose kernels are what the wrappers made of theirs. Saved, it is
- * loaded by TensorFlow.js without this package.
+ * Takes wrappers off a model: makes a new model of the wrapped layers, with the normalized kernels. TensorFlow.js loads it without this
+ * package.
  */
 import { serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
@@ -15,7 +15,7 @@ import { AddonsSpectralNormalization, AddonsWeightNormalization } from './tensor
 
 type Layer = layers.Layer;
 type Config = serialization.ConfigDict;
-/** A wrapper, by its members: it may come from another copy of this package, whose classes are others. */
+/** A wrapper, known by its members, since it may be of another copy of this package, which has other classes. */
 type Wrapper = Layer & Pick<KernelWrapper, 'layer' | 'effectiveKernels'>;
 
 /**
@@ -108,7 +108,7 @@ type MapEntry = [
 
 /** The wrappers among the layers of a model, and within its layers. */
 function wrappersIn(layer: Layer, classNames: readonly string[]): Wrapper[] {
-  // By name: the classes of another copy of this package are others.
+  // By name: another copy of this package has other classes.
   if ('effectiveKernels' in layer && classNames.includes(layer.getClassName())) return [layer as Wrapper];
   const { layers = [], forwardLayer, backwardLayer, layer: inner } = layer as unknown as Containing;
   // `bidirectional` has two copies of the layer that it was given, which itself is not used.
@@ -123,7 +123,7 @@ interface Containing {
   readonly backwardLayer?: Layer;
 }
 
-/** A saved config in which the wrapped layers stand where their wrappers stood, under the wrappers' names. */
+/** A saved config in which the wrapped layers replace their wrappers, under the names of the wrappers. */
 function withoutWrappers(saved: unknown, classNames: readonly string[]): unknown {
   if (Array.isArray(saved)) return saved.map((one) => withoutWrappers(one, classNames));
   if (typeof saved !== 'object' || saved === null) return saved;

@@ -1,6 +1,6 @@
 /**
- * The wrappers of TensorFlow Addons, so that its models load, go on training and save as they were: what sets them apart
- * from ours are weights of other names and, in WeightNormalization, when and how g starts. For new models ours are meant.
+ * Layers of TensorFlow Addons, so that its models load, go on training and save as they were. They differ from ours in names of weights
+ * and, in WeightNormalization, in when and how g starts. New models should use ours.
  */
 import { add, expandDims, mul, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
@@ -15,6 +15,7 @@ import {
   type Identifier,
   type Initializer,
   identifierOptions,
+  identifiersOf,
   type Regularizer,
 } from '../base/identifiers.ts';
 import { type Kernel, sizeAlong } from '../base/inner-layer.ts';
@@ -33,7 +34,7 @@ import { addCheckedWeight } from '../base/weights.ts';
 import { FilterResponseNormalization, type FilterResponseNormalizationArgs } from '../filter-response-normalization.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from '../spectral-normalization.ts';
 
-/** TensorFlow.js makes a layer's name of its class's, and the name of a weight must not have a '>'. */
+/** A default name that TensorFlow.js made of the class name, without its '>', which names of weights must not have. */
 const withoutAngle = (name: string): string => name.replaceAll('>', '');
 
 /** Options of {@link AddonsSpectralNormalization}. */
@@ -302,8 +303,7 @@ export class AddonsTLU extends SingleInputLayer {
     const [shape] = this.sizesToBuild(inputShape);
     const sizes = shape.slice(1).map((_, i) => checkSize(this.getClassName(), shape, i + 1));
     const add = (name: string) => {
-      const fields = this as unknown as Record<string, (Initializer & Regularizer & Constraint) | undefined>;
-      const [initializer, regularizer, constraint] = identifierOptions(name).map((field) => fields[field]);
+      const [initializer, regularizer, constraint] = identifiersOf(this, name);
       return addCheckedWeight(this, this.addWeight, name, sizes, 'float32', initializer, regularizer, true, constraint);
     };
     this.#tau = add('tau');

@@ -53,6 +53,8 @@ export interface LayerRow {
   readonly project?: (weights: Weights) => Weights;
   /** The formula whose differences are the gradient at this point. */
   readonly formulaAt: (setting: Setting, point: Point) => Formula;
+  /** Whether epsilon is the smallest divisor, and is not added to one: a shorter vector has no gradient. */
+  readonly epsilonIsFloor?: true;
   /** By how much the errors may be larger than those of a layer that is one normalization. */
   readonly slack?: number;
 }
@@ -133,6 +135,7 @@ export const LAYERS = {
     shapeOf: () => [1],
     initializers: affineInitializers,
     listAxis: false,
+    epsilonIsFloor: true,
     together: perRow,
     formulaAt: () => scaled,
   },
@@ -343,9 +346,9 @@ export function everyAxis(className: LayerName): Subject[] {
       const channels = shape.at(Array.isArray(axis) ? -1 : axis)!;
       const groups = className === 'GroupNormalization' ? { groups: channels % 2 === 0 ? 2 : 1 } : {};
       // Two values that nearly agree have a steep gradient, which differences cannot follow; a large epsilon softens it.
-      // A length of which epsilon is the least is not softened, and below it has no gradient.
-      const isSoft = 'epsilon' in rowOf(className).defaults && className !== 'ScaleNormalization';
-      const epsilon = isSoft ? { epsilon: 0.1 } : {};
+      // An epsilon that is the smallest divisor does not soften, and vectors shorter than it have no gradient.
+      const { defaults, epsilonIsFloor } = rowOf(className);
+      const epsilon = 'epsilon' in defaults && !epsilonIsFloor ? { epsilon: 0.1 } : {};
       subjects.push(subject(className, shape, { axis, ...epsilon, ...groups }));
     }
   }

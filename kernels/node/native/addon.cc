@@ -1,5 +1,5 @@
-// What Node loads. It says whether the ops are there: an object with their `prefix`, or with the `problem`. Node's own functions are
-// declared here, as every version of Node-API has them: so no headers are needed.
+// The entry for Node. It registers the ops and exports their `prefix`, or the `problem` if that is not possible. The functions of
+// Node-API are declared here, as every version has them, so that no headers are needed.
 #include <cstddef>
 #include <cstring>
 

@@ -1,4 +1,4 @@
-/** Where the library is to be, unless another place is named. */
+/** The default path of the library. */
 export function outputPath(): string;
 /** The names of the instruction sets of an architecture, with the compiler's flags for each. */
 export function instructionsOf(arch: string): Record<string, string[]>;

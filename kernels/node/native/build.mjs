@@ -12,13 +12,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-/** The version of the contract in kernels/core/registry.ts: ops of another one are others. */
+/** The version of the contract in kernels/core/registry.ts: ops of different versions have different names. */
 const CONTRACT = 2;
 
 const COMMON = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti', '-fno-math-errno'];
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 const LINK = ['-shared', '-s', '-static-libstdc++', '-static-libgcc', '-Wl,-z,nodelete', '-Wl,--as-needed'];
-/** What kernels.cc is compiled for, by architecture; dispatch.cc chooses. */
+/** The instruction sets for which kernels.cc is compiled, by architecture; dispatch.cc chooses one at run time. */
 const INSTRUCTIONS = {
   x64: {
     baseline: ['-msse4.2', '-mpopcnt'],
@@ -31,7 +31,7 @@ const INSTRUCTIONS = {
 /** The names of the instruction sets of an architecture, with the flags for each. */
 export const instructionsOf = (arch) => INSTRUCTIONS[arch];
 
-/** The objects that the library is linked of: each a source, with flags of its own. */
+/** The object files of the library, each with its source and flags. */
 function objectsOf(build) {
   const tables = Object.entries(INSTRUCTIONS[process.arch]).map(([name, flags]) => ({
     source: 'kernels.cc',
@@ -48,20 +48,20 @@ function objectsOf(build) {
 
 const run = promisify(execFile);
 
-/** The compiler, and what it says of itself. */
+/** The compiler, and its version. */
 async function findCompiler() {
   const names = process.env.CXX ? [process.env.CXX] : ['g++', 'clang++'];
   for (const name of names) {
     try {
       return { compiler: name, version: (await run(name, ['--version'])).stdout };
     } catch {
-      // The next one.
+      // Not installed: try the next one.
     }
   }
   throw new Error(`there is no C++ compiler: ${names.join(' or ')}; install one, or name it in CXX`);
 }
 
-/** Different for whatever may make different ops. */
+/** A hash of everything on which the ops depend: compiler, flags and sources. */
 function hashOf(version) {
   const hash = createHash('sha256')
     .update(version)
@@ -71,7 +71,7 @@ function hashOf(version) {
   return hash.digest('hex').slice(0, 12);
 }
 
-/** Where kernels/node/library.ts looks, of the package as npm has it and of the sources. */
+/** The path at which kernels/node/library.ts looks, in the installed package and in the repository. */
 export function outputPath() {
   return resolve(HERE, '../../../dist/kernels/node/native', `${process.platform}-${process.arch}.node`);
 }

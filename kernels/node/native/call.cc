@@ -6,12 +6,12 @@ using namespace tensorflow;
 
 namespace {
 
-// The first input of every op: float64 numbers in the memory of float32 ones.
+// The first input of every op: float64 numbers, stored in a tensor of float32.
 struct Header {
   double n, s, c, groups, epsilon, placement, center, present, momentum, row;
 };
 
-// A size, or 0 if it is none.
+// A size, or 0 if the number is not a valid one.
 int64_t sizeIn(double value) { return value >= 1 && value <= 9007199254740992.0 ? static_cast<int64_t>(value) : 0; }
 
 }  // namespace
@@ -38,7 +38,7 @@ void Call::fail(Code code, const char* why) {
 Tensor* Call::tensor(int input) {
   if (!inputs_[input] && good_) {
     GetInput(context_, input, &inputs_[input], status_);
-    if (GetCode(status_) != OK) fail(GetCode(status_), "an input cannot be had");
+    if (GetCode(status_) != OK) fail(GetCode(status_), "an input is not available");
   }
   return good_ ? inputs_[input] : nullptr;
 }

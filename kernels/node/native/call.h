@@ -1,5 +1,5 @@
-// One execution of an op: its inputs, which are checked against the form, its outputs, and what went wrong. Once something has, all
-// arrays are null, and nothing is to be computed.
+// One execution of an op: its form, its inputs, which are checked against the form, and its outputs. After an error all arrays are null,
+// and nothing may be computed.
 #pragma once
 #include "form.h"
 #include "tensorflow.h"
@@ -13,13 +13,13 @@ class Call {
 
   const Form& form() const { return form_; }
   bool isGood() const { return good_; }
-  // The share of the old value, of `Average`; and which row of the moments it takes.
+  // Of `Average`: the share of the old value, and the row of the moments.
   double momentum() const { return momentum_; }
   int64_t row() const { return row_; }
-  // How many values an input that was asked for has.
+  // The number of values of an input for which `input` was called.
   int64_t sizeOf(int input) const;
 
-  // The values of an input, at least so many; null if the caller has said that it is absent.
+  // The values of an input, of which there must be at least `count`; null if the form says that it is absent.
   const float* input(int i, int64_t count);
   // A new output of the shape of an input.
   float* outputLike(int i, int input);

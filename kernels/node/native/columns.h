@@ -1,11 +1,12 @@
-// Down and along the rows of a matrix whose columns belong to channels (views with s > 1); see `Kernels`.
+// Sums down the columns of a matrix, which belong to channels, and arithmetic with a coefficient per column (views with s > 1). See
+// `Kernels`.
 #pragma once
 #include "kernels.h"
 #include "lanes.h"
 
 namespace {
 
-// Rows of a column that are summed in float32, twice while they are in the cache, before float64 takes over.
+// The rows of a column that are summed in float32 before their sum moves on to float64. They are read twice from the cache.
 constexpr int64_t BLOCK = 128;
 
 // Merges sums of d and d^2 over n rows, d = x - pivot, into mean and M2 of n0 rows (Chan et al.), of `count` columns.
@@ -15,14 +16,14 @@ INLINE inline void merge(const float* pivot, const float* sum, const float* squa
   const double inverse = 1 / n, share = n / (n0 + n), weight = n0 * share;
   for (int64_t k = 0; k < COUNT; ++k) {
     const double delta = sum[k] * inverse, square = sum[k] * delta, all = squares[k] - square;
-    const double within = all <= square * ROUNDING ? 0 : all;  // of equal values rounding would leave something
+    const double within = all <= square * ROUNDING ? 0 : all;  // rounding error of equal values counts as 0
     const double d = pivot[k] + delta - mean[k];
     mean[k] += d * share;
     m2[k] += within + d * d * weight;
   }
 }
 
-// Of AT_ONCE times `kind` neighbouring columns, down `rows` rows.
+// Moments of AT_ONCE neighbouring vectors of columns, each of the lanes of `kind`, down `rows` rows.
 template <int AT_ONCE, class Kind>
 INLINE inline void stripeMoments(Kind kind, const float* x, int64_t rows, int64_t stride, double n0, double* mean, double* m2) {
   constexpr int64_t WIDTH = sizeof(Kind) / sizeof(float);

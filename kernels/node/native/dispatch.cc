@@ -1,4 +1,4 @@
-// Which of the compiled kernels run on this processor.
+// Chooses among the compiled kernels by the instruction sets of this processor.
 #include "kernels.h"
 
 extern const Kernels baselineKernels;
@@ -17,7 +17,7 @@ static bool hasAvx512() {
 
 const char* instructionSet() { return hasAvx512() ? "AVX-512" : hasAvx2() ? "AVX2" : "SSE4.2"; }
 
-// Whether registers of so many lanes leave little of a row to be done one by one.
+// Whether few values of a row are left over, to be done one by one, if registers have so many lanes.
 static bool fits(int64_t rowSize, int64_t lanes) { return rowSize % lanes == 0 || rowSize >= 8 * lanes; }
 
 const Kernels& kernelsFor(int64_t rowSize) {

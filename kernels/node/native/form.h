@@ -5,14 +5,14 @@
 
 #include "inline.h"
 
-// Everything after the first two values is as JavaScript writes it: see `formOf` in kernels/node/native-kernels.ts.
+// The numbers of PLACEMENTS and NO_DIVISION in kernels/node/native.ts.
 enum Placement { INSIDE = 0, OUTSIDE = 1, FLOOR = 2, NO_DIVISION = 3 };
 
-// The root of the smallest normal float32: less is no divisor.
+// The smallest divisor: the root of the smallest normal float32.
 constexpr double SMALLEST_DIVISOR = 1.0842021724855044e-19;
-// Equal values leave no more than this share of the square of what was subtracted from them to be a variance: 2^-14.
+// A variance of no more than this share of the square of the mean deviation from the pivot is rounding error: 2^-14.
 constexpr double ROUNDING = 6.103515625e-5;
-// The same, of the square of their mean, where that is merged from exact means of parts: 2^-66.
+// The same for a variance merged from parts, as a share of the square of the mean: 2^-66.
 constexpr double MERGED = 1.3552527156068805e-20;
 
 struct Form {
@@ -33,7 +33,7 @@ struct Form {
     return root < epsilon ? epsilon : root;  // NaN stays NaN
   }
 
-  // 1 / f; 0 where f is next to nothing.
+  // 1 / f, or 0 where f is too small to divide by.
   INLINE double reciprocal(double v) const {
     const double f = divisor(v);
     return f < SMALLEST_DIVISOR ? 0 : 1 / f;

@@ -1,5 +1,5 @@
 #pragma once
 
-// What is compiled for several instruction sets must be inlined: of functions that several files have alike, the linker keeps the one
-// of any file, and a processor may not know its instructions.
+// For functions in headers that are compiled for several instruction sets: of equal functions in several object files the linker keeps
+// one, perhaps with instructions that the processor does not have. Inlined functions are not linked.
 #define INLINE __attribute__((always_inline))

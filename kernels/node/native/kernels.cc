@@ -1,5 +1,5 @@
-// Compiled once for each instruction set, with TABLE the name of its kernels. Everything else here is in an unnamed namespace, and no
-// function of a library is called: so no function compiled for one instruction set can be taken for that of another.
+// Compiled once for each instruction set, with TABLE as the name of its table of kernels. Everything else is in an unnamed namespace, and
+// no library function is called, so that the linker cannot mix up functions of different instruction sets.
 #include "columns.h"
 #include "rows.h"
 

@@ -1,10 +1,10 @@
-// The loops over values, compiled once for each instruction set: what `kernelsFor` chooses from.
+// The loops over values, compiled once for each instruction set; `kernelsFor` chooses among them.
 #pragma once
 #include <cstdint>
 
 #include "form.h"
 
-// Normalization of rows [rows, c / groups]; row r is of group r % groups. What may be absent is null.
+// Normalization of rows [rows, c / groups]; row r belongs to group r % groups. Absent arrays are null.
 struct RowsForward {
   Form form;
   const float *x, *residual, *gamma, *beta;
@@ -40,9 +40,9 @@ struct Kernels {
   void (*add)(const float* a, const float* b, int64_t size, float* sum);
 };
 
-// Of the instruction sets that this processor has, the widest that suits rows of so many values.
+// The kernels of the widest instruction set of this processor that suits rows of so many values.
 const Kernels& kernelsFor(int64_t rowSize);
-// The name of the widest.
+// The name of the widest instruction set of this processor.
 const char* instructionSet();
-// Whether this processor has what all of it needs.
+// Whether this processor has the baseline instruction set.
 bool isSupported();

@@ -1,5 +1,5 @@
-// As many float32 at a time as the instruction set that this is compiled for has in a register, by the compiler's vector
-// extensions. A loop over values is written once, as a body that takes lanes or a single float.
+// Vectors of float32 in the register size of the instruction set, by the compiler's vector extensions. A loop over values is written
+// once, with a body that takes a vector or a single float.
 #pragma once
 #include "inline.h"
 #include "plan.h"
@@ -17,15 +17,15 @@ namespace {
 typedef float Lanes __attribute__((vector_size(LANES * 4)));
 typedef float UnalignedLanes __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-// The last argument only tells which of both is meant.
+// The last argument only chooses the overload: a vector or a single float.
 INLINE inline Lanes load(const float* p, Lanes) { return *reinterpret_cast<const UnalignedLanes*>(p); }
 INLINE inline float load(const float* p, float) { return *p; }
 INLINE inline void store(float* p, Lanes v) { *reinterpret_cast<UnalignedLanes*>(p) = v; }
 INLINE inline void store(float* p, float v) { *p = v; }
 
 
-// Calls body(kind, i, k) for the values from `from` to `to`: for those from i on, as many as `kind` has; k counts to 4, so that
-// four sums can grow at the same time.
+// Calls body(kind, i, k) for all values from `from` to `to`, each time for as many from i on as `kind` has. k is 0 to 3, so that four
+// sums can be added up independently.
 template <class Body>
 INLINE inline void along(int64_t from, int64_t to, Body body) {
   int64_t i = from;
@@ -39,7 +39,7 @@ INLINE inline void along(int64_t from, int64_t to, Body body) {
   for (; i < to; ++i) body(float(), i, 0);
 }
 
-// A sum in float32 lanes, whose end is taken in float64.
+// A sum in float32 lanes, whose total is taken in float64.
 struct Sum {
   Lanes lanes[4] = {};
   float rest = 0;

@@ -10,7 +10,7 @@ void fill(double* values, int64_t count) {
   for (int64_t i = 0; i < count; ++i) values[i] = 0;
 }
 
-// What the runs of a task have summed, [runs][stride], of which the first `count` values are wanted.
+// Adds up the first `count` sums of each run; `sums` are [runs][stride].
 void sumUp(const double* sums, int64_t runs, int64_t stride, int64_t count, float* totals) {
   for (int64_t i = 0; i < count; ++i) {
     double total = 0;
@@ -19,7 +19,7 @@ void sumUp(const double* sums, int64_t runs, int64_t stride, int64_t count, floa
   }
 }
 
-// How samples [s, c] are shared out: small ones in runs, each sample as one part; large ones one after the other, each in parts of its own.
+// How samples [s, c] are shared out to tasks: a task has several small samples, or one part of a large one.
 struct Columns {
   const Form& form;
   const int64_t size, wide;
@@ -45,7 +45,7 @@ struct Columns {
     });
   }
 
-  // Calls body(column of the first channel, channel) for each run of columns that belong to one group, in all rows of columns.
+  // Calls body(column, channel) for all columns that belong to a group.
   template <class Body>
   void eachColumnOf(int64_t group, const Body& body) const {
     const int64_t width = form.groupWidth(), first = group * width;
@@ -60,8 +60,8 @@ struct Columns {
   int64_t rows() const { return ratioUp(size, wide); }
 };
 
-// From the moments of the columns of a sample's parts: its mean and variance per group, and what `columnAffine` applies, with r = 1 / f
-// and delta what float32 lost of the mean:
+// From the moments of the columns of a sample's parts: its mean and variance per group, and the coefficients of `columnAffine`, with
+// r = 1 / f and delta the rounding error of the mean in float32:
 //
 //   pivot = mean, scale = gamma r, shift = beta - delta gamma r      y = (x - pivot) scale + shift
 //
@@ -87,7 +87,7 @@ void forwardCoefficients(const Columns& columns, const double* moments, const Ro
     }
     eachMoment([&](double rows, double columnMean, double m2) { v += m2 + rows * (columnMean - mu) * (columnMean - mu); });
     v /= count;
-    if (v <= mu * mu * MERGED) v = 0;  // also where rounding leaves less than nothing
+    if (v <= mu * mu * MERGED) v = 0;  // also if rounding has made it negative
     const float pivot = static_cast<float>(mu);
     const double delta = mu - static_cast<double>(pivot), r = form.reciprocal(v);
     if (mean) {
@@ -130,8 +130,8 @@ bool normalizeColumns(const RowsForward& all, const float* x) {
   return true;
 }
 
-// From the sums of the columns of a sample's parts, [parts][3][wide]: dgamma and dbeta, added up if they are wanted, and what
-// `columnGradAffine` applies, with r = 1 / f, delta what float32 lost of the mean, and means over the group:
+// From the sums of the columns of a sample's parts, [parts][3][wide]: dgamma and dbeta, added up if they are wanted, and the coefficients
+// of `columnGradAffine`, with r = 1 / f, delta the rounding error of the mean in float32, and means over the group:
 //
 //   w = gamma r, a = -k mean(D xHat) r^2, b = -mean(D) r - delta a      dx = dy w + (x - mean) a + b
 //
@@ -232,7 +232,7 @@ bool normalizeGradRows(const RowsBackward& all, float* dgamma, float* dbeta) {
   return true;
 }
 
-// Where each example has one value of each channel, examples and channels are columns alike: one sample [1, n * c].
+// If samples have one row each, all of them as one sample with n * c channels.
 Form asOneSample(const Form& form) {
   Form flat = form;
   if (form.s == 1) {
@@ -249,6 +249,25 @@ void eachColumn(const Columns& columns, int64_t i, const Body& body) {
   for (int64_t copy = 0; copy < columns.wide; copy += c) {
     for (int64_t channel = 0; channel < c; ++channel) body(copy + channel, i * c + channel);
   }
+}
+
+// Calls set(coefficients, column, channel of all samples) for all columns of each sample, and then apply(kernels, index of the first value,
+// number of values, columns, coefficients) for each of its parts.
+template <int COUNT, class Set, class Apply>
+bool transformColumns(const Form& given, const Set& set, const Apply& apply) {
+  const Form form = asOneSample(given);
+  const Columns columns(form);
+  const int64_t wide = columns.wide, need = Floats::sizeOf(COUNT, wide);
+  const Room room(columns.samples.count * need);
+  if (!room) return false;
+  columns.eachSample([&](int64_t i, int64_t run) {
+    const Floats coefficients(room.at(run * need), wide);
+    eachColumn(columns, i, [&](int64_t j, int64_t channel) { set(coefficients, j, channel); });
+    inParallel(columns.parts.count, [&](int64_t part) {
+      apply(columns.kernels, i * columns.size + columns.from(part), columns.sizeOf(part), wide, coefficients);
+    });
+  });
+  return true;
 }
 
 }  // namespace
@@ -275,28 +294,19 @@ bool normalizeGrad(const RowsBackward& all, float* dgamma, float* dbeta) {
   return all.form.s == 1 ? normalizeGradRows(all, dgamma, dbeta) : normalizeGradColumns(all, dgamma, dbeta);
 }
 
-bool scaleShift(const Form& given, const float* x, const float* mean, const float* variance, const float* scale,
+bool scaleShift(const Form& form, const float* x, const float* mean, const float* variance, const float* scale,
                 const float* shift, float* y) {
-  const Form form = asOneSample(given);
-  const Columns columns(form);
-  const int64_t wide = columns.wide, need = Floats::sizeOf(3, wide);
-  const Room room(columns.samples.count * need);
-  if (!room) return false;
-  columns.eachSample([&](int64_t i, int64_t run) {
-    const Floats coefficients(room.at(run * need), wide);
-    eachColumn(columns, i, [&](int64_t j, int64_t channel) {
-      const double r = variance ? form.reciprocal(variance[channel]) : 1;
-      coefficients[0][j] = mean ? mean[channel] : 0;
-      coefficients[1][j] = static_cast<float>(scale ? scale[channel] * r : r);
-      coefficients[2][j] = shift ? shift[channel] : 0;
-    });
-    inParallel(columns.parts.count, [&](int64_t part) {
-      const int64_t from = i * columns.size + columns.from(part);
-      columns.kernels.columnAffine(x + from, columns.sizeOf(part), wide, coefficients[0], coefficients[1], coefficients[2],
-                                   y + from);
-    });
-  });
-  return true;
+  return transformColumns<3>(
+      form,
+      [&](const Floats& to, int64_t j, int64_t channel) {
+        const double r = variance ? form.reciprocal(variance[channel]) : 1;
+        to[0][j] = mean ? mean[channel] : 0;
+        to[1][j] = static_cast<float>(scale ? scale[channel] * r : r);
+        to[2][j] = shift ? shift[channel] : 0;
+      },
+      [&](const Kernels& kernels, int64_t at, int64_t size, int64_t wide, const Floats& k) {
+        kernels.columnAffine(x + at, size, wide, k[0], k[1], k[2], y + at);
+      });
 }
 
 bool scaleShiftGrad(const Form& given, const float* dy, const float* x, const float* mean, float* dscale, float* dshift) {
@@ -331,26 +341,17 @@ bool scaleShiftGrad(const Form& given, const float* dy, const float* x, const fl
   return true;
 }
 
-bool blendGrad(const Form& given, const float* dy, const float* x, const float* mean, const float* scale, const float* a,
+bool blendGrad(const Form& form, const float* dy, const float* x, const float* mean, const float* scale, const float* a,
                const float* b, float* dx) {
-  const Form form = asOneSample(given);
-  const Columns columns(form);
-  const int64_t wide = columns.wide, need = Floats::sizeOf(4, wide);
-  const Room room(columns.samples.count * need);
-  if (!room) return false;
-  columns.eachSample([&](int64_t i, int64_t run) {
-    const Floats coefficients(room.at(run * need), wide);
-    eachColumn(columns, i, [&](int64_t j, int64_t channel) {
-      coefficients[0][j] = mean[channel];
-      coefficients[1][j] = scale[channel];
-      coefficients[2][j] = a[channel];
-      coefficients[3][j] = b[channel];
-    });
-    inParallel(columns.parts.count, [&](int64_t part) {
-      const int64_t from = i * columns.size + columns.from(part);
-      columns.kernels.columnGradAffine(dy + from, nullptr, x + from, columns.sizeOf(part), wide, coefficients[0],
-                                       coefficients[1], coefficients[2], coefficients[3], dx + from);
-    });
-  });
-  return true;
+  return transformColumns<4>(
+      form,
+      [&](const Floats& to, int64_t j, int64_t channel) {
+        to[0][j] = mean[channel];
+        to[1][j] = scale[channel];
+        to[2][j] = a[channel];
+        to[3][j] = b[channel];
+      },
+      [&](const Kernels& kernels, int64_t at, int64_t size, int64_t wide, const Floats& k) {
+        kernels.columnGradAffine(dy + at, nullptr, x + at, size, wide, k[0], k[1], k[2], k[3], dx + at);
+      });
 }

@@ -1,5 +1,5 @@
-// The operations on whole tensors: how the work is shared out, and the arithmetic between the passes. Knows nothing of TensorFlow.
-// What may be absent is null. Each returns whether there was memory enough.
+// The operations on whole tensors: they share out the work to threads, and do the arithmetic between the passes. Nothing here knows
+// TensorFlow. Absent arrays are null. Each function returns false if there was not enough memory.
 #pragma once
 #include "kernels.h"
 

@@ -1,5 +1,5 @@
-// Binds what moved into libc in glibc 2.34 to its old version, which every later glibc has, too: so what is compiled on a new
-// system loads on those from glibc 2.28 on.
+// Binds functions that moved into libc in glibc 2.34 to their old versions, which later ones have, too: so a library that was compiled on
+// a new system can be loaded from glibc 2.28 on.
 #pragma once
 
 #if defined(__GLIBC__) && defined(__x86_64__)

@@ -18,7 +18,7 @@ void finish(Call& call, bool enough) {
   if (!enough) call.fail(RESOURCE_EXHAUSTED, "there is no memory for the sums");
 }
 
-// Inputs: form, x, residual, gamma, beta. Outputs: y; with statistics; with the sum, too.
+// Inputs: form, x, residual, gamma, beta. Outputs: y, with 2 outputs also statistics, with 3 also the sum.
 template <int OUTPUTS>
 void computeNormalize(void*, Context* context) {
   Call call(context);
@@ -34,7 +34,7 @@ void computeNormalize(void*, Context* context) {
   finish(call, normalize(all));
 }
 
-// Inputs: form, dy, dsum, x, statistics, gamma. Outputs: dx; with dgamma and dbeta.
+// Inputs: form, dy, dsum, x, statistics, gamma. Outputs: dx, with 3 outputs also dgamma and dbeta.
 template <int OUTPUTS>
 void computeNormalizeGrad(void*, Context* context) {
   Call call(context);
@@ -48,7 +48,7 @@ void computeNormalizeGrad(void*, Context* context) {
   float* const dgamma = OUTPUTS == 3 ? call.output(1, f.c) : nullptr;
   float* const dbeta = OUTPUTS == 3 ? call.output(2, f.c) : nullptr;
   if (!call.isGood()) return;
-  all.variance = all.mean + call.sizeOf(4) / 2;  // behind the means there may be columns of another backend
+  all.variance = all.mean + call.sizeOf(4) / 2;  // row 1: statistics of another backend have more than `groups` columns
   finish(call, normalizeGrad(all, dgamma, dbeta));
 }
 
@@ -162,7 +162,8 @@ void registerOp(const Op& op, const char* name, Status* status) {
 }  // namespace
 
 const char* registerOps() {
-  // Copies of this library each have variables of their own. The lock of libc's stdin, which Node does not use, is the same to all.
+  // Other copies of this library have variables of their own, and so would locks. The lock of libc's stdin, which Node does not use, is
+  // shared by all of them.
   flockfile(stdin);
   Status* const status = NewStatus();
   const char* problem = nullptr;

@@ -1,9 +1,9 @@
-// The ops that TensorFlow gets.
+// The ops, and their registration with TensorFlow.
 #pragma once
 
-// What the names of the ops begin with: of each build another, so that several builds can be in one process.
+// The prefix of the names of the ops. It differs for each build, so that several builds can be in one process.
 extern const char* const OP_PREFIX;
 
-// Registers the ops that are not there yet; why that cannot be, or null. Once for the process, however often this library is loaded and
-// from however many places: TensorFlow ends the process where an op of a name is registered again.
+// Registers those ops that the process does not have yet, since TensorFlow ends the process if a name is registered twice, and this library
+// may be loaded several times. Returns the reason of a failure, or null.
 const char* registerOps();

@@ -1,5 +1,5 @@
-// How the work on a tensor is shared out. It depends on the sizes alone, and sums of parts are added in their order: so results are the
-// same with any number of threads.
+// How the work on a tensor is divided into tasks. That depends on sizes alone, and sums of tasks are added in their order: so results are
+// the same with any number of threads.
 #pragma once
 #include <cstdint>
 
@@ -9,17 +9,17 @@ inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 inline int64_t ratioUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Values worth a task of their own.
+// The least values of a task, about, and the most tasks.
 constexpr int64_t TASK = 32768;
 constexpr int64_t MOST_TASKS = 64;
 
-// `items` equal things shared out in runs.
+// `items` equal items, divided into runs of consecutive ones.
 struct Runs {
   int64_t items, length, count;
 
-  // All in runs of `length`.
+  // Runs of `length` items.
   Runs(int64_t items, int64_t length) : items(items), length(most(length, 1)), count(ratioUp(items, most(length, 1))) {}
-  // So that each is worth a task; at least `leastLength` in each, if there are as many.
+  // Runs that are large enough for a task each, of at least `leastLength` items.
   Runs(int64_t items, int64_t itemSize, int64_t leastLength) : items(items) {
     length = most(most(ratioUp(TASK, most(itemSize, 1)), leastLength), ratioUp(items, MOST_TASKS));
     count = ratioUp(items, length);
@@ -28,7 +28,7 @@ struct Runs {
   int64_t last(int64_t run) const { return least(items, (run + 1) * length); }
 };
 
-// Columns in which a sample [s, c] is read: so many multiples of c that they fill registers, if there are the rows.
+// The columns in which a sample [s, c] is read: so many multiples of c that they fill registers, but at most s * c.
 inline int64_t wideOf(int64_t s, int64_t c) {
   constexpr int64_t REGISTER = 16, ENOUGH = 64, WIDE = 256;
   if (c >= WIDE) return c;

@@ -13,10 +13,10 @@
 namespace {
 
 constexpr int MOST_THREADS = 32;
-// How often a thread without work looks for some before it sleeps: some microseconds.
+// How often an idle thread looks for work before it sleeps: for some microseconds.
 constexpr int LOOKS = 300;
 
-// The tasks of one call. It lies on the stack of the caller, who leaves once nobody is inside.
+// The tasks of one call, on the stack of the caller, who waits until no other thread works on them.
 struct Job {
   void (*task)(void*, int64_t);
   void* context;
@@ -28,7 +28,7 @@ struct Job {
   }
 };
 
-// Nothing has to be made or destroyed: threads may still look at it while the process ends.
+// Has no constructor or destructor to run: threads may still use it while the process ends.
 struct Pool {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
@@ -67,7 +67,7 @@ void* workForever(void*) {
   return nullptr;
 }
 
-// Starts the threads that are missing; signals are for others to handle. Where the system gives no more, fewer do.
+// Starts threads until there are as many as wanted, or the system gives no more. They block all signals, which other threads handle.
 void start(Pool& p, int wanted) {
   if (p.threads >= wanted) return;
   sigset_t all, before;
@@ -86,7 +86,7 @@ void start(Pool& p, int wanted) {
   sigprocmask(SIG_SETMASK, &before, nullptr);
 }
 
-// A positive number in the environment, else `otherwise`.
+// The positive number in a variable of the environment, else `otherwise`.
 int numberIn(const char* name, int otherwise) {
   const char* text = getenv(name);
   int number = 0;

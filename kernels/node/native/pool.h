@@ -1,17 +1,16 @@
-// A few threads that share out tasks. They are made when they are first needed, sleep when there is nothing to do, and are never
-// waited for when the process ends.
+// A pool of threads. They are started when first needed, sleep without work, and are not waited for when the process ends.
 #pragma once
 #include <cstdint>
 
-// How many threads work at most, the caller among them: the processors of this process, or fewer if OMP_NUM_THREADS or
-// TF_NUM_INTRAOP_THREADS says so.
+// The most threads that work on a call, the caller among them: the number of processors of this process, or the smaller value of
+// OMP_NUM_THREADS or TF_NUM_INTRAOP_THREADS.
 int threadCount();
 
-// Calls task(context, i) for each i below count, on several threads, and returns when all are done. If another call is being served, this
-// one does its tasks alone.
+// Calls task(context, i) for each i below count, on several threads, and returns when all are done. If the pool is busy with another call,
+// the caller does all tasks alone.
 void inParallel(int64_t count, void (*task)(void* context, int64_t i), void* context);
 
-// The same, of a function object.
+// The same for a function object.
 template <class Task>
 void inParallel(int64_t count, const Task& task) {
   inParallel(

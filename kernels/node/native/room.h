@@ -5,7 +5,7 @@
 
 class Room {
  public:
-  // One more, so that no room is null.
+  // One more than needed: malloc(0) may return null.
   explicit Room(int64_t doubles) : memory_(static_cast<double*>(malloc(static_cast<size_t>(doubles + 1) * sizeof(double)))) {}
   ~Room() { free(memory_); }
   Room(const Room&) = delete;
@@ -18,7 +18,7 @@ class Room {
   double* const memory_;
 };
 
-// Several float arrays of one length one after the other, each in whole doubles.
+// Several float arrays of one length, each padded to whole doubles.
 class Floats {
  public:
   Floats(double* memory, int64_t length) : memory_(reinterpret_cast<float*>(memory)), length_(padded(length)) {}

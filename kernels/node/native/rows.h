@@ -2,19 +2,19 @@
 //
 // Statistics take corrected two passes: the float32 mean is only a pivot; the second pass sums the deviations d from it and their
 // squares, so that mean = pivot + delta and variance = sum(d^2) / size - delta^2 with delta = sum(d) / size. Each pass runs over a
-// few rows before the next begins: so the long scalar arithmetic in between is done for many rows at once.
+// few rows before the next pass begins, so that the scalar arithmetic in between is done for several rows at once.
 #pragma once
 #include "kernels.h"
 #include "lanes.h"
 
 namespace {
 
-// Values of a row that lanes add up before float64 takes over.
+// The values of a row that float32 lanes add up before their sum moves on to float64.
 constexpr int64_t CHUNK = 1024;
-// Values of the rows between two passes, which stay in the first-level cache; and how many rows at most.
+// The values of rows that are worked on together, which stay in the first-level cache between two passes; and the most rows.
 constexpr int64_t TOGETHER = 4096;
 constexpr int64_t MOST_ROWS = 32;
-// Rows whose dy xHat and dy may add up in float32 before they move on to float64.
+// The rows whose dy xHat and dy are added up in float32 before their sums move on to float64.
 constexpr int64_t FLUSH = 64;
 
 inline int64_t rowsTogether(int64_t values) {
@@ -38,7 +38,7 @@ double sumOfRow(const float* x, int64_t size) {
   return total;
 }
 
-// sum = x + residual, and the sum of that.
+// Writes sum = x + residual, and returns the sum of its values.
 double addRow(const float* x, const float* residual, float* sumTo, int64_t size) {
   double total = 0;
   inChunks(size, [&](int64_t from, int64_t to) INLINE {
@@ -118,7 +118,7 @@ void rowsForward(const RowsForward& all, int64_t first, int64_t last) {
       const Deviations d = deviationsOfRow(x + i * size, size, pivot);
       const double delta = form.center ? d.sum / static_cast<double>(size) : 0;
       double v = d.squares / static_cast<double>(size) - delta * delta;
-      if (v <= delta * delta * ROUNDING) v = 0;  // also where rounding leaves less than nothing
+      if (v <= delta * delta * ROUNDING) v = 0;  // also if rounding has made it negative
       const double r = form.reciprocal(v);
       standards[i] = {pivot, static_cast<float>(r), static_cast<float>(-delta * r)};
       if (all.mean) {
@@ -135,7 +135,7 @@ void rowsForward(const RowsForward& all, int64_t first, int64_t last) {
   }
 }
 
-// With r = 1 / f, delta what float32 lost of the mean, and D = gamma dy:
+// With r = 1 / f, delta the rounding error of the mean in float32, and D = gamma dy:
 //
 //   scale = r, shift = -delta r                                   xHat = (x - mean) scale + shift
 //   w = r, a = -k mean(D xHat) r^2, b = -mean(D) r - delta a      dx = D w + (x - mean) a + b

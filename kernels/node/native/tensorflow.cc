@@ -10,8 +10,8 @@ namespace tensorflow {
 TENSORFLOW_FUNCTIONS(DEFINE)
 #undef DEFINE
 
-// Node loads libtensorflow for its addon alone: no symbol of it is global, and only who asks that very library finds them. In the Python
-// package the C interface is in libtensorflow_cc.
+// Node loads libtensorflow with local symbols, which are found only by asking that library for them. In the Python package the C
+// interface is in libtensorflow_cc.
 static void* find(const char* symbol) {
   static const char* const libraries[] = {"libtensorflow.so.2", "libtensorflow_framework.so.2", "libtensorflow_cc.so.2"};
   for (const char* library : libraries) {

@@ -1,5 +1,5 @@
-// TensorFlow's C interface, as far as it is used: its functions are looked up in the libtensorflow that the process has loaded, so
-// that nothing is linked with one. They are declared here as TensorFlow 2.9 to 2.15 have them, in c/kernels.h, c/ops.h, c/tf_tensor.h.
+// The functions of TensorFlow's C interface that are used. They are looked up in the libtensorflow that the process has loaded, instead of
+// linking with one, and declared here as in c/kernels.h, c/ops.h and c/tf_tensor.h of TensorFlow 2.9 to 2.15.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -48,7 +48,7 @@ enum DataType { FLOAT = 1 };
 TENSORFLOW_FUNCTIONS(DECLARE)
 #undef DECLARE
 
-// Finds all of them; what is missing, or null.
+// Looks up all functions; returns the name of a missing one, or null.
 const char* lookUp();
 
 }  // namespace tensorflow

@@ -31,7 +31,7 @@ function blockGradSums(
       const g = v128.load(q + toDy), d = sub(v128.load(q), m);
       s = add(s, g); e = add(e, d); p = mad(g, d, p);
     }
-    // In a shorter last row the other lanes are of columns, too.
+    // In a shorter last row the other lanes belong to columns, too, to which nothing may be added.
     addTo(to, firstLanes(s, lanes)); addTo(to + next, firstLanes(p, lanes)); addTo(to + 2 * next, firstLanes(e, lanes));
   }
 }
@@ -61,8 +61,8 @@ export function columnMeans(form: Form, mean: usize): void {
 }
 
 /**
- * From a sample's sums per column: dgamma and dbeta, added up if `form.affine`, and what `columnGradAffine` applies, with
- * r = 1 / f, delta what float32 lost of the mean, and means over the group:
+ * From a sample's sums per column: dgamma and dbeta, added up if `form.affine`, and the coefficients of `columnGradAffine`, with
+ * r = 1 / f, delta the rounding error of the mean in float32, and means over the group:
  *
  *   w = gamma r, a = -k mean(D xHat) r^2, b = -mean(D) r - delta a      dx = dy w + (x - mean) a + b
  *
@@ -130,8 +130,8 @@ export function columnGradAffine(form: Form, x: usize, dy: usize, dx: usize, siz
   const wide = form.wide, coefficients = form.coefficients;
   const row = <usize>wide << 2, next = padded(wide), toDy = dy - x, toDx = dx - x, end = x + (<usize>size << 2);
   if (row % 16 == 0) {
-    // Four rows share each access to the coefficients. All are read before one is stored: where rows are 4096 bytes apart
-    // a processor takes a value for the one just stored in the row above, and waits.
+    // Four rows share each access to the coefficients. All are loaded before one is stored: if rows are a multiple of 4096 bytes
+    // apart, a processor takes the load for one of the value just stored in the row above, and waits (4K aliasing).
     for (let rows = size / wide; rows >= 4; rows -= 4, x += 4 * row) {
       for (let i: usize = 0; i < row; i += 16) {
         const k = coefficients + i, mean = v128.load(k), w = v128.load(k + next);

@@ -20,7 +20,7 @@ import { advance } from './parameters';
 // @ts-ignore: decorator
 @inline function mergePair(mean: usize, m2: usize, pivot: v128, s: v128, q: v128, n0: f64, n: f64, mask: v128): void {
   const delta = f64x2.div(s, f64x2.splat(n)), square = f64x2.mul(s, delta), all = f64x2.sub(q, square);
-  // Of equal values rounding would leave something.
+  // Of equal values only a rounding error is left, which counts as 0.
   const within = v128.andnot(all, f64x2.le(all, f64x2.mul(square, f64x2.splat(ROUNDING))));
   const old = v128.load(mean), d = f64x2.sub(f64x2.add(pivot, delta), old);
   const between = f64x2.mul(f64x2.mul(d, d), f64x2.splat(n0 * n / (n0 + n)));
@@ -72,7 +72,7 @@ function blockMoments(x: usize, rows: i32, stride: usize, bytes: usize, mean: us
   }
 }
 
-/** Adds a part of a sample, below `rows` rows of it, to its moments per column: mean and M2. */
+/** Adds a part of a sample to its moments per column, mean and M2, which have `rows` rows already. */
 export function columnMoments(form: Form, x: usize, size: i32, rows: i32): void {
   const wide = form.wide, stride = <usize>wide << 2, mean = form.sums, m2 = mean + padded(wide) * 2;
   const end = rows + size / wide, tail = <usize>(size % wide) << 2;
@@ -86,8 +86,8 @@ export function columnMoments(form: Form, x: usize, size: i32, rows: i32): void 
 }
 
 /**
- * From the moments of a sample's columns: its mean and variance per group, and what `columnAffine` applies, with r = 1 / f
- * and delta what float32 lost of the mean:
+ * From the moments of a sample's columns: its mean and variance per group, and the coefficients of `columnAffine`, with r = 1 / f
+ * and delta the rounding error of the mean in float32:
  *
  *   pivot = mean, scale = gamma r, shift = beta - delta gamma r      y = (x - pivot) scale + shift
  *
@@ -115,7 +115,7 @@ export function columnCoefficients(form: Form, mean: usize, variance: usize): vo
       }
     }
     v /= count;
-    if (v <= mu * mu * MERGED) v = 0; // also where rounding leaves less than nothing
+    if (v <= mu * mu * MERGED) v = 0; // also if rounding has made it negative
     store<f32>(mean, <f32>mu);
     store<f32>(variance, <f32>v);
     const pivot = <f32>mu, delta = mu - <f64>pivot, r = form.reciprocal(v);

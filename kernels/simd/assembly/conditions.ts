@@ -1,7 +1,7 @@
 /**
- * Columns whose sample has several conditions, one after the other, each of `form.share` rows: batch normalization with parameters for
- * each example, or any with parameters for each position. The statistics are the sample's. Parts are given by their size in
- * values, a multiple of c; `seek` goes to the first row of one.
+ * Columns of samples with several conditions, one after the other, each of `form.share` rows: batch normalization with parameters per
+ * example, or any normalization with parameters per position. Statistics are those of the whole sample. Parts of a sample are given
+ * by their size in values, a multiple of c; `seek` moves to the first row of a part.
  */
 import { columnAffine, columnCoefficients } from './columns-forward';
 import { columnGradAffine, columnGradSums } from './columns-backward';
@@ -10,7 +10,7 @@ import { add, addTo, lanesLeft, mad, mul, padded, storeLanes, sub, zero } from '
 import { advance, moveTo } from './parameters';
 
 /**
- * What `conditionAffine` applies: scale and shift of a sample without parameters, which it finds where the sums were.
+ * The coefficients of `conditionAffine`: scale and shift of a sample without parameters, in the place of the sums.
  *
  * @param mean variance [groups] each, written
  */
@@ -43,7 +43,10 @@ export function conditionAffine(form: Form, x: usize, y: usize, size: i32): void
 /** Before the first part of a sample. */
 export function clearConditions(form: Form): void { clearSums(form); clearTotals(form); }
 
-/** `conditionGradSums` of conditions of one row each, whose sums are of one value; those in float32 stand where the others do. */
+/**
+ * `conditionGradSums` for conditions of one row each: dgamma and dbeta of a condition are of one value each. The other sums are added
+ * up in float32, in the place of `form.sums`, and move on to float64 after `BLOCK` rows.
+ */
 function rowGradSums(form: Form, x: usize, dy: usize, rows: i32): void {
   const row = <usize>form.c << 2, mean = form.coefficients, sums = form.sums, next = padded(form.c), totals = form.totals;
   for (let r = 0; r < rows; ++r, x += row, dy += row) {
@@ -67,9 +70,9 @@ function rowGradSums(form: Form, x: usize, dy: usize, rows: i32): void {
 }
 
 /**
- * Adds a part of a sample to the sums of its conditions. Behind the last row of a condition, dbeta = sum(dy) and
- * dgamma = sum(dy (x - mean)), which is not its gradient yet, are written, and three float64 per channel are added up in `form.totals`:
- * sum(D), sum(D (x - mean)) and sum(x - mean), D = gamma dy.
+ * Adds a part of a sample to the sums of its conditions. After the last row of a condition its dbeta = sum(dy) is written, and in the
+ * place of dgamma sum(dy (x - mean)), of which `conditionGradCoefficients` makes dgamma. Three float64 per channel are added up in
+ * `form.totals`: sum(D), sum(D (x - mean)) and sum(x - mean), with D = gamma dy.
  */
 export function conditionGradSums(form: Form, x: usize, dy: usize, size: i32): void {
   const c = form.c, wide = form.wide, next = padded(wide) * 2, sumD = form.totals, total = padded(c) * 2;
@@ -100,8 +103,8 @@ export function conditionGradSums(form: Form, x: usize, dy: usize, size: i32): v
 }
 
 /**
- * From a sample's sums: dgamma of each of its conditions, and what `conditionGradAffine` applies, as `columnGradCoefficients`. w is
- * kept without gamma, where the sums were. Goes back to the sample's first condition.
+ * From a sample's sums: dgamma of each of its conditions, and the coefficients of `conditionGradAffine`, which are those of
+ * `columnGradCoefficients`, but with w without gamma, in the place of the sums. Goes back to the sample's first condition.
  *
  * @param variance [groups]
  */

@@ -1,31 +1,31 @@
 /**
- * What stays the same for all blocks of one normalization: its view, its parameters, its divisor, and the memory in which
- * its kernels keep what they know between two passes. A host reserves `formSize` bytes, and describes the form in them.
+ * The form of one normalization: its view, its parameters, its divisor, and memory for coefficients and sums between two passes. The
+ * caller reserves `formSize` bytes for it, and fills them by `describe`.
  */
 import { padded, zero } from './lanes';
 
-/** Float32 lanes add up at most this much of a row, in bytes, before their sum moves on to float64. */
+/** The bytes of a row that float32 lanes add up before their sum moves on to float64. */
 export const CHUNK: usize = 4096;
 /** Bytes of the coefficients of one row: six float32 at most. */
 export const ROW_COEFFICIENTS: usize = 24;
 
-/** Bytes of the rows between two passes, which stay in the first-level cache; and how many rows at most. */
+/** The bytes of rows that are worked on together, which stay in the first-level cache between two passes; and the most rows. */
 const TOGETHER: usize = 16384;
 const MOST_ROWS = 64;
 
-/** How many rows of so many bytes are worked on together. */
+/** How many rows of `bytes` bytes are worked on together. */
 export function rowsTogether(bytes: usize): i32 {
   return <i32>max<usize>(1, min<usize>(TOGETHER / bytes, MOST_ROWS));
 }
 
-/** Rows of a column that are summed in float32, twice while they are in the cache, before float64 takes over. */
+/** The rows of a column that are summed in float32 before their sum moves on to float64. They are read twice from the cache. */
 export const BLOCK = 128;
 
-/** The root of the smallest normal float32: less is no divisor. */
+/** The smallest divisor: the root of the smallest normal float32. */
 const SMALLEST: f64 = 1.0842021724855044e-19;
-/** Equal values leave no more than this share of the square of what was subtracted from them to be a variance. */
+/** A variance of no more than this share of the square of the mean deviation from the pivot is rounding error. */
 export const ROUNDING: f64 = 6.103515625e-5; // 2^-14
-/** The same, of the square of their mean, where that is merged from exact means of parts. */
+/** The same for a variance merged from parts, as a share of the square of the mean. */
 export const MERGED: f64 = 1.3552527156068805e-20; // 2^-66
 
 const HEADER: usize = 128;
@@ -38,7 +38,7 @@ export class Form {
   center: bool;
   /** Whether dgamma and dbeta are wanted. */
   affine: bool;
-  /** Of one sample: its rows, its channels, their groups, and the columns in which it is read (0: rows are normalized). */
+  /** The rows, channels and groups of a sample, and the columns in which it is read (0: rows are normalized). */
   s: i32;
   c: i32;
   groups: i32;
@@ -46,25 +46,25 @@ export class Form {
   /** [c] each, float32. */
   gamma: usize;
   beta: usize;
-  /** Per row or per column, float32: what the second pass applies. */
+  /** The coefficients of the second pass, per row or per column, float32. */
   coefficients: usize;
-  /** Three float64 per column: what the first pass sums. */
+  /** The sums of the first pass, three float64 per column. */
   sums: usize;
-  /** [c] each: dgamma and dbeta in float64, and in float32 those of `pending` rows that are not among them yet. */
+  /** dgamma and dbeta, [c] each: `totals` in float64, and `partial` in float32, of `pending` rows that are not in the totals yet. */
   totals: usize;
   partial: usize;
   pending: i32;
   /**
-   * How many rows of [n * s, c] share a row of gamma and beta, a *condition*; how many of them are left of the condition at which
-   * gamma and beta point; and whether a sample has several conditions.
+   * How many rows of [n * s, c] share a row of gamma and beta, a *condition*; how many rows are left of the current condition, to
+   * which gamma and beta point; and whether a sample has several conditions.
    */
   share: i32;
   left: i32;
   within: bool;
-  /** [conditions, c] each: where dgamma and dbeta of this condition belong. */
+  /** Where to write dgamma and dbeta of the current condition, [c] each. */
   dgamma: usize;
   dbeta: usize;
-  /** How many conditions have gone by. */
+  /** The index of the current condition. */
   condition: i32;
 
   /** The divisor f of a group with variance v. NaN stays NaN: `max` does not hide it. */
@@ -74,7 +74,7 @@ export class Form {
     return this.placement == FLOOR ? max<f64>(Math.sqrt(v), this.epsilon) : 1;
   }
 
-  /** 1 / f; 0 where f is next to nothing. */
+  /** 1 / f, or 0 where f is too small to divide by. */
   reciprocal(v: f64): f64 {
     const f = this.divisor(v);
     return f < SMALLEST ? 0 : 1 / f;
@@ -97,7 +97,7 @@ function coefficientsSize(wide: i32): usize {
   return wide ? padded(wide) * 4 : ROW_COEFFICIENTS * MOST_ROWS;
 }
 
-/** The bytes of a form and its memory: those of very many columns may be more than an address can tell. */
+/** The bytes of a form with its memory. As f64: with very many columns they may be more than the address space. */
 export function formSize(c: i32, wide: i32, affine: bool): f64 {
   const columns = <f64>padded(wide), channels = <f64>padded(c);
   const coefficients = wide ? columns * 4 : <f64>coefficientsSize(0);
@@ -126,14 +126,14 @@ export function condition(form: Form, share: i32, dgamma: usize, dbeta: usize): 
   form.dgamma = dgamma; form.dbeta = dbeta;
 }
 
-/** Before the first row of a condition, or of a sample that has several. */
+/** To be called before the first row of a condition, or of a sample with several conditions. */
 export function clearTotals(form: Form): void { memory.fill(form.totals, 0, padded(form.c) * 6); }
 
-/** Before the first part of a sample. */
+/** To be called before the first part of a sample. */
 export function clearSums(form: Form): void {
   for (let p = form.sums, end = p + padded(form.wide) * 6; p < end; p += 16) v128.store(p, zero());
 }
 
-/** Where a host finds, or writes, what is known per column. */
+/** The addresses of values per column, for callers that read or write them. */
 export function coefficientsOf(form: Form): usize { return form.coefficients; }
 export function sumsOf(form: Form): usize { return form.sums; }

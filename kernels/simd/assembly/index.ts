@@ -1,4 +1,4 @@
-/** The module's exports. Addresses are in bytes, in a memory that the host owns; sizes are in values. */
+/** The module's exports. Addresses are in bytes, in a memory that the caller owns; sizes are in values. */
 export { clearSums, coefficientsOf, condition, describe, formSize, sumsOf } from './form';
 export { advance, parameterGradients, seek } from './parameters';
 export { rowsForward } from './rows-forward';

@@ -1,7 +1,7 @@
 /**
- * Four float32 lanes at a time: short names for what the kernels use, stores that stop at the end of an array, and sums that
- * leave float32. Loads do not stop there: they are of whole vectors, whose last lanes may hold anything, and a host leaves
- * room for them behind the last array. Sizes of arrays in memory are in bytes, so that an index is an address offset.
+ * Four float32 lanes at a time: short names for instructions, stores that stop at the end of an array, and sums in float64. Loads
+ * are always of whole vectors: they may read up to 12 bytes past the end of an array, where anything may be, and the caller
+ * reserves these bytes after the last array. Sizes of arrays in memory are in bytes, so that an index is an address offset.
  */
 
 // @ts-ignore: decorator
@@ -20,7 +20,7 @@
 // @ts-ignore: decorator
 @inline export function padded(count: i32): usize { return ((<usize>count << 2) + 15) & ~15; }
 
-/** How many of four lanes lie before the end of an array, in bytes: 16, or less in its last lanes. */
+/** The bytes of four lanes at `at` that are before the end of an array: 16, or less at its end. */
 // @ts-ignore: decorator
 @inline export function lanesLeft(at: usize, end: usize): usize { return min<usize>(end - at, 16); }
 

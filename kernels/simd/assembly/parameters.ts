@@ -1,4 +1,4 @@
-/** dgamma and dbeta, which are summed over all rows that share them, and the step from the parameters of one condition to the next. */
+/** dgamma and dbeta, summed over all rows that share gamma and beta, and the step from one condition to the next. */
 import { Form, clearTotals } from './form';
 import { addTo, padded, zero } from './lanes';
 
@@ -12,7 +12,7 @@ export function flush(form: Form): void {
   form.pending = 0;
 }
 
-/** Writes what was added up, [c] each, as float32. */
+/** Writes the sums dgamma and dbeta, [c] each, as float32. */
 export function parameterGradients(form: Form, dgamma: usize, dbeta: usize): void {
   flush(form);
   const totals = form.totals, next = padded(form.c) << 1;
@@ -22,7 +22,7 @@ export function parameterGradients(form: Form, dgamma: usize, dbeta: usize): voi
   }
 }
 
-/** After `rows` rows of [n * s, c]: behind the last of a condition its gradients are written, and the next one begins. */
+/** To be called after `rows` rows of [n * s, c]. After the last row of a condition writes its gradients, and begins the next one. */
 export function advance(form: Form, rows: i32): void {
   form.left -= rows;
   if (form.left > 0) return;
@@ -33,7 +33,7 @@ export function advance(form: Form, rows: i32): void {
   moveTo(form, form.condition + 1);
 }
 
-/** To the first row of a condition. */
+/** Moves to the first row of a condition. */
 export function moveTo(form: Form, condition: i32): void {
   const bytes = <isize>(condition - form.condition) * (<isize>form.c << 2);
   form.gamma += bytes; form.beta += bytes; form.dgamma += bytes; form.dbeta += bytes;
@@ -41,7 +41,7 @@ export function moveTo(form: Form, condition: i32): void {
   form.left = form.share;
 }
 
-/** To a row of [n * s, c]. */
+/** Moves to a row of [n * s, c]. */
 export function seek(form: Form, row: i32): void {
   moveTo(form, row / form.share);
   form.left = form.share - row % form.share;

@@ -45,7 +45,7 @@ function dot(a: usize, b: usize, n: i32): f64 {
   return sum;
 }
 
-/** Makes `vector` [n] the direction of `x` [n], unless x is no longer than epsilon. NaN is a length, too. */
+/** vector = x / ||x||, [n] each; unchanged if ||x|| <= epsilon. A norm of NaN makes the vector NaN. */
 function turn(vector: usize, x: usize, n: i32, epsilon: f64): void {
   const norm = Math.sqrt(dot(x, x, n));
   if (norm <= epsilon) return;
@@ -53,8 +53,8 @@ function turn(vector: usize, x: usize, n: i32, epsilon: f64): void {
 }
 
 /**
- * Turns u [out] and v [rest] by `iterations` steps, and returns sigma = v w u^T. `product` is room for the longer of them,
- * and `sums` for out float64, in whole vectors.
+ * Iterates u [out] and v [rest] in place, and returns sigma = v w u^T. `product` is room for the longer of them, and `sums` for out
+ * float64, in whole vectors.
  */
 export function powerIteration(
   w: usize, u: usize, v: usize, product: usize, sums: usize, rest: i32, out: i32, iterations: i32, uFirst: bool, epsilon: f64,
@@ -66,7 +66,7 @@ export function powerIteration(
   let sigma: f64 = 0;
   for (let i = 0; i < iterations; ++i) {
     for (let half = 0; half < 2; ++half) {
-      // The product that turns a vector is also what that vector makes sigma of.
+      // The product of which a vector is the direction, times that vector, is sigma.
       if (uFirst == (half == 0)) {
         timesV(w, v, product, sums, rest, out);
         turn(u, product, out, epsilon);

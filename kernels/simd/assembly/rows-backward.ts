@@ -1,16 +1,16 @@
 /**
- * The gradient of the normalization of rows. The mean is saved in float32: what it lost is found again in the first pass,
+ * The gradient of the normalization of rows. The saved mean is rounded to float32: the first pass finds its rounding error, delta,
  * as the mean of the deviations from it.
  */
 import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
 import { add, firstLanes, mad, mul, padded, storeLanes, sub, sumLanes, zero } from './lanes';
 import { advance, flush } from './parameters';
 
-/** Rows whose dy xHat and dy may add up in float32 before they move on to float64. */
+/** The rows whose dy xHat and dy are added up in float32 before their sums move on to float64. */
 const FLUSH = 64;
 
 /**
- * Writes what the gradient of a row needs, six float32, with r = 1 / f and delta what float32 lost of the mean:
+ * Writes the six coefficients of the gradient of a row, with r = 1 / f and delta the rounding error of the mean:
  *
  *   mean, scale = r, shift = -delta r                             xHat = (x - mean) scale + shift
  *   w = r, a = -k mean(D xHat) r^2, b = -mean(D) r - delta a      dx = D w + (x - mean) a + b
@@ -58,13 +58,13 @@ function gradCoefficients(
   store<f32>(coefficients, <f32>(-meanD * w - delta * a), 20);
 }
 
-/** v, and dsum added to it if there is one. `withSum` is known where this is inlined: nothing is asked while the kernel runs. */
+/** v, or v + dsum. `withSum` is a constant where this is inlined, so that there is no branch. */
 // @ts-ignore: decorator
 @inline function plusSum(v: v128, dsum: usize, withSum: bool): v128 {
   return withSum ? add(v, v128.load(dsum)) : v;
 }
 
-/** Along one row, dx from its coefficients. */
+/** dx along one row. */
 function gradApply(x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, gamma: usize, coefficients: usize): void {
   if (dsum) gradRow(x, dy, dsum, dx, bytes, gamma, coefficients, true);
   else gradRow(x, dy, 0, dx, bytes, gamma, coefficients, false);
@@ -88,7 +88,7 @@ function gradApply(x: usize, dy: usize, dsum: usize, dx: usize, bytes: usize, ga
   }
 }
 
-/** Along one row, dgamma += dy xHat, dbeta += dy. */
+/** dgamma += dy xHat and dbeta += dy along one row. */
 function sumParameters(x: usize, dy: usize, bytes: usize, coefficients: usize, dgamma: usize, dbeta: usize): void {
   const m = v128.load_splat<f32>(coefficients), scale = v128.load_splat<f32>(coefficients, 4);
   const shift = v128.load_splat<f32>(coefficients, 8), bytes16 = bytes & ~15;
@@ -144,7 +144,7 @@ function gradApplyPair(
   }
 }
 
-/** Reads a value of each line of the cache, so that all are on their way while the first pass runs. */
+/** Reads one value of each cache line, so that the lines are loaded while the first pass runs. */
 function touch(p: usize, bytes: usize): f32 {
   let sum: f32 = 0;
   for (const end = p + bytes; p < end; p += 64) sum += load<f32>(p);

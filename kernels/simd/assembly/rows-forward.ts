@@ -3,7 +3,7 @@
  *
  * Statistics take corrected two passes: the float32 mean is only a pivot; the second pass sums the deviations d from it and
  * their squares, so that mean = pivot + delta and variance = sum(d^2) / n - delta^2 with delta = sum(d) / n. Each pass runs
- * over a few rows before the next begins: so the long scalar arithmetic in between is done for many rows at once.
+ * over a few rows before the next pass begins, so that the scalar arithmetic in between is done for several rows at once.
  */
 import { CHUNK, Form, ROUNDING, ROW_COEFFICIENTS, rowsTogether } from './form';
 import { add, firstLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
@@ -27,7 +27,7 @@ function sum(x: usize, bytes: usize): f64 {
   return total;
 }
 
-/** sum = x + residual along a row, and the sum of that. */
+/** Writes sum = x + residual along a row, and returns the sum of its values. */
 function addRow(x: usize, residual: usize, sum: usize, bytes: usize): f64 {
   let total: f64 = 0, i: usize = 0;
   while (i < bytes) {
@@ -124,7 +124,7 @@ function conditionForward(
         store<f32>(k, <f32>(addRow(p, p + toResidual, p + toSum, bytes) / size));
       }
       residual += stop - x;
-      // From here on the sum is x.
+      // From here on x is the sum.
       x += toSum; stop += toSum; sumTo = stop;
     } else if (center) {
       for (let p = x; p < stop; p += bytes, k += ROW_COEFFICIENTS) store<f32>(k, <f32>(sum(p, bytes) / size));
@@ -134,7 +134,7 @@ function conditionForward(
       const pivot: f32 = center ? load<f32>(k) : 0, d = deviations(p, bytes, pivot);
       const delta = center ? f64x2.extract_lane(d, 0) / size : 0;
       let v = f64x2.extract_lane(d, 1) / size - delta * delta;
-      if (v <= delta * delta * ROUNDING) v = 0; // also where rounding leaves less than nothing
+      if (v <= delta * delta * ROUNDING) v = 0; // also if rounding has made it negative
       const r = form.reciprocal(v);
       store<f32>(mean, <f32>(<f64>pivot + delta));
       store<f32>(variance, <f32>v);
@@ -155,8 +155,8 @@ function conditionForward(
  * y = (x - mean) / f * gamma + beta per row; row r is of group r % groups.
  *
  * @param x [rows, c / groups]; may be y
- * @param residual the same, or 0: its sum with x is normalized
- * @param sum that sum, written; may be x
+ * @param residual the same, or 0; if it is given, x + residual is normalized
+ * @param sum x + residual, written; may be x
  * @param y the same, or 0: the moments only
  * @param mean variance [rows] each, written
  */

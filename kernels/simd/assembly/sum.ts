@@ -1,7 +1,7 @@
-/** The sum of two arrays: what is normalized together with a residual, and its gradient. */
+/** The sum of two arrays, as of x and a residual, or of two gradients. */
 import { add, lanesLeft, storeLanes } from './lanes';
 
-/** sum = a + b, `size` values each; the sum may be in the place of one of them. */
+/** sum = a + b, `size` values each; sum may be a or b. */
 export function addArrays(a: usize, b: usize, sum: usize, size: i32): void {
   const bytes = <usize>size << 2, bytes32 = bytes & ~31;
   let i: usize = 0;

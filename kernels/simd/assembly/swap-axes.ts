@@ -1,9 +1,9 @@
 /** Swaps two axes: squares of four by four values become columns in registers. */
 
-/** Rows of x that go together: their values are a line of the cache in y, which is written while it is there. */
+/** The rows of x that are swapped together: 16 values are one cache line of y. */
 const STRIP = 16;
 
-/** Four values of four rows, `row` bytes apart, to four rows, `column` bytes apart. */
+/** Copies four values of four rows, `row` bytes apart, to four rows, `column` bytes apart. */
 // @ts-ignore: decorator
 @inline function swapSquare(x: usize, y: usize, row: usize, column: usize): void {
   const x2 = x + 2 * row, y2 = y + 2 * column;
@@ -16,7 +16,7 @@ const STRIP = 16;
   v128.store(y2 + column, i64x2.shuffle(high01, high23, 1, 3));
 }
 
-/** One value after the other: `rows` rows of `columns` values. */
+/** Copies `rows` rows of `columns` values, one value after the other. */
 function swapValues(x: usize, y: usize, rows: i32, columns: i32, row: usize, column: usize): void {
   for (let r = 0; r < rows; ++r, x += row, y += 4) {
     for (let c = 0, p = x, q = y; c < columns; ++c, p += 4, q += column) store<u32>(q, load<u32>(p));

@@ -1,4 +1,4 @@
-/** `Bidirectional` of Keras 3: where a sequence is masked, its outputs are zeros, and TensorFlow.js's are not. */
+/** `Bidirectional` of Keras 3, whose outputs are zeros at masked steps, unlike those of TensorFlow.js's class. */
 import { expandDims, mul, serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { layers, RNN } from '@tensorflow/tfjs-layers';
 import { usableMask } from '../../base/mask.ts';
@@ -10,7 +10,7 @@ interface Args {
   readonly mergeMode?: string;
 }
 
-// TensorFlow.js does not export its class: it is found where saved models find it.
+// TensorFlow.js does not export this class: take it from the map by which saved models find it.
 const [Bidirectional] = serialization.SerializationMap.getMap().classNameMap.Bidirectional as unknown as [
   new (args: Args) => layers.Layer,
 ];

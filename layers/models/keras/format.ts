@@ -1,7 +1,7 @@
 /**
  * Rewrites a model that Keras saved into the form that TensorFlow.js reads: Keras 3's topology becomes Keras 2's, options get
- * the names they have in TensorFlow.js, and weights the names of their layers. Pure: what it is given stays as it is, and a
- * model that needs no change comes back equal. What TensorFlow.js would silently ignore is an error here.
+ * the names they have in TensorFlow.js, and weights the names of their layers. The artifacts themselves are not changed; a model that
+ * needs no change comes back equal. Options that TensorFlow.js would silently ignore are an error here.
  */
 import type { io } from '@tensorflow/tfjs-core';
 import { maskOperations, rewrittenGraph } from './graph.ts';
@@ -15,7 +15,7 @@ export interface Rewritten {
   readonly artifacts: io.ModelArtifacts;
   /** By the name of a layer, whether the file gives it a mask; absent for a file that TensorFlow.js wrote. */
   readonly masked?: ReadonlyMap<string, boolean>;
-  /** Whether weights have names that no layer of the model has, as those of a second session have; see `fittedWeights`. */
+  /** Whether some weights have names that no layer of the model has, as in files of a second session; see `fittedWeights`. */
   readonly hasUnknownWeights?: boolean;
 }
 
@@ -61,7 +61,7 @@ function rewrittenEntries(config: Config, context: Context): Config {
   );
 }
 
-/** A layer, model, initializer and so on; Keras 3 writes functions as objects too. */
+/** Rewrites a layer, model, initializer and so on. Keras 3 writes functions as such objects, too. */
 function rewrittenObject(saved: Saved, context: Context): unknown {
   if (saved.class_name === 'function') return saved.config;
   const { module: _, registered_name: __, build_config, ...rest } = saved as Saved & Config;
@@ -86,7 +86,7 @@ function rewrittenObject(saved: Saved, context: Context): unknown {
   return { ...rest, class_name, config: { ...config, layers: called, ...ends } };
 }
 
-/** The layers of a Sequential, of which the first gets the shape that the model was built with, if it has none itself. */
+/** The layers of a Sequential. If the first one has no input shape, it gets the shape with which the model was built. */
 function withInput(model: Saved, layers: Saved[], shape: unknown): Saved[] {
   const [first, ...others] = layers;
   if (!first || !lacksInputShape(first)) return layers;
@@ -94,7 +94,7 @@ function withInput(model: Saved, layers: Saved[], shape: unknown): Saved[] {
   return [{ ...first, config: { ...first.config, batch_input_shape: shape } }, ...others];
 }
 
-/** Whether the first layer of a Sequential says nothing about the shape of its input. */
+/** Whether the first layer of a Sequential has no input shape. */
 function lacksInputShape(first: Saved): boolean {
   const { config } = first;
   if (!isRecord(config) || isModel(first) || 'batch_input_shape' in config || 'batch_shape' in config) return false;

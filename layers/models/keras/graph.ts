@@ -1,4 +1,4 @@
-/** The graph of a model of Keras, 3 or 2, as TensorFlow.js reads it: which layer is called on what, and with what. */
+/** Rewrites the graph of a model of Keras 3 or 2 for TensorFlow.js: the calls of layers, with their inputs and arguments. */
 import { fail } from '../../../kernels/core/errors.ts';
 import {
   type Config,
@@ -14,7 +14,7 @@ import {
   type Saved,
 } from './saved.ts';
 
-/** Layers of several inputs, which Keras also makes of operations such as x + y. */
+/** Layers of several inputs, as which Keras also saves operations such as x + y. */
 const MERGES = ['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply'];
 /** Layers that take a mask, in Keras and in TensorFlow.js. */
 export const MASK_TAKERS = [
@@ -27,7 +27,7 @@ export const MASK_TAKERS = [
   'SimpleRNN',
 ];
 
-/** What is known of the model while its calls are rewritten. */
+/** The context in which the calls of a model are rewritten. */
 interface Calls {
   readonly isKeras3: boolean;
   /** The names of the layers that are models. */
@@ -47,8 +47,8 @@ export function rewrittenGraph(config: Config, layers: readonly Saved[], context
   const isKeras3 = layers.some(({ inbound_nodes }) => inbound_nodes?.some(isRecord));
   const made = layers.map((layer) => (layer.inbound_nodes ?? []).map((node) => rewrittenCall(layer, node, calls)));
   const ends = references(config.output_layers).map((one) => (isKeras3 ? countingOwnCall(one, sequentials) : one));
-  // No layer takes its input from a model's own graph: where one takes that of node 0, the file does not count the own graph,
-  // as those of tf.keras 1 do not.
+  // No layer takes its input from a model's own graph. If one takes it from node 0 of a model, the file does not count that graph, as
+  // in tf.keras 1.
   const uncounted = calls.models.filter((model) =>
     [...made.flat(2), ...ends].some(([name, node]) => name === model && node === 0),
   );
@@ -116,7 +116,7 @@ function rewrittenKwargs(layer: Saved, kwargs: Config, { isKeras3, masks, masked
   return training === false && !isKeras3 ? { training } : {};
 }
 
-/** Layers of Keras that are called with several tensors by name, and take the first of them in TensorFlow.js as a list. */
+/** Layers that Keras calls with several tensors by name, and that take them as a list in TensorFlow.js. */
 const isAttention = (layer: Saved) => classOf(layer) in ATTENTION_ARGUMENTS;
 const MASKS = ['query_mask', 'value_mask', 'key_mask'];
 const ofHeads = ['query', 'value', 'key', ...MASKS, 'attention_mask'];
@@ -140,7 +140,7 @@ function rewrittenAttention(layer: Saved, node: unknown, calls: Calls): Referenc
     const isMask = [...MASKS, 'mask'].includes(name);
     const areMasks =
       isMask && listOf(given).every((one) => isNothing(one) || calls.masks.has(referenceOf(one)?.[0] ?? ''));
-    // TensorFlow.js brings the masks of inputs by itself, or AttentionInputs refuses the graph.
+    // TensorFlow.js passes the masks of inputs by itself, or AttentionInputs refuses the graph.
     if (areMasks || given === false) delete others[name];
   }
   const passed = rewrittenKwargs(layer, others, calls);
@@ -202,14 +202,14 @@ export function maskOperations(layers: readonly Saved[]): Set<string> {
     const isMask = ([tensor, value]: unknown[]) =>
       (layer.class_name === 'NotEqual' && maskedValues.get(key(tensor)) === value) ||
       (layer.class_name === 'Any' && isMaskOf(tensor)) ||
-      // Of the inputs of a sum: where either counts.
+      // The mask of a sum: true where that of either input is.
       (layer.class_name === 'LogicalOr' && isMaskOf(tensor) && isMaskOf(value));
     if (calls.length > 0 && calls.every(isMask)) names.add(nameOf(layer));
   }
   return names;
 }
 
-/** A reference in TensorFlow.js's count: the first call of a model is its own graph, so that others come one later. */
+/** A reference as TensorFlow.js counts: the first call of a model is its own graph, so that all others have a number more. */
 const countingOwnCall = ([name, node, ...rest]: Reference, models: readonly string[]): Reference => [
   name,
   models.includes(name) ? node + 1 : node,

@@ -1,4 +1,4 @@
-/** Whether the layers of a loaded model get the masks that they have in Keras. */
+/** Checks that the layers of a loaded model get the masks that they have in Keras. */
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { maskOriginOf, receivesMask } from '../../base/mask.ts';
@@ -7,8 +7,8 @@ import { MASK_TAKERS } from './graph.ts';
 type Layer = layers.Layer;
 
 /**
- * Refuses a layer that has a mask in Keras and would have none in TensorFlow.js, or the other way round. `masked` says of layers
- * by name whether the file gives them a mask; a file need not say so of all.
+ * Refuses a layer that has a mask in Keras and would have none in TensorFlow.js, or the other way round. `masked` says, by the names of
+ * layers, whether the file gives them a mask; it need not have all layers.
  */
 export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): void {
   const className = layer.getClassName();

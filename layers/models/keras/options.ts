@@ -22,7 +22,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   GroupedQueryAttention: { head_dim: 'key_dim', num_query_heads: 'num_heads' },
   LeakyReLU: { negative_slope: 'alpha' },
 };
-/** By class, options that Keras saves without using them, and TensorFlow.js refuses. */
+/** By class, the options that Keras saves without using them, and TensorFlow.js refuses. */
 const kernel = ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint'];
 const ofHeads = ['use_gate', 'sliding_window', 'flash_attention', 'query_shape', 'key_shape', 'value_shape'];
 const UNUSED: Readonly<Record<string, readonly string[]>> = {
@@ -34,7 +34,7 @@ const UNUSED: Readonly<Record<string, readonly string[]>> = {
 const ADDONS = 'Addons>';
 const ACTIVATIONS: Readonly<Record<string, string>> = { hard_swish: 'hard_silu', silu: 'swish' };
 
-/** By class, options that TensorFlow.js's layers ignore, with the only value that they may have for that to be right. */
+/** By class, the options that TensorFlow.js's layers ignore, with the only value for which ignoring them is right. */
 const convolution = { groups: 1 };
 const depthwise = { groups: 1, dilation_rate: 1 };
 const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
@@ -60,7 +60,7 @@ const IGNORED: Readonly<Record<string, Config>> = {
   MultiHeadAttention: heads,
   SimpleRNN: recurrent,
   ReLU: { negative_slope: 0, threshold: 0 },
-  // An operation's option, in which the batch counts as an axis; the layer Reshape has another.
+  // An option of the operation, which counts the batch as an axis; the layer Reshape has target_shape.
   Reshape: { newshape: null },
   Resizing: { crop_to_aspect_ratio: false, pad_to_aspect_ratio: false },
   SeparableConv2D: convolution,
@@ -126,7 +126,7 @@ export function classInTensorFlowJs(saved: Saved): string {
   }
   const isZeroed = class_name === 'Bidirectional' && isSaved(config.layer) && config.layer.config.zero_output_for_mask;
   if (isZeroed) return 'KerasBidirectional';
-  // Keras 3's form of the file has the package apart from the name.
+  // Keras 3 saves the package separately from the name.
   const { classNameMap } = serialization.SerializationMap.getMap();
   const isOfAddons = registered_name === ADDONS + class_name && Object.hasOwn(classNameMap, registered_name);
   return isOfAddons ? registered_name : (CLASSES[class_name] ?? class_name);
@@ -138,7 +138,7 @@ const isCalledWithMask = ({ inbound_nodes = [] }: Saved) =>
 
 const isIdentity = ({ class_name, config }: Saved) => class_name === 'Identity' && 'name' in (config ?? {});
 
-/** TensorFlow.js's `Bidirectional` makes both of its layers from one, and their names from that of the one. */
+/** TensorFlow.js's `Bidirectional` makes both of its layers, and their names, from one layer. */
 function optionsOfBidirectional(saved: Saved, { backward_layer, ...config }: Config): Config {
   const { layer } = config;
   if (!isSaved(layer)) return config;

@@ -1,4 +1,4 @@
-/** The form of what Keras saves as JSON: objects of a class, and the calls between layers. It is read here, not rewritten. */
+/** The types of the JSON that Keras saves, objects of a class and calls between layers, and functions that read it. */
 import { fail } from '../../../kernels/core/errors.ts';
 
 export type Config = Record<string, unknown>;
@@ -12,7 +12,7 @@ export interface Saved {
   readonly inbound_nodes?: readonly unknown[];
 }
 
-/** Says of which call of which layer a tensor is an output, and which output of it. */
+/** The origin of a tensor: a layer, the number of its call, and the number of the output. */
 export type Reference = readonly [layer: string, node: number, tensor: number, ...rest: unknown[]];
 
 /** Classes of models, in Keras and TensorFlow.js. */
@@ -44,7 +44,7 @@ export function isSaved(value: unknown): value is Saved {
 export const isReference = (value: unknown): value is Reference =>
   Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number' && typeof value[2] === 'number';
 
-/** The output of a layer that a tensor in a file of Keras 3 is. */
+/** The origin of a tensor in a file of Keras 3. */
 export function historyOf(tensor: unknown): Reference | undefined {
   const history = isSaved(tensor) ? tensor.config.keras_history : undefined;
   return isReference(history) ? history : undefined;

@@ -1,4 +1,4 @@
-/** Names of weights: those that Keras saved, as the layers of TensorFlow.js call theirs. */
+/** Renames the weights that Keras saved as the layers of TensorFlow.js name them. */
 import type { io } from '@tensorflow/tfjs-core';
 import { fail } from '../../../kernels/core/errors.ts';
 import { isModel, isSaved, nameOf, type Saved } from './saved.ts';
@@ -16,7 +16,7 @@ interface Chain {
   readonly cells: ReadonlyMap<string, string>;
 }
 
-/** Refuses what the converter writes of a .keras file: layers/dense/vars/0 may be of any layer. */
+/** Refuses weights that the converter has written from a .keras file: layers/dense/vars/0 may belong to any layer. */
 export function checkWeightNames(specs: Specs): void {
   if (specs.some(({ name }) => /\/vars\/\d+$/.test(name))) {
     fail(
@@ -27,7 +27,7 @@ export function checkWeightNames(specs: Specs): void {
   }
 }
 
-/** Weights under TensorFlow.js's names: without the names of the models around a layer, and of the layers within it. */
+/** Weights under TensorFlow.js's names, which do not contain the models around a layer, nor the layers within it. */
 export function renamedWeights(specs: Specs, model: Saved): Specs {
   const { models, chains } = namesIn(model);
   const learning = [...chains].filter(([, { learnsEpsilon }]) => learnsEpsilon);
@@ -80,8 +80,8 @@ export interface ModelWeight {
 /**
  * Gives weights the names that the model has. Keras on TensorFlow 1 numbers the names of weights by session: those of a layer
  * conv2d_1 that was made a second time are called conv2d_1_1/kernel, and the layer is still called conv2d_1. All weights of one
- * such name go to the layer that has weights of the same names and shapes and whose name differs in the number alone. Where
- * there are several, it is the one that remains when the others have theirs; then the one of exactly that name.
+ * such name go to the layer that has weights of the same names and shapes, and whose name differs only in the number. If several
+ * layers fit, it is the one that no other weights fit, or else the one of exactly that name.
  */
 export function fittedWeights(specs: Specs, wanted: readonly ModelWeight[]): Specs {
   const layers = grouped(wanted, ({ layer }) => layer);
