@@ -24,16 +24,12 @@ const registered = new Map<string, string>();
 const PREFIX = 'tfjs-normalizations/2/';
 const sets = new Map<string, KernelSet>();
 let supported = new WeakMap<KernelBackend, boolean>();
-/** The last backend that was asked about, and the answer: a look-up in the map is slow enough to be measured on small tensors. */
-let lastBackend: KernelBackend | undefined;
-let lastAnswer = false;
 
 /** Registers `set` for the backend `backendName`, which may appear later. Registering a set twice does nothing. */
 export function register<Backend>(set: KernelSet<Backend>, backendName: string): void {
   if (sets.get(backendName) === set) return;
   sets.set(backendName, set);
   supported = new WeakMap();
-  lastBackend = undefined;
   for (const [name, kernel] of Object.entries(set.kernels)) {
     const kernelName = PREFIX + name;
     registered.set(name, kernelName);
@@ -108,11 +104,10 @@ export function normalizationKernels(): RunningKernels {
 /** Whether the current backend has fused kernels that run here. */
 export function fused(): boolean {
   const { backend, backendName } = engine();
-  if (backend === lastBackend) return lastAnswer;
-  const answer = supported.get(backend) ?? sets.get(backendName)?.supported() ?? false;
+  const known = supported.get(backend);
+  if (known !== undefined) return known;
+  const answer = sets.get(backendName)?.supported() ?? false;
   supported.set(backend, answer);
-  lastBackend = backend;
-  lastAnswer = answer;
   return answer;
 }
 
