@@ -48,7 +48,7 @@ const LASTING: readonly Lasting[] = [
   row('AdaptiveLayerNormalizationZero', {}, { inputs: 2 }),
   row('ConditionalBatchNormalization', {}, { inputs: 2 }),
   row('FeaturewiseLinearModulation', {}, { inputs: 2 }),
-  row('SpatiallyAdaptiveNormalization', {}, { inputs: 2 }),
+  row('SpatiallyAdaptiveNormalization', {}, { inputs: 3 }),
   row('MultiHeadAttention', { numHeads: 2, keyDim: 2, queryKeyNorm: 'rms' }, { inputs: 2 }),
   row('GRU', { units: 4, returnSequences: true }),
 ];

@@ -50,7 +50,7 @@ const FUZZED: Readonly<Record<string, Fuzzed>> = {
   AddRMSNormalization: { cls: ours.AddRMSNormalization, inputs: 2 },
   ConditionalBatchNormalization: { cls: ours.ConditionalBatchNormalization, inputs: 2 },
   FeaturewiseLinearModulation: { cls: ours.FeaturewiseLinearModulation, inputs: 2 },
-  SpatiallyAdaptiveNormalization: { cls: ours.SpatiallyAdaptiveNormalization, inputs: 2 },
+  SpatiallyAdaptiveNormalization: { cls: ours.SpatiallyAdaptiveNormalization, inputs: 3 },
   MultiHeadAttention: { cls: ours.MultiHeadAttention, required: () => ({ numHeads: 2, keyDim: 3 }), inputs: 2 },
   QKNormalization: { cls: ours.QKNormalization, required: scaled, inputs: 2 },
   QKNormAttention: { cls: ours.QKNormAttention, required: scaled, inputs: 3 },
