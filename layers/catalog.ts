@@ -434,7 +434,8 @@ export function recommend(situation: Situation): Recommendation {
   for (const [name, table] of Object.entries(tables)) {
     const value = situation?.[name as keyof Situation];
     const choices = Object.keys(table).join(', ');
-    if (!Object.hasOwn(table, value)) fail('recommend', `${name} must be one of ${choices}; received ${show(value)}`);
+    if (typeof value !== 'string' || !Object.hasOwn(table, value))
+      fail('recommend', `${name} must be one of ${choices}; received ${show(value)}`);
   }
   const { network, runs } = situation;
   switch (network) {

@@ -160,9 +160,18 @@ export class MultiHeadAttention extends ConfiguredLayer {
     }
     this.dropout = checkRate(who, 'dropout', args.dropout ?? 0);
     this.useBias = checkBoolean(who, 'useBias', args.useBias ?? true);
+    if (args.seed != null && typeof args.seed !== 'number')
+      fail(who, `seed must be a number; received ${show(args.seed)}; leave it out, or give one`);
     this.seed = args.seed;
     this.#outputShape = args.outputShape;
     for (const size of this.#sizesOfOutput() ?? []) checkPositiveInteger(who, 'outputShape', size, 64);
+    for (const axis of [args.attentionAxes ?? []].flat()) {
+      if (!Number.isInteger(axis))
+        fail(
+          who,
+          `attentionAxes must be an integer or a list of integers; received ${show(args.attentionAxes)}; 1 is usual`,
+        );
+    }
     this.attentionAxes = args.attentionAxes;
     this.queryKeyNorm =
       args.queryKeyNorm == null

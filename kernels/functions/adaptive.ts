@@ -1,5 +1,5 @@
 /** Instance normalization to the statistics of another input. */
-import { add, reshape, sqrt, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, maximum, reshape, sqrt, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { fail } from '../core/errors.ts';
 import { groupView } from '../core/view.ts';
 import { moving } from '../ops/axes.ts';
@@ -9,6 +9,8 @@ import { checkAxis, checkCall, checkEpsilon, checkInput, optionNames } from './c
 import { normalizeGroups } from './normalization.ts';
 
 const ADAPTIVE_OPTIONS = optionNames('axis', 'epsilon');
+/** The least normal number of float32. */
+const SMALLEST = 2 ** -126;
 
 /**
  * Adaptive instance normalization (AdaIN): each channel of each example of the content gets the mean and the deviation that it has in the
@@ -60,12 +62,12 @@ export function normalizeToStyle(
     checkStyle(who, x.shape, s.shape, axis);
     const channels = checkAxis(who, axis, x.rank);
     const last = moving(s.shape, [channels]).toLast(s);
-    const c = s.shape[channels] as number;
+    const [n, c] = [s.shape[0], s.shape[channels]] as [number, number];
     const ofStyle = moments(last, groupView(last.shape, c));
-    const [beta, variance] = ([0, 1] as const).map((i) =>
-      reshape(row(ofStyle, i, (last.shape[0] as number) * c), [-1, c]),
-    ) as [Tensor, Tensor];
-    return normalizeGroups(who, x, -1, { gamma: sqrt(add(variance, epsilon)), beta, axis, epsilon });
+    const [beta, variance] = ([0, 1] as const).map((i) => reshape(row(ofStyle, i, n * c), [n, c])) as [Tensor, Tensor];
+    // At 0 the root has no gradient that is a number; where the maximum takes over, it is 0.
+    const squares = epsilon >= SMALLEST ? add(variance, epsilon) : maximum(variance, SMALLEST);
+    return normalizeGroups(who, x, -1, { gamma: sqrt(squares), beta, axis, epsilon });
   });
 }
 

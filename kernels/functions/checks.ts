@@ -132,6 +132,12 @@ export function checkBoolean(who: string, name: string, value: unknown): boolean
   return fail(who, `${name} must be true or false; received ${show(value)}`);
 }
 
+/** A function, unless it is left out. */
+export function checkFunction(who: string, name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function')
+    fail(who, `${name} must be a function; received ${show(value)}; leave it out, or give one`);
+}
+
 /** gammaOffset, a finite number that is added to gamma: unless it is 0, there must be a gamma. */
 export function checkGammaOffset(who: string, offset: unknown, hasGamma: boolean): number {
   if (!isFloat(offset)) fail(who, `gammaOffset must be a finite number; received ${show(offset)}; 0 and 1 are usual`);

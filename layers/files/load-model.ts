@@ -2,7 +2,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { checkCall } from '../../kernels/functions/checks.ts';
+import { checkCall, checkFunction } from '../../kernels/functions/checks.ts';
 import { LOAD_OPTIONS } from '../models/artifacts.ts';
 import { buildModel, checkedAndRewritten } from '../models/build-model.ts';
 import { disposeWeights, emptyModel } from '../models/empty-model.ts';
@@ -44,6 +44,8 @@ export async function loadModel(
   ...more: unknown[]
 ): Promise<LayersModel> {
   checkCall(WHO, options, LOAD_OPTIONS, more);
+  checkFunction(WHO, 'onProgress', options.onProgress);
+  checkFunction(WHO, 'fetchFunc', options.fetchFunc);
   if (!isFileSource(source)) return loadArtifacts(source, options);
   if (typeof source === 'string' && isForTensorFlowJs(source, options)) return loadArtifacts(source, options);
   const { onProgress = () => {}, ...others } = options;

@@ -21,7 +21,7 @@ import '../unit-normalization.ts';
 
 import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { checkCall } from '../../kernels/functions/checks.ts';
+import { checkCall, checkFunction } from '../../kernels/functions/checks.ts';
 import { handlerOf, LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
 import { buildModel, checkedAndRewritten } from './build-model.ts';
 import type { Rewritten } from './keras/format.ts';
@@ -59,6 +59,8 @@ export async function loadModel(
   ...more: unknown[]
 ): Promise<LayersModel> {
   checkCall(WHO, options, LOAD_OPTIONS, more);
+  checkFunction(WHO, 'onProgress', options.onProgress);
+  checkFunction(WHO, 'fetchFunc', options.fetchFunc);
   const [handler, url] =
     typeof urlOrHandler === 'string' ? [handlerOf(WHO, urlOrHandler, options), urlOrHandler] : [urlOrHandler];
   const rewritten = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));

@@ -4,7 +4,7 @@
  */
 import { serialization, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { LayersModel, type LayerVariable, type layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../kernels/core/errors.ts';
+import { fail, show } from '../../kernels/core/errors.ts';
 import { lastPartOfName } from '../base/inner-layer.ts';
 import type { KernelWrapper } from '../base/kernel-wrapper.ts';
 import { deepCopy } from '../base/options.ts';
@@ -91,7 +91,7 @@ export const removeWeightStandardization = (model: LayersModel): LayersModel =>
   remove('removeWeightStandardization', model, [WeightStandardization.className]);
 
 function remove(who: string, model: LayersModel, classNames: readonly string[]): LayersModel {
-  if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${String(model)}`);
+  if (!(model instanceof LayersModel)) fail(who, `model must be a model of layers; received ${show(model)}`);
   const wrappers = wrappersIn(model, classNames);
   if (wrappers.length === 0) fail(who, `the model '${model.name}' has no layer wrapped in ${classNames[0]}`);
   const [cls, fromConfig] = serialization.SerializationMap.getMap().classNameMap[model.getClassName()] as MapEntry;

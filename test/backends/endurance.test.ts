@@ -41,9 +41,21 @@ const LASTING: readonly Lasting[] = [
   row('FilterResponseNormalization', { learnedEpsilon: true }),
   row('DynamicTanh'),
   row('DynamicErf'),
+  row('AddLayerNormalization', {}, { inputs: 2 }),
+  row('AddRMSNormalization', {}, { inputs: 2 }),
+  row('AdaptiveInstanceNormalization', {}, { inputs: 2 }),
+  row('AdaptiveLayerNormalization', {}, { inputs: 2 }),
+  row('AdaptiveLayerNormalizationZero', {}, { inputs: 2 }),
+  row('ConditionalBatchNormalization', {}, { inputs: 2 }),
+  row('FeaturewiseLinearModulation', {}, { inputs: 2 }),
+  row('SpatiallyAdaptiveNormalization', {}, { inputs: 3 }),
+  row('MultiHeadAttention', { numHeads: 2, keyDim: 2, queryKeyNorm: 'rms' }, { inputs: 2 }),
+  row('GRU', { units: 4, returnSequences: true }),
 ];
 /** Those that a model can have one after the other. */
 const STACK = LASTING.filter(({ inputs }) => !inputs);
+/** How often one model goes through `fit`, a gradient and a prediction: `STEPS=1000 npm run endurance` for a release. */
+const STEPS = Number(process.env.STEPS ?? 4);
 const titled = LASTING.map((layer) => [`${layer.className} ${JSON.stringify(layer.options)}`, layer] as const);
 /** Without random numbers. */
 const STEADY = titled.filter(([, { options }]) => !options.dropout);
@@ -64,6 +76,19 @@ describeBackends('endurance', ({ name, run }) => {
     // A leak of one small tensor for each step and op would be some hundred megabytes.
     expect(rss() - start).toBeLessThan(150);
   });
+
+  test(
+    `${STEPS} times fit, a gradient and a prediction of a model of all layers`,
+    async () => {
+      const { value, leaked } = await run('liveLong', { layers: LASTING, steps: STEPS });
+      const { half, all } = value;
+      expect(value.isFinite).toBe(true);
+      expect(all.held).toEqual(half.held);
+      expect(all.megabytes - half.megabytes).toBeLessThan(100);
+      expect(leaked).toEqual(NO_LEAK);
+    },
+    Math.max(60_000, STEPS * 15_000),
+  );
 
   test('predictions at the same time, and while fit runs', async () => {
     const { value, leaked } = await run('atTheSameTime', { layers: STACK });

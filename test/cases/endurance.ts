@@ -14,7 +14,13 @@ export type Lasting = Pick<LayerCase, 'className' | 'options' | 'shape'> & {
 async function held() {
   await take(tf.fill([1], 0)); // WebGPU gives buffers back when it has submitted what uses them
   const { numTensors, numBytesInGPU = 0 } = tf.memory() as tf.MemoryInfo & { numBytesInGPU?: number };
-  return { tensors: numTensors, data: tf.engine().backend.numDataIds(), gpuBytes: numBytesInGPU };
+  const backend = tf.engine().backend as tf.KernelBackend & { wasm?: { HEAPU8: Uint8Array } };
+  return {
+    tensors: numTensors,
+    data: backend.numDataIds(),
+    gpuBytes: numBytesInGPU,
+    wasmBytes: backend.wasm?.HEAPU8.length ?? 0,
+  };
 }
 
 const scalarOf = (y: tf.Tensor | tf.Tensor[], dy: tf.Tensor): tf.Scalar =>
@@ -165,6 +171,40 @@ function stacked(layers: readonly Lasting[], width: number): tf.Sequential {
   model.add(tf.layers.dense({ units: 2, kernelInitializer: tf.initializers.glorotUniform({ seed: 3 }) }));
   return model;
 }
+
+/** One model through all the layers: `fit`, a gradient and a prediction in each step; what is held after half of them and after all. */
+export const liveLong = ({ layers, steps }: { readonly layers: readonly Lasting[]; readonly steps: number }) =>
+  withTensors(async (make) => {
+    const [examples, positions, width] = [4, 3, 4];
+    const x = make(layerInputs({ shape: [examples, positions, width] }).x, [examples, positions, width]);
+    const targets = make(layerInputs({ shape: [examples, 2] }).dy, [examples, 2]);
+    const input = tf.input({ shape: [positions, width] });
+    let y: tf.SymbolicTensor = input;
+    for (const { className, options, inputs = 1 } of layers) {
+      const outputs = makeLayer({ className, options }).apply(inputs === 1 ? y : new Array(inputs).fill(y));
+      y = [outputs].flat()[0] as tf.SymbolicTensor;
+    }
+    y = tf.layers.dense({ units: 2 }).apply(tf.layers.flatten().apply(y)) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: input, outputs: y });
+    model.compile({ optimizer: tf.train.sgd(1e-4), loss: 'meanSquaredError' });
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(model.apply(x, { training: true }) as tf.Tensor));
+    let finite = true;
+    const live = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const { history } = await model.fit(x, targets, { epochs: 1, batchSize: examples, verbose: 0 });
+        const predicted = await take(model.predict(x) as tf.Tensor);
+        const dx = await take(gradient(x));
+        finite &&= [...predicted, ...dx, ...(history.loss as number[])].every(Number.isFinite);
+      }
+      const { rss = 0 } = globalThis.process?.memoryUsage?.() ?? {};
+      return { held: await held(), megabytes: rss / 2 ** 20 };
+    };
+    const half = await live(Math.ceil(steps / 2));
+    const all = await live(Math.floor(steps / 2));
+    model.optimizer.dispose();
+    model.dispose();
+    return { half, all, isFinite: finite };
+  });
 
 /** Predictions asked for all at once, also while `fit` runs, and the same ones by one. */
 export const atTheSameTime = ({ layers }: { readonly layers: readonly Lasting[] }) =>

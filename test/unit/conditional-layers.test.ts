@@ -462,25 +462,34 @@ describe('statistics', () => {
   });
 });
 
-test('rows of more values than the memory of a kernel takes at once', () => {
-  const [n, c] = [2, 2 ** 20 + 4];
-  const [x, residual, gamma] = [random(1, [n, c]), random(2, [n, c]), random(3, [n, c], 1)];
-  const view = { n, s: 1, c, groups: 1, rowsPerCondition: 1 };
-  const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
-  const outputs = run('Normalize', { x, residual, gamma }, attrs);
-  const total = tf.add(x, residual);
-  expect(values(outputs[2]!)).toEqual(values(total));
-  const expected = tf.mul(ours.layerNorm(total), gamma);
-  expect(values(tf.max(tf.abs(tf.sub(outputs[0], expected))))[0]).toBeLessThan(1e-5);
-  const dy = random(4, [n, c]);
-  const grads = run(
-    'NormalizeGrad',
-    { dy, dsum: residual, x: total, statistics: outputs[1]!, gamma },
-    { ...attrs, affine: true },
-  );
-  const dx = tf.add(tf.grad((x: tf.Tensor) => tf.mul(ours.layerNorm(x), gamma))(total, dy), residual);
-  expect(values(tf.max(tf.abs(tf.sub(grads[0], dx))))[0]).toBeLessThan(1e-5);
-  expect(values(tf.max(tf.abs(tf.sub(grads[1]!, tf.mul(dy, ours.layerNorm(total))))))[0]).toBeLessThan(1e-5);
-  expect(values(grads[2]!)).toEqual(values(dy));
-  tf.disposeVariables();
-});
+test.each([1, 2])(
+  'rows of more values than the memory of a kernel takes at once, %d to a condition',
+  (rowsPerCondition) => {
+    const [conditions, c] = [2, 2 ** 20 + 4];
+    const n = conditions * rowsPerCondition;
+    const [x, residual] = [random(1, [n, c]), random(2, [n, c])];
+    const [gamma, beta] = [random(3, [conditions, c], 1), random(5, [conditions, c])];
+    const byCondition = [conditions, rowsPerCondition, c];
+    const spread = (t: tf.Tensor) => tf.reshape(tf.tile(tf.expandDims(t, 1), [1, rowsPerCondition, 1]), [n, c]);
+    const summed = (t: tf.Tensor) => tf.sum(tf.reshape(t, byCondition), 1);
+    const view = { n, s: 1, c, groups: 1, rowsPerCondition };
+    const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
+    const outputs = run('Normalize', { x, residual, gamma, beta }, attrs);
+    const total = tf.add(x, residual);
+    expect(values(outputs[2]!)).toEqual(values(total));
+    const expected = tf.add(tf.mul(ours.layerNorm(total), spread(gamma)), spread(beta));
+    expect(values(tf.max(tf.abs(tf.sub(outputs[0], expected))))[0]).toBeLessThan(1e-5);
+    const dy = random(4, [n, c]);
+    const grads = run(
+      'NormalizeGrad',
+      { dy, dsum: residual, x: total, statistics: outputs[1]!, gamma },
+      { ...attrs, affine: true },
+    );
+    const dx = tf.add(tf.grad((x: tf.Tensor) => tf.mul(ours.layerNorm(x), spread(gamma)))(total, dy), residual);
+    expect(values(tf.max(tf.abs(tf.sub(grads[0], dx))))[0]).toBeLessThan(1e-5);
+    const dgamma = summed(tf.mul(dy, ours.layerNorm(total)));
+    expect(values(tf.max(tf.abs(tf.sub(grads[1]!, dgamma))))[0]).toBeLessThan(1e-5);
+    expect(values(grads[2]!)).toEqual(values(summed(dy)));
+    tf.disposeVariables();
+  },
+);

@@ -202,9 +202,13 @@ describe('refused', () => {
 });
 
 describe('written', () => {
-  const model = modelOf([3], l.dense({ units: 2 }), batchNormalization());
   const x = tf.tensor([[1, 2, 3]]);
-  const expected = (model.predict(x) as tf.Tensor).dataSync();
+  let model: tf.LayersModel;
+  let expected: ArrayLike<number>;
+  beforeAll(() => {
+    model = modelOf([3], l.dense({ units: 2 }), batchNormalization());
+    expected = (model.predict(x) as tf.Tensor).dataSync();
+  });
   const expectSame = async (source: string | Uint8Array) => {
     const again = await loadModel(source);
     expect((again.predict(x) as tf.Tensor).dataSync()).toBeClose(expected, { ofMax: 1e-6 });

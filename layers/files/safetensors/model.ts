@@ -1,7 +1,7 @@
 /** What saving and loading have in common: their options, and the plan that these make of a model. */
 import { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
-import { checkBoolean, checkOneOf } from '../../../kernels/functions/checks.ts';
+import { checkBoolean, checkFunction, checkOneOf } from '../../../kernels/functions/checks.ts';
 import type { Plan } from './entries.ts';
 import { plainPlan } from './plain.ts';
 import { pytorchPlan } from './pytorch.ts';
@@ -33,12 +33,11 @@ export function planOf(who: string, model: LayersModel, options: SafetensorsOpti
   const mode = checkOneOf(who, 'mode', options.mode ?? 'pytorch', MODES);
   const channelsLast = checkBoolean(who, 'channelsLast', options.channelsLast ?? false);
   const { modules = {}, onProgress } = options;
-  const isNames = typeof modules === 'object' && Object.values(modules).every((name) => typeof name === 'string');
+  const isNames =
+    typeof modules === 'object' && modules !== null && Object.values(modules).every((name) => typeof name === 'string');
   if (!isNames)
     fail(who, `modules must be an object of names, such as {stem: 'features.0'}; received ${show(modules)}`);
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    fail(who, `onProgress must be a function; received ${show(onProgress)}`);
-  }
+  checkFunction(who, 'onProgress', onProgress);
   checkModel(who, model);
   return mode === 'plain' ? plainPlan(who, model) : pytorchPlan(who, model, { modules, channelsLast });
 }

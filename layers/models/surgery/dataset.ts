@@ -88,7 +88,7 @@ async function* slices(inputs: Tensor[], batchSize: number): AsyncGenerator<Tens
 /** The inputs of a model in a batch, in the model's order. */
 function inputsOf(who: string, batch: unknown, names: readonly string[]): Tensor[] {
   if (batch instanceof Tensor && names.length === 1) return [batch];
-  const record = (batch ?? {}) as Readonly<Record<string, unknown>>;
+  const record = (typeof batch === 'object' && batch !== null ? batch : {}) as Readonly<Record<string, unknown>>;
   if ('xs' in record) return inputsOf(who, record.xs, names);
   const found = Array.isArray(batch) ? batch : names.map((name) => record[name]);
   if (found.length === names.length && found.every((one) => one instanceof Tensor)) return found as Tensor[];

@@ -2,7 +2,7 @@
 import { dispose, keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
-import { checkCall, checkPositiveInteger, optionNames } from '../../../kernels/functions/checks.ts';
+import { checkCall, checkFunction, checkPositiveInteger, optionNames } from '../../../kernels/functions/checks.ts';
 import { lastPartOfName } from '../../base/inner-layer.ts';
 import { usableMask } from '../../base/mask.ts';
 import type { Kwargs } from '../../base/options.ts';
@@ -78,6 +78,7 @@ export async function recalibrate(
   checkModel(WHO, model);
   checkCall(WHO, options, OPTIONS, more);
   const { batchSize = 32, onProgress = () => {} } = options;
+  checkFunction(WHO, 'onProgress', onProgress);
   const passes = passesOf(WHO, data, model.inputNames, checkPositiveInteger(WHO, 'batchSize', batchSize, 32));
   const draft = draftOf(model);
   const copy = await build(WHO, draft);

@@ -1,0 +1,78 @@
+/**
+ * The unit tests in one process, for mutation testing. Jest loads the modules anew for each test file, which would take a minute
+ * for each of thousands of mutants. Here Mocha runs the same files, loaded once, with Jest's own `expect` and `each`.
+ */
+const { readdirSync, readFileSync } = require('node:fs');
+const Module = require('node:module');
+const { join } = require('node:path');
+const { bind } = require('jest-each');
+const { expect } = require('expect');
+const { ModuleMocker } = require('jest-mock');
+const swc = require('@swc/core');
+
+const root = join(__dirname, '..');
+
+/** What reads the sources as text, or needs Jest's registry of modules or a process to itself. */
+const UNFIT = ['rooms', 'layer-files', 'copies', 'simd', 'registry'];
+/** What takes as long as everything else together. */
+const LONG = ['files-fuzz', 'broken-files', 'fuzz'];
+/** A mutant is left at the first test that kills it: what takes long for one test comes last. */
+const LAST = ['blended-layers', 'freezing', 'fold', 'drop-in', 'layer-norm-cells', 'conditional-layers'];
+
+const mocker = new ModuleMocker(globalThis);
+const each = (define) => Object.assign(define, { each: bind(define, false) });
+/** Mocha would wait for a callback of a function that has parameters. */
+const definedBy = (mocha) => (title, run, timeout) => {
+  const made = mocha(String(title), () => run());
+  if (timeout) made.timeout(timeout);
+};
+const jestGlobals = {
+  expect,
+  jest: {
+    fn: mocker.fn.bind(mocker),
+    spyOn: mocker.spyOn.bind(mocker),
+    restoreAllMocks: () => mocker.restoreAllMocks(),
+  },
+  describe: each((title, run) => void describe(String(title), () => void run())),
+  test: each(definedBy(it)),
+  beforeAll: (run) => before(() => run()),
+  afterAll: (run) => after(() => run()),
+  beforeEach: (run) => beforeEach(() => run()),
+  afterEach: (run) => afterEach(() => run()),
+};
+
+const ts = { syntax: 'typescript' };
+const compile = (module, filename) => {
+  const code = readFileSync(filename, 'utf8');
+  const to = { filename, swcrc: false, jsc: { target: 'es2022', parser: ts }, module: { type: 'commonjs' } };
+  module._compile(swc.transformSync(code, to).code, filename);
+};
+const asItIs = require.extensions['.js'];
+require.extensions['.ts'] = compile;
+// h5wasm is an ES module alone; jest.config.js maps it likewise.
+require.extensions['.js'] = (module, filename) => (/h5wasm/.test(filename) ? compile : asItIs)(module, filename);
+const load = Module._load;
+Module._load = (request, ...rest) => {
+  if (request === '@jest/globals') return jestGlobals;
+  return load(request === 'h5wasm' ? join(root, '../node_modules/h5wasm/dist/esm/hdf5_hl.js') : request, ...rest);
+};
+
+require(join(root, 'support/setup.ts'));
+require(join(root, '../layers/index.ts'));
+const { classNameMap } = require('@tensorflow/tfjs').serialization.SerializationMap.getMap();
+const atFirst = { ...classNameMap };
+/** Each file finds the classes that are registered when the package is loaded, and those that it registers itself. */
+const register = (classes) => {
+  for (const name of Object.keys(classNameMap)) delete classNameMap[name];
+  Object.assign(classNameMap, classes);
+};
+const names = readdirSync(join(root, 'unit')).map((file) => file.replace('.test.ts', ''));
+const run = names.filter((name) => ![...UNFIT, ...LONG].includes(name));
+for (const name of run.sort((a, b) => LAST.indexOf(a) - LAST.indexOf(b))) {
+  describe(name, () => {
+    register(atFirst);
+    require(join(root, `unit/${name}.test.ts`));
+    const classes = { ...classNameMap };
+    before(() => register(classes));
+  });
+}
