@@ -243,6 +243,54 @@ describe('the gradient of gather', () => {
   });
 });
 
+describe('einsum is that of cpu', () => {
+  /** Equations of one or two factors: each axis is in some of the factors, and in the output or summed over. */
+  const equations = fc
+    .array(
+      fc.record({ of: fc.constantFrom('x', 'y', 'xy'), isKept: fc.boolean(), size: fc.integer({ min: 1, max: 5 }) }),
+      {
+        minLength: 1,
+        maxLength: 5,
+      },
+    )
+    .chain((axes) => {
+      const names = axes.map((_, i) => 'abcde'[i]!);
+      const shuffled = (isIn: (axis: (typeof axes)[number]) => boolean) =>
+        fc.shuffledSubarray(
+          names.filter((_, i) => isIn(axes[i]!)),
+          { minLength: axes.filter(isIn).length },
+        );
+      const terms = fc.tuple(...['x', 'y'].map((factor) => shuffled(({ of }) => of.includes(factor))));
+      return fc.record({ terms, output: shuffled(({ isKept }) => isKept) }).map(({ terms, output }) => {
+        const factors = terms.filter((term) => term.length > 0);
+        const shapes = factors.map((term) => term.map((name) => axes[names.indexOf(name)]!.size));
+        return { equation: `${factors.map((term) => term.join('')).join()}->${output.join('')}`, shapes };
+      });
+    });
+
+  test('of generated equations', () =>
+    fc.assert(
+      fc.asyncProperty(equations, ({ equation, shapes }) =>
+        expectSame('Einsum', Object.fromEntries(shapes.entries()), { equation }),
+      ),
+      RUNS,
+    ));
+
+  test('leaves nothing behind', async () => {
+    await tf.setBackend('wasm');
+    const [x, y] = [tf.ones([2, 3, 4]), tf.ones([4, 5])];
+    const before = tf.memory().numTensors;
+    const z = tf.einsum('abc,cd->dab', x, y);
+    expect([z.shape, tf.memory().numTensors - before]).toEqual([[5, 2, 3], 1]);
+    tf.dispose([x, y, z]);
+  });
+
+  test('sizes that do not fit are refused', async () => {
+    await tf.setBackend('wasm');
+    expect(() => tf.einsum('ab,bc->ac', tf.ones([2, 3]), tf.ones([4, 5]))).toThrow(/dimension/);
+  });
+});
+
 describe('networks', () => {
   const { layers } = tf;
   const seeded = (seed: number) => tf.initializers.glorotUniform({ seed });
@@ -373,7 +421,7 @@ describe('registration', () => {
       const tf = require('@tensorflow/tfjs-core');
       const load = () => require('./dist/kernels/wasm-training/index.js');
       const names = ['Conv2DBackpropFilter', 'DepthwiseConv2dNativeBackpropFilter', 'DepthwiseConv2dNativeBackpropInput',
-        'UnsortedSegmentSum'];
+        'UnsortedSegmentSum', 'Einsum'];
       const kernels = (names) => names.map((name) => tf.getKernel(name, 'wasm')?.kernelFunc);
     `;
     const output = execFileSync(process.execPath, ['-e', start + script], {
@@ -384,7 +432,7 @@ describe('registration', () => {
     return output.trim().split('\n').at(-1)!;
   };
 
-  test('without the import TensorFlow.js has no such gradients', () => {
+  test('without the import TensorFlow.js has no such kernels', () => {
     expect(inProcess(`require('@tensorflow/tfjs-backend-wasm'); console.log(kernels(names).every((f) => !f))`)).toBe(
       'true',
     );
