@@ -1,18 +1,9 @@
 /** Sums of products by the names of axes. TensorFlow.js has no gradient of it on any backend: this is for prediction. */
-import {
-  backend_util,
-  type EinsumAttrs,
-  matMul,
-  reshape,
-  sum,
-  type Tensor,
-  type Tensor3D,
-  transpose,
-} from '@tensorflow/tfjs-core';
+import { backend_util, type EinsumAttrs, matMul, reshape, sum, type Tensor, transpose } from '@tensorflow/tfjs-core';
 import { composed } from './kernel.ts';
 
-/** A factor, and the number of each of its axes: those of the output come first, in its order, then those that are summed over. */
-interface Factor {
+/** A factor or product, and the number of each of its axes: those of the output come first, in its order, then those that are summed over. */
+interface Named {
   readonly x: Tensor;
   readonly axes: readonly number[];
 }
@@ -22,47 +13,39 @@ export const einsum = composed<string, EinsumAttrs>((inputs, { equation }) => {
   const tensors: Tensor[] = Object.values(inputs);
   const { allDims, summedDims, idDims } = backend_util.decodeEinsumEquation(equation, tensors.length);
   backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors);
-  const [a, b] = tensors.map((x, i) => {
-    const others = idDims[1 - i] ?? [];
-    return sumOver({ x, axes: idDims[i] as number[] }, (axis) => summedDims.includes(axis) && !others.includes(axis));
-  }) as [Factor, Factor?];
-  return inOrder(b ? product(a, b, summedDims) : a);
+  const [a, b] = tensors.map((x, i) => ({ x, axes: idDims[i] as number[] })) as unknown as [Named, Named?];
+  const { x, axes } = b ? product(a, b, (axis) => summedDims.includes(axis)) : a;
+  // By their numbers, those of the output come first; the others only one factor has.
+  const inOrder = transpose(
+    x,
+    [...axes.keys()].sort((i, k) => (axes[i] as number) - (axes[k] as number)),
+  );
+  const kept = allDims.length - summedDims.length;
+  return axes.length > kept ? sum(inOrder, [...axes.keys()].slice(kept)) : inOrder;
 });
 
-function sumOver({ x, axes }: Factor, isSummed: (axis: number) => boolean): Factor {
-  const places = [...axes.keys()].filter((place) => isSummed(axes[place] as number));
-  return { x: places.length > 0 ? sum(x, places) : x, axes: axes.filter((axis) => !isSummed(axis)) };
-}
-
 /** Axes that both have are summed over, or else each index of them is a product of its own. */
-function product(a: Factor, b: Factor, summedDims: readonly number[]): Factor {
+function product(a: Named, b: Named, isSummed: (axis: number) => boolean): Named {
   const both = a.axes.filter((axis) => b.axes.includes(axis));
-  const summed = both.filter((axis) => summedDims.includes(axis));
-  const batch = both.filter((axis) => !summedDims.includes(axis));
+  const summed = both.filter(isSummed);
+  const batch = both.filter((axis) => !isSummed(axis));
   const [rows, columns] = [a, b].map(({ axes }) => axes.filter((axis) => !both.includes(axis))) as [number[], number[]];
-  const y = matMul(asMatrices(a, [batch, rows, summed]), asMatrices(b, [batch, summed, columns]));
   const axes = [...batch, ...rows, ...columns];
-  return {
-    x: reshape(
-      y,
-      axes.map((axis) => sizeIn(a, axis) ?? (sizeIn(b, axis) as number)),
-    ),
-    axes,
-  };
+  const y = matMul(asMatrices(a, batch, rows, summed), asMatrices(b, batch, summed, columns));
+  return { x: reshape(y, sizes(axes, a, b)), axes };
 }
 
-const sizeIn = ({ x, axes }: Factor, axis: number): number | undefined => x.shape[axes.indexOf(axis)];
-
-/** x [batch, rows, columns], of axes each of which becomes one. */
-function asMatrices(factor: Factor, groups: readonly (readonly number[])[]): Tensor3D {
-  const sizes = groups.map((axes) => axes.reduce((size, axis) => size * (sizeIn(factor, axis) as number), 1));
-  const order = groups.flat().map((axis) => factor.axes.indexOf(axis));
-  return reshape(transpose(factor.x, order), sizes as [number, number, number]);
-}
-
-/** The axes by their numbers. */
-const inOrder = ({ x, axes }: Factor): Tensor =>
-  transpose(
-    x,
-    axes.map((_, axis) => axes.indexOf(axis)),
+/** The sizes of axes, each from the first factor that has it. */
+const sizes = (axes: readonly number[], ...factors: readonly Named[]): number[] =>
+  axes.map(
+    (axis) => factors.map(({ x, axes }) => x.shape[axes.indexOf(axis)]).find((size) => size !== undefined) as number,
   );
+
+/** x as [batch, rows, columns], of axes each of which becomes one. */
+function asMatrices(factor: Named, ...groups: readonly (readonly number[])[]): Tensor {
+  const order = groups.flat().map((axis) => factor.axes.indexOf(axis));
+  return reshape(
+    transpose(factor.x, order),
+    groups.map((axes) => sizes(axes, factor).reduce((a, b) => a * b, 1)),
+  );
+}

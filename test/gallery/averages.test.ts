@@ -3,7 +3,7 @@ import { expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { describeGallery, screenshot, tensorsOf } from '../support/gallery.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 interface Cell {
   readonly example: number;

@@ -85,7 +85,7 @@ function showRounds(): void {
     ),
   );
   tablePlace.replaceChildren(
-    table(['', ...CLIENTS.map((labels: readonly number[]) => labels.join(' ')), MERGED], rows),
+    table(['after', ...CLIENTS.map((labels: readonly number[]) => labels.join(' ')), MERGED], rows),
   );
 }
 
