@@ -1,14 +1,13 @@
 /** A client: a process that has some of the digits, which never leave it. It is asked to train a model, or to recalibrate it. */
 import * as tf from '@tensorflow/tfjs';
-import { recalibrate } from 'tfjs-normalizations/surgery';
 import { useBackend } from '../quickstart/backend.js';
 import { loadDigits } from '../quickstart/data.js';
-import { buildModel } from '../quickstart/model.js';
-import { SEED, weightsOf, withWeights } from './weights.js';
+import { weightsAfter } from './tasks.js';
+import { SEED } from './weights.js';
 
 const { labels, samples } = JSON.parse(process.argv[2]);
 await useBackend('wasm');
-const { images, count, answers } = ownDigits();
+const { count, ...digits } = ownDigits();
 
 /** The training digits that are this client's. */
 function ownDigits() {
@@ -21,23 +20,6 @@ function ownDigits() {
   return { count: own.size, images: tf.gather(train.images, own), answers: tf.gather(train.labels, own) };
 }
 
-const TASKS = {
-  /** One pass through the client's digits. */
-  async train(model) {
-    model.compile({ optimizer: tf.train.sgd(0.05), loss: 'categoricalCrossentropy' });
-    await model.fit(images, answers, { batchSize: 32, epochs: 1, verbose: 0, shuffle: false });
-    return model;
-  },
-  /** The same weights, with the statistics of the client's digits. */
-  async recalibrate(model) {
-    const { model: exact } = await recalibrate(model, images, { batchSize: 200 });
-    return exact;
-  },
-};
-
-process.on('message', async ({ task, weights }) => {
-  const model = withWeights(buildModel('batch', SEED), weights);
-  const done = await TASKS[task](model);
-  process.send({ weights: weightsOf(done), count });
-  for (const one of new Set([model, done])) one.dispose();
+process.on('message', async (question) => {
+  process.send({ weights: await weightsAfter(question, digits), count });
 });

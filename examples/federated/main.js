@@ -10,16 +10,10 @@ import { mergeStatistics } from 'tfjs-normalizations/surgery';
 import { count, parse, run } from '../command-line.js';
 import { useBackend } from '../quickstart/backend.js';
 import { loadDigits } from '../quickstart/data.js';
-import { buildModel } from '../quickstart/model.js';
 import { test } from '../quickstart/train.js';
+import { CLIENTS, newModel } from './tasks.js';
 import { SEED, weightsOf, withWeights } from './weights.js';
 
-/** The digits that each client has: none of them is at another. */
-const CLIENTS = [
-  [0, 1, 2, 3],
-  [4, 5, 6],
-  [7, 8, 9],
-];
 const DEFAULTS = { rounds: '8', samples: '3000' };
 const HELP = `Trains one network on digits that are spread over three processes.
 
@@ -39,7 +33,7 @@ async function main(args) {
   await useBackend('wasm');
   const { test: digits } = loadDigits(samples, SEED);
   const clients = CLIENTS.map((labels) => startClient(labels, samples));
-  let model = buildModel('batch', SEED);
+  let model = newModel();
   try {
     console.log(
       `Accuracy on all ten digits${CLIENTS.map((labels) => `   client with ${labels.join('')}`).join('')}   merged`,
@@ -58,7 +52,7 @@ async function main(args) {
 
 /** Merges the models of all clients into a new one, in the place of `model`, and prints how many digits each of them recognizes. */
 async function printed(title, model, answers, digits) {
-  const models = answers.map(({ weights }) => withWeights(buildModel('batch', SEED), weights));
+  const models = answers.map(({ weights }) => withWeights(newModel(), weights));
   const { model: merged } = await mergeStatistics(
     models,
     answers.map(({ count }) => count),

@@ -40,7 +40,7 @@ export const pages: readonly PageEntry[] = [
   {
     folder: 'averages',
     title: 'What is averaged with what',
-    summary: 'Point at one activation, and see which others share its mean and variance.',
+    summary: 'Point at one activation, and see which others share its mean and variance, and which its gamma and beta.',
     layers: [
       'BatchNormalization',
       'InstanceNormalization',
@@ -53,7 +53,10 @@ export const pages: readonly PageEntry[] = [
       'MeanOnlyBatchNormalization',
       'PixelNormalization',
       'GlobalResponseNormalization',
+      'AdaptiveInstanceNormalization',
       'ConditionalBatchNormalization',
+      'FeaturewiseLinearModulation',
+      'AdaptiveLayerNormalization',
       'SpatiallyAdaptiveNormalization',
     ],
   },
@@ -109,6 +112,13 @@ export const pages: readonly PageEntry[] = [
       'BatchRenormalization',
       'MeanOnlyBatchNormalization',
     ],
+  },
+  {
+    folder: 'federated',
+    title: 'Federated training',
+    summary:
+      'Three clients, none of which has all digits, train one network, and batch normalization is merged exactly.',
+    layers: ['BatchNormalization'],
   },
   {
     folder: 'save-and-load',

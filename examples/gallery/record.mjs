@@ -18,6 +18,7 @@ const RUNS = [
   { page: 'gates', button: 'Train', file: 'recorded' },
   { page: 'attention', button: 'Train both', file: 'recorded' },
   { page: 'reparameterization', button: 'Train all three', file: 'recorded' },
+  { page: 'federated', button: 'Train', file: 'recorded' },
   { page: 'save-and-load', button: 'Train', file: 'recorded' },
 ];
 const LONGEST = 40 * 60_000;

@@ -21,6 +21,7 @@ export default defineConfig({
     alias: [
       { find: /^tfjs-normalizations$/, replacement: path('../../layers/index.ts') },
       { find: /^tfjs-normalizations\/(kernels\/.*)$/, replacement: path('../../$1/index.ts') },
+      { find: /^tfjs-normalizations\/surgery$/, replacement: path('../../layers/models/surgery/index.ts') },
       { find: /^tfjs-normalizations\/files$/, replacement: path('../../layers/files/index.ts') },
       { find: /^tfjs-normalizations\/(.*)$/, replacement: path('../../$1.ts') },
     ],
@@ -34,6 +35,7 @@ export default defineConfig({
       'h5wasm',
     ],
   },
+  worker: { format: 'es', plugins: () => [digits()] },
   server: { open: process.stdout.isTTY === true && !process.env.CI, fs: { allow: [path('../..')] } },
   build: {
     outDir: path('../../dist/gallery'),

@@ -1,7 +1,7 @@
 /**
  * Kernels that TensorFlow.js's wasm backend lacks for training: the gradients of convolutions, of depthwise convolutions, and of gather
- * (embeddings). They are composed of the convolutions that the backend has. Importing this registers them, before or after
- * `@tensorflow/tfjs-backend-wasm`.
+ * (embeddings); and `tf.einsum`, without which graph models with attention do not even predict. They are composed of operations that
+ * the backend has. Importing this registers them, before or after `@tensorflow/tfjs-backend-wasm`.
  *
  * @module tfjs-normalizations/kernels/wasm-training
  */
@@ -13,6 +13,7 @@ import {
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { fail } from '../core/errors.ts';
+import { einsum } from './einsum.ts';
 import { conv2DBackpropFilter, depthwiseConv2dNativeBackpropFilter } from './filter-gradient.ts';
 import { conv2DBackpropInput, depthwiseConv2dNativeBackpropInput } from './input-gradient.ts';
 import { maxPool3DGrad, maxPoolGrad } from './pool-gradient.ts';
@@ -25,6 +26,7 @@ const missing: Readonly<Record<string, KernelFunc>> = {
   DepthwiseConv2dNativeBackpropFilter: depthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseConv2dNativeBackpropInput,
   UnsortedSegmentSum: unsortedSegmentSum,
+  Einsum: einsum,
 };
 
 // A kernel of TensorFlow.js takes precedence: an earlier one is kept here, and a later registration replaces ours.

@@ -243,6 +243,90 @@ describe('the gradient of gather', () => {
   });
 });
 
+/** TensorFlow.js's own, on other backends, drops factors without a summed axis: 'ab,a->a'. */
+describe('einsum is the sum of products', () => {
+  /** Equations of one or two factors: each axis is in some of the factors, and in the output or summed over. */
+  const equations = fc
+    .array(
+      fc.record({ of: fc.constantFrom('x', 'y', 'xy'), isKept: fc.boolean(), size: fc.integer({ min: 1, max: 5 }) }),
+      {
+        minLength: 1,
+        maxLength: 5,
+      },
+    )
+    .chain((axes) => {
+      const names = axes.map((_, i) => 'abcde'[i]!);
+      const shuffled = (isIn: (axis: (typeof axes)[number]) => boolean) =>
+        fc.shuffledSubarray(
+          names.filter((_, i) => isIn(axes[i]!)),
+          { minLength: axes.filter(isIn).length },
+        );
+      const terms = fc.tuple(...['x', 'y'].map((factor) => shuffled(({ of }) => of.includes(factor))));
+      return fc.record({ terms, output: shuffled(({ isKept }) => isKept) }).map(({ terms, output }) => {
+        const factors = terms.filter((term) => term.length > 0);
+        const shapes = factors.map((term) => term.map((name) => axes[names.indexOf(name)]!.size));
+        return { equation: `${factors.map((term) => term.join('')).join()}->${output.join('')}`, shapes };
+      });
+    });
+
+  /** By its definition: for each index of all axes a product is added to the output. */
+  function summed(equation: string, factors: readonly tf.Tensor[]): Float64Array {
+    const [left, output] = equation.split('->') as [string, string];
+    const terms = left.split(',');
+    const sizes = new Map(
+      terms.flatMap((term, i) => [...term].map((name, k) => [name, factors[i]!.shape[k]!] as const)),
+    );
+    const names = [...sizes.keys()];
+    const data = factors.map((factor) => factor.dataSync());
+    const sums = new Float64Array(size([...output].map((name) => sizes.get(name)!)));
+    for (let at = 0; at < size([...sizes.values()]); at++) {
+      let rest = at;
+      const index = new Map(
+        names.map((name) => {
+          const own = rest % sizes.get(name)!;
+          rest = Math.floor(rest / sizes.get(name)!);
+          return [name, own];
+        }),
+      );
+      const place = (term: string) => [...term].reduce((sum, name) => sum * sizes.get(name)! + index.get(name)!, 0);
+      sums[place(output)]! += terms.reduce((product, term, i) => product * data[i]![place(term)]!, 1);
+    }
+    return sums;
+  }
+
+  test('of generated equations', async () => {
+    await tf.setBackend('wasm');
+    fc.assert(
+      fc.property(equations, ({ equation, shapes }) =>
+        tf.tidy(() => {
+          const factors = shapes.map((shape, i) => tf.tensor(values(i + 1, size(shape)), shape));
+          const expected = summed(equation, factors);
+          expect(tf.einsum(equation, ...factors).dataSync()).toBeClose(expected, {
+            ofMax: 1e-6,
+            atol: 1e-5,
+            what: equation,
+          });
+        }),
+      ),
+      { ...RUNS, numRuns: 200 },
+    );
+  });
+
+  test('leaves nothing behind', async () => {
+    await tf.setBackend('wasm');
+    const [x, y] = [tf.ones([2, 3, 4]), tf.ones([4, 5])];
+    const before = tf.memory().numTensors;
+    const z = tf.einsum('abc,cd->dab', x, y);
+    expect([z.shape, tf.memory().numTensors - before]).toEqual([[5, 2, 3], 1]);
+    tf.dispose([x, y, z]);
+  });
+
+  test('sizes that do not fit are refused', async () => {
+    await tf.setBackend('wasm');
+    expect(() => tf.einsum('ab,bc->ac', tf.ones([2, 3]), tf.ones([4, 5]))).toThrow(/dimension/);
+  });
+});
+
 describe('networks', () => {
   const { layers } = tf;
   const seeded = (seed: number) => tf.initializers.glorotUniform({ seed });
@@ -373,7 +457,7 @@ describe('registration', () => {
       const tf = require('@tensorflow/tfjs-core');
       const load = () => require('./dist/kernels/wasm-training/index.js');
       const names = ['Conv2DBackpropFilter', 'DepthwiseConv2dNativeBackpropFilter', 'DepthwiseConv2dNativeBackpropInput',
-        'UnsortedSegmentSum'];
+        'UnsortedSegmentSum', 'Einsum'];
       const kernels = (names) => names.map((name) => tf.getKernel(name, 'wasm')?.kernelFunc);
     `;
     const output = execFileSync(process.execPath, ['-e', start + script], {
@@ -384,7 +468,7 @@ describe('registration', () => {
     return output.trim().split('\n').at(-1)!;
   };
 
-  test('without the import TensorFlow.js has no such gradients', () => {
+  test('without the import TensorFlow.js has no such kernels', () => {
     expect(inProcess(`require('@tensorflow/tfjs-backend-wasm'); console.log(kernels(names).every((f) => !f))`)).toBe(
       'true',
     );

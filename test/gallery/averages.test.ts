@@ -3,7 +3,7 @@ import { expect, jest, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { describeGallery, screenshot, tensorsOf } from '../support/gallery.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 interface Cell {
   readonly example: number;
@@ -19,6 +19,7 @@ interface Exposed {
     chosen(): Cell;
     choose(cell: Cell): void;
     lit(): Float32Array;
+    pointed(): Float32Array | undefined;
     stages(): Float32Array[];
     reach(): number;
     apply(values: ArrayLike<number>): Promise<number[]>;
@@ -42,6 +43,11 @@ const members: Record<string, number> = {
   SwitchableNormalization: 28 * 28 * 6 + 3 * 28 * 28,
   BatchRenormalization: 4 * 28 * 28,
   MeanOnlyBatchNormalization: 4 * 28 * 28,
+  AdaptiveInstanceNormalization: 28 * 28,
+  ConditionalBatchNormalization: 4 * 28 * 28,
+  FeaturewiseLinearModulation: 1,
+  AdaptiveLayerNormalization: 6,
+  SpatiallyAdaptiveNormalization: 4 * 28 * 28,
 };
 
 /** The layer's answer about the chosen cell, once it is the expected one. */
@@ -176,6 +182,53 @@ describeGallery('averages', ({ open }) => {
     const before = await tensorsOf(page);
     for (const norm of [...norms.slice(1), 'BatchNormalization']) await go(norm);
     expect(await tensorsOf(page)).toBe(before);
+  });
+
+  /** What gamma lights and says while one points at it, of the chosen cell and then of one in the first example. */
+  test.each([
+    ['BatchNormalization', 4 * 28 * 28, [2, 2]],
+    ['ConditionalBatchNormalization', 28 * 28, [2.5, 2]],
+    ['FeaturewiseLinearModulation', 28 * 28, [2.5, 2]],
+    ['AdaptiveLayerNormalization', 28 * 28, [2.5, 2]],
+    ['SpatiallyAdaptiveNormalization', 1, [2 * (0.5 + 9 / 27), 2 * (0.5 + 9 / 27)]],
+  ] as const)('%s: %d cells share a row of gamma and beta', async (norm, count, gammas) => {
+    const page = await open('averages', { settings: { norm, gamma: 2 } });
+    for (const [i, example] of [1, 0].entries()) {
+      await page.evaluate((example) => window.gallery.choose({ example, row: 12, column: 9, channel: 3 }), example);
+      await page.locator('.letter[data-letter="γ"]').hover();
+      const said = (await page.locator('.meaning').textContent())!;
+      expect(Number(/= ([\d.]+)/.exec(said)![1])).toBeCloseTo(gammas[i]!, 3);
+      expect(await page.evaluate(() => window.gallery.pointed()?.filter((share) => share > 0).length)).toBe(count);
+      await page.locator('h1').hover();
+    }
+    await page.locator('.letter[data-letter="γ"]').hover();
+    await screenshot(page, `averages-gamma-${norm}`);
+  });
+
+  test('the gamma and beta of adaptive instance normalization are the deviation and mean of the style', async () => {
+    const page = await open('averages', { settings: { norm: 'AdaptiveInstanceNormalization' } });
+    const channel = await page.evaluate(() => {
+      const { example, row, column, channel } = window.gallery.chosen();
+      window.gallery.choose({ example, row, column, channel });
+      return channel;
+    });
+    const style = (await page.evaluate(() => Array.from(window.gallery.result().x))).filter(
+      (_, i) => Math.floor(i / (28 * 28 * 6)) === 3 && i % 6 === channel,
+    );
+    const mean = style.reduce((sum, value) => sum + value, 0) / style.length;
+    const variance = style.reduce((sum, value) => sum + (value - mean) ** 2, 0) / style.length;
+    for (const [letter, value] of [
+      ['γ', Math.sqrt(variance + 1e-5)],
+      ['β', mean],
+    ] as const) {
+      await page.locator(`.letter[data-letter="${letter}"]`).hover();
+      const said = (await page.locator('.meaning').textContent())!;
+      expect(said).toContain('the style of all');
+      expect(Number(/= ([−\d.]+)/.exec(said)![1]!.replace('−', '-'))).toBeCloseTo(value, 3);
+      const lit = await page.evaluate(() => Array.from(window.gallery.pointed()!, (share) => share > 0));
+      expect(lit.flatMap((isLit, i) => (isLit ? [Math.floor(i / (28 * 28 * 6))] : []))).toEqual(Array(28 * 28).fill(3));
+    }
+    await screenshot(page, 'averages-style');
   });
 
   test('histograms follow what is chosen', async () => {

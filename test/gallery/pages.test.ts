@@ -213,7 +213,15 @@ describeGallery('gallery', ({ open }) => {
   }, 120_000);
 
   test('recorded runs say that they are, and a training replaces them', async () => {
-    for (const folder of ['critic', 'attention', 'gates', 'batch-size', 'reparameterization', 'save-and-load']) {
+    for (const folder of [
+      'critic',
+      'attention',
+      'gates',
+      'batch-size',
+      'reparameterization',
+      'federated',
+      'save-and-load',
+    ]) {
       const page = await open(folder);
       const recording = page.locator('.task[data-recorded] output').first();
       expect(await recording.textContent()).toMatch(

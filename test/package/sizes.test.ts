@@ -103,7 +103,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['kernels for webgl', kernels('webgl'), 13],
   ['kernels for webgpu', kernels('webgpu'), 7],
   ['kernels for node', kernels('node'), 11],
-  ['kernels for training on wasm', kernels('wasm-training'), 3],
+  ['kernels for training on wasm', kernels('wasm-training'), 3.5],
   ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 24],
   ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 22],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 10],

@@ -1,5 +1,5 @@
 /** Folding of batch normalization: what it takes over, and what it leaves alone and says why. */
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { foldBatchNormalization } from '../../layers/models/surgery/index.ts';
@@ -270,6 +270,22 @@ describe('left alone, with the reason:', () => {
     expect((await foldBatchNormalization(model)).left[0]!.message).toMatch(/not all finite/);
   });
 
+  test('weights that would be larger than 32-bit floats can be', async () => {
+    const large = (layers: Layer[]) => {
+      const model = train(modelOf([5], ...layers));
+      const layer = model.getLayer('norm');
+      layer.setWeights([1e28, 0, 0, 1e-30].map((value) => tf.fill([5], value)));
+      return model;
+    };
+    const make = () => ours.batchNormalization({ name: 'norm', epsilon: 0 });
+    const [after, before] = [large([dense('first'), make()]), large([make(), dense('last')])];
+    for (const model of [after, before]) {
+      const { changed, left } = await foldBatchNormalization(model);
+      expect(changed).toEqual([]);
+      expect(left[0]!.message).toMatch(/the weights would be larger than 32-bit floats can be/);
+    }
+  });
+
   test('a model that is being trained', async () => {
     const model = modelOf([5], dense('first'), norm());
     model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
@@ -325,11 +341,61 @@ describe('the new model', () => {
   });
 });
 
+/** The operations of the layers in a prediction, sorted: `predict` itself makes copies. */
+function operationsOf(model: tf.LayersModel, x: tf.Tensor): string[] {
+  const profiled = jest.spyOn(tf.engine(), 'runKernel');
+  predict(model, x);
+  const names = profiled.mock.calls.map(([name]) => name).filter((name) => !['Slice', 'Identity'].includes(name));
+  profiled.mockRestore();
+  return names.sort();
+}
+
+describe('operations:', () => {
+  const six = () => l.reLU({ maxValue: 6 });
+
+  test.each([
+    ['a ReLU that ends at 6', six, ['Relu6']],
+    ['the activation relu6', () => l.activation({ activation: 'relu6' as 'relu' }), ['Relu6']],
+    ['another ReLU', () => l.reLU({ maxValue: 5 }), ['ClipByValue', 'Relu']],
+    ['a ReLU without end', () => l.reLU(), ['Relu']],
+  ])('%s', async (_, make, operations) => {
+    const model = modelOf([4], make());
+    const x = tf.tensor2d([
+      [-1, 5.5, 7, Number.NaN],
+      [0, 6, -0, Number.POSITIVE_INFINITY],
+    ]);
+    const { model: folded } = await foldBatchNormalization(model);
+    expect(operationsOf(folded, x)).toEqual(operations);
+    expect(predict(folded, x)).toEqual(predict(model, x));
+  });
+
+  test('gradients pass through it as before', async () => {
+    const model = modelOf([4], six());
+    const { model: folded } = await foldBatchNormalization(model);
+    const x = tf.tensor2d([[-1, 3, 5.5, 7]]);
+    const gradient = (one: tf.LayersModel) =>
+      tf
+        .grad((x: tf.Tensor) => tf.sum(tf.square(one.apply(x) as tf.Tensor)))(x)
+        .dataSync();
+    expect(gradient(folded)).toEqual(gradient(model));
+  });
+
+  test('a depthwise convolution adds its bias itself', async () => {
+    const layer = l.depthwiseConv2d({ kernelSize: 3, useBias: false });
+    const model = train(modelOf([6, 6, 2], layer, ours.batchNormalization()));
+    const { model: folded } = await foldBatchNormalization(model);
+    expect(operationsOf(folded, inputFor(model))).toEqual(['FusedDepthwiseConv2D']);
+  });
+});
+
 test('what is no model is refused', async () => {
   await expect(foldBatchNormalization({} as tf.LayersModel)).rejects.toThrow(
     'foldBatchNormalization: model must be a model of layers',
   );
   await expect(foldBatchNormalization(tf.sequential())).rejects.toThrow('is not built');
+  const gone = modelOf([2], ours.batchNormalization());
+  gone.dispose();
+  await expect(foldBatchNormalization(gone)).rejects.toThrow('is disposed of; load or build it again');
 });
 
 /** What a folder's model was given. */

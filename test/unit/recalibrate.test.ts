@@ -104,6 +104,14 @@ describe('recalibrate', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  test('batches of any sizes, also of nothing', async () => {
+    const model = modelOf([1], ours.batchNormalization());
+    const batches = [[], [1], [2, 3, 6], []].map((values) => tf.tensor2d(values, [values.length, 1]));
+    const { model: exact, changed } = await recalibrate(model, batches);
+    expect(changed).toHaveLength(1);
+    expect(stateOf(exact.layers[1]!)).toEqual({ mean: [3], variance: [3.5] });
+  });
+
   test('is told how far it is', async () => {
     const seen: unknown[] = [];
     await recalibrate(make(), data(), { batchSize: 25, onProgress: (progress) => seen.push(progress) });
@@ -210,6 +218,12 @@ describe('recalibrate', () => {
       'batchSize must be a positive integer',
     );
     await expect(recalibrate(model, tf.ones([2, 3]))).rejects.toThrow(/expected .* to have shape/);
+    await expect(recalibrate(model, [tf.ones([0, 2])])).rejects.toThrow('the data hold no batch');
+    const inputs = ['a', 'b'].map((name) => tf.input({ shape: [2], name }));
+    const two = tf.model({ inputs, outputs: l.add().apply(inputs) as tf.SymbolicTensor });
+    await expect(recalibrate(two, [tf.ones([4, 2]), tf.ones([3, 2])])).rejects.toThrow(
+      'all inputs must have as many examples; received 4, 3 for a, b',
+    );
   });
 });
 
@@ -318,13 +332,51 @@ describe('mergeStatistics', () => {
     expect(read('renorm_stddev')).toBeCloseTo(Math.sqrt(1 + 4), 5);
   });
 
+  describe('refuses models that are', () => {
+    const dense = (options: object, units = 4) => l.dense({ units, ...options });
+    const connected = (isCrossed: boolean) => () => {
+      const x = tf.input({ shape: [4] });
+      const [a, b] = [dense({}), dense({})];
+      const first = a.apply(x) as tf.SymbolicTensor;
+      const second = b.apply(first) as tf.SymbolicTensor;
+      const outputs = dense({}).apply(isCrossed ? first : second) as tf.SymbolicTensor;
+      return tf.model({ inputs: x, outputs: isCrossed ? [outputs, second] : [outputs, first] });
+    };
+    const CASES: Readonly<Record<string, readonly [() => tf.LayersModel, () => tf.LayersModel, RegExp]>> = {
+      'of another activation': [
+        () => modelOf([4], dense({ activation: 'relu' })),
+        () => modelOf([4], dense({ activation: 'tanh' })),
+        /activation is "tanh" in place of "relu"; make both the same/,
+      ],
+      'of another epsilon, in a model within': [
+        () => modelOf([4], modelOf([4], ours.batchNormalization({ name: 'norm' })) as unknown as Layer),
+        () => modelOf([4], modelOf([4], ours.batchNormalization({ epsilon: 0.5 })) as unknown as Layer),
+        /layer '.+\/norm': epsilon is 0.5 in place of 0.001/,
+      ],
+      'connected otherwise': [connected(false), connected(true), /it takes the results of other layers/],
+    };
+    test.each(Object.entries(CASES))('%s', async (_, [first, second, message]) => {
+      await expect(mergeStatistics([first(), second()], [1, 1])).rejects.toThrow(message);
+    });
+
+    test('but not those that differ in what has no effect on predictions', async () => {
+      const models = [
+        { rate: 0.1, momentum: 0.9, kernelInitializer: 'zeros', kernelRegularizer: undefined },
+        { rate: 0.5, momentum: 0.5, kernelInitializer: 'ones', kernelRegularizer: 'l1l2' },
+      ].map(({ rate, momentum, ...options }) =>
+        modelOf([4], dense(options), l.dropout({ rate }), ours.batchNormalization({ momentum })),
+      );
+      expect((await mergeStatistics(models, [1, 1])).changed).toHaveLength(2);
+    });
+  });
+
   test('refuses models that differ, counts that are none, and weights that are not finite', async () => {
     const [a, b] = [make(), make()];
     await expect(mergeStatistics([], [])).rejects.toThrow('models must be a list of at least one');
     await expect(mergeStatistics([a, modelOf([4], l.reLU())], [1, 1])).rejects.toThrow(
       /models\[1\] differs from models\[0\] at layer 1/,
     );
-    for (const counts of [[1], [1, -1], [0, 0], [1, Number.NaN]]) {
+    for (const counts of [[1], [1, -1], [0, 0], [1, Number.NaN], [Number.MAX_VALUE, Number.MAX_VALUE]]) {
       await expect(mergeStatistics([a, b], counts)).rejects.toThrow(
         'counts must be a number of at least 0 for each of the 2 models',
       );

@@ -39,7 +39,11 @@ describe('replaceNormalization', () => {
     'RMSNormalization',
     'InstanceNormalization',
     'SwitchableNormalization',
+    'FilterResponseNormalization',
+    'DynamicTanh',
+    'DynamicErf',
   ];
+  const WITHOUT_EPSILON = ['MeanOnlyBatchNormalization', 'DynamicTanh', 'DynamicErf'];
 
   test.each([...KEPT, ...OTHER])('BatchNormalization by %s', async (to) => {
     const model = withNorm(ours.batchNormalization({ name: 'norm', epsilon: 0.02, gammaRegularizer: 'l1l2' }));
@@ -62,7 +66,7 @@ describe('replaceNormalization', () => {
     expect(own.beta).toEqual(kept.beta);
     if (KEPT.includes(to)) expect(predict(made, x)).toBeClose(before, SAME);
     else expect([...predict(made, x)].every(Number.isFinite)).toBe(true);
-    if (!['RMSNormalization', 'MeanOnlyBatchNormalization'].includes(to)) expect(norm.getConfig().epsilon).toBe(0.02);
+    if (!['RMSNormalization', ...WITHOUT_EPSILON].includes(to)) expect(norm.getConfig().epsilon).toBe(0.02);
     if (to !== 'MeanOnlyBatchNormalization')
       expect(norm.getConfig().gammaRegularizer).toEqual(old.getConfig().gammaRegularizer);
     expect(predict(model, x)).toEqual(before);
@@ -105,6 +109,18 @@ describe('replaceNormalization', () => {
     expect(
       (await replaceNormalization(wide, { to: 'GroupNormalization' })).model.getLayer('norm').getConfig().groups,
     ).toBe(20);
+  });
+
+  test('an epsilon that is larger than variance and epsilon were: no claim that it predicts as before', async () => {
+    const model = withNorm(ours.batchNormalization({ name: 'norm', epsilon: 1e-3 }));
+    const replaced = async (epsilon: number) => {
+      const { changed } = await replaceNormalization(model, {
+        to: { className: 'BatchRenormalization', config: { epsilon } },
+      });
+      return changed[0]!.message;
+    };
+    expect(await replaced(0.1)).toMatch('predicts as before');
+    expect(await replaced(100)).toMatch('predicts otherwise');
   });
 
   test('in models within, and a whole network', async () => {

@@ -22,6 +22,8 @@ export const batch: Key = ({ channel }) => channel;
 export const instance: Key = ({ example, channel }) => 100 * example + channel;
 export const layer: Key = ({ example }) => example;
 export const position: Key = ({ example, row, column }) => 10_000 * example + 100 * row + column;
+/** Each cell by itself. */
+export const single: Key = ({ channel, ...place }) => 10 * position({ channel, ...place }) + channel;
 /** Of consecutive channels, `size` in each. */
 export const group =
   (size: number): Key =>

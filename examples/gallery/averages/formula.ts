@@ -1,14 +1,15 @@
 /** The formula of the normalization, whose letters light the cells that they come from, and say their number. */
 import { element } from '../shared/dom.ts';
 import { type Cell, indexOf } from './cells.ts';
-import { normalizationOf } from './normalizations.ts';
+import type { Condition } from './conditions.ts';
+import { type Name, normalizationOf } from './normalizations.ts';
 import { rounded } from './numbers.ts';
-import { litAlone, litBy, litByParameters, type Result, statisticsAt } from './result.ts';
+import { litAlone, litBy, litByParameters, parametersAt, type Result, statisticsAt } from './result.ts';
 
 interface Letter {
   /** The style of its colour. */
   readonly name: string;
-  readonly meaning: string;
+  meaning(result: Result): string;
   lit(result: Result, cell: Cell): Float32Array;
   value(result: Result, cell: Cell): string;
 }
@@ -22,42 +23,54 @@ function valuesOf(result: Result, cell: Cell, of: 'mean' | 'variance' | 'meanSqu
     .join(', ');
 }
 
+/** Where gamma or beta comes from, and for which cells it is the same. */
+function meaningOf(name: Name, parameter: string, statistic: string): string {
+  const { condition } = normalizationOf(name);
+  if (condition === undefined) return `the learned ${parameter} of all cells in colour`;
+  const given: Readonly<Record<Condition, string>> = {
+    example: `the ${parameter} that the condition of this example gives to all cells in colour`,
+    position: `the ${parameter} that a map gives to this one cell`,
+    style: `the ${statistic} of the cells in colour, in the last example, the style of all`,
+  };
+  return given[condition];
+}
+
 const LETTERS: Readonly<Record<string, Letter>> = {
   x: {
     name: 'input',
-    meaning: 'the chosen cell',
+    meaning: () => 'the chosen cell',
     lit: litAlone,
     value: ({ x, shape }, cell) => rounded(x[indexOf(shape, cell)]),
   },
   μ: {
     name: 'mean',
-    meaning: 'the mean of all cells in colour',
+    meaning: () => 'the mean of all cells in colour',
     lit: litBy,
     value: (result, cell) => valuesOf(result, cell, 'mean'),
   },
   'σ²': {
     name: 'variance',
-    meaning: 'the variance of all cells in colour',
+    meaning: () => 'the variance of all cells in colour',
     lit: litBy,
     value: (result, cell) => valuesOf(result, cell, 'variance'),
   },
   'mean(x²)': {
     name: 'variance',
-    meaning: 'the mean of the squares of all cells in colour',
+    meaning: () => 'the mean of the squares of all cells in colour',
     lit: litBy,
     value: (result, cell) => valuesOf(result, cell, 'meanSquare'),
   },
   γ: {
     name: 'gamma',
-    meaning: 'the learned scale of all cells in colour',
+    meaning: ({ name }) => meaningOf(name, 'scale', 'deviation'),
     lit: litByParameters,
-    value: ({ settings }) => rounded(settings.gamma),
+    value: (result, cell) => rounded(parametersAt(result, cell).gamma),
   },
   β: {
     name: 'beta',
-    meaning: 'the learned shift of all cells in colour',
+    meaning: ({ name }) => meaningOf(name, 'shift', 'mean'),
     lit: litByParameters,
-    value: ({ settings }) => rounded(settings.beta),
+    value: (result, cell) => rounded(parametersAt(result, cell).beta),
   },
 };
 
@@ -81,7 +94,7 @@ export function formula(onPoint: () => void): Formula {
     const [result, cell] = shown;
     const letter = pointed === undefined ? undefined : LETTERS[pointed];
     said.textContent = letter
-      ? `${pointed} = ${letter.value(result, cell)}, ${letter.meaning}.`
+      ? `${pointed} = ${letter.value(result, cell)}, ${letter.meaning(result)}.`
       : 'Point at a letter: the cells that it comes from keep their colours.';
     for (const button of line.querySelectorAll('button')) {
       button.ariaPressed = String(button.dataset.letter === pointed);

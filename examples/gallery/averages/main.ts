@@ -18,8 +18,8 @@ import { cube } from './cube.ts';
 import { distribution } from './distribution.ts';
 import { formula } from './formula.ts';
 import { grid } from './grid.ts';
-import { codeOf } from './normalizations.ts';
-import { dimensions, makeLayer } from './normalize.ts';
+import { codeOf, inputCodeOf } from './normalizations.ts';
+import { dimensions, inputsFor, makeLayer } from './normalize.ts';
 import { cellNumbers } from './numbers.ts';
 import { crosstalkOf, litBy, type Result, run } from './result.ts';
 import { controls, panel, wish } from './settings.ts';
@@ -75,7 +75,7 @@ function drawAll(): void {
     block.label(names.channels, images);
   }
   main.style.setProperty('--accent', colors[name]);
-  code.textContent = `${codeOf(name, settings)}.apply(x, { training: true })`;
+  code.textContent = `${codeOf(name, settings)}.apply(${inputCodeOf(name)}, { training: true })`;
   crosstalk.textContent = crosstalkOf(result);
   drawCell();
   if (distributed.by.value !== 'shared') drawDistribution();
@@ -160,13 +160,15 @@ expose({
   stages: () => result?.stages,
   reach: () => reach,
   lit: () => result && litBy(result, selection.value),
+  pointed: () => result && letters.lit(result, selection.value),
   /** A fresh layer as set, applied to other values. */
   async apply(values: ArrayLike<number>): Promise<number[]> {
     if (!result) return [];
-    const { name, settings, shape } = result;
+    const { name, settings, shape, x } = result;
     const y = tf.tidy(() => {
       const layer = makeLayer(name, settings, shape);
-      const y = layer.apply(tf.tensor(Float32Array.from(values), dimensions(shape)), { training: true });
+      const [now, changed] = [x, Float32Array.from(values)].map((block) => tf.tensor4d(block, dimensions(shape)));
+      const y = layer.apply(inputsFor(name, settings, now)(changed), { training: true });
       layer.dispose();
       return y as tf.Tensor;
     });

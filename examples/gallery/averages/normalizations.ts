@@ -1,18 +1,24 @@
-/** The nine normalizations of activations: the layer itself, whose statistics it takes, and one output by hand. */
+/** The normalizations of activations: the layer itself, whose statistics it takes, whose gamma and beta, and one output by hand. */
 import * as tf from '@tensorflow/tfjs';
 import {
+  adaptiveInstanceNormalization,
+  adaptiveLayerNormalization,
   batchInstanceNormalization,
   batchNormalization,
   batchRenormalization,
+  conditionalBatchNormalization,
+  featurewiseLinearModulation,
   groupNormalization,
   instanceNormalization,
   layerNormalization,
   meanOnlyBatchNormalization,
   rmsNormalization,
   type SwitchableNormalization,
+  spatiallyAdaptiveNormalization,
   switchableNormalization,
 } from 'tfjs-normalizations';
-import { batch, type Cell, group, instance, type Key, layer, position, type Statistics } from './cells.ts';
+import { batch, type Cell, group, instance, type Key, layer, position, type Statistics, single } from './cells.ts';
+import { type Condition, ROWS } from './conditions.ts';
 
 export interface Settings {
   readonly channels: number;
@@ -31,7 +37,7 @@ export interface Settings {
 
 /** One mean and variance that an output depends on, and how much. */
 export interface Source {
-  readonly name: 'instance' | 'layer' | 'batch' | 'group' | 'position';
+  readonly name: 'instance' | 'layer' | 'batch' | 'group' | 'position' | 'single';
   readonly share: number;
   readonly key: Key;
 }
@@ -58,6 +64,9 @@ interface Normalization {
   steps(values: ByHand, settings: Settings): readonly [centred: number, divided: number];
   /** Whether it has a gamma. */
   readonly scales?: false;
+  /** Where gamma and beta come from, if they are no weights; and what the layer adds to gamma. */
+  readonly condition?: Condition;
+  readonly added?: number;
 }
 
 const EPSILON = 1e-5;
@@ -154,6 +163,49 @@ export const normalizations = {
       return [x - now.mean, standard(x, now) * r + d];
     },
   },
+  AdaptiveInstanceNormalization: {
+    options: () => ({ epsilon: EPSILON }),
+    make: adaptiveInstanceNormalization,
+    sources: () => only('instance', instance),
+    formula: FORMULA,
+    steps: ofOne,
+    condition: 'style',
+  },
+  ConditionalBatchNormalization: {
+    options: () => ({ epsilon: EPSILON }),
+    make: conditionalBatchNormalization,
+    sources: () => only('batch', batch),
+    formula: FORMULA,
+    steps: ofOne,
+    condition: 'example',
+  },
+  FeaturewiseLinearModulation: {
+    options: () => ({}),
+    make: featurewiseLinearModulation,
+    sources: () => only('single', single),
+    needs: {},
+    formula: 'γ x + β',
+    steps: ({ x }) => [x, x],
+    condition: 'example',
+  },
+  AdaptiveLayerNormalization: {
+    options: () => ({ epsilon: EPSILON }),
+    make: adaptiveLayerNormalization,
+    sources: () => only('position', position),
+    formula: FORMULA,
+    steps: ofOne,
+    condition: 'example',
+    added: 1,
+  },
+  SpatiallyAdaptiveNormalization: {
+    options: () => ({ epsilon: EPSILON }),
+    make: spatiallyAdaptiveNormalization,
+    sources: () => only('batch', batch),
+    formula: FORMULA,
+    steps: ofOne,
+    condition: 'position',
+    added: 1,
+  },
   MeanOnlyBatchNormalization: {
     options: () => ({}),
     make: meanOnlyBatchNormalization,
@@ -168,18 +220,30 @@ export const normalizations = {
 export type Name = keyof typeof normalizations;
 export const normalizationOf = (name: Name): Normalization => normalizations[name];
 
+/** Gamma and beta of one cell. */
+export interface Parameters {
+  readonly gamma: number;
+  readonly beta: number;
+}
+
 /** One output by hand. */
-export function byHand(name: Name, values: ByHand, settings: Settings): number {
+export function byHand(name: Name, values: ByHand, settings: Settings, { gamma, beta }: Parameters): number {
   const { steps, scales } = normalizationOf(name);
   const [, divided] = steps(values, settings);
-  return (scales === false ? 1 : settings.gamma) * divided + settings.beta;
+  return (scales === false ? 1 : gamma) * divided + beta;
 }
 
 /** Cells of the same key share a gamma and a beta: one for each channel, or for each place that is normalized together. */
-export const parameterKey = (name: Name, { over }: Settings): Key =>
-  over === 'example' && (name === 'LayerNormalization' || name === 'RMSNormalization')
+export function parameterKey(name: Name, { over }: Settings): Key {
+  const { condition } = normalizationOf(name);
+  if (condition) return ROWS[condition];
+  return over === 'example' && (name === 'LayerNormalization' || name === 'RMSNormalization')
     ? ({ row, column, channel }: Cell) => 10_000 * row + 100 * column + channel
     : batch;
+}
+
+/** The deviation and the mean of a style, which take the place of gamma and beta. */
+export const ofStyle = (style: Statistics): Parameters => ({ gamma: deviation(style), beta: style.mean });
 
 /** Fills gamma and beta, as RMS calls them too, with the values that are set. */
 export function setParameters(layer: tf.layers.Layer, { gamma, beta }: Settings): void {
@@ -201,6 +265,13 @@ function setShares(layer: SwitchableNormalization, shares: Settings['shares']): 
       layer.weights.map((weight) => (/(mean|variance)_weights/.test(weight.name) ? logits : weight.read())),
     );
   });
+}
+
+/** How one writes what the layer is called with. */
+export function inputCodeOf(name: Name): string {
+  const { condition } = normalizationOf(name);
+  if (condition === undefined) return 'x';
+  return condition === 'style' ? '[content, style]' : '[x, gamma, beta]';
 }
 
 /** How one writes it. */

@@ -2,7 +2,7 @@
 import { element, table } from '../shared/dom.ts';
 import { type Cell, indexOf, type Statistics } from './cells.ts';
 import { byHand, normalizationOf, type Source } from './normalizations.ts';
-import { type Result, statisticsAt } from './result.ts';
+import { parametersAt, type Result, statisticsAt } from './result.ts';
 
 /** What belongs to a source, in words. */
 function membersOf(source: Source, cell: Cell, { shape, names, settings: { groups } }: Result): string {
@@ -20,6 +20,8 @@ function membersOf(source: Source, cell: Cell, { shape, names, settings: { group
       return `all channels of ${example}`;
     case 'position':
       return `all channels at this position of ${example}`;
+    case 'single':
+      return 'nothing: only itself counts';
     case 'group':
       return `${members.join(', ')} of ${example}`;
     default:
@@ -81,7 +83,7 @@ export function cellNumbers(result: Result, chosen: Cell): HTMLElement[] {
   const at = indexOf(shape, chosen);
   const values = [
     ['before', x[at], 'x'],
-    ['after, by hand', byHand(name, { x: x[at], now, past }, settings), 'hand'],
+    ['after, by hand', byHand(name, { x: x[at], now, past }, settings, parametersAt(result, chosen)), 'hand'],
     ['after, by the layer', y[at], 'y'],
   ] as const;
   return [

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { activationsOf, CHANNELS, type Examples, type Kind, loadExamples, SIZE } from './activations.ts';
 import { type Cell, cellsOf, indexOf, type Shape, type Statistics, statisticsByKey } from './cells.ts';
-import { type Name, normalizationOf, parameterKey, type Settings } from './normalizations.ts';
+import { gammaAt } from './conditions.ts';
+import { type Name, normalizationOf, ofStyle, type Parameters, parameterKey, type Settings } from './normalizations.ts';
 import { normalize } from './normalize.ts';
 
 /** What the reader wants to see. */
@@ -90,10 +91,22 @@ export function litBy({ name, settings, shape }: Result, chosen: Cell): Float32A
   return lit.map((share) => (share > 0 ? 0.25 + (0.75 * share) / most : 0));
 }
 
-/** The cells that share gamma and beta with the chosen one. */
-export function litByParameters({ name, settings, shape }: Result, chosen: Cell): Float32Array {
+/** The same place in the example that is the style of all. */
+const inStyle = ({ shape }: Result, cell: Cell): Cell => ({ ...cell, example: shape.examples - 1 });
+
+/** The gamma and beta of a cell. */
+export function parametersAt(result: Result, cell: Cell): Parameters {
+  const { name, settings } = result;
+  const { condition } = normalizationOf(name);
+  if (condition === 'style') return ofStyle(statisticsAt(result, inStyle(result, cell)).now[0]);
+  return condition ? { ...settings, gamma: gammaAt(condition, cell, settings.gamma) } : settings;
+}
+
+/** The cells that share gamma and beta with the chosen one; of a style those that they come from. */
+export function litByParameters(result: Result, chosen: Cell): Float32Array {
+  const { name, settings, shape } = result;
   const key = parameterKey(name, settings);
-  const own = key(chosen);
+  const own = key(normalizationOf(name).condition === 'style' ? inStyle(result, chosen) : chosen);
   return Float32Array.from(cellsOf(shape), (cell) => Number(key(cell) === own));
 }
 

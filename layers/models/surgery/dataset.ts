@@ -30,8 +30,15 @@ export type DataSource = Tensor | readonly Tensor[] | Batches | Dataset | (() =>
 /** What goes through data, as often as it is called, and gives the inputs of the model, one for each. */
 export type Passes = () => AsyncGenerator<Tensor[]>;
 
-/** How to go through data for inputs of these names. */
+/** How to go through data for inputs of these names; batches of nothing are passed over. */
 export function passesOf(who: string, source: DataSource, names: readonly string[], batchSize: number): Passes {
+  const passes = allPassesOf(who, source, names, batchSize);
+  return async function* () {
+    for await (const inputs of passes()) if (inputs.every(({ size }) => size > 0)) yield inputs;
+  };
+}
+
+function allPassesOf(who: string, source: DataSource, names: readonly string[], batchSize: number): Passes {
   const inputs = (batch: unknown) => inputsOf(who, batch, names);
   if (source instanceof Tensor) return () => slices([source], batchSize);
   const isWhole = Array.isArray(source) && names.length > 1 && source.every((one) => one instanceof Tensor);
@@ -91,7 +98,11 @@ function inputsOf(who: string, batch: unknown, names: readonly string[]): Tensor
   const record = (typeof batch === 'object' && batch !== null ? batch : {}) as Readonly<Record<string, unknown>>;
   if ('xs' in record) return inputsOf(who, record.xs, names);
   const found = Array.isArray(batch) ? batch : names.map((name) => record[name]);
-  if (found.length === names.length && found.every((one) => one instanceof Tensor)) return found as Tensor[];
+  if (found.length === names.length && found.every((one) => one instanceof Tensor)) {
+    const counts = new Set((found as Tensor[]).map(({ shape }) => shape[0]));
+    if (counts.size === 1) return found as Tensor[];
+    fail(who, `all inputs must have as many examples; received ${[...counts].join(', ')} for ${names.join(', ')}`);
+  }
   const wanted =
     names.length === 1 ? 'a tensor' : `${names.length} tensors, in a list or by the names ${names.join(', ')}`;
   return fail(

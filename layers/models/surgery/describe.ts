@@ -118,7 +118,7 @@ function normalizationsIn(model: LayersModel, prefix = ''): Found[] {
 }
 
 const isNormalization = (layer: layers.Layer): boolean =>
-  'effectiveKernels' in layer || /Normalization$/.test(layer.getClassName());
+  'effectiveKernels' in layer || /Normalization$|^Dynamic(Tanh|Erf)$/.test(layer.getClassName());
 
 /** The class of a layer, with that of the layer within. */
 function classOf(layer: layers.Layer): string {

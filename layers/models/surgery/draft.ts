@@ -11,7 +11,6 @@ import { copyBehaviour } from '../build-model.ts';
 import { orderedCalls } from '../calls.ts';
 import { disposeWeights, emptyModel } from '../empty-model.ts';
 import { type Config, isModel, isReference, type Reference, type Saved } from '../keras/saved.ts';
-import { fuseBias } from './fused-bias.ts';
 
 type Layer = layers.Layer;
 
@@ -219,7 +218,6 @@ function fill(draft: Draft, model: LayersModel, isMaskedAround = false): void {
       fill(within, ('layers' in layer ? layer : innerOf(layer)) as LayersModel, isMasked);
     } else if (values) {
       setWeights(layer, (weight) => tensorOf(weight, values.get(lastPartOfName(weight)) as Float64Array));
-      fuseBias(layer);
     } else if (layer.weights.length > 0) {
       const sources = inOrderOf(layer.weights, old.weights);
       setWeights(layer, (weight, i) => {

@@ -7,12 +7,12 @@ import {
   BATCH_NORMALIZATIONS,
   followedBy,
   inputsOf,
-  type Kernels,
   outputsOf,
   precededBy,
   sumsWholeKernel,
 } from './channels.ts';
-import { build, type Draft, draftOf, type Part, trainsInGraph } from './draft.ts';
+import { build, type Draft, draftOf, type Part, trainsInGraph, type Values } from './draft.ts';
+import { useFewerOperations } from './fewer-operations.ts';
 import { checkModel, type Surgery, type SurgeryNote } from './report.ts';
 import { coreOf, doesNothing, isSameAxis, kernelsIn, quoted, soleSource, type Target, targetOf } from './targets.ts';
 
@@ -29,9 +29,12 @@ const WHO = 'foldBatchNormalization';
  * or without bias; within `timeDistributed`; wrapped in WeightNormalization or SpectralNormalization, which are taken
  * off. Between the two may be layers that do nothing in inference, such as dropout.
  *
+ * In the new model, as long as it is not saved and loaded, depthwise convolutions add their bias themselves, and ReLUs that end at 6 are
+ * one operation, with the same results.
+ *
  * A normalization stays, and is in `left`, where an activation is between it and the layer, the layer's result is also used
  * elsewhere, it is before a layer that pads (and not only multiplies), another layer is between, the graph calls it with
- * `training: true`, its statistics are not finite, or the model is in `fit`. Whether layers are frozen is no matter, since the new
+ * `training: true`, its statistics or the new weights are not finite, or the model is in `fit`. Whether layers are frozen is no matter, since the new
  * model is for inference: trained further, it is another model than the old one would become. Regularizers and constraints of the
  * changed weights, which were meant for others, are gone.
  *
@@ -54,7 +57,9 @@ const WHO = 'foldBatchNormalization';
 export async function foldBatchNormalization(model: LayersModel): Promise<Surgery> {
   checkModel(WHO, model);
   const { draft, changed, left } = await foldedDraft(model);
-  return { model: await build(WHO, draft), changed, left };
+  const folded = await build(WHO, draft);
+  useFewerOperations(folded);
+  return { model: folded, changed, left };
 }
 
 /** The draft of the model without the normalizations that can be folded, and what was done. */
@@ -104,6 +109,15 @@ async function fold(graph: Draft, name: string, layer: layers.Layer): Promise<re
   return typeof after === 'string' ? `${before}; ${after}` : after;
 }
 
+const TOO_LARGE = 'the weights would be larger than 32-bit floats can be';
+
+/** Whether weights that are finite are no longer when they become others, as 32-bit floats. */
+const overflows = (before: Values, after: Values): boolean => {
+  const areFinite = (values: Values) =>
+    [...values.values()].every((own) => own.every((v) => Number.isFinite(Math.fround(v))));
+  return areFinite(before) && !areFinite(after);
+};
+
 async function foldIntoSource(graph: Draft, name: string, affine: Affine): Promise<readonly string[] | string> {
   const source = soleSource(graph, name);
   if (typeof source !== 'string') return source.reason;
@@ -114,14 +128,16 @@ async function foldIntoSource(graph: Draft, name: string, affine: Affine): Promi
     return `it normalizes another axis than that of the channels of '${source}'`;
   const kernels = await kernelsIn(target);
   if (outputsOf(kernels) !== affine.scale.length) return `'${source}' has another number of channels`;
-  replace(graph, source, target, followedBy(kernels, affine));
+  const values = followedBy(kernels, affine);
+  if (overflows(kernels.values, values)) return TOO_LARGE;
+  replace(graph, source, target, values);
   graph.remove(name);
   return [source];
 }
 
 async function foldIntoUsers(graph: Draft, name: string, affine: Affine): Promise<readonly string[] | string> {
   if (graph.isOutput(name)) return "its own result is one of the model's";
-  const targets = new Map<string, [Target, Kernels]>();
+  const targets = new Map<string, [Target, Values]>();
   for (const user of usersOf(graph, name)) {
     const target = targetOf(graph.part(user.name));
     if (typeof target === 'string') return `the layer after it, ${target}`;
@@ -134,10 +150,12 @@ async function foldIntoUsers(graph: Draft, name: string, affine: Affine): Promis
       return `it normalizes another axis than that of the channels of '${user.name}'`;
     const kernels = await kernelsIn(target);
     if (inputsOf(kernels) !== affine.scale.length) return `'${user.name}' has another number of channels`;
-    targets.set(user.name, [target, kernels]);
+    const values = precededBy(kernels, affine);
+    if (overflows(kernels.values, values)) return TOO_LARGE;
+    targets.set(user.name, [target, values]);
   }
   if (targets.size === 0) return 'no layer takes its result';
-  for (const [user, [target, kernels]] of targets) replace(graph, user, target, precededBy(kernels, affine));
+  for (const [user, [target, values]] of targets) replace(graph, user, target, values);
   graph.remove(name);
   return [...targets.keys()];
 }
@@ -152,7 +170,7 @@ function usersOf(graph: Draft, name: string): { name: string; others: string[] }
 }
 
 /** Gives a layer new values for its weights, and a bias. What held its old weights small does not concern the new ones. */
-function replace(graph: Draft, name: string, { core, wrap }: Target, values: ReadonlyMap<string, Float64Array>): void {
+function replace(graph: Draft, name: string, { core, wrap }: Target, values: Values): void {
   const part = graph.part(name);
   const isFree = ([key]: [string, unknown]) => !/_(constraint|regularizer)$/.test(key);
   const config: Config = { ...Object.fromEntries(Object.entries(core.config).filter(isFree)), use_bias: true };

@@ -2,7 +2,8 @@
 import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { lastPartOfName } from '../../base/inner-layer.ts';
-import { build, type Draft, draftOf, innerOf, layersWithin, numbersOf, valuesOf } from './draft.ts';
+import type { Config } from '../keras/saved.ts';
+import { build, type Draft, draftOf, innerOf, layersWithin, numbersOf, type Part, valuesOf } from './draft.ts';
 import { checkModel, type Surgery, type SurgeryNote } from './report.ts';
 import { hasStatistics, merge, statisticNames, statisticsIn, valuesFrom } from './statistics.ts';
 import { coreOf } from './targets.ts';
@@ -19,10 +20,11 @@ const WHO = 'mergeStatistics';
  * Sums are of 64-bit floats. Integer weights, such as `initialized`, and the vectors of SpectralNormalization, whose signs are
  * arbitrary, are those of the model with the largest count. A FeatureNormalization that has counted its data is merged by its own count.
  *
- * @param models models of one architecture: the same classes of layers, in the same order, with weights of the same shapes; names may differ
+ * @param models models of one architecture: the same classes of layers, in the same order, with the same connections, options and
+ *   shapes of weights; names may differ, and what has no effect on predictions, such as initializers and the rate of dropout
  * @param counts for each model of how many values, such as examples, its weights and statistics are; 0 leaves it out
  * @returns the new model, with the names of the first, the layers whose weights are merged, and those that keep some of one model
- * @throws if there is no model, the architectures differ, a count is negative or not finite, all are 0, or weights of a model that
+ * @throws if there is no model, the architectures differ, a count is negative or not finite, all are 0 or more than numbers can be, or weights of a model that
  *   counts are not finite
  * @example
  * ```js
@@ -44,15 +46,19 @@ export async function mergeStatistics(models: readonly LayersModel[], counts: re
     !Array.isArray(counts) ||
     counts.length !== models.length ||
     !counts.every(isCount) ||
-    !counts.some((count) => count > 0)
+    !counts.some((count) => count > 0) ||
+    !isCount(counts.reduce((sum, count) => sum + count, 0))
   ) {
     fail(
       WHO,
-      `counts must be a number of at least 0 for each of the ${models.length} models, not all 0; received ${show(counts)}`,
+      `counts must be a number of at least 0 for each of the ${models.length} models, not all 0, with a finite sum; received ${show(counts)}`,
     );
   }
   const [first] = models as [LayersModel];
-  for (const [i, model] of models.entries()) checkAlike(first, model, `models[${i}]`);
+  for (const [i, model] of models.entries()) {
+    checkAlike(first, model, `models[${i}]`);
+    checkSameFunction(draftOf(first), draftOf(model), `models[${i}]`);
+  }
   // A model that counts nothing may hold anything.
   const counting = models.map((model, i) => ({ model, count: counts[i] as number })).filter(({ count }) => count > 0);
   const draft = draftOf(first);
@@ -77,6 +83,42 @@ function checkAlike(first: LayersModel, model: LayersModel, name: string): void 
       `${name} differs from models[0] at layer ${i}, '${all[i]?.name}': ${other} in place of ${own}; ${remedy}`,
     );
   }
+}
+
+/** Options without which a layer still computes the same, of itself or of a layer within, in prediction. */
+const WITHOUT_EFFECT =
+  /^(name|layers|trainable|dtype|batch_input_shape|momentum|rate|stddev|seed|.*_(initializer|regularizer|constraint))$/;
+
+/** Fails unless the layers of both models have the same options and take the results of the same ones. */
+function checkSameFunction(first: Draft, draft: Draft, name: string): void {
+  const [own, others] = [first, draft].map((one) => [...one.parts.values()]) as [Part[], Part[]];
+  for (const [i, part] of own.entries()) {
+    const other = others[i] as Part;
+    const [ours, theirs] = [part, other].map((one) => (one.within ? {} : effective(one.saved.config))) as [
+      Config,
+      Config,
+    ];
+    const where = `${name} differs from models[0] at the layer '${first.title(part.layer.name)}'`;
+    const option = Object.keys(ours).find((key) => JSON.stringify(ours[key]) !== JSON.stringify(theirs[key]));
+    if (option)
+      fail(WHO, `${where}: ${option} is ${show(theirs[option])} in place of ${show(ours[option])}; make both the same`);
+    const [from, otherFrom] = [sourcesOf(first, part), sourcesOf(draft, other)];
+    if (from !== otherFrom) fail(WHO, `${where}: it takes the results of other layers; connect both models alike`);
+    if (part.within) checkSameFunction(part.within, other.within as Draft, name);
+  }
+}
+
+/** The options that have an effect. */
+const effective = (config: Config): Config =>
+  JSON.parse(JSON.stringify(config, (key, value) => (WITHOUT_EFFECT.test(key) ? undefined : value)));
+
+/** Which layers a layer takes the results of, by their places. */
+function sourcesOf(draft: Draft, { layer }: Part): string {
+  const names = [...draft.parts.keys()];
+  return draft
+    .sources(layer.name)
+    .map((source) => names.indexOf(source))
+    .join();
 }
 
 /** A layer of one of the models, and how many values the model has seen. */

@@ -3,6 +3,9 @@
 import '../../batch-instance-normalization.ts';
 import '../../batch-normalization.ts';
 import '../../batch-renormalization.ts';
+import '../../dynamic-erf.ts';
+import '../../dynamic-tanh.ts';
+import '../../filter-response-normalization.ts';
 import '../../group-normalization.ts';
 import '../../instance-normalization.ts';
 import '../../layer-normalization.ts';
@@ -35,7 +38,7 @@ import {
 
 const WHO = 'replaceNormalization';
 
-/** The classes of normalizations of activations by one axis, or several. */
+/** The classes of normalizations of activations by one axis, or several, and of what takes their place. */
 export const NORMALIZATIONS: readonly string[] = [
   'BatchNormalization',
   'BatchRenormalization',
@@ -46,6 +49,9 @@ export const NORMALIZATIONS: readonly string[] = [
   'LayerNormalization',
   'RMSNormalization',
   'GroupNormalization',
+  'FilterResponseNormalization',
+  'DynamicTanh',
+  'DynamicErf',
 ];
 
 /** A class of normalization, with some of its options: as `getConfig` saves a layer. */
@@ -72,8 +78,8 @@ const OPTIONS = optionNames('from', 'to');
  * The new model predicts as the old one where the new class can: among BatchNormalization, BatchRenormalization and
  * BatchInstanceNormalization, whose statistics are taken over, and of InstanceNormalization as GroupNormalization with a group
  * for each channel. MeanOnlyBatchNormalization goes with WeightNormalization: the layer before is wrapped in it, and its g takes
- * the scale, so that predictions stay; where no layer can take it, the normalization is left. Others normalize by each example, so
- * that the model predicts otherwise until it is trained; `changed` says so for each.
+ * the scale, so that predictions stay; where no layer can take it, the normalization is left. Others normalize by each example, or bound
+ * each value (DynamicTanh, DynamicErf), so that the model predicts otherwise until it is trained; `changed` says so for each.
  *
  * Without `groups`, GroupNormalization gets the largest number up to 32 that divides the channels. Left is also a normalization whose
  * options the new class refuses, or whose gamma and beta have another shape there.
@@ -158,27 +164,35 @@ async function replaced(graph: Draft, name: string, className: string, given: Co
     }
     const statistics = hasStatistics(old) ? statisticsIn(old, before, 1, 'moving_') : undefined;
     const isMeanOnly = className === 'MeanOnlyBatchNormalization' && old.getClassName() !== className;
+    let isFitted = true;
     if (isMeanOnly) {
       const mean = statistics && (await scaleInLayerBefore(graph, name));
       if (!mean || typeof mean === 'string') return { done: false, message: mean ?? 'it keeps no statistics' };
       values.set('moving_mean', mean);
     } else if (statistics && hasStatistics(made)) {
-      for (const [key, value] of valuesFrom(made, fitted(old, made, statistics))) values.set(key, value);
+      const likeBefore = fitted(old, made, statistics);
+      isFitted = likeBefore.variance.every((variance) => variance >= 0);
+      const kept = { ...likeBefore, variance: likeBefore.variance.map((variance) => Math.max(0, variance)) };
+      for (const [key, value] of valuesFrom(made, kept)) values.set(key, value);
     }
     place(part, { class_name: className, config: inFileForm(made.getConfig()) as Config }, values);
-    const predicts = keepsFunction(old, made) ? 'predicts as before' : 'predicts otherwise until it is trained';
+    const predicts =
+      keepsFunction(old, made) && isFitted ? 'predicts as before' : 'predicts otherwise until it is trained';
     return { done: true, message: `is a ${className} now, and ${predicts}` };
   } finally {
     for (const weight of made.weights) weight.dispose();
   }
 }
 
-/** The statistics with which the new layer divides by what the old one divided by, though its epsilon may be another. */
+/**
+ * The statistics with which the new layer divides by what the old one divided by, though its epsilon may be another: of a larger one
+ * than the old layer's variance and epsilon together the variance would be negative.
+ */
 function fitted(old: layers.Layer, made: layers.Layer, statistics: Statistics): Statistics {
   const [before, after] = [old, made].map((layer) => (layer as layers.Layer & { epsilon: number }).epsilon);
   const isMeanOnly = old.getClassName() === 'MeanOnlyBatchNormalization';
   const square = (variance: number) => (isMeanOnly ? 1 : variance + (before as number));
-  return { ...statistics, variance: statistics.variance.map((v) => Math.max(0, square(v) - (after as number))) };
+  return { ...statistics, variance: statistics.variance.map((v) => square(v) - (after as number)) };
 }
 
 /** A built layer of the new class with the options that both have. */

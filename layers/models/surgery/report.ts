@@ -1,5 +1,6 @@
 /** What every operation on a whole model gives back, and the checks of the model that it is given. */
-import { LayersModel } from '@tensorflow/tfjs-layers';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { LayersModel, type LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
 
 /** What was done to one layer, or why nothing was done to it. */
@@ -28,4 +29,7 @@ export function checkModel(who: string, model: unknown, name = 'model'): asserts
   if (model.inputs === undefined || model.inputs.length === 0) {
     fail(who, `the model '${model.name}' is not built, and has no weights yet; give its first layer an inputShape`);
   }
+  // TensorFlow.js does not declare the variable.
+  const isGone = (weight: LayerVariable) => (weight as unknown as { readonly val?: Tensor }).val?.isDisposed;
+  if (model.weights.some(isGone)) fail(who, `the model '${model.name}' is disposed of; load or build it again`);
 }
