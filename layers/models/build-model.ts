@@ -1,6 +1,7 @@
 /** Builds the model of a file, so that it behaves as it does in Keras. Used by `load-model.ts` and for files of Keras. */
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../../kernels/core/errors.ts';
 import { receivesMask } from '../base/mask.ts';
 import { isTraining, trainingInGraph } from '../base/training.ts';
 import { checkArtifacts } from './artifacts.ts';
@@ -43,6 +44,7 @@ export async function buildModel(
   try {
     for (const [layer, isMasked] of layersOf(model)) {
       if (masked) checkMask(layer, masked);
+      checkSoftmax(layer);
       obeyTrainingOfGraph(layer);
       hideArgumentsOfOthers(layer, isMasked);
     }
@@ -64,6 +66,18 @@ const layersOf = (model: layers.Layer, isMasked = false): [layers.Layer, boolean
 export function copyBehaviour(layer: layers.Layer, copy: layers.Layer, isMasked: boolean): void {
   if (Object.hasOwn(layer, 'call')) obeyTrainingOfGraph(copy);
   if (Object.hasOwn(layer, 'apply')) hideArgumentsOfOthers(copy, isMasked);
+}
+
+/** Refuses a softmax over another axis than the last, on which TensorFlow.js fails when it predicts. */
+function checkSoftmax(layer: layers.Layer): void {
+  const [input] = layer.inboundNodes[0]?.inputTensors ?? [];
+  if (layer.getClassName() !== 'Softmax' || !input) return;
+  const axes = [(layer as layers.Layer & { readonly axis: number | number[] }).axis].flat();
+  if (axes.length === 1 && [-1, input.shape.length - 1].includes(axes[0] as number)) return;
+  fail(
+    WHO,
+    `the layer '${layer.name}' (Softmax) has the axis ${axes}, and TensorFlow.js knows but the last; permute before it`,
+  );
 }
 
 /** Makes calls of a layer use the `training` of the graph, which TensorFlow.js saves and loads but does not use. */

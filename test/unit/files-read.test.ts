@@ -37,7 +37,7 @@ const leakOf = (name: string) => (/recurrent/.test(name) ? 8 : /rnn/.test(name) 
 
 describe('whole models', () => {
   test('are there in all forms', () => {
-    expect(wholeModels).toHaveLength(31);
+    expect(wholeModels).toHaveLength(32);
   });
 
   test.each(wholeModels)('%s predicts what it does in Keras', async (name) => {

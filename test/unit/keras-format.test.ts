@@ -1149,6 +1149,19 @@ describe('refused', () => {
     await expect(load3(constrained, {})).rejects.toThrow(
       "loadModel: the layer 'it' (Dense) has Dense for its kernel_constraint, which is another kind of thing;",
     );
+    const softmax = three('Softmax', { axis: 0 }, [output('x')]);
+    await expect(load3(softmax, {})).rejects.toThrow(
+      "the layer 'it' (Softmax) has the axis 0, and TensorFlow.js knows but",
+    );
+    const resizing = three('Resizing', { height: 2, width: 2 }, [output('x')]);
+    await expect(load3(resizing, {})).rejects.toThrow(
+      "the layer 'it' (Resizing) places pixels elsewhere in TensorFlow.js",
+    );
+    const named = three('Dense', { units: 1, name: 'a b' }, [output('x')]);
+    await expect(load3(named, {})).rejects.toThrow("the layer 'a b' (Dense) has a name that weights cannot have");
+    const policy = { class_name: 'QuantizedDTypePolicy', config: { mode: 'int8', source_name: 'float32' } };
+    const quantized = three('Dense', { units: 1, dtype: policy }, [output('x')]);
+    await expect(load3(quantized, {})).rejects.toThrow('a layer is quantized (int8_from_float32)');
     // An error of the graph is no layer's alone.
     const pooled = three('MaxPooling2D', {}, [output('x')]);
     await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);

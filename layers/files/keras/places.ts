@@ -28,13 +28,19 @@ export function placesInGroups(who: string, file: WeightFile, saved: Saved, mode
   const layout = file.keys('').includes(CHECKPOINT_DEPENDENCIES.folder) ? CHECKPOINT_DEPENDENCIES : LAYERS;
   const places = weightGroups(saved, model, layout).flatMap((group) => {
     const { weights, layer } = group;
-    const path = `${group.path}/vars`;
+    const path = `${pathInFile(file, group.path)}/vars`;
     checkCount(who, layer, weights.length, file.keys(path).length, path);
     return weights.map((weight, i) => ({ path: `${path}/${i}`, weight, layer }));
   });
   checkShapes(who, file, places);
   checkAllUsed(who, file, layout.folder, places);
   return places;
+}
+
+/** The path of a group in the file: Keras 2 has a _ before the names of attention's projections. */
+function pathInFile(file: WeightFile, path: string): string {
+  const inKeras2 = path.replace(/\/((query|key|value|output)_dense)$/, '/_$1');
+  return inKeras2 !== path && file.keys(inKeras2).length > 0 ? inKeras2 : path;
 }
 
 /**

@@ -82,6 +82,8 @@ function rewrittenObject(saved: Saved, context: Context): unknown {
     return { ...rest, class_name, config: { ...config, layers: withInput(saved, made, shape) } };
   }
   const { nodes, ...ends } = rewrittenGraph(config, kept, { ...context, masks });
+  if (new Set(ends.output_layers.map(String)).size < ends.output_layers.length)
+    refuse(saved, 'has one output twice, with which TensorFlow.js cannot predict; save the model with it once');
   const called = made.map((layer, i) => ({ ...layer, inbound_nodes: nodes[i] }));
   return { ...rest, class_name, config: { ...config, layers: called, ...ends } };
 }

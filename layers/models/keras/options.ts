@@ -62,10 +62,12 @@ const IGNORED: Readonly<Record<string, Config>> = {
   ReLU: { negative_slope: 0, threshold: 0 },
   // An option of the operation, which counts the batch as an axis; the layer Reshape has target_shape.
   Reshape: { newshape: null },
-  Resizing: { crop_to_aspect_ratio: false, pad_to_aspect_ratio: false },
   SeparableConv2D: convolution,
   UpSampling2D: { interpolation: 'nearest' },
 };
+
+/** What TensorFlow.js takes for the name of a weight, and so of a layer. */
+const NAME_OF_TENSORS = /^[A-Za-z0-9][-A-Za-z0-9._/]*$/;
 
 /** The options of an object of Keras under TensorFlow.js's names. The objects within `config` are rewritten already. */
 export function renamedOptions(saved: Saved, config: Config, isKeras3: boolean): Config {
@@ -153,7 +155,8 @@ function optionsOfBidirectional(saved: Saved, { backward_layer, ...config }: Con
 
 /** TensorFlow.js computes in float32 and knows no other sizes of integers than 32 bits. */
 export function dtypeOf(dtype: unknown): unknown {
-  const name = isRecord(dtype) && isRecord(dtype.config) ? dtype.config.name : dtype;
+  const policy = isRecord(dtype) && isRecord(dtype.config) ? dtype.config : { name: dtype };
+  const name = policy.mode && policy.source_name ? `${policy.mode}_from_${policy.source_name}` : policy.name;
   if (typeof name !== 'string') return name ?? null;
   if (name.includes('_from_')) {
     fail('loadModel', `a layer is quantized (${name}), which TensorFlow.js does not have; save the model without`);
@@ -183,6 +186,11 @@ export function checkKnown(layer: Saved, around?: Saved): void {
       'gives zeros where masked, which TensorFlow.js does not have; save it with zero_output_for_mask=False',
     );
   }
+  const isNamed = config?.name === undefined || NAME_OF_TENSORS.test(String(config.name));
+  if (!isNamed)
+    refuse(layer, 'has a name that weights cannot have in TensorFlow.js; use Latin letters, digits, -, _ and .');
+  if (className === 'Resizing')
+    refuse(layer, 'places pixels elsewhere in TensorFlow.js; resize images before the model');
   if (config?.activity_regularizer) {
     refuse(layer, 'has an activity_regularizer, which TensorFlow.js does not have; save the model without it');
   }

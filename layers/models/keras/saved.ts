@@ -30,7 +30,8 @@ export const nameOf = ({ name, config }: Saved) => String(name ?? config.name);
 /** Fails with the layer's name and class. */
 export function refuse(layer: Saved, message: string): never {
   const { class_name, config, name } = layer;
-  return fail('loadModel', `the layer '${config?.name ?? name}' (${class_name}) ${message}`);
+  const title = config?.name ?? name;
+  return fail('loadModel', `the ${title === undefined ? 'model' : `layer '${title}'`} (${class_name}) ${message}`);
 }
 
 export function isRecord(value: unknown): value is Config {
