@@ -25,6 +25,10 @@ const KINDS = {
 export function load(app) {
   app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, guide) => {
     [, guide.name] = /^# (.+)$/m.exec(guide.content.map(({ text }) => text).join(''));
+    // A folder of the gallery is a page of the site, and no file to copy.
+    for (const part of guide.content) {
+      if (part.kind === 'relative-link' && /\bgallery\/([\w-]+\/)?$/.test(part.text)) part.kind = 'text';
+    }
   });
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {
     const entry = context.project.children.find(({ name }) => name === context.project.name);
