@@ -1,6 +1,6 @@
 /**
- * Layers, functions and models: all that is public in exports.ts, with the kernels of every backend. Bundlers for browsers take browser.ts, which is
- * without those for Node.
+ * Layers, functions and models: all that is public in exports.ts, with the kernels of every backend. Bundlers for browsers take
+ * browser.ts, which is without those for Node.
  *
  * @module tfjs-normalizations
  */
