@@ -1,6 +1,7 @@
 /**
- * What each normalization is for, in one place: the README's table, the docstrings of the classes and the gallery say the
- * same because they take it from here; and which one suits a network. Not part of the entry; import `tfjs-normalizations/layers/catalog`.
+ * What each normalization is for, in one place: the tables of the README and the guides, the docstrings of the classes and the
+ * gallery say the same because they take it from here; and which one suits a network. Not part of the entry; import
+ * `tfjs-normalizations/layers/catalog`.
  *
  * @module tfjs-normalizations/layers/catalog
  */

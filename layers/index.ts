@@ -1,5 +1,6 @@
 /**
- * The package entry: everything in exports.ts, with the kernels of every backend. Bundlers for browsers take browser.ts.
+ * Layers, functions and models: all that is public in exports.ts, with the kernels of every backend. Bundlers for browsers take
+ * browser.ts, which is without those for Node.
  *
  * @module tfjs-normalizations
  */

@@ -9,7 +9,7 @@ import { registerLayer } from './base/register.ts';
 import type { LayerNormalizationArgs } from './layer-normalization.ts';
 
 /** Options of {@link RMSNormalization}. */
-export interface RMSNormalizationArgs extends LayerNormalizationArgs {
+export interface RMSNormalizationArgs extends Omit<LayerNormalizationArgs, 'rmsScaling'> {
   /** See `epsilonPlacement`. Default: 1e-6. */
   epsilon?: number;
   /** Where epsilon stands in the divisor. Default: 'outside'. */

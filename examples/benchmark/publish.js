@@ -1,16 +1,21 @@
 /**
  * The results as files to commit: RESULTS.md to read, and results.json, the times of single normalizations, which the gallery
- * shows before it has measured by itself.
+ * shows before it has measured by itself. Published here, they also go into the texts that quote them.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cell } from './format.js';
 import { limits } from './report.js';
+import { summaries, withSummary } from './summary.js';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const ROOT = join(HERE, '..', '..');
 
 const COMMAND = 'npm run bench -- --publish examples/benchmark';
 
 /** Suites with measurements, by the backend that they are of. */
-const MEASURED = { cpu: 'speed', wasm: 'wasm', webgl: 'webgl', webgpu: 'webgpu' };
+const MEASURED = { cpu: 'speed', wasm: 'wasm', webgl: 'webgl', webgpu: 'webgpu', tensorflow: 'node' };
 
 /**
  * @param {string} folder
@@ -18,10 +23,17 @@ const MEASURED = { cpu: 'speed', wasm: 'wasm', webgl: 'webgl', webgpu: 'webgpu' 
  * @returns {Promise<string[]>} the files
  */
 export async function publishResults(folder, report) {
-  const files = { 'RESULTS.md': markdown(report), 'results.json': json(report) };
+  const results = json(report);
+  const files = { [join(folder, 'RESULTS.md')]: markdown(report), [join(folder, 'results.json')]: results };
+  if (resolve(folder) === resolve(HERE)) {
+    for (const [name, summary] of Object.entries(summaries)) {
+      const path = join(ROOT, name);
+      files[path] = withSummary(await readFile(path, 'utf8'), summary(JSON.parse(results)));
+    }
+  }
   await mkdir(folder, { recursive: true });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-  return Object.keys(files).map((name) => join(folder, name));
+  for (const [path, text] of Object.entries(files)) await writeFile(path, text);
+  return Object.keys(files);
 }
 
 const row = (cells) => `| ${cells.join(' | ')} |`;
@@ -74,6 +86,8 @@ function json({ date, machine, results }) {
     const { device = machine.cpu, measurements } = results[suite] ?? {};
     if (measurements) backends[backend] = { device, measurements };
   }
+  // What the sentences of summary.js say of networks and errors.
+  const tables = { tax: results.tax?.tables[1], step: results.wasm?.tables[1], errors: results.accuracy?.tables[0] };
   const rounded = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
-  return `${JSON.stringify({ date, machine, backends }, rounded, 1)}\n`;
+  return `${JSON.stringify({ date, machine, backends, tables }, rounded, 1)}\n`;
 }

@@ -12,6 +12,7 @@ import {
 import { pages } from './pages.ts';
 import { colors, type Named, shortNames, textColor } from './shared/colors.ts';
 import { choice, settings } from './shared/controls.ts';
+import { docsLink, referenceOf } from './shared/docs.ts';
 import { element, section } from './shared/dom.ts';
 
 /** Normalizations are explained best by the page that compares fewest of them. */
@@ -68,7 +69,8 @@ function card({ className, why, code, also }: Recommendation): HTMLElement {
       link(className),
       '. Read it: ',
       element('a', { href: paper.url }, `${paper.authors} ${paper.year}`),
-      '.',
+      '. ',
+      docsLink('', referenceOf(className), 'Options'),
     ),
     tested[name] !== undefined &&
       element(

@@ -6,6 +6,7 @@ import { chooser } from './chooser.ts';
 import { type PageEntry, pages } from './pages.ts';
 import { allSettings } from './shared/address.ts';
 import { shortNames } from './shared/colors.ts';
+import { docsLink } from './shared/docs.ts';
 import { element, section } from './shared/dom.ts';
 import { expose } from './shared/expose.ts';
 import { copyLink } from './shared/link.ts';
@@ -46,6 +47,7 @@ const main = element(
         { className: 'jump' },
         element('a', { href: '#which-normalization-' }, 'Which one should I use?'),
         element('a', { href: '#see-each-at-work' }, 'See each at work'),
+        docsLink('', 'index.html', 'Read the documentation'),
       ),
     ),
     tour(),

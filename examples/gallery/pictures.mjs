@@ -13,7 +13,7 @@ import { path, withGallery } from './built-gallery.mjs';
 const JPEG = { type: 'jpeg', quality: 82 };
 /** Of a thumbnail, and the page's width of which it is made. */
 const [WIDTH, HEIGHT, PAGE_WIDTH] = [600, 375, 960];
-const MOST_BYTES = 2e6;
+const MOST_BYTES = 4e5;
 const folders = readdirSync(path('.')).filter((folder) => existsSync(path(`${folder}/index.html`)));
 
 await withGallery(async (open) => {
@@ -33,7 +33,7 @@ await withGallery(async (open) => {
     await page.close();
   }
 
-  const critic = await open('critic', {}, { viewport: { width: 560, height: 900 }, ...still });
+  const critic = await open('critic', {}, { viewport: { width: 460, height: 900 }, ...still });
   const frames = [];
   const count = await critic.evaluate(() => globalThis.gallery.recordedFrames.length);
   for (let i = 0; i < count; i++) {

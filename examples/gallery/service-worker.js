@@ -1,6 +1,6 @@
 /**
- * Keeps the gallery for use without a network. Pages come from the network where there is one, so that they are new; assets, whose
- * names change with their content, come from what is kept.
+ * Keeps the gallery for use without a network. Pages and the documentation come from the network where there is one, so that they are
+ * new; assets of the gallery, whose names change with their content, come from what is kept.
  */
 const CACHE = `gallery-${'VERSION'}`;
 const FILES = ['FILES'];
@@ -40,10 +40,11 @@ self.addEventListener('message', (event) => {
 self.addEventListener('fetch', (event) => {
   const { request } = event;
   if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return;
-  event.respondWith(request.mode === 'navigate' ? pageOf(request) : assetOf(request));
+  const isOfDocs = request.url.startsWith(`${self.registration.scope}docs/`);
+  event.respondWith(request.mode === 'navigate' || isOfDocs ? newest(request) : assetOf(request));
 });
 
-async function pageOf(request) {
+async function newest(request) {
   // Settings are part of the address, and not of the page; a folder means its index.html.
   const address = request.url.split(/[?#]/)[0].replace(/\/$/, '/index.html');
   try {

@@ -1,17 +1,29 @@
 /** The API reference is complete, the documentation's code does what it says, and what it names is there. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
 import ts from 'typescript';
 import * as pack from '../../layers/index.ts';
 import * as surgery from '../../layers/models/surgery/index.ts';
 import { examplesIn, type Outcome, runExamples } from '../support/examples.ts';
 import { MODULES, NAME, PACKAGE, ROOT } from '../support/user.ts';
 
-const TEXTS = ['README.md', 'layers/README.md', 'kernels/README.md'] as const;
+/** The benchmark is JavaScript without types. */
+const { summaries, withSummary } = require('../../examples/benchmark/summary.js') as {
+  readonly summaries: Readonly<Record<string, (results: unknown) => string>>;
+  withSummary(markdown: string, summary: string): string;
+};
+
+const GUIDES = readdirSync(join(ROOT, 'examples/guides'))
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => `examples/guides/${file}`);
+const TEXTS = ['README.md', 'layers/README.md', 'kernels/README.md', ...GUIDES];
+/** The rest of the documentation: it has no programs in JavaScript. */
+const MORE = ['examples/keras/README.md', 'examples/benchmark/RESULTS.md', 'CHANGELOG.md'];
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const folderOf = (path: string) => path.replace(/\/?[^/]+$/, '') || '.';
 
@@ -50,7 +62,8 @@ describe('the texts', () => {
   });
 
   test('the calls in the tables run', async () => {
-    const calls = [...read('README.md').matchAll(/`([a-z]\w+Normalization\([^`]*\))`/g)].map(([, call]) => call!);
+    const all = TEXTS.map(read).join('\n');
+    const calls = [...all.matchAll(/`([a-z]\w+Normalization\([^`]*\))`/g)].map(([, call]) => call!);
     const given = 'const [G, mean, variance, layer, options] = [2, [0], [1], tf.layers.dense({units: 1}), {}];';
     const blocks = calls.map((call) => ({ language: 'js', folder: '.', code: `${given}\n${call};\n` }) as const);
     expect(calls.length).toBeGreaterThan(12);
@@ -59,7 +72,7 @@ describe('the texts', () => {
   }, 120_000);
 
   test('the table of epsilon and momentum has the defaults', () => {
-    const rows = [...read('README.md').matchAll(/^\| here: (.+?) \| ([\d.e-]+)[^|]*\| ([\d.]*)/gm)];
+    const rows = [...read('examples/guides/migration.md').matchAll(/^\| here: (.+?) \| ([\d.e-]+)[^|]*\| ([\d.]*)/gm)];
     const classes = Object.values(pack).filter((value) => typeof value === 'function' && 'className' in value);
     const checked = rows.flatMap(([, names, epsilon, momentum]) =>
       names!.split(', ').map((name) => {
@@ -81,15 +94,113 @@ describe('the texts', () => {
     expect(examples.filter((example) => example.path === path)).not.toEqual([]);
   });
 
-  test.each(TEXTS)('%s names files and scripts that are there', (path) => {
+  test.each([...TEXTS, ...MORE])('%s names files and scripts that are there', (path) => {
     const text = read(path);
     const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
     const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => join(folderOf(path), link!));
     const files = code.filter((one) => /^(layers|kernels|test|examples)\/[\w./-]+$/.test(one));
     for (const file of [...links, ...files]) expect([file, existsSync(join(ROOT, file))]).toEqual([file, true]);
     for (const [, script] of text.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(PACKAGE.scripts)).toContain(script);
-    for (const [, entry] of text.matchAll(new RegExp(`${NAME}(/(?:layers|kernels)/[\\w-]+)`, 'g'))) {
+    for (const [, entry] of text.matchAll(
+      new RegExp(`${NAME}(/(?:layers|kernels|files|surgery)(?:/[\\w-]+)?)\\b`, 'g'),
+    )) {
       expect(Object.keys(PACKAGE.exports)).toContain(`.${entry}`);
+    }
+  });
+
+  test('the README is short, and leads to every guide', () => {
+    const readme = read('README.md');
+    expect(readme.split('\n').length).toBeLessThan(250);
+    expect(GUIDES.filter((guide) => !readme.includes(`](${guide})`))).toEqual([]);
+  });
+
+  test('the documentation has every text', () => {
+    const { projectDocuments } = PACKAGE.typedocOptions as { projectDocuments: string[] };
+    expect([...projectDocuments].sort()).toEqual([...TEXTS.slice(1), ...MORE].sort());
+  });
+
+  test.each(Object.keys(summaries))('%s has the numbers of the last benchmark', (path) => {
+    const results = JSON.parse(read('examples/benchmark/results.json'));
+    expect(read(path)).toBe(withSummary(read(path), summaries[path]!(results)));
+  });
+});
+
+/** Blocks in these languages, each with the text that it is in. */
+const blocksIn = (...languages: string[]) =>
+  [...TEXTS, ...MORE].flatMap((path) =>
+    [...read(path).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+      .filter(([, language]) => languages.includes(language!))
+      .map(([, , code]) => ({ path, code: code! })),
+  );
+
+describe('what the texts tell to run', () => {
+  const lines = blocksIn('bash', 'sh').flatMap(({ path, code }) =>
+    code
+      .split('\n')
+      .map((line) => line.replace(/\s*#.*/, ''))
+      .filter(Boolean)
+      .map((line) => [line, path] as const),
+  );
+  const keras = (file: string) => join(ROOT, 'examples/keras', file);
+  let help: string;
+  beforeAll(async () => {
+    const command = [join(ROOT, PACKAGE.bin), '--help'];
+    help = (await promisify(execFile)(process.execPath, command)).stdout;
+  });
+
+  test('there are commands', () => expect(lines.length).toBeGreaterThan(20));
+
+  test.each(lines)('%s, of %s, is there', (line) => {
+    const [program, ...args] = line.split(/\s+/) as [string, ...string[]];
+    const options = args.filter((arg) => arg.startsWith('--'));
+    const known: Record<string, () => void> = {
+      npm: () => {
+        const [what, ...rest] = args as [string, ...string[]];
+        if (what === 'install') {
+          const packages = Object.keys({ ...PACKAGE.peerDependencies, ...PACKAGE.devDependencies });
+          for (const name of rest) expect([NAME, ...packages]).toContain(name);
+        } else expect(Object.keys(PACKAGE.scripts)).toContain(what === 'run' ? rest[0] : what);
+      },
+      npx: () => {
+        expect(args[0]).toBe(NAME);
+        for (const word of [args[1]!, ...options]) expect(help).toContain(word);
+      },
+      pip: () => {
+        expect(args.slice(0, 2)).toEqual(['install', '-r']);
+        expect(existsSync(keras(args[2]!))).toBe(true);
+      },
+      python: () => {
+        const script = readFileSync(keras(args[0]!), 'utf8');
+        for (const option of options) expect(script).toContain(`"${option}"`);
+      },
+    };
+    expect(Object.keys(known)).toContain(program);
+    known[program]!();
+  });
+
+  test('in Python: what is imported is installed or here', () => {
+    const imports = blocksIn('python').flatMap(({ code }) =>
+      [...code.matchAll(/^(?:import|from) (\w+)/gm)].map(([, name]) => name!),
+    );
+    const installed = readFileSync(keras('requirements.txt'), 'utf8');
+    expect(imports.length).toBeGreaterThan(1);
+    for (const name of imports) {
+      expect([name, existsSync(keras(`${name}.py`)) || installed.includes(`\n${name}==`)]).toEqual([name, true]);
+    }
+  });
+
+  test('in pages: the scripts are those of the packages, and their names are public', () => {
+    const pages = blocksIn('html').map(({ code }) => code);
+    expect(pages.length).toBeGreaterThan(0);
+    for (const page of pages) {
+      const scripts = [...page.matchAll(/src="https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"/g)].map(([, path]) => path!);
+      expect(scripts).toEqual([
+        `@tensorflow/tfjs@${PACKAGE.devDependencies['@tensorflow/tfjs']}/dist/tf.min.js`,
+        NAME, // of which jsdelivr gives the file that package.json names
+      ]);
+      const names = [...page.matchAll(/\btfn\.(\w+)/g)].map(([, name]) => name!);
+      expect(names.length).toBeGreaterThan(0);
+      for (const name of names) expect(Object.keys(pack)).toContain(name);
     }
   });
 });
@@ -102,6 +213,7 @@ interface Reflection {
   readonly name: string;
   readonly variant: string;
   readonly children?: readonly Reflection[];
+  readonly categories?: readonly { readonly title: string }[];
   readonly signatures?: readonly Reflection[];
   readonly comment?: {
     readonly summary: readonly Words[];
@@ -114,6 +226,8 @@ describe('the API reference', () => {
   let log: string;
   /** What typedoc says of each name. */
   let names: Map<string, Reflection>;
+  /** What the names of the main entry are grouped by. */
+  let kinds: string[];
 
   beforeAll(async () => {
     const json = join(folder, 'docs.json');
@@ -129,6 +243,7 @@ describe('the API reference', () => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, typedoc, { cwd: ROOT }).catch((e) => e);
     log = `${stdout}${stderr}`;
     const { children: modules } = JSON.parse(readFileSync(json, 'utf8')) as Required<Reflection>;
+    kinds = modules.find(({ name }) => name === NAME)!.categories!.map(({ title }) => title);
     names = new Map(modules.flatMap(({ children = [] }) => children).map((one) => [one.name, one]));
     rmSync(folder, { recursive: true, force: true });
   }, 120_000);
@@ -202,6 +317,31 @@ describe('the API reference', () => {
     expect(own.length).toBeGreaterThan(80);
     const silent = own.filter(({ child }) => !/Default|Required/.test(joined(child.comment?.summary)));
     expect(silent.map(({ name }) => name)).toEqual([]);
+  });
+
+  /** A class refuses an option that it does not know by its name, before it looks at any other. */
+  const knows = (name: string, option: string): boolean => {
+    try {
+      new (pack as unknown as Record<string, new (options: object) => unknown>)[name]!({ [option]: {} });
+    } catch (error) {
+      return !String(error).includes(`unknown option '${option}'`);
+    }
+    return true;
+  };
+
+  test.each(classes)('%s shows its options and what it has of its own, and nothing else', (name) => {
+    const members = names.get(name)!.children!.filter((member) => !['constructor', 'className'].includes(member.name));
+    const [methods, fields] = [true, false].map((isMethod) =>
+      members.filter(({ signatures }) => (signatures !== undefined) === isMethod).map((member) => member.name),
+    );
+    const options = (names.get(`${name}Args`)?.children ?? []).map((option) => option.name);
+    expect(knows(name, 'nonsense')).toBe(false);
+    expect([...fields!, ...options].filter((option) => !knows(name, option))).toEqual([]);
+    expect(methods!.filter((method) => method !== 'apply' && method in tf.layers.Layer.prototype)).toEqual([]);
+  });
+
+  test('every name of the main entry is of a kind', () => {
+    expect(kinds).toEqual([...PACKAGE.typedocOptions.categoryOrder.slice(0, -1), 'Shared options']);
   });
 
   test('the examples give what they state', async () => {

@@ -58,7 +58,7 @@ const IGNORED = { transformIgnorePatterns: [`/node_modules/(?!${NAME}/)`] };
 test.each([
   ['with require', 'one.test.js', REQUIRE],
   ['with import', 'two.test.js', IMPORT],
-])('in Jest %s, whose configuration has the line of the README', async (_, name, load) => {
+])('in Jest %s, whose configuration has the line of the guide', async (_, name, load) => {
   expect(succeeded(await runJest(name, load, { transform: TRANSFORM, ...IGNORED }))).toEqual({ code: 0, output: '' });
 });
 

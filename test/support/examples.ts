@@ -25,7 +25,7 @@ export interface Outcome {
 
 /** The blocks of a Markdown text that are programs. */
 export const examplesIn = (markdown: string, folder = '.'): Example[] =>
-  [...markdown.matchAll(/^```(js|ts)\n([\s\S]*?)^```/gm)].map(([, language, code]) => ({
+  [...markdown.matchAll(/^(`{3,})(js|ts)\n([\s\S]*?)^\1$/gm)].map(([, , language, code]) => ({
     language: language as 'js' | 'ts',
     code: code!,
     folder,

@@ -14,7 +14,7 @@ const ROOT = join(__dirname, '..', '..');
 /** `npm run build:gallery` builds it; the variable names another place to look for it. */
 export const BUILT = process.env.GALLERY ?? join(ROOT, 'dist', 'gallery');
 const FOLDER = '/some/folder/';
-const SCREENSHOTS = join(ROOT, '.cache', 'screenshots');
+export const SCREENSHOTS = join(ROOT, '.cache', 'screenshots');
 
 export interface OpenOptions {
   /**

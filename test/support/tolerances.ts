@@ -10,7 +10,7 @@ import type { Tolerance } from './matchers.ts';
 export type Offset = number;
 export type OutputKind = 'activations' | 'gradient' | 'sums' | 'means' | 'variances' | 'blended';
 
-/** What the README promises of y, dx and dgamma on the cpu backend, at means of 0, 1e4 and 1e6. */
+/** What the documentation promises of y, dx and dgamma on the cpu backend, at means of 0, 1e4 and 1e6. */
 const PROMISE = 1e-6;
 
 /** The composed reference keeps it too: it sums with TensorFlow.js's own ops, which sum in float64 on cpu. */

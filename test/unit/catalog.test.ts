@@ -1,4 +1,4 @@
-/** The README's tables and the docstrings say what the catalog says. */
+/** The tables of the README and of the guide to choosing, and the docstrings say what the catalog says. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -123,9 +123,9 @@ describe('recommend', () => {
     ['generator', 'usual', 'one'],
     ['critic', 'usual', 'large'],
     ['reinforcement', 'stream', 'small'],
-  ] as const)('%s, %s, %s: the README says the same', (network, kind, batch) => {
+  ] as const)('%s, %s, %s: the guide says the same', (network, kind, batch) => {
     const { className, why, also } = recommend({ network, data: kind, batch, runs: 'here' });
     const cells = [networks[network], data[kind], batches[batch], `\`${className}\``, why, also ? `\`${also}\`` : ''];
-    expect(read('README.md').split('\n')).toContain(`| ${cells.join(' | ')} |`);
+    expect(read('examples/guides/choosing.md').split('\n')).toContain(`| ${cells.join(' | ')} |`);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Importing the package breaks nothing that worked without it: what TensorFlow.js's own two classes accept, ours load and
- * run with the same outputs, gradients and statistics. What differs is in the README's table "From tf.layers", and is said
- * here where it is left out of the comparison.
+ * run with the same outputs, gradients and statistics. What differs is in the table "From tf.layers" of the guide to migration,
+ * and is said here where it is left out of the comparison.
  */
 import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';

@@ -60,6 +60,8 @@ export async function run({ effort, clock, progress }) {
   return {
     notes: [`Computed by ${native.device}.`],
     tables: [table('Forward', ''), table('Forward + gradient', 'Gradient')],
+    device: native.device,
+    measurements: workloads.map(({ name, shape }, i) => ({ name, shape, us: results[i] })),
     checks: [
       ...workloads.flatMap((workload, i) => ratios(workload, results[i])),
       { label: 'LN [8,16] / add', value: small.norm / small.add, atMost: 1.5, aim: 1.1 },

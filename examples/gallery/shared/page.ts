@@ -9,6 +9,7 @@ import { findPage, pages } from '../pages.ts';
 import { allSettings, given } from './address.ts';
 import { backendsHere, startBackend, switchBackend } from './backend.ts';
 import { colors, type Named, shortNames, textColor } from './colors.ts';
+import { docsLink, referenceOf } from './docs.ts';
 import { element, section } from './dom.ts';
 import { expose } from './expose.ts';
 import { copyLink } from './link.ts';
@@ -84,7 +85,12 @@ function header(folder: string, backendPlace: HTMLElement): HTMLElement {
       page.title,
     );
   const home = element('a', { className: 'home', href: '../index.html' }, 'tfjs-normalizations');
-  const nav = element('nav', { 'aria-label': 'Pages' }, ...pages.map(link));
+  const nav = element(
+    'nav',
+    { 'aria-label': 'Pages' },
+    ...pages.map(link),
+    docsLink('../', 'index.html', 'Documentation'),
+  );
   return element('header', {}, element('div', { className: 'bar' }, home, backendPlace), nav);
 }
 
@@ -125,6 +131,7 @@ function card(entry: CatalogEntry): HTMLElement {
     list('Disadvantages', 'bad', disadvantages),
     element('p', {}, element('strong', {}, 'Best for '), `${use}.`),
     element('p', {}, element('a', { href: paper.url }, `${paper.authors}: ${paper.title} (${paper.year})`)),
+    element('p', {}, docsLink('../', referenceOf(className), `Options of ${className}`)),
   );
 }
 
