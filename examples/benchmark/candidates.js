@@ -23,20 +23,27 @@ export function bothOfLayer(name, layer, inputs, dy) {
 }
 
 /**
- * Both of every form that a normalization of workloads.js has, on random tensors: `ours`, `composed`, `layer`, `builtIn`, and
- * `rival`, the layer of another normalization.
+ * Both of every form that a normalization of workloads.js has, on random tensors: `ours`, `composed`, `layer`, `builtIn`; and
+ * where they are asked for `conditional`, ours with a row of gamma and beta for each example, and `rival`, the layer of another
+ * normalization.
  *
  * @param {string} name
  * @param {number[]} shape
- * @param {string} [rival]
+ * @param {{rival?: string, withConditional?: boolean}} [more]
  */
-export function contest(name, shape, rival) {
+export function contest(name, shape, { rival, withConditional = false } = {}) {
   const data = tensors(shape);
   const { x, dy, gamma, beta } = data;
-  const { op, composed, layer, builtIn } = normalizations[name];
+  const { op, composed, conditional, layer, builtIn } = normalizations[name];
   const candidates = {};
   for (const [form, f] of Object.entries({ ours: op, composed })) {
     if (f) Object.assign(candidates, both(form, f, [x, gamma, beta], dy));
+  }
+  if (conditional && withConditional) {
+    const conditions = [shape[0], shape.at(-1)];
+    data.gammas = tf.randomNormal(conditions, 1, 0.1);
+    data.betas = tf.randomNormal(conditions, 0, 0.1);
+    Object.assign(candidates, both('conditional', op, [x, data.gammas, data.betas], dy));
   }
   const layers = [];
   for (const [form, make] of Object.entries({ layer, builtIn, rival: normalizations[rival]?.layer })) {
@@ -50,6 +57,18 @@ export function contest(name, shape, rival) {
   };
   return { candidates, data, dispose };
 }
+
+/** The check of the conditional form of a workload, if it has one, by the times of its candidates. */
+export const conditionalChecks = ({ label, name }, us) =>
+  us.conditionalGradient
+    ? [
+        {
+          label: `${label}: conditional / ours, fwd+grad`,
+          value: us.conditionalGradient / us.oursGradient,
+          ...normalizations[name].conditional,
+        },
+      ]
+    : [];
 
 /** The kernels of forward and gradient by themselves; undefined where the backend has none. */
 export function kernelCalls(attrs, { x, dy, gamma, beta }) {

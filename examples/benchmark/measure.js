@@ -10,16 +10,16 @@ const COARSE = 5;
 /**
  * The median times of all candidates, and on a GPU their draws, or dispatches.
  *
- * @param {{name: string, shape: number[], rival?: string, effort: {rounds: number,
- *   slowRounds: number, sampleMs: number}}} what a normalization, and maybe another one
- *   whose layer joins the race; the effort of `race`
+ * @param {{name: string, shape: number[], rival?: string, withConditional?: boolean, effort: {rounds: number,
+ *   slowRounds: number, sampleMs: number}}} what a normalization, and what else joins the race: see `contest`; the effort of
+ *   `race`
  * @param {(candidate: string, done: number) => unknown} [watch] as in `race`
  * @returns {Promise<{us: Record<string, number>, draws?: Record<string, number>, gpuUs?: {ours: number, copy: number}}>}
  *   `gpuUs`: by the clock of the GPU, where it has one: our function, and a copy of x
  */
-export async function measure({ name, shape, rival, effort: { sampleMs, ...samples } }, watch = () => {}) {
+export async function measure({ name, shape, effort: { sampleMs, ...samples }, ...more }, watch = () => {}) {
   const effort = { ...samples, sampleMs: COARSE * sampleMs };
-  const { candidates, data, dispose } = contest(name, shape, rival);
+  const { candidates, data, dispose } = contest(name, shape, more);
   try {
     const gpu = gpuOf(tf.getBackend());
     if (!gpu) return { us: await race(runners(candidates, calls), effort, watch) };

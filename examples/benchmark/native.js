@@ -17,7 +17,7 @@ if (tf.getBackend() !== 'tensorflow') throw new Error(`the backend is '${tf.getB
 if (clock === 'cpu') useProcessorTime();
 
 async function forms({ name, shape, effort }) {
-  const { candidates, dispose } = contest(name, shape);
+  const { candidates, dispose } = contest(name, shape, { withConditional: true });
   const us = await race(runners(candidates, calls), effort);
   dispose();
   return us;

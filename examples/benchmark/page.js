@@ -1,7 +1,7 @@
 /** The script of the page that browser.js opens for the suites: starts the backend, and measures on it. */
 import * as tf from '@tensorflow/tfjs';
 import '@tensorflow/tfjs-backend-webgpu';
-import { setWorkgroupSize } from '../../dist/kernels/webgpu/backend.js';
+import { setWorkgroupSize, workgroupSize } from '../../dist/kernels/webgpu/backend.js';
 import { kernelCalls } from './candidates.js';
 import { softwareNote } from './format.js';
 import { gpuOf } from './gpu.ts';
@@ -12,16 +12,21 @@ import { attributes, normalizations, tensors } from './workloads.js';
 // Before any backend starts, or TensorFlow.js refuses WebGL in software.
 tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
 
+/** Invocations in a workgroup: in software they take turns at every barrier. */
+const IN_SOFTWARE = 8;
+
 /** Starts the backend, and returns the name of what draws. */
 async function start(name = 'webgl') {
   if (!(await tf.setBackend(name))) throw new Error(`the backend '${name}' does not start`);
   const renderer = gpuOf(name).renderer();
-  if (softwareNote(renderer)) setWorkgroupSize(32); // large workgroups are slow in software
+  if (softwareNote(renderer)) setWorkgroupSize(IN_SOFTWARE);
   return renderer;
 }
 
-/** Draws of the kernels of forward and gradient by themselves. */
+/** Draws of the kernels of forward and gradient by themselves, with the workgroups of a GPU. */
 function kernelDraws({ name, shape }) {
+  const size = workgroupSize;
+  setWorkgroupSize(256);
   const data = tensors(shape);
   const counts = {};
   for (const [kernel, call] of Object.entries(kernelCalls(attributes(normalizations[name], shape), data))) {
@@ -29,6 +34,7 @@ function kernelDraws({ name, shape }) {
     counts[kernel] = gpuOf(tf.getBackend()).countDraws(call);
   }
   tf.dispose(Object.values(data));
+  setWorkgroupSize(size);
   return counts;
 }
 

@@ -33,22 +33,28 @@ function composedRms(x, gamma, beta) {
 }
 
 const epsilon = EPSILON;
-const rows = ([n, c]) => ({ n, s: 1, c, groups: 1 });
+const layerNorm = (x, gamma, beta) => ours.layerNorm(x, { gamma, beta, epsilon });
+const rows = (shape) => ({ n: tf.util.sizeFromShape(shape.slice(0, -1)), s: 1, c: shape.at(-1), groups: 1 });
 const images = ([n, h, w, c], groups) => ({ n, s: h * w, c, groups });
 
 /**
  * By name: `op` and `composed`, functions of (x, gamma, beta); `layer` and `builtIn`, which make our layer and
  * TensorFlow.js's, where it has one; `view(shape)` and `form`, what the kernel of the gradient is called with; `onnx`,
- * ONNX's operator.
+ * ONNX's operator; `conditional`, the limits of how much longer it may take with a row of gamma and beta for each example.
  */
 export const normalizations = {
   layer: {
-    op: (x, gamma, beta) => ours.layerNorm(x, { gamma, beta, epsilon }),
+    op: layerNorm,
     composed: (x, gamma, beta) => composed(x, gamma, beta, [-1]),
     layer: () => ours.layerNormalization({ epsilon }),
     builtIn: () => tf.layers.layerNormalization({ epsilon }),
     view: rows,
     onnx: 'LayerNormalization',
+  },
+  adaptive: {
+    op: layerNorm,
+    view: rows,
+    conditional: { atMost: 1.2 },
   },
   rms: {
     op: (x, gamma, beta) => ours.rmsNorm(x, { gamma, beta, epsilon }),
@@ -63,12 +69,14 @@ export const normalizations = {
     layer: () => ours.batchNormalization({ epsilon }),
     builtIn: () => tf.layers.batchNormalization({ epsilon }),
     view: ([n, h, w, c]) => ({ n: 1, s: n * h * w, c, groups: c }),
+    conditional: { atMost: 1.2 },
   },
   instance: {
     op: (x, gamma, beta) => ours.instanceNorm(x, { gamma, beta, epsilon }),
     composed: (x, gamma, beta) => composed(x, gamma, beta, positions(x)),
     layer: () => ours.instanceNormalization({ epsilon }),
     view: (shape) => images(shape, shape[3]),
+    conditional: { atMost: 1.15 },
     onnx: 'InstanceNormalization',
   },
   renorm: {

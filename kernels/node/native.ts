@@ -1,10 +1,10 @@
 /**
- * The kernels as native ops: each runs one op of the shared object. The ops do not know conditional normalization, which
- * `withConditions` composes of these kernels.
+ * The kernels as native ops: each runs one op of the shared object. Of conditional normalization the ops know what has conditions of many
+ * rows; `withConditions` composes the rest of these kernels.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement, Kernel, KernelSet, NormalizeAttrs, Outputs } from '../core/contract.ts';
-import type { View } from '../core/view.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 import type { Binding, NodePort } from './backend.ts';
 import { withConditions } from './conditions.ts';
 
@@ -45,13 +45,13 @@ class Forms {
     { view, epsilon = 0, placement = 0, center = false, momentum = 0, row = 0 }: Form,
     present: number,
   ) {
-    const { n, s, c, groups } = view;
-    const key = `${n} ${s} ${c} ${groups} ${epsilon} ${placement} ${center} ${present} ${momentum} ${row}`;
+    const { n, s, c, groups, rowsPerCondition = 0 } = view;
+    const all = [n, s, c, groups, epsilon, placement, Number(center), present, momentum, row, rowsPerCondition];
+    const key = all.join(' ');
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
     if (this.#ids.size === Forms.MOST) this.#clear(binding);
-    const numbers = Float64Array.of(n, s, c, groups, epsilon, placement, Number(center), present, momentum, row);
-    const floats = new Float32Array(numbers.buffer);
+    const floats = new Float32Array(Float64Array.from(all).buffer);
     const id = binding.createTensor([floats.length], binding.TF_FLOAT, floats);
     this.#ids.set(key, id);
     return id;
@@ -109,8 +109,9 @@ export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kern
 
   const NormalizeGrad: Kernel<'NormalizeGrad', NodePort> = ({ inputs, attrs, backend }) => {
     const { dy, dsum, x, statistics, gamma } = inputs;
-    const { c } = attrs.view;
-    const shapes = attrs.affine ? [x.shape, [c], [c]] : [x.shape];
+    const { c, rowsPerCondition } = attrs.view;
+    const parameters = rowsPerCondition === undefined ? [c] : [conditionsOf(attrs.view), c];
+    const shapes = attrs.affine ? [x.shape, parameters, parameters] : [x.shape];
     const op = `NormalizeGrad${shapes.length}`;
     const all = { backend, op, form: formOf(attrs), inputs: [dy, dsum, x, statistics, gamma] };
     return execute(all, ...shapes) as Outputs<'NormalizeGrad', TensorInfo>;
@@ -145,6 +146,14 @@ export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kern
     return execute({ backend, op: 'Average', form, inputs: [old, moments] }, old.shape) as [TensorInfo];
   };
 
-  const conditional = withConditions({ Normalize, NormalizeGrad, ScaleShift, ScaleShiftGrad });
-  return { ...conditional, Moments, ScaleShift, ScaleShiftGrad, BlendGrad, Average };
+  const composed = withConditions({ Normalize, NormalizeGrad, ScaleShift, ScaleShiftGrad });
+  return {
+    Normalize: (call) => (isShort(call.attrs.view) ? composed.Normalize(call) : Normalize(call)),
+    NormalizeGrad: (call) => (isShort(call.attrs.view) ? composed.NormalizeGrad(call) : NormalizeGrad(call)),
+    ...{ Moments, ScaleShift, ScaleShiftGrad, BlendGrad, Average },
+  };
 }
+
+/** Whether conditions have so few rows that it costs more to begin one than to compute it: an op takes them one after the other. */
+const isShort = ({ rowsPerCondition = SHORT }: View) => rowsPerCondition < SHORT;
+const SHORT = 8;

@@ -1,17 +1,19 @@
 /** Compares native kernels with those composed of TensorFlow's ops on a few small cases, before they are used. */
 import { engine, Tensor, type TensorInfo, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, KernelSet, Name } from '../core/contract.ts';
-import type { View } from '../core/view.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 import type { NodePort } from './backend.ts';
 
 export type Kernels = KernelSet<NodePort>['kernels'];
 type Outputs = readonly Tensor[];
 
-/** Rows, columns, groups. */
+/** Rows, columns, groups; conditions of several samples, and of a part of one. */
 const VIEWS: readonly View[] = [
   { n: 6, s: 1, c: 20, groups: 1 },
   { n: 1, s: 6, c: 20, groups: 20 },
   { n: 2, s: 3, c: 20, groups: 4 },
+  { n: 16, s: 1, c: 20, groups: 1, rowsPerCondition: 8 },
+  { n: 1, s: 16, c: 20, groups: 20, rowsPerCondition: 8 },
 ];
 const FORM = { epsilon: 0.5, epsilonPlacement: 'inside', center: true, rescale: true } as const;
 const TOLERANCE = 1e-4;
@@ -37,7 +39,7 @@ function differenceOn(view: View, expected: Kernels, native: Partial<Kernels>, b
     );
   };
   const [x, dy, residual] = [1, 2, 3].map((seed) => values(seed, [n * s, c])) as [Tensor, Tensor, Tensor];
-  const [gamma, beta] = [values(4, [c]), values(5, [c])];
+  const [gamma, beta] = [4, 5].map((seed) => values(seed, [conditionsOf(view) * c])) as [Tensor, Tensor];
   const [mean, variance, scale, shift] = [6, 7, 8, 9].map((seed) => values(seed, [n * c])) as Tensor[] as [
     Tensor,
     Tensor,

@@ -37,6 +37,7 @@ interface Program {
   readonly constructor: { readonly name: string };
   readonly variableNames: string[];
   readonly variableComponents: number[];
+  readonly outputComponent: number;
   readonly outputShape: number[];
   readonly uniforms: string;
   readonly shaderKey: string;
@@ -50,8 +51,10 @@ interface Program {
 export interface Dispatch {
   /** For messages. */
   readonly name: string;
-  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`. */
+  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`, as `Values` or f32. */
   readonly source: string;
+  /** The inputs, and maybe `result`, that hold `Values`, which are four: indices count fours. Absent: `Values` are one value. */
+  readonly fours?: readonly string[] | undefined;
   /** By the names that the source gives them; those that are undefined are absent. */
   readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
   readonly integers: Readonly<Record<string, number>>;
@@ -81,16 +84,21 @@ export class Gpu {
   }
 
   /** Runs a program, whose output lives until the end of the kernel or is given away. */
-  run({ name, source, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
+  run({ name, source, fours, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
     const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
     const declared = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
     const uniforms = [...declared(integers, 'i32'), ...declared(floats, 'f32')].join(', ');
     // A tensor that was cast to float32 still has integers in its buffer: `xAt(i)` is value i of the input x as a float.
-    const reads = given.map(([variable]) => `fn ${variable}At(i : i32) -> f32 { return f32(${variable}[i]); }\n`);
-    const code = reads.join('') + source;
+    const componentsOf = (variable: string) => (fours?.includes(variable) ? 4 : 1);
+    const reads = given.map(([variable]) => {
+      const type = componentsOf(variable) === 4 ? 'vec4<f32>' : 'f32';
+      return `fn ${variable}At(i : i32) -> ${type} { return ${type}(${variable}[i]); }\n`;
+    });
+    const code = (fours ? FOURS : ONES) + reads.join('') + source;
     const program: Program = {
       variableNames: given.map(([variable]) => variable),
-      variableComponents: given.map(() => 1),
+      variableComponents: given.map(([variable]) => componentsOf(variable)),
+      outputComponent: componentsOf('result'),
       outputShape: [],
       uniforms,
       // All that tells programs apart: two copies of this package may share a backend.
@@ -143,6 +151,18 @@ export class Gpu {
     for (const { dataId } of this.#scratch) this.#backend.disposeData(dataId);
   }
 }
+
+/** WGSL: `average` of the components of values, and the `first` of them. */
+const FOURS = `
+alias Values = vec4<f32>;
+fn average(values : Values) -> f32 { return dot(values, vec4<f32>(0.25)); }
+fn first(values : Values) -> f32 { return values.x; }
+`;
+const ONES = `
+alias Values = f32;
+fn average(value : f32) -> f32 { return value; }
+fn first(value : f32) -> f32 { return value; }
+`;
 
 const scalar = ({ dataId, dtype }: TensorInfo): TensorInfo => ({ dataId, dtype, shape: [] });
 

@@ -6,13 +6,14 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { View } from '../core/view.ts';
 import { type Gpu, kernel, workgroupSize } from './backend.ts';
 import { RECIPROCAL_ROOT } from './divisor.ts';
-import { GROUP, groupIntegers, inGroup, lanesOfGroups } from './lanes.ts';
+import { GROUP, groupIntegers, inFours, inGroup, inOnes, lanesOfGroups } from './lanes.ts';
 import { sourceOf, statistics } from './statistics.ts';
 import { sumsOf } from './sums.ts';
 
-export const Moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) => [
-  gpu.give(statistics(gpu, sourceOf(gpu, x, view, true), view, !asStatistics)),
-]);
+export const Moments = kernel<'Moments'>((gpu, { x }, attrs) => {
+  const view = inFours(attrs.view);
+  return [gpu.give(statistics(gpu, sourceOf(gpu, x, view, true), view, !attrs.asStatistics))];
+});
 
 /** A program with an invocation for each value of x, which computes `value` from that and the coefficients of index `i`. */
 function elementwise(
@@ -64,14 +65,15 @@ export const ScaleShift = kernel<'ScaleShift'>((gpu, { x, mean, variance, scale,
 
 export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, { dy, x, mean }, { view }) => {
   const { n, s, c } = view;
-  const channels = { n, s, c, groups: c };
+  const channels = inOnes({ n, s, c, groups: c });
   const terms = {
     lanes: lanesOfGroups(channels),
     before: GROUP,
-    walk: inGroup,
+    walk: inGroup(channels),
     d: 'dyAt(at)',
     h: 'xAt(at) - meansAt(unit)',
-    inputs: { x, dy, means: mean },
+    inputs: { dy },
+    inputsOfH: { x, means: mean },
     integers: groupIntegers(channels),
   };
   const [dscale, dshift] = sumsOf(gpu, terms, [0, 1], [n, c]) as [TensorInfo, TensorInfo];

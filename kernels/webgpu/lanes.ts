@@ -6,15 +6,26 @@
 import type { View } from '../core/view.ts';
 import { workgroupSize } from './backend.ts';
 
-/** A unit of which each lane visits no more values is one part. More dispatches cost more than that. */
+/** A unit of which each lane visits no more values, or fours, is one part. More dispatches cost more than that. */
 const SHORT = 256;
-/** What a lane visits of a part, if there need not be more parts than `PARTS`: each of them is read by all. */
+/** What a lane visits of a part, values or fours, if there need not be more parts than `PARTS`: each of them is read by all. */
 const PART = 128;
 const PARTS = 256;
-/** What a lane may visit at most. */
+/** What a lane may visit at most, in values. */
 const LONGEST = 1024;
 /** So many units, whose values lie side by side, are visited together: memory is read in pieces of eight values. */
 const TOGETHER = 8;
+
+/** A view as programs see it: in fours, channels are counted in fours, and so is all that is counted of a unit. */
+export interface Seen extends View {
+  readonly inFours: boolean;
+}
+
+export const inOnes = (view: View): Seen => ({ ...view, inFours: false });
+
+/** Four values at a time, if the channels of every group come in fours: memory is read in larger pieces. */
+export const inFours = (view: View): Seen =>
+  (view.c / view.groups) % 4 === 0 ? { ...view, c: view.c / 4, inFours: true } : inOnes(view);
 
 interface Units {
   readonly units: number;
@@ -24,7 +35,9 @@ interface Units {
   readonly run?: number;
   /** Whether values of neighbouring units lie side by side, where a run ends. */
   readonly areAdjacent: boolean;
-  /** In which steps the index of a value is counted, see `walk`. */
+  /** Whether each is of four values side by side. */
+  readonly inFours?: boolean;
+  /** In which steps the index of a value is counted, see `walkInPeriods`. */
   readonly period?: number;
   /** Not to be cut into parts. */
   readonly isWhole?: boolean;
@@ -43,11 +56,12 @@ export interface Lanes {
 /** The smallest power of two that is no less. */
 const powerOfTwo = (size: number) => 2 ** Math.ceil(Math.log2(size));
 
-export function lanesOf({ units, length, run = 1, areAdjacent, period = 1, isWhole }: Units): Lanes {
-  const together = areAdjacent && run < TOGETHER ? Math.min(TOGETHER, powerOfTwo(units), workgroupSize) : 1;
+export function lanesOf({ units, length, run = 1, areAdjacent, inFours, period = 1, isWhole }: Units): Lanes {
+  const piece = inFours ? TOGETHER / 4 : TOGETHER;
+  const together = areAdjacent && run < piece ? Math.min(piece, powerOfTwo(units), workgroupSize) : 1;
   const lanes = Math.min(workgroupSize / together, powerOfTwo(length));
   const unitsAtOnce = workgroupSize / lanes;
-  const chunk = Math.ceil(length / (isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes)));
+  const chunk = Math.ceil(length / (isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes, inFours)));
   const parts = Math.ceil(length / chunk); // none is empty
   const tiles = Math.ceil(units / unitsAtOnce);
   return {
@@ -66,25 +80,26 @@ export function lanesOf({ units, length, run = 1, areAdjacent, period = 1, isWho
   };
 }
 
-/** How many parts a unit is cut into of which each lane would visit so many values. */
-const partsOf = (visits: number): number =>
-  Math.max(Math.ceil(visits / LONGEST), Math.min(PARTS, Math.ceil(visits / PART)));
+/** How many parts a unit is cut into of which each lane would visit so many values, or fours. */
+const partsOf = (visits: number, inFours = false): number =>
+  Math.max(Math.ceil(visits / (inFours ? LONGEST / 4 : LONGEST)), Math.min(PARTS, Math.ceil(visits / PART)));
 
 /** The groups of a view. Index k in a group is that of channel k % period of row k / period. */
-export function lanesOfGroups({ n, s, c, groups }: View): Lanes {
+export function lanesOfGroups({ n, s, c, groups, inFours }: Seen): Lanes {
   const period = c / groups;
   return lanesOf({
     units: n * groups,
     length: s * period,
     run: groups === 1 ? s * c : period,
     areAdjacent: groups > 1 || s === 1,
+    inFours,
     period,
   });
 }
 
 /** The channels of a view, each over all samples. Index k in a channel is that of row k % period of sample k / period. */
-export const lanesOfChannels = ({ n, s, c }: View): Lanes =>
-  lanesOf({ units: c, length: n * s, areAdjacent: true, period: s });
+export const lanesOfChannels = ({ n, s, c, inFours }: Seen): Lanes =>
+  lanesOf({ units: c, length: n * s, areAdjacent: true, inFours, period: s });
 
 /** WGSL: what an invocation is, its `unit`, which `lane` of it, of which `part`; what it visits, from `begin` on up to `end`. */
 export const place = (): string => `
@@ -102,8 +117,12 @@ export const place = (): string => `
   let end = select(0, min(partStart + uniforms.chunk, uniforms.length), isUsed);
   let isFirst = isUsed && lane == 0;`;
 
-/** WGSL: visits values `k` of the unit, where k is `quotient * period + remainder`, without a division for each. */
+/** WGSL: visits values `k` of the unit. */
 export const walk = (body: string): string => `
+  for (var k = begin; k < end; k += uniforms.lanes) { ${body} }`;
+
+/** WGSL: the same, where k is `quotient * period + remainder`, without a division for each. */
+const walkInPeriods = (body: string): string => `
   {
     var quotient = begin / uniforms.period;
     var remainder = begin % uniforms.period;
@@ -115,23 +134,35 @@ export const walk = (body: string): string => `
     }
   }`;
 
-/** WGSL: in `walk` through a group, the index `at` of the value, and its `channel`; `GROUP` comes before. */
+/** WGSL: in a walk through a group, the index `at` of the value, and its `channel`; `GROUP` comes before. */
 export const GROUP = `
   let firstChannel = unit % uniforms.groups * uniforms.period;
   let base = unit / uniforms.groups * uniforms.s * uniforms.c + firstChannel;`;
-export const inGroup = (body: string): string =>
-  walk(`
+export const inGroup =
+  ({ s }: View) =>
+  (body: string): string =>
+    s === 1
+      ? walk(`let at = base + k; let channel = firstChannel + k; ${body}`)
+      : walkInPeriods(`
       let at = base + quotient * uniforms.c + remainder;
       let channel = firstChannel + remainder;
       ${body}`);
+
+/** WGSL: in a walk through a channel, the index `at` of the value, and its `sample`. */
+export const inChannel =
+  ({ s }: View) =>
+  (body: string): string => {
+    const each = `let at = k * uniforms.c + unit; ${body}`;
+    return s === 1 ? walk(`let sample = k; ${each}`) : walkInPeriods(`let sample = quotient; ${each}`);
+  };
 export const groupIntegers = ({ s, c, groups }: View) => ({ s, c, groups });
 
 /**
  * WGSL: what `combine` makes of the values of all lanes of a unit. All invocations must call it. Some lanes, the *heads*, about the root of
  * their number, combine the values of a few each, and then every lane those of the heads: so are two barriers enough.
  */
-const reduction = (name: string, combine: string) => `
-fn ${name}(value : vec2<f32>, invocation : i32) -> vec2<f32> {
+const reduction = (name: string, type: string, combine: string) => `
+fn ${name}(value : ${type}, invocation : i32) -> ${type} {
   let lane = invocation / uniforms.stride % uniforms.lanes;
   let first = invocation - lane * uniforms.stride;
   scratch[invocation] = value;
@@ -154,13 +185,13 @@ fn ${name}(value : vec2<f32>, invocation : i32) -> vec2<f32> {
 }`;
 
 /** WGSL: `total`, the sum over the lanes of a unit. */
-export const total = (): string => `
-var<workgroup> scratch : array<vec2<f32>, ${workgroupSize}>;
-var<workgroup> ofHeads : array<vec2<f32>, ${workgroupSize}>;
-${reduction('total', 'a + b')}`;
+export const total = (type = 'vec2<f32>'): string => `
+var<workgroup> scratch : array<${type}, ${workgroupSize}>;
+var<workgroup> ofHeads : array<${type}, ${workgroupSize}>;
+${reduction('total', type, 'a + b')}`;
 
 /** WGSL: `largest`, the greater value of each component; `total` comes before. */
-export const largest = (): string => reduction('largest', 'select(a, b, b > a)');
+export const largest = (): string => reduction('largest', 'vec2<f32>', 'select(a, b, b > a)');
 
 /**
  * WGSL: the index of a field of the result of a part. Results wait to be joined in rows of `width` units; those of all parts of a row

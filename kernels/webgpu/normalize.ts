@@ -4,46 +4,66 @@ import type { NormalizeGradAttrs } from '../core/contract.ts';
 import { conditionsOf, type View } from '../core/view.ts';
 import { type Gpu, kernel, workgroupSize } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
-import { GROUP, groupIntegers, inGroup, lanesOf, lanesOfChannels, lanesOfGroups, place, total, walk } from './lanes.ts';
-import { SAVED, savedStatistics, sourceOf, statistics } from './statistics.ts';
+import {
+  GROUP,
+  groupIntegers,
+  inChannel,
+  inFours,
+  inGroup,
+  inOnes,
+  type Lanes,
+  lanesOf,
+  lanesOfChannels,
+  lanesOfGroups,
+  place,
+  type Seen,
+  total,
+  walk,
+} from './lanes.ts';
+import { SAVED, savedSource, savedStatistics, sourceOf, statistics } from './statistics.ts';
 import {
   joined,
   PARTIAL_SUMS,
   type PartialSums,
   partialSums,
-  SUM_OF_PARTS,
+  sumOfParts,
   sumOfTerms,
   sumsOf,
   type Terms,
+  VALUES,
 } from './sums.ts';
 
 export const Normalize = kernel<'Normalize'>((gpu, { x: given, residual, gamma, beta }, attrs) => {
-  const { view, epsilon, center, yOnly } = attrs;
+  const { epsilon, center, yOnly } = attrs;
+  const view = inFours(attrs.view);
   const x = residual ? sumOf(gpu, given, residual) : given;
   const parameter = parameterOf(view);
-  const source = sourceOf(gpu, x, view, center);
+  const ofX = sourceOf(gpu, x, view, center);
+  // Where they are wanted, too, statistics are taken once.
+  const saved = yOnly ? undefined : statistics(gpu, ofX, view);
+  const source = saved ? savedSource(saved, view) : ofX;
   const lanes = lanesOfGroups(view);
   const y = gpu.run({
     name: 'normalize',
     source: `${total()} ${source.functions} ${reciprocal(attrs)}
 fn main(index : i32) {
-  ${place()} ${GROUP} ${source.statements}
+  ${place()} ${GROUP} ${parametersOfUnit(view)} ${source.statements}
   let scale = reciprocal(variance);
-  ${inGroup(`
+  ${inGroup(view)(`
       var value = ((xAt(at) - mean) - rest) * scale;
       ${gamma ? `value *= gammaAt(${parameter});` : ''}
       ${beta ? `value += betaAt(${parameter});` : ''}
       result[at] = value;`)}
 }`,
+    fours: view.inFours ? [...VALUES, 'result'] : undefined,
     inputs: { ...source.inputs, x, gamma, beta },
     integers: { ...lanes.integers, ...groupIntegers(view), ...conditionIntegers(view), ...source.integers },
     floats: { epsilon },
     workgroups: lanes.workgroups,
     shape: x.shape,
   });
-  if (yOnly) return [gpu.give(y)];
-  const saved = gpu.give(statistics(gpu, source, view));
-  return residual ? [gpu.give(y), saved, gpu.give(x)] : [gpu.give(y), saved];
+  if (!saved) return [gpu.give(y)];
+  return residual ? [gpu.give(y), gpu.give(saved), gpu.give(x)] : [gpu.give(y), gpu.give(saved)];
 });
 
 /** x plus a residual. */
@@ -59,9 +79,18 @@ function sumOf(gpu: Gpu, x: TensorInfo, residual: TensorInfo): TensorInfo {
   });
 }
 
-/** WGSL: the index of the parameters of value `at`, whose channel is `channel`. */
-const parameterOf = ({ rowsPerCondition }: View) =>
-  rowsPerCondition === undefined ? 'channel' : 'at / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
+/** WGSL: the index of the parameters of value `at`, whose channel is `channel`; `parametersOfUnit` comes before the loop. */
+const parameterOf = ({ s, rowsPerCondition }: View) => {
+  if (rowsPerCondition === undefined) return 'channel';
+  return rowsPerCondition >= s
+    ? 'ownParameters + channel'
+    : 'at / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
+};
+/** WGSL: where the parameters of a unit begin, if it has one condition. */
+const parametersOfUnit = ({ s, rowsPerCondition = 0 }: View) =>
+  rowsPerCondition >= s
+    ? 'let ownParameters = unit / uniforms.groups * uniforms.s / uniforms.rowsPerCondition * uniforms.c;'
+    : '';
 const conditionIntegers = ({ rowsPerCondition }: View): Record<string, number> =>
   rowsPerCondition === undefined ? {} : { rowsPerCondition };
 
@@ -78,9 +107,9 @@ interface Operands {
 const isPerChannel = ({ attrs: { view } }: Operands) => view.groups === view.c && view.rowsPerCondition === undefined;
 
 const XHAT = `
-fn xHat(x : f32, its : vec3<f32>) -> f32 { return ((x - its.x) - its.y) * reciprocal(its.z); }`;
+fn xHat(x : Values, its : vec3<f32>) -> Values { return ((x - its.x) - its.y) * reciprocal(its.z); }`;
 
-const integersOf = ({ attrs: { view } }: Operands) => ({
+const integersOf = (view: View) => ({
   ...{ ...groupIntegers(view), ...conditionIntegers(view) },
   allGroups: view.n * view.groups,
 });
@@ -89,43 +118,54 @@ const integersOf = ({ attrs: { view } }: Operands) => ({
 function termsOfGroups(operands: Operands): Terms {
   const { attrs, x, dy, statistics } = operands;
   const gamma = isPerChannel(operands) ? undefined : operands.gamma;
+  const view = inFours(attrs.view);
   return {
-    lanes: lanesOfGroups(attrs.view),
+    lanes: lanesOfGroups(view),
+    inFours: view.inFours,
     functions: `${reciprocal(attrs)} ${SAVED}`,
-    before: `${GROUP}
+    before: `${GROUP} ${parametersOfUnit(view)}
   let its = saved(unit);
   let rstd = reciprocal(its.z);`,
-    walk: inGroup,
-    d: gamma ? `dyAt(at) * gammaAt(${parameterOf(attrs.view)})` : 'dyAt(at)',
+    walk: inGroup(view),
+    d: gamma ? `dyAt(at) * gammaAt(${parameterOf(view)})` : 'dyAt(at)',
     h: '((xAt(at) - its.x) - its.y) * rstd',
-    inputs: { x, dy, statistics, gamma },
-    integers: integersOf(operands),
+    inputs: { dy, gamma },
+    inputsOfH: { x, statistics },
+    integers: integersOf(view),
     floats: { epsilon: attrs.epsilon },
   };
 }
 
-/** Over each channel: of dy and of dy xHat. */
-function termsOfChannels(operands: Operands): Terms {
-  const { attrs, x, dy, statistics } = operands;
+/** Over each channel: of dy and of dy xHat. In fours where they are not cut into parts: what is joined later are single sums. */
+function termsOfChannels(
+  { attrs, x, dy, statistics }: Operands,
+  lanesIn: (view: Seen) => Lanes = lanesOfChannels,
+): Terms {
+  const fours = inFours(attrs.view);
+  const view = lanesIn(fours).parts > 1 ? inOnes(attrs.view) : fours;
   return {
-    lanes: lanesOfChannels(attrs.view),
+    lanes: lanesIn(view),
+    inFours: view.inFours,
     functions: `${reciprocal(attrs)} ${SAVED} ${XHAT}`,
     before: 'let ownGroup = unit / (uniforms.c / uniforms.groups);',
-    walk: (body) => walk(`let at = k * uniforms.c + unit; ${body}`),
+    walk: inChannel(view),
     d: 'dyAt(at)',
-    h: 'xHat(xAt(at), saved(quotient * uniforms.groups + ownGroup))',
-    inputs: { x, dy, statistics },
-    integers: integersOf(operands),
+    h: 'xHat(xAt(at), saved(sample * uniforms.groups + ownGroup))',
+    inputs: { dy },
+    inputsOfH: { x, statistics },
+    integers: integersOf(view),
     floats: { epsilon: attrs.epsilon },
   };
 }
 
 /** Over the rows of each condition and channel, the same. */
 function termsOfConditions(operands: Operands): Terms {
-  const { rowsPerCondition: length = 1, c } = operands.attrs.view;
+  const lanesIn = (view: Seen) => {
+    const { rowsPerCondition: length = 1, c, inFours } = view;
+    return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours });
+  };
   return {
-    ...termsOfChannels(operands),
-    lanes: lanesOf({ units: conditionsOf(operands.attrs.view) * c, length, areAdjacent: true }),
+    ...termsOfChannels(operands, lanesIn),
     before: 'let ownGroup = unit % uniforms.c / (uniforms.c / uniforms.groups);',
     walk: (body) =>
       walk(`
@@ -136,29 +176,47 @@ function termsOfConditions(operands: Operands): Terms {
   };
 }
 
-/** dx, from sums of parts, or from sums that it takes itself. */
-function gradientOfX(gpu: Gpu, operands: Operands, partials: PartialSums | undefined): TensorInfo {
+/** So many conditions a group may have whose sums its own are made of: each of them is read by all. */
+const MOST_CONDITIONS = 256;
+
+/** Whether each group is a channel, and conditions are parts of it: then their sums are those for dgamma and dbeta, too. */
+const hasConditionsInGroups = ({ s, c, groups, rowsPerCondition = Number.POSITIVE_INFINITY }: View) =>
+  groups === c && rowsPerCondition <= s && s / rowsPerCondition <= MOST_CONDITIONS;
+
+/** dx, from sums of parts, which may be those of conditions, or from sums that it takes itself. */
+function gradientOfX(
+  gpu: Gpu,
+  operands: Operands,
+  partials: PartialSums | undefined,
+  piecesOfCondition?: number,
+): TensorInfo {
   const { attrs, x, dsum, gamma } = operands;
-  const { epsilon, center } = attrs;
+  const { view, epsilon, center } = attrs;
   const terms = termsOfGroups(operands);
+  const weight =
+    piecesOfCondition && gamma
+      ? 'gammaAt((unit / uniforms.c * uniforms.pieces + piece) / uniforms.piecesOfCondition * uniforms.c + firstChannel)'
+      : undefined;
   const ofGroup = isPerChannel(operands) && gamma ? ' * gammaAt(firstChannel)' : '';
   return gpu.run({
     name: 'gradient of x',
     source: `${total()} ${terms.functions} ${slopes(attrs)} ${partials ? PARTIAL_SUMS : ''}
 fn main(index : i32) {
-  ${place()} ${partials ? `${terms.before} ${SUM_OF_PARTS}` : sumOfTerms(terms)}
+  ${place()} ${partials ? `${terms.before} ${sumOfParts(weight)}` : sumOfTerms(terms)}
   let averages = sums / f32(uniforms.groupLength);
   let along = averages.x * factor(its.z);
   let scale = slope(its.z)${ofGroup};
-  ${inGroup(`
+  ${inGroup(view)(`
       let d = ${terms.d};
       let h = ${terms.h};
       result[at] = (d${center ? ' - averages.y' : ''} - h * along) * scale${dsum ? ' + dsumAt(at)' : ''};`)}
 }`,
-    inputs: { ...terms.inputs, gamma, dsum, partials: partials?.info },
+    fours: terms.inFours ? [...VALUES, 'result'] : undefined,
+    inputs: { ...terms.inputs, ...terms.inputsOfH, gamma, dsum, partials: partials?.info },
     integers: {
       ...{ ...terms.lanes.integers, ...terms.integers, groupLength: terms.lanes.length },
       ...(partials && { width: partials.width, pieces: partials.pieces }),
+      ...(piecesOfCondition && { piecesOfCondition }),
     },
     floats: { epsilon },
     workgroups: terms.lanes.workgroups,
@@ -175,8 +233,18 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { n, c, groups, rowsPerCondition } = view;
   const operands: Operands = {
     ...{ attrs, x, dy, dsum, gamma },
-    statistics: savedStatistics(gpu, inputs.statistics, x, view, center),
+    statistics: savedStatistics(gpu, inputs.statistics, x, inFours(view), center),
   };
+  if (affine && hasConditionsInGroups(view)) {
+    const conditions = conditionsOf(view);
+    const partials = partialSums(gpu, termsOfConditions(operands), c);
+    const ofGroup = { ...partials, pieces: (partials.pieces * conditions) / n };
+    const dx = gpu.give(gradientOfX(gpu, operands, ofGroup, partials.pieces));
+    const [dgamma, dbeta] = ([0, 1] as const).map((field) =>
+      gpu.give(joined(gpu, partials, field, conditions * c, [conditions, c])),
+    ) as [TensorInfo, TensorInfo];
+    return [dx, dgamma, dbeta];
+  }
   const ofGroups = termsOfGroups(operands);
   const ofChannels = termsOfChannels(operands);
   const isShared =

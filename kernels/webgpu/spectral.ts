@@ -1,7 +1,7 @@
 /** `PowerIteration`. Each half of a step takes a product of the matrix with a vector, and the direction of the product. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type Gpu, kernel } from './backend.ts';
-import { lanesOf, largest, place, total } from './lanes.ts';
+import { lanesOf, largest, place, total, walk } from './lanes.ts';
 import { sumsOf } from './sums.ts';
 
 const sizeOf = ({ shape }: TensorInfo) => shape.reduce((a, b) => a * b, 1);
@@ -9,19 +9,17 @@ const sizeOf = ({ shape }: TensorInfo) => shape.reduce((a, b) => a * b, 1);
 /** The lanes of a vector, which is one unit. */
 const lanesOfVector = (size: number) => lanesOf({ units: 1, length: size, run: size, areAdjacent: false });
 
-const WALK = (body: string) => `
-  for (var k = begin; k < end; k += uniforms.lanes) { ${body} }`;
-
 /** v w, summed down the columns, or (w u^T)^T, summed along the rows; of the shape of `like`. */
 function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolean, like: TensorInfo): TensorInfo {
   const [rest, out] = w.shape as [number, number];
   const [units, length] = isAlongRows ? [rest, out] : [out, rest];
   const terms = {
     lanes: lanesOf({ units, length, run: isAlongRows ? length : 1, areAdjacent: true }),
-    walk: (body: string) => WALK(`let at = unit * uniforms.unitStep + k * uniforms.valueStep; ${body}`),
+    walk: (body: string) => walk(`let at = unit * uniforms.unitStep + k * uniforms.valueStep; ${body}`),
     d: 'wAt(at)',
     h: 'alongAt(k)',
-    inputs: { w, along },
+    inputs: { w },
+    inputsOfH: { along },
     integers: isAlongRows ? { unitStep: out, valueStep: 1 } : { unitStep: 1, valueStep: out },
   };
   return sumsOf(gpu, terms, [0], like.shape)[0] as TensorInfo;
@@ -31,10 +29,11 @@ function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolea
 function dot(gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo {
   const terms = {
     lanes: lanesOfVector(sizeOf(a)),
-    walk: WALK,
+    walk,
     d: 'aAt(k)',
     h: 'bAt(k)',
-    inputs: { a, b },
+    inputs: { a },
+    inputsOfH: { b },
     integers: {},
   };
   return sumsOf(gpu, terms, [0], [])[0] as TensorInfo;
@@ -79,7 +78,7 @@ fn main(index : i32) {
     source: `${total()} ${largest()}
 fn main(index : i32) {
   ${place()} ${norms ? normOf('norms', 'lane', 'uniforms.parts') : normOf('x', 'begin', 'end')}
-  ${WALK('result[k] = select(xAt(k) / norm, oldAt(k), norm <= uniforms.epsilon);')}
+  ${walk('result[k] = select(xAt(k) / norm, oldAt(k), norm <= uniforms.epsilon);')}
 }`,
     inputs: { x, old, norms },
     integers,

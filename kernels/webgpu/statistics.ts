@@ -5,30 +5,39 @@
  * room for beside them. The odd column tells it from the statistics of other backends.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { View } from '../core/view.ts';
 import type { Gpu } from './backend.ts';
-import { GROUP, groupIntegers, inGroup, lanesOf, lanesOfGroups, partialIndex, place, total } from './lanes.ts';
+import {
+  GROUP,
+  groupIntegers,
+  inGroup,
+  lanesOf,
+  lanesOfGroups,
+  partialIndex,
+  place,
+  type Seen,
+  total,
+} from './lanes.ts';
 
 /** WGSL: `mean`, `rest` and `variance` of what the lanes of the unit visit: all of the group, or a part of it. */
-export const ofX = (center: boolean): string => `
+const ofX = (view: Seen, center: boolean): string => `
   let visited = f32(select(1, min(uniforms.chunk, uniforms.length - partStart), isUsed));
 ${
   center
     ? `
   // Relative to one of the values: so is the mean of equal values exact.
-  let pivot = xAt(base);
+  let pivot = first(xAt(base));
   var sum = vec2<f32>(0.0);
-  ${inGroup('sum.x += xAt(at) - pivot;')}
+  ${inGroup(view)('sum.x += average(xAt(at) - pivot);')}
   let mean = pivot + total(sum, invocation).x / visited;
   sum = vec2<f32>(0.0);
-  ${inGroup('let deviation = xAt(at) - mean; sum += vec2<f32>(deviation, deviation * deviation);')}
+  ${inGroup(view)('let deviation = xAt(at) - mean; sum += vec2<f32>(average(deviation), average(deviation * deviation));')}
   let averages = total(sum, invocation) / visited;
   let rest = averages.x;
   let square = averages.y - rest * rest;
   let variance = select(square, 0.0, square < 0.0);`
     : `
   var sum = vec2<f32>(0.0);
-  ${inGroup('sum.x += xAt(at) * xAt(at);')}
+  ${inGroup(view)('let value = xAt(at); sum.x += average(value * value);')}
   let mean = 0.0;
   let rest = 0.0;
   let variance = total(sum, invocation).x / visited;`
@@ -70,23 +79,24 @@ export interface Source {
 }
 
 /** The statistics of groups, or of parts of them, if they are long, which the programs that need them join. */
-export function sourceOf(gpu: Gpu, x: TensorInfo, view: View, center: boolean): Source {
+export function sourceOf(gpu: Gpu, x: TensorInfo, view: Seen, center: boolean): Source {
   const lanes = lanesOfGroups(view);
   if (lanes.parts === 1) {
-    return { functions: '', statements: ofX(center), inputs: { x }, integers: {} };
+    return { functions: '', statements: ofX(view, center), inputs: { x }, integers: {} };
   }
   const units = view.n * view.groups;
   const partials = gpu.run({
     name: 'statistics of parts',
     source: `${total()} ${partialIndex(FIELDS)}
 fn main(index : i32) {
-  ${place()} ${GROUP} ${ofX(center)}
+  ${place()} ${GROUP} ${ofX(view, center)}
   if (isFirst) {
     result[partialIndex(unit, part, 0)] = mean;
     result[partialIndex(unit, part, 1)] = rest;
     result[partialIndex(unit, part, 2)] = variance;
   }
 }`,
+    fours: view.inFours ? ['x'] : undefined,
     inputs: { x },
     integers: { ...lanes.integers, ...groupIntegers(view), width: units, pieces: lanes.parts },
     workgroups: lanes.workgroups,
@@ -101,7 +111,7 @@ fn main(index : i32) {
 }
 
 /** The tensor of statistics; or of moments [2, groups], the same without what is for the gradient. */
-export function statistics(gpu: Gpu, source: Source, view: View, asMoments = false): TensorInfo {
+export function statistics(gpu: Gpu, source: Source, view: Seen, asMoments = false): TensorInfo {
   const units = view.n * view.groups;
   const columns = asMoments ? units : 2 * units + 1;
   const ofParts = source.integers.pieces !== undefined;
@@ -124,6 +134,7 @@ fn main(index : i32) {
     }
   }
 }`,
+    fours: view.inFours ? ['x'] : undefined,
     inputs: source.inputs,
     integers: { ...lanes.integers, ...groupIntegers(view), ...source.integers, columns },
     workgroups: lanes.workgroups,
@@ -138,8 +149,20 @@ fn saved(group : i32) -> vec3<f32> {
   return vec3<f32>(statisticsAt(group), statisticsAt(uniforms.allGroups + group), statisticsAt(columns + group));
 }`;
 
+/** The statistics of groups from the tensor of them. */
+export const savedSource = (info: TensorInfo, { n, groups }: Seen): Source => ({
+  functions: SAVED,
+  statements: `
+  let its = saved(unit);
+  let mean = its.x;
+  let rest = its.y;
+  let variance = its.z;`,
+  inputs: { statistics: info },
+  integers: { allGroups: n * groups },
+});
+
 /** Statistics that came from here; those of another backend have no rests, and are taken anew. */
-export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: View, center: boolean): TensorInfo {
+export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: Seen, center: boolean): TensorInfo {
   const isOurs = info.shape[1] === 2 * view.n * view.groups + 1;
   return isOurs ? info : statistics(gpu, sourceOf(gpu, x, view, center), view);
 }

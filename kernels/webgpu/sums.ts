@@ -6,7 +6,9 @@ import { type Lanes, lanesOf, partialIndex, place, total } from './lanes.ts';
 /** What is summed over each unit. */
 export interface Terms {
   readonly lanes: Lanes;
-  /** WGSL functions, and statements that run before the loop. */
+  /** Whether they are of `Values` that are four: units are fours of channels, each with sums of its own, or their values are averaged. */
+  readonly inFours?: boolean;
+  /** WGSL functions that h calls, and statements that run before the loop. */
   readonly functions?: string;
   readonly before?: string;
   /** WGSL of a walk through the unit with this body. */
@@ -15,6 +17,8 @@ export interface Terms {
   readonly d: string;
   readonly h: string;
   readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
+  /** Those that h alone reads. */
+  readonly inputsOfH: Readonly<Record<string, TensorInfo | undefined>>;
   readonly integers: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
 }
@@ -26,6 +30,9 @@ export interface PartialSums {
   readonly pieces: number;
 }
 
+/** Inputs that are read in fours where terms are. */
+export const VALUES = ['x', 'dy', 'dsum', 'gamma', 'beta'];
+
 /** Which sum: of d h, or of d. */
 export type Field = 0 | 1;
 export const PARTIAL_SUMS = partialIndex(2);
@@ -34,20 +41,21 @@ export const PARTIAL_SUMS = partialIndex(2);
 export const sumOfTerms = ({ before = '', walk, d, h }: Terms): string => `
   ${before}
   var ofLane = vec2<f32>(0.0);
-  ${walk(`let d = ${d}; ofLane += vec2<f32>(d * (${h}), d);`)}
+  ${walk(`let d = ${d}; ofLane += vec2<f32>(average(d * (${h})), average(d));`)}
   let sums = total(ofLane, invocation);`;
 
-/** WGSL: the same `sums` from those of parts. */
-export const SUM_OF_PARTS = `
+/** WGSL: the same `sums` from those of parts, which may have weights. */
+export const sumOfParts = (weight?: string): string => `
   var ofLane = vec2<f32>(0.0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
-    ofLane += vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
+    let ofPiece = vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
+    ofLane += ofPiece${weight ? ` * ${weight}` : ''};
   }
   let sums = total(ofLane, invocation);`;
 
 /** The sums over each part of each unit. */
 export function partialSums(gpu: Gpu, terms: Terms, width: number): PartialSums {
-  const { lanes, functions = '', inputs, integers, floats = {} } = terms;
+  const { lanes, inFours, functions = '', inputs, inputsOfH, integers, floats = {} } = terms;
   const info = gpu.run({
     name: 'sums of parts',
     source: `${total()} ${PARTIAL_SUMS} ${functions}
@@ -58,7 +66,8 @@ fn main(index : i32) {
     result[partialIndex(unit, part, 1)] = sums.y;
   }
 }`,
-    inputs,
+    fours: inFours ? VALUES : undefined,
+    inputs: { ...inputs, ...inputsOfH },
     integers: { ...lanes.integers, ...integers, width, pieces: lanes.parts },
     floats,
     workgroups: lanes.workgroups,
@@ -90,7 +99,7 @@ fn main(index : i32) {
 
 /** These sums of each unit, as tensors of `shape`. */
 export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: number[]): TensorInfo[] {
-  const { lanes, functions = '', inputs, integers, floats = {} } = terms;
+  const { lanes, inFours, functions = '', before = '', walk, d, h, inputs, inputsOfH, integers, floats = {} } = terms;
   const units = lanes.integers.units as number;
   if (lanes.parts > 1) {
     const partials = partialSums(gpu, terms, units);
@@ -99,12 +108,16 @@ export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: 
   return fields.map((field) =>
     gpu.run({
       name: 'sums',
-      source: `${total()} ${functions}
+      source: `${total('Values')} ${field === 0 ? functions : ''}
 fn main(index : i32) {
-  ${place()} ${sumOfTerms(terms)}
-  if (isFirst) { result[unit] = sums[${field}]; }
+  ${place()} ${before}
+  var ofLane = Values();
+  ${walk(`ofLane += ${field === 0 ? `${d} * (${h})` : d};`)}
+  let sum = total(ofLane, invocation);
+  if (isFirst) { result[unit] = sum; }
 }`,
-      inputs,
+      fours: inFours ? [...VALUES, 'result'] : undefined,
+      inputs: { ...inputs, ...(field === 0 && inputsOfH) },
       integers: { ...lanes.integers, ...integers },
       floats,
       workgroups: lanes.workgroups,

@@ -143,7 +143,11 @@ describeBackends(
       const { binding } = port();
       const { prefix } = loadLibrary() as { prefix: string };
       const tensorOf = (shape: number[], floats: Float32Array) => binding.createTensor(shape, binding.TF_FLOAT, floats);
-      const form = (...numbers: number[]) => tensorOf([20], new Float32Array(Float64Array.from(numbers).buffer));
+      const form = (...numbers: number[]) => {
+        const all = new Float64Array(11); // without conditions where none are given
+        all.set(numbers);
+        return tensorOf([22], new Float32Array(all.buffer));
+      };
       const x = tensorOf([2, 3], new Float32Array(6));
       const bad: [string, number[], number][] = [
         ['Normalize1', [2, 1, 4, 1, 1, 0, 1, 2, 0, 0], 5],
@@ -155,6 +159,10 @@ describeBackends(
         ['Normalize1', [Number.NaN, 1, 3, 1, 1, 0, 1, 2, 0, 0], 5],
         ['Normalize1', [2 ** 40, 2 ** 40, 3, 1, 1, 0, 1, 2, 0, 0], 5],
         ['Normalize1', [2, 1, 3, 1, 1, 0, 1, 0, 0, 0], 5],
+        ['Normalize1', [2, 1, 3, 1, 1, 0, 1, 2, 0, 0, 3], 5],
+        ['Normalize1', [2, 1, 3, 1, 1, 0, 1, 2, 0, 0, -1], 5],
+        ['Normalize1', [2, 1, 3, 1, 1, 0, 1, 2, 0, 0, 0.5], 5],
+        ['Normalize1', [2, 1, 3, 1, 1, 0, 1, 2, 0, 0, Number.NaN], 5],
         ['Normalize3', [2, 1, 3, 1, 1, 0, 1, 2, 0, 0], 5],
         ['NormalizeGrad3', [2, 1, 3, 1, 1, 0, 1, 2 + 8, 0, 0], 6],
         ['Moments', [20, 1, 3, 1, 1, 0, 1, 2, 0, 0], 2],
@@ -193,7 +201,7 @@ const absent = process.env.TEST_NO_TENSORFLOW ?? process.env.TEST_NO_NATIVE;
     const startTensorFlow = () => require(${JSON.stringify(process.env.TEST_TFJS_NODE)});
     const check = (tf, prefix, n = 4096) => {
       const { binding } = tf.backend();
-      const form = binding.createTensor([20], 1, new Float32Array(Float64Array.of(n, 1, 64, 1, 0, 0, 1, 2, 0, 0).buffer));
+      const form = binding.createTensor([22], 1, new Float32Array(Float64Array.of(n, 1, 64, 1, 0, 0, 1, 2, 0, 0, 0).buffer));
       const x = binding.createTensor([n, 64], 1, Float32Array.from({ length: 64 * n }, (_, i) => i % 2));
       const [y] = binding.executeOp(prefix + 'Normalize1', [], [form, x, form, form, form], 1);
       assert.ok(binding.tensorDataSync(y.id).every((value, i) => value === (i % 2 ? 1 : -1)));

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { EpsilonPlacement, NormalizeAttrs } from '../../kernels/core/contract.ts';
 import { run } from '../../kernels/core/registry.ts';
-import type { View } from '../../kernels/core/view.ts';
+import { conditionsOf, type View } from '../../kernels/core/view.ts';
 import { moments as momentsOf } from '../../kernels/ops/moments.ts';
 import { normalize } from '../../kernels/ops/normalize.ts';
 import { scaleShift, scaleShiftGrad } from '../../kernels/ops/scale-shift.ts';
@@ -18,14 +18,20 @@ import type { DrawCase } from './webgl.ts';
 const backend = () => tf.backend() as WebGPUBackend;
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-/** Calls `body`, whose programs are prepared, but do not run: in software large ones take long. */
+/** Calls `body`, whose shaders are compiled, but neither become pipelines nor run: in software both take long. */
 function withoutRunning(body: () => unknown, record = () => {}): void {
-  const recorder = backend() as unknown as { recordAndSubmit?: () => void };
+  const recorder = backend() as unknown as { recordAndSubmit?: () => void; pipelineCache: Record<string, unknown> };
+  const device = backend().device as { createComputePipeline?: unknown };
+  const { pipelineCache } = recorder;
+  const known = new Set(Object.keys(pipelineCache));
   recorder.recordAndSubmit = record;
+  device.createComputePipeline = () => ({});
   try {
     tf.dispose(body() as tf.TensorContainer);
   } finally {
     delete recorder.recordAndSubmit;
+    delete device.createComputePipeline;
+    for (const key of Object.keys(pipelineCache)) if (!known.has(key)) delete pipelineCache[key];
   }
 }
 
@@ -135,13 +141,11 @@ export const compileAll = async (_: Record<string, never>) => {
     modules.push([module, `${descriptor.label}`]);
     return module;
   };
-  device.createComputePipeline = () => ({}) as GPUComputePipeline;
-  // Workgroups of a size that no other case has, so that nothing is in the cache of pipelines, and nobody finds these there.
+  // Workgroups of a size that no other case has, so that nothing is in the cache of pipelines.
   try {
     await withWorkgroups(8, () => withTensors(async (make) => withoutRunning(() => runAll(make))));
   } finally {
     device.createShaderModule = createShaderModule;
-    delete (device as { createComputePipeline?: unknown }).createComputePipeline;
   }
   const messages: string[] = [];
   for (const [module, name] of modules) {
@@ -159,10 +163,19 @@ function runAll(make: Make): void {
     { n: 2, s: 5, c: 4, groups: 2 },
     { n: 1, s: 1, c: 8191, groups: 1 },
     { n: 1, s: 8191, c: 2, groups: 2 },
+    // In fours, and with conditions that several samples share, or parts of one have.
+    { n: 3, s: 1, c: 8, groups: 1 },
+    { n: 1, s: 1, c: 8192, groups: 1 },
+    { n: 4, s: 1, c: 8, groups: 1, rowsPerCondition: 2 },
+    { n: 2, s: 4, c: 3, groups: 3, rowsPerCondition: 2 },
   ];
   for (const view of views) {
     const shape = [view.n, view.s, view.c];
-    const { x, dy, gamma, beta } = operands(make, { shape, view });
+    const { x, dy } = operands(make, { shape, view });
+    const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, conditionsOf(view) * view.c))) as [
+      tf.Tensor,
+      tf.Tensor,
+    ];
     for (const epsilonPlacement of PLACEMENTS) {
       for (const [center, rescale] of [
         [true, true],

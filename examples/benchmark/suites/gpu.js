@@ -3,9 +3,17 @@
  * browser.
  */
 import { openPage } from '../browser.js';
+import { conditionalChecks } from '../candidates.js';
 import { softwareNote } from '../format.js';
 
-const columns = { ours: 'ours', layer: 'our layer', rival: 'BN layer', builtIn: 'TF.js layer', composed: 'composed' };
+const columns = {
+  ours: 'ours',
+  conditional: 'conditional',
+  layer: 'our layer',
+  rival: 'BN layer',
+  builtIn: 'TF.js layer',
+  composed: 'composed',
+};
 
 /**
  * @param {{backend: string, draw: string, workloads: object[]}} what the backend; what it calls a draw; and of each workload a
@@ -27,7 +35,7 @@ export const suiteOf = ({ backend, draw, workloads }) =>
       const results = [];
       for (const { label, name, shape, rival, draws } of workloads) {
         progress(label);
-        const args = { name, shape, rival, effort };
+        const args = { name, shape, rival, withConditional: true, effort };
         const result = await page.evaluate((args) => globalThis.benchmark.measure(args), args);
         if (draws) result.kernels = await page.evaluate((args) => globalThis.benchmark.kernelDraws(args), args);
         results.push(result);
@@ -73,7 +81,8 @@ function tables(results, workloads, draw) {
   ];
 }
 
-function checks({ label, draws: expected, layerDraws, rival, builtIn, composed }, { draws, us, kernels }, draw) {
+function checks(workload, { draws, us, kernels }, draw) {
+  const { label, draws: expected, layerDraws, rival, builtIn, composed } = workload;
   const made = draw.toLowerCase();
   const count = (what, value, exactly) => ({ label: `${label}: ${what}`, value, unit: 'count', exactly });
   const ratio = (what, numerator, denominator, limits) => ({
@@ -93,5 +102,6 @@ function checks({ label, draws: expected, layerDraws, rival, builtIn, composed }
   if (us.builtIn) all.push(ratio('TF.js layer / ours', 'builtIn', 'layer', builtIn));
   if (us.composed) all.push(ratio('composed / ours', 'composed', 'ours', composed));
   if (rival) all.push(ratio('ours / BN layer', 'layer', 'rival', { atMost: 2 }));
+  all.push(...conditionalChecks(workload, us));
   return all;
 }

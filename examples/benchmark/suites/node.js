@@ -1,4 +1,5 @@
 /** Forward and forward + gradient on the native backend of @tensorflow/tfjs-node, against what its users have today. */
+import { conditionalChecks } from '../candidates.js';
 import { startNative } from '../native-process.js';
 
 export const title = 'Speed of one normalization (tensorflow backend, @tensorflow/tfjs-node)';
@@ -20,13 +21,20 @@ const batch = [
 const workloads = [
   { label: 'LN', name: 'layer', shape: [512, 768], builtIn: layer, composed },
   { label: 'LN', name: 'layer', shape: [4096, 768], builtIn: layer, composed },
+  { label: 'AdaLN', name: 'adaptive', shape: [4, 64, 256] },
   { label: 'RMS', name: 'rms', shape: [512, 768], composed },
   { label: 'BN', name: 'batch', shape: image, builtIn: batch },
   { label: 'IN', name: 'instance', shape: image, composed },
   { label: 'GN(8)', name: 'group', shape: image, composed },
 ].map((workload) => ({ ...workload, label: `${workload.label} [${workload.shape}]` }));
 
-const columns = { ours: 'ours', layer: 'our layer', builtIn: 'TF.js layer', composed: 'composed' };
+const columns = {
+  ours: 'ours',
+  conditional: 'conditional',
+  layer: 'our layer',
+  builtIn: 'TF.js layer',
+  composed: 'composed',
+};
 
 export async function run({ effort, clock, progress }) {
   let native;
@@ -69,7 +77,8 @@ export async function run({ effort, clock, progress }) {
   };
 }
 
-function ratios({ label, builtIn, composed }, us) {
+function ratios(workload, us) {
+  const { label, builtIn, composed } = workload;
   const pair = (what, numerator, denominator, limits) =>
     [
       { way: 'forward', suffix: '' },
@@ -81,6 +90,7 @@ function ratios({ label, builtIn, composed }, us) {
     }));
   return [
     ...(us.builtIn ? pair('TF.js layer / ours', 'builtIn', 'layer', builtIn) : []),
-    ...pair('composed / ours', 'composed', 'ours', composed),
+    ...(us.composed ? pair('composed / ours', 'composed', 'ours', composed) : []),
+    ...conditionalChecks(workload, us),
   ];
 }

@@ -1,6 +1,6 @@
 /** Forward, forward + gradient and gradient alone, against TensorFlow.js, a plain copy and onnxruntime. */
 import * as tf from '@tensorflow/tfjs';
-import { contest, kernelCalls, runners } from '../candidates.js';
+import { conditionalChecks, contest, kernelCalls, runners } from '../candidates.js';
 import { onnxRunners } from '../onnx.js';
 import { asyncCalls, calls, race } from '../race.js';
 import { attributes, normalizations } from '../workloads.js';
@@ -15,6 +15,7 @@ const rows = [
 const images = [[8, 32, 32, 64]];
 const workloads = [
   { label: 'LN', name: 'layer', shapes: rows },
+  { label: 'AdaLN', name: 'adaptive', shapes: [[4, 64, 256]] },
   { label: 'RMS', name: 'rms', shapes: rows },
   { label: 'BN', name: 'batch', shapes: images },
   { label: 'IN', name: 'instance', shapes: images },
@@ -45,8 +46,8 @@ const tables = [
   },
   {
     title: 'Forward + gradient',
-    columns: ['ours', 'TF.js layer', 'composed', 'backward', 'copy'],
-    candidates: ['oursGradient', 'builtInGradient', 'composedGradient', 'backward', 'copy'],
+    columns: ['ours', 'conditional', 'TF.js layer', 'composed', 'backward', 'copy'],
+    candidates: [...['oursGradient', 'conditionalGradient', 'builtInGradient', 'composedGradient', 'backward', 'copy']],
   },
   { title: 'As a layer of a model', columns: ['forward', 'fwd+grad'], candidates: ['layer', 'layerGradient'] },
 ];
@@ -65,7 +66,10 @@ export async function run({ effort, progress, warn }) {
       rows: results.map(({ label, us }) => ({ label, values: candidates.map((name) => us[name]) })),
     })),
     measurements: results.map(({ name, shape, us }) => ({ name, shape, us })),
-    checks: results.filter(({ shape }) => tf.util.sizeFromShape(shape) >= LARGE).flatMap(ratios),
+    checks: [
+      ...results.filter(({ shape }) => tf.util.sizeFromShape(shape) >= LARGE).flatMap(ratios),
+      ...results.flatMap((result) => conditionalChecks(result, result.us)),
+    ],
   };
 }
 
@@ -85,7 +89,7 @@ function ratios({ label, name, us }) {
 
 /** The median times of all candidates that exist for the normalization. */
 async function measure(name, shape, effort, warn) {
-  const { candidates: forms, data, dispose } = contest(name, shape);
+  const { candidates: forms, data, dispose } = contest(name, shape, { withConditional: true });
   const attrs = attributes(normalizations[name], shape);
   const values = { x: data.x.dataSync(), gamma: data.gamma.dataSync(), beta: data.beta.dataSync() };
 

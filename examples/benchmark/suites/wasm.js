@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { startWasm } from '../../wasm.js';
-import { contest, kernelCalls, runners } from '../candidates.js';
+import { conditionalChecks, contest, kernelCalls, runners } from '../candidates.js';
 import { models } from '../models.js';
 import { onnxRunners } from '../onnx.js';
 import { asyncCalls, calls, race } from '../race.js';
@@ -30,6 +30,7 @@ const ofFormula = [
 /** Bars are pairs: of the forward, and of the backward or of forward + gradient. */
 const workloads = [
   { label: 'LN', name: 'layer', shape: rows, copy: ofRows, composed: ofFormula, onnx: { atLeast: 10, aim: 15 } },
+  { label: 'AdaLN', name: 'adaptive', shape: [4, 64, 256] },
   { label: 'RMS', name: 'rms', shape: rows, copy: ofRows },
   { label: 'BN', name: 'batch', shape: images, copy: ofImages },
   { label: 'IN', name: 'instance', shape: images, copy: ofImages, onnx: { atLeast: 2.2, aim: 3 } },
@@ -39,6 +40,7 @@ const workloads = [
 const columns = {
   ours: 'ours',
   oursGradient: 'fwd+grad',
+  conditionalGradient: 'conditional',
   composed: 'composed',
   composedGradient: 'fwd+grad',
   forward: 'forward kernel',
@@ -96,7 +98,8 @@ function ofTraining({ without, ours, theirs }, onCpu) {
   ];
 }
 
-function ratios({ label, copy, onnx, composed = [] }, us) {
+function ratios(workload, us) {
+  const { label, copy = [], onnx, composed = [] } = workload;
   const ratio = (what, value, limits) => ({ label: `${label}: ${what}`, value, ...limits });
   return [
     ratio('ours / copy, forward', us.forward / us.copy, copy[0]),
@@ -104,13 +107,14 @@ function ratios({ label, copy, onnx, composed = [] }, us) {
     ratio('composed / ours, forward', us.composed / us.ours, composed[0]),
     ratio('composed / ours, fwd+grad', us.composedGradient / us.oursGradient, composed[1]),
     ratio('ort-web / ours, forward', us['ort-web'] / us.ours, onnx),
+    ...conditionalChecks(workload, us),
   ].filter(({ value }) => Number.isFinite(value)); // onnxruntime has not all of them
 }
 
 /** The median times of our function and of the formula in ordinary ops, of our kernels alone, a copy of x, and onnxruntime. */
 async function measure(name, shape, effort, warn) {
-  const { candidates: forms, data, dispose } = contest(name, shape);
-  const { ours, oursGradient, composed, composedGradient } = forms;
+  const { candidates: forms, data, dispose } = contest(name, shape, { withConditional: true });
+  const { ours, oursGradient, conditionalGradient, composed, composedGradient } = forms;
   const attrs = attributes(normalizations[name], shape);
   const kernels = kernelCalls(attrs, data);
   const from = Float32Array.from(data.x.dataSync());
@@ -118,7 +122,8 @@ async function measure(name, shape, effort, warn) {
   const copy = () => to.set(from);
   const values = { x: from, gamma: data.gamma.dataSync(), beta: data.beta.dataSync() };
   const { 'ort-web': onnx } = await onnxRunners(normalizations[name].onnx, attrs.view.groups, shape, values, warn);
-  const candidates = runners({ ours, oursGradient, composed, composedGradient, ...kernels, copy }, calls);
+  const given = { ours, oursGradient, conditionalGradient, composed, composedGradient, ...kernels, copy };
+  const candidates = runners(Object.fromEntries(Object.entries(given).filter(([, call]) => call)), calls);
   if (onnx) candidates['ort-web'] = asyncCalls(onnx);
   const us = await race(candidates, effort);
   dispose();

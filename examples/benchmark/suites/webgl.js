@@ -22,6 +22,7 @@ const workloads = [
     builtIn: { atLeast: 30 },
     composed: { atLeast: 6, aim: 10 },
   },
+  { label: 'AdaLN', name: 'adaptive', shape: [4, 64, 256] },
   { label: 'RMS', name: 'rms', shape: [512, 768], draws: [2, 7] },
   { label: 'BN', name: 'batch', shape: image, draws: [3, 7], layerDraws: [5, 9], composed: large },
   { label: 'IN', name: 'instance', shape: image, draws: [3, 8], composed: large },

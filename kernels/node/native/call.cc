@@ -8,7 +8,7 @@ namespace {
 
 // The first input of every op: float64 numbers, stored in a tensor of float32.
 struct Header {
-  double n, s, c, groups, epsilon, placement, center, present, momentum, row;
+  double n, s, c, groups, epsilon, placement, center, present, momentum, row, rowsPerCondition;
 };
 
 // A size, or 0 if the number is not a valid one.
@@ -64,7 +64,11 @@ void Call::readForm() {
   const bool fits = form_.n && form_.s && form_.c && form_.groups && form_.c % form_.groups == 0 &&
                     !__builtin_mul_overflow(form_.n, form_.s, &size) && !__builtin_mul_overflow(size, form_.c, &size) &&
                     size < (INT64_C(1) << 56);
-  if (!fits || !known) fail(INVALID_ARGUMENT, "there is no such form");
+  conditional_ = header.rowsPerCondition != 0;
+  const int64_t rows = fits ? form_.n * form_.s : 1, shared = conditional_ ? sizeIn(header.rowsPerCondition) : rows;
+  const bool divides = shared && rows % shared == 0 && (!fits || shared % form_.s == 0 || form_.s % shared == 0);
+  form_.rowsPerCondition = divides ? shared : 1;
+  if (!fits || !known || !divides) fail(INVALID_ARGUMENT, "there is no such form");
 }
 
 int64_t Call::sizeOf(int input) const {

@@ -13,6 +13,8 @@ class Call {
 
   const Form& form() const { return form_; }
   bool isGood() const { return good_; }
+  // Whether gamma and beta are [conditions, c], not [c].
+  bool isConditional() const { return conditional_; }
   // Of `Average`: the share of the old value, and the row of the moments.
   double momentum() const { return momentum_; }
   int64_t row() const { return row_; }
@@ -42,5 +44,6 @@ class Call {
   double momentum_ = 0;
   int64_t row_ = 0;
   int64_t present_ = 0;
+  bool conditional_ = false;
   bool good_ = true;
 };

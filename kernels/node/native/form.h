@@ -20,10 +20,17 @@ struct Form {
   double epsilon;
   Placement placement;
   bool center;
+  // So many consecutive rows of [n s, c] share a row of gamma and beta, a condition: all of them, if there are no conditions. It is s, or
+  // a multiple or divisor of s.
+  int64_t rowsPerCondition;
 
   INLINE int64_t sampleSize() const { return s * c; }
   INLINE int64_t size() const { return n * s * c; }
   INLINE int64_t groupWidth() const { return c / groups; }
+  INLINE int64_t conditions() const { return n * s / rowsPerCondition; }
+  // A condition has several samples, or a sample several conditions, or both have one.
+  INLINE int64_t samplesPerCondition() const { return rowsPerCondition > s ? rowsPerCondition / s : 1; }
+  INLINE int64_t conditionsPerSample() const { return rowsPerCondition < s ? s / rowsPerCondition : 1; }
 
   INLINE double divisor(double v) const {
     if (placement == INSIDE) return __builtin_sqrt(v + epsilon);

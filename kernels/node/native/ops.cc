@@ -23,7 +23,8 @@ template <int OUTPUTS>
 void computeNormalize(void*, Context* context) {
   Call call(context);
   const Form& f = call.form();
-  RowsForward all = {f, call.input(1, f.size()), call.input(2, f.size()), call.input(3, f.c), call.input(4, f.c), {}, {}, {}, {}};
+  const int64_t parameters = f.conditions() * f.c;
+  RowsForward all = {f, call.input(1, f.size()), call.input(2, f.size()), call.input(3, parameters), call.input(4, parameters), {}, {}, {}, {}};
   if (!all.x || (OUTPUTS == 3) != (all.residual != nullptr)) call.fail(INVALID_ARGUMENT, "x and residual do not suit the outputs");
   if (call.isGood() && call.sizeOf(1) != f.size()) call.fail(INVALID_ARGUMENT, "x has another size");
   all.y = call.outputLike(0, 1);
@@ -41,12 +42,13 @@ void computeNormalizeGrad(void*, Context* context) {
   const Form& f = call.form();
   const int64_t groups = f.n * f.groups;
   RowsBackward all = {f, call.input(1, f.size()), call.input(2, f.size()), call.input(3, f.size()), call.input(4, 2 * groups), {},
-                      call.input(5, f.c), {}, OUTPUTS == 3};
+                      call.input(5, f.conditions() * f.c), {}, OUTPUTS == 3};
   if (!all.dy || !all.x || !all.mean) call.fail(INVALID_ARGUMENT, "dy, x or statistics are missing");
   if (call.isGood() && call.sizeOf(3) != f.size()) call.fail(INVALID_ARGUMENT, "x has another size");
   all.dx = call.outputLike(0, 3);
-  float* const dgamma = OUTPUTS == 3 ? call.output(1, f.c) : nullptr;
-  float* const dbeta = OUTPUTS == 3 ? call.output(2, f.c) : nullptr;
+  const auto ofParameters = [&](int i) { return call.isConditional() ? call.output(i, f.conditions(), f.c) : call.output(i, f.c); };
+  float* const dgamma = OUTPUTS == 3 ? ofParameters(1) : nullptr;
+  float* const dbeta = OUTPUTS == 3 ? ofParameters(2) : nullptr;
   if (!call.isGood()) return;
   all.variance = all.mean + call.sizeOf(4) / 2;  // row 1: statistics of another backend have more than `groups` columns
   finish(call, normalizeGrad(all, dgamma, dbeta));

@@ -70,13 +70,13 @@ static void compare(const char* what, const Form& f, const Values& got, const st
          static_cast<long long>(f.s), static_cast<long long>(f.c), static_cast<long long>(f.groups), f.placement, error);
 }
 
-// Calls body(group of all samples, index of x, channel).
+// Calls body(group of all samples, index of x, index of gamma and beta).
 template <class Body>
 static void eachValue(const Form& f, const Body& body) {
   for (int64_t row = 0; row < f.n * f.s; ++row) {
     for (int64_t channel = 0; channel < f.c; ++channel) {
       body(static_cast<size_t>(row / f.s * f.groups + channel / (f.c / f.groups)), static_cast<size_t>(row * f.c + channel),
-           static_cast<size_t>(channel));
+           static_cast<size_t>(row / f.rowsPerCondition * f.c + channel));
     }
   }
 }
@@ -107,9 +107,10 @@ static void checkEqualValues(const Form& f) {
 }
 
 static void checkNormalize(const Form& f, const Values& given, bool withResidual) {
-  const size_t size = given.size(), groups = static_cast<size_t>(f.n * f.groups), c = static_cast<size_t>(f.c);
+  const size_t size = given.size(), groups = static_cast<size_t>(f.n * f.groups);
+  const int64_t parameters = f.conditions() * f.c;
   const Values residual = withResidual ? normals(f.size()) : Values();
-  const Values gamma = below(3) ? normals(f.c, 1) : Values(), beta = below(3) ? normals(f.c) : Values();
+  const Values gamma = below(3) ? normals(parameters, 1) : Values(), beta = below(3) ? normals(parameters) : Values();
   Values sum(withResidual ? size : 0), y(size), mean(groups), variance(groups);
   if (!normalize({f, given.data(), orNull(residual), orNull(gamma), orNull(beta), sum.data(), y.data(), mean.data(), variance.data()})) abort();
   Values x = given;
@@ -122,9 +123,9 @@ static void checkNormalize(const Form& f, const Values& given, bool withResidual
   std::vector<double> mu(groups), v(groups), yExpected(size), xHat(size);
   if (f.center) eachValue(f, [&](size_t g, size_t i, size_t) { mu[g] += x[i] / count; });
   eachValue(f, [&](size_t g, size_t i, size_t) { v[g] += (x[i] - mu[g]) * (x[i] - mu[g]) / count; });
-  eachValue(f, [&](size_t g, size_t i, size_t channel) {
+  eachValue(f, [&](size_t g, size_t i, size_t parameter) {
     xHat[i] = (x[i] - mu[g]) / divisorOf(f, v[g]);
-    yExpected[i] = xHat[i] * (gamma.empty() ? 1 : gamma[channel]) + (beta.empty() ? 0 : beta[channel]);
+    yExpected[i] = xHat[i] * (gamma.empty() ? 1 : gamma[parameter]) + (beta.empty() ? 0 : beta[parameter]);
   });
   compare("y", f, y, yExpected, 2e-6);
   compare("mean", f, mean, mu, 1e-6);
@@ -135,19 +136,19 @@ static void checkNormalize(const Form& f, const Values& given, bool withResidual
 
   const Values dy = normals(f.size(), below(2) ? 3 : 0), dsum = withResidual ? normals(f.size()) : Values();
   const bool affine = below(2);
-  Values dx(size), dgamma(c), dbeta(c);
+  Values dx(size), dgamma(static_cast<size_t>(parameters)), dbeta(dgamma.size());
   if (!normalizeGrad({f, dy.data(), orNull(dsum), x.data(), mean.data(), variance.data(), orNull(gamma), dx.data(), affine}, dgamma.data(), dbeta.data())) abort();
-  std::vector<double> meanD(groups), meanDxHat(groups), dxExpected(size), dgammaExpected(c), dbetaExpected(c);
-  const auto D = [&](size_t i, size_t channel) { return static_cast<double>(dy[i]) * (gamma.empty() ? 1 : gamma[channel]); };
-  eachValue(f, [&](size_t g, size_t i, size_t channel) {
-    if (f.center) meanD[g] += D(i, channel) / count;
-    meanDxHat[g] += D(i, channel) * xHat[i] / count;
-    dgammaExpected[channel] += dy[i] * xHat[i];
-    dbetaExpected[channel] += dy[i];
+  std::vector<double> meanD(groups), meanDxHat(groups), dxExpected(size), dgammaExpected(dgamma.size()), dbetaExpected(dgamma.size());
+  const auto D = [&](size_t i, size_t parameter) { return static_cast<double>(dy[i]) * (gamma.empty() ? 1 : gamma[parameter]); };
+  eachValue(f, [&](size_t g, size_t i, size_t parameter) {
+    if (f.center) meanD[g] += D(i, parameter) / count;
+    meanDxHat[g] += D(i, parameter) * xHat[i] / count;
+    dgammaExpected[parameter] += dy[i] * xHat[i];
+    dbetaExpected[parameter] += dy[i];
   });
-  eachValue(f, [&](size_t g, size_t i, size_t channel) {
+  eachValue(f, [&](size_t g, size_t i, size_t parameter) {
     const double r = hasNoGradient(f, v[g]) ? 0 : 1 / divisorOf(f, v[g]);
-    dxExpected[i] = (D(i, channel) - meanD[g] - factorOf(f, v[g]) * xHat[i] * meanDxHat[g]) * r + (withResidual ? dsum[i] : 0);
+    dxExpected[i] = (D(i, parameter) - meanD[g] - factorOf(f, v[g]) * xHat[i] * meanDxHat[g]) * r + (withResidual ? dsum[i] : 0);
   });
   // Where little is left of a sum, its rounding shows: so the size of the parts counts.
   double largest = 0, ofTerms = 0;
@@ -155,15 +156,17 @@ static void checkNormalize(const Form& f, const Values& given, bool withResidual
   for (double value : dxExpected) ofTerms = std::fmax(ofTerms, std::fabs(value));
   compare("dx", f, dx, dxExpected, 3e-6 * (1 + largest / std::fmax(ofTerms, 1e-30)));
   if (!affine) return;
-  dgammaExpected.push_back(4 * std::sqrt(static_cast<double>(f.n * f.s)));
+  dgammaExpected.push_back(4 * std::sqrt(static_cast<double>(f.rowsPerCondition)));
   dgamma.push_back(static_cast<float>(dgammaExpected.back()));
   compare("dgamma", f, dgamma, dgammaExpected, 1e-5);
-  dbetaExpected.push_back(4 * std::sqrt(static_cast<double>(f.n * f.s)));
+  dbetaExpected.push_back(4 * std::sqrt(static_cast<double>(f.rowsPerCondition)));
   dbeta.push_back(static_cast<float>(dbetaExpected.back()));
   compare("dbeta", f, dbeta, dbetaExpected, 2e-6);
 }
 
-static void checkBlend(const Form& f, const Values& x) {
+static void checkBlend(const Form& given, const Values& x) {
+  Form f = given;
+  f.rowsPerCondition = f.n * f.s;
   const size_t size = x.size(), nc = static_cast<size_t>(f.n * f.c);
   const auto parameter = [&] { return below(4) ? normals(f.n * f.c) : Values(); };
   const Values mean = parameter(), scale = parameter(), shift = parameter();
@@ -209,12 +212,20 @@ static Form generated() {
   f.center = below(3) > 0;
   f.placement = static_cast<Placement>(below(4));
   f.epsilon = f.placement == FLOOR ? 0.9 : 0.01;
+  f.rowsPerCondition = f.n * f.s;
+  if (below(2)) return f;
+  // A part of a sample or several samples have a condition of their own.
+  const bool isOfSamples = below(2);
+  const int64_t things = isOfSamples ? f.n : f.s, unit = isOfSamples ? f.s : 1;
+  int64_t count = 1 + below(things);
+  while (things % count != 0) --count;
+  f.rowsPerCondition = count * unit;
   return f;
 }
 
 static void* work(void* views) {
   for (int64_t i = 0; i < *static_cast<int64_t*>(views); ++i) {
-    const Form f = {4, 1, 40000, 1, 0.01, INSIDE, true};
+    const Form f = {4, 1, 40000, 1, 0.01, INSIDE, true, 4};
     Values x(static_cast<size_t>(f.size()), 1.5f), y(x.size());
     normalize({f, x.data(), nullptr, nullptr, nullptr, nullptr, y.data(), nullptr, nullptr});
     for (float value : y) {
@@ -239,9 +250,9 @@ int main(int count, char** arguments) {
     checkBlend(f, normals(f.size()));
   }
   for (int64_t i = 1; i <= 30; ++i) {
-    checkEqualValues({2, 33 * i, 6, 2, 0, INSIDE, true});
-    checkEqualValues({1, 301 * i, 3, 3, 0, INSIDE, true});
-    checkEqualValues({4, 1, 101 * i, 1, 0, INSIDE, true});
+    checkEqualValues({2, 33 * i, 6, 2, 0, INSIDE, true, 66 * i});
+    checkEqualValues({1, 301 * i, 3, 3, 0, INSIDE, true, 301 * i});
+    checkEqualValues({4, 1, 101 * i, 1, 0, INSIDE, true, 4});
   }
   // As many large tensors at a time as worker threads of Node may bring.
   pthread_t threads[3];
