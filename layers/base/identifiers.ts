@@ -3,7 +3,7 @@
  * or `{className, config}`, also in Keras 3's spelling with `module` and `registeredName`.
  * TensorFlow.js keeps its own versions of these functions private.
  */
-import { serialization } from '@tensorflow/tfjs-core';
+import { Optimizer, serialization } from '@tensorflow/tfjs-core';
 import { constraints, initializers, layers, regularizers } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
 
@@ -34,7 +34,7 @@ export const kindOfOption = (option: string): Kind | undefined =>
 export function isOther(instance: object, kind: Kind): boolean {
   const others = (Object.keys(EXAMPLES) as Kind[]).filter((other) => other !== kind);
   const isA = (other: Kind) => instance instanceof Object.getPrototypeOf(EXAMPLES[other]().constructor);
-  return instance instanceof layers.Layer || others.some(isA);
+  return instance instanceof layers.Layer || instance instanceof Optimizer || others.some(isA);
 }
 
 /** The instance that `identifier` stands for. `option` is its name, such as `betaInitializer`, whose end tells the kind. */

@@ -15,6 +15,7 @@ const FOUND = {
   'sizes of gigabytes': [1576, 1671, 2718, 24598, 29536],
   'layers that no output needs': [5549, 18060, 18319],
   'a constraint that is a layer': [5867],
+  'an initializer that is an optimizer': [1082850],
 };
 
 beforeAll(() => tf.setBackend('cpu'));

@@ -95,8 +95,10 @@ export function layerInKeras(layer: Described): KerasObject {
 
 /** The layers and cells that a layer holds, as its options. */
 function heldLayers(holder: Described): Config {
-  const { cell, cells, layer = holder.forwardLayer } = holder;
-  if (layer) return { layer: layerInKeras(layer) };
+  const { cell, cells, forwardLayer, backwardLayer, layer = forwardLayer } = holder;
+  // Without the layer that goes backwards Keras makes it of the other, and may take one of another Bidirectional for it.
+  if (layer)
+    return { layer: layerInKeras(layer), ...(backwardLayer && { backward_layer: layerInKeras(backwardLayer) }) };
   if (cells) return { cells: cells.map(layerInKeras) };
   // Other recurrent layers have a cell of their own.
   return cell && holder.getClassName() === 'RNN' ? { cell: layerInKeras(cell) } : {};
