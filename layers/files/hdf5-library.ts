@@ -6,34 +6,43 @@
 import { fail } from '../../kernels/core/errors.ts';
 import { refuseWithout } from '../base/peers.ts';
 
-type H5wasm = typeof import('h5wasm');
-export type Module = Awaited<H5wasm['ready']>;
-
+/** What is used of h5wasm, of its classes and of what Emscripten makes of the C library, so that declarations do not need the package. */
 export interface Library {
-  readonly h5wasm: H5wasm;
+  /** Opens a file of the library's file system: a `File` of h5wasm. */
+  readonly open: (path: string, mode: 'r' | 'w') => unknown;
   readonly module: Module;
 }
-
-/** What is used of Emscripten and h5wasm does not declare. */
-interface Emscripten {
+export interface Module {
+  readonly HEAPU8: Uint8Array;
   readonly FS: FileSystem;
   /** Calls `_${name}`. The texts among its arguments are put on the stack of the library, which is as before afterwards. */
   ccall(name: string, result: null, types: ['string'], texts: [string]): void;
   _callOfNormalizations?: () => void;
+  _malloc(size: number): number;
+  _free(pointer: number): void;
+  get_dataset_data(
+    file: bigint,
+    path: string,
+    counts: bigint[] | null,
+    offsets: bigint[] | null,
+    strides: bigint[] | null,
+    pointer: bigint,
+  ): number;
 }
 export interface FileSystem {
   /** By descriptor; the first three are those of the input, the output and the errors. */
   readonly streams: readonly (Stream | null | undefined)[];
+  analyzePath(path: string): { readonly exists: boolean };
+  readFile(path: string): Uint8Array;
   /** `canOwn`: the file is `data` itself, not a copy. */
   writeFile(path: string, data: Uint8Array, options: { readonly canOwn: boolean }): void;
   close(stream: Stream): void;
+  unlink(path: string): void;
 }
 export interface Stream {
   readonly path: string;
   stream_ops: { write(stream: unknown, memory: Int8Array, offset: number, length: number): number };
 }
-const emscripten = (module: Module) => module as unknown as Emscripten;
-export const fileSystemOf = (module: Module): FileSystem => emscripten(module).FS;
 
 const PAGE_BYTES = 2 ** 16;
 
@@ -45,15 +54,15 @@ interface Start {
 let start: Start | undefined;
 
 export async function loadHdf5(who: string): Promise<Library> {
-  let h5wasm: H5wasm;
+  let h5wasm: typeof import('h5wasm');
   try {
     h5wasm = await import('h5wasm');
   } catch (error) {
     refuseWithout('h5wasm', who, error);
   }
-  const module = await h5wasm.ready;
+  const module = (await h5wasm.ready) as unknown as Module;
   start ??= startOf(module);
-  return { h5wasm, module };
+  return { open: (path, mode) => new h5wasm.File(path, mode), module };
 }
 
 function startOf({ HEAPU8: memory }: Module): Start {
@@ -72,8 +81,7 @@ function startOf({ HEAPU8: memory }: Module): Start {
  */
 export function callLibrary<T>(module: Module, mostBytes: number, f: () => T): T {
   let finish = (): T => fail('h5wasm', 'the call was not made; load the package anew');
-  const library = emscripten(module);
-  library._callOfNormalizations = () => {
+  module._callOfNormalizations = () => {
     try {
       const value = f();
       finish = () => value;
@@ -90,7 +98,7 @@ export function callLibrary<T>(module: Module, mostBytes: number, f: () => T): T
     return grow.call(this, pages);
   };
   try {
-    library.ccall('callOfNormalizations', null, ['string'], ['']);
+    module.ccall('callOfNormalizations', null, ['string'], ['']);
   } finally {
     memories.grow = grow;
   }
@@ -99,9 +107,9 @@ export function callLibrary<T>(module: Module, mostBytes: number, f: () => T): T
 
 /** Removes a file, which is closed even where the library did not. With the last one all that the library did is forgotten. */
 export function removeFile(module: Module, path: string): void {
-  const files = fileSystemOf(module);
+  const { FS: files } = module;
   for (const stream of files.streams) if (stream?.path === path) files.close(stream);
-  if (module.FS.analyzePath(path).exists) module.FS.unlink(path);
+  if (files.analyzePath(path).exists) files.unlink(path);
   const isOpen = files.streams.slice(3).some(Boolean);
   if (isOpen || !start) return;
   const { HEAPU8: memory } = module;

@@ -1,5 +1,5 @@
 /** Writes an HDF5 file by h5wasm. */
-import type { Group } from 'h5wasm';
+import type { File, Group } from 'h5wasm';
 import { fail } from '../../kernels/core/errors.ts';
 import { callLibrary, loadHdf5, removeFile } from './hdf5-library.ts';
 
@@ -21,11 +21,11 @@ export async function writeHdf5(who: string, group: string, datasets: readonly D
   const size = datasets.reduce((sum, { values }) => sum + values.byteLength, 0);
   if (size > MOST_BYTES)
     fail(who, `the weights have ${size} bytes, and an HDF5 file 2 GB at most here; use model.save`);
-  const { h5wasm, module } = await loadHdf5(who);
+  const { open, module } = await loadHdf5(who);
   const name = `/written-${count++}.h5`;
   try {
     callLibrary(module, Number.POSITIVE_INFINITY, () => {
-      const file = new h5wasm.File(name, 'w');
+      const file = open(name, 'w') as File;
       const groups = new Map<string, Group>([['', file]]);
       groupAt(groups, group);
       for (const { path, shape, values } of datasets) {

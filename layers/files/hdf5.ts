@@ -2,15 +2,7 @@
 import type { Dataset, File, Group } from 'h5wasm';
 import { fail } from '../../kernels/core/errors.ts';
 import { brokenHeap } from './hdf5-heaps.ts';
-import {
-  callLibrary,
-  fileSystemOf,
-  type Library,
-  loadHdf5,
-  type Module,
-  removeFile,
-  type Stream,
-} from './hdf5-library.ts';
+import { callLibrary, type Library, loadHdf5, type Module, removeFile, type Stream } from './hdf5-library.ts';
 import { fromBfloat16, fromFloat16 } from './numbers.ts';
 
 type Values = Float32Array | Int32Array;
@@ -53,16 +45,16 @@ export class Hdf5File {
     return new Hdf5File(who, bytes, library, onClose);
   }
 
-  private constructor(who: string, bytes: Uint8Array, { h5wasm, module }: Library, onClose: () => void) {
+  private constructor(who: string, bytes: Uint8Array, { open, module }: Library, onClose: () => void) {
     this.#who = who;
     this.#module = module;
     this.#bytes = bytes.byteLength;
     this.#name = `/tfjs-normalizations-${opened++}.h5`;
     this.#onClose = onClose;
-    fileSystemOf(module).writeFile(this.#name, bytes, { canOwn: true });
+    module.FS.writeFile(this.#name, bytes, { canOwn: true });
     try {
       this.#file = this.#call('', () => {
-        const file = new h5wasm.File(this.#name, 'r');
+        const file = open(this.#name, 'r') as File;
         if (file.file_id <= 0n) throw new Error('it cannot be opened');
         return file;
       });
@@ -180,7 +172,7 @@ export class Hdf5File {
    * the library would print to the console. A trap of WebAssembly is such a failure, too.
    */
   #call<T>(path: string, f: () => T): T {
-    const output = fileSystemOf(this.#module).streams[2] as Stream;
+    const output = this.#module.FS.streams[2] as Stream;
     const { stream_ops: operations } = output;
     let printed = '';
     const write: Stream['stream_ops']['write'] = (_, memory, offset, length) => {

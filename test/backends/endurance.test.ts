@@ -54,7 +54,7 @@ const LASTING: readonly Lasting[] = [
 ];
 /** Those that a model can have one after the other. */
 const STACK = LASTING.filter(({ inputs }) => !inputs);
-/** How often one model goes through `fit`, a gradient and a prediction: `STEPS=1000 npm run endurance` for a release. */
+/** How often one model goes through `fit`, a gradient and a prediction: `npm run endurance` does so a thousand times. */
 const STEPS = Number(process.env.STEPS ?? 4);
 const titled = LASTING.map((layer) => [`${layer.className} ${JSON.stringify(layer.options)}`, layer] as const);
 /** Without random numbers. */

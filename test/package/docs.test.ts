@@ -144,14 +144,15 @@ describe('what the texts tell to run', () => {
   const keras = (file: string) => join(ROOT, 'examples/keras', file);
   let help: string;
   beforeAll(async () => {
-    const command = [join(ROOT, PACKAGE.bin), '--help'];
+    const command = [join(ROOT, PACKAGE.bin[NAME]), '--help'];
     help = (await promisify(execFile)(process.execPath, command)).stdout;
   });
 
   test('there are commands', () => expect(lines.length).toBeGreaterThan(20));
 
   test.each(lines)('%s, of %s, is there', (line) => {
-    const [program, ...args] = line.split(/\s+/) as [string, ...string[]];
+    const asOfNpm = line.replace(/^(?:bun|deno) add/, 'npm install').replaceAll(' npm:', ' ');
+    const [program, ...args] = asOfNpm.split(/\s+/) as [string, ...string[]];
     const options = args.filter((arg) => arg.startsWith('--'));
     const known: Record<string, () => void> = {
       npm: () => {
@@ -165,6 +166,8 @@ describe('what the texts tell to run', () => {
         expect(args[0]).toBe(NAME);
         for (const word of [args[1]!, ...options]) expect(help).toContain(word);
       },
+      bun: () => expect(args[0]).toBe('run'),
+      deno: () => expect(args[0]).toBe('run'),
       pip: () => {
         expect(args.slice(0, 2)).toEqual(['install', '-r']);
         expect(existsSync(keras(args[2]!))).toBe(true);
@@ -190,12 +193,17 @@ describe('what the texts tell to run', () => {
   });
 
   test('in pages: the scripts are those of the packages, and their names are public', () => {
-    const pages = blocksIn('html').map(({ code }) => code);
+    const pages = blocksIn('html')
+      .map(({ code }) => code)
+      .filter((code) => code.includes('<script'));
     expect(pages.length).toBeGreaterThan(0);
     for (const page of pages) {
       const scripts = [...page.matchAll(/src="https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"/g)].map(([, path]) => path!);
+      const scriptOf = (name: string, file: string) => `${name}@${PACKAGE.devDependencies[name]}/dist/${file}`;
+      const wasm = scriptOf('@tensorflow/tfjs-backend-wasm', 'tf-backend-wasm.min.js');
       expect(scripts).toEqual([
-        `@tensorflow/tfjs@${PACKAGE.devDependencies['@tensorflow/tfjs']}/dist/tf.min.js`,
+        scriptOf('@tensorflow/tfjs', 'tf.min.js'),
+        ...(page.includes('tf.wasm.') ? [wasm] : []),
         NAME, // of which jsdelivr gives the file that package.json names
       ]);
       const names = [...page.matchAll(/\btfn\.(\w+)/g)].map(([, name]) => name!);
