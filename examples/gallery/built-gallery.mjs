@@ -14,7 +14,7 @@ export async function withGallery(work) {
   const { launchChromium, serve } = await testSupport();
   // `npm run build:gallery` builds it; the variable names another place to look for it.
   const { url, server } = await serve({}, { '/': process.env.GALLERY ?? path('../../dist/gallery') });
-  const launched = await launchChromium();
+  const launched = await launchChromium('look');
   const browser = await chromium.connect(launched.wsEndpoint());
   try {
     await work(async (folder, settings = {}, context = {}) => {

@@ -88,7 +88,7 @@ const absent = process.env.TEST_NO_BROWSER;
     const complaints: string[] = [];
     beforeAll(async () => {
       ({ url, server } = await serve({}, { '/some/folder/': site }));
-      browser = await connectToBrowser();
+      browser = await connectToBrowser('look');
       page = await browser.newPage({ serviceWorkers: 'block' });
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       page.on('pageerror', (error) => complaints.push(String(error)));

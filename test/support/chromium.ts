@@ -15,9 +15,9 @@ const FLAGS = [
   // Tests compile thousands of shaders and draw little with each. ANGLE compiles each once more, for states that no draw has
   // when a program is linked, and in parts that it joins later; without both the GPU process takes half the time.
   '--disable-angle-features=warmUpPipelineCacheAtLink,supportsGraphicsPipelineLibrary',
-  // Pages themselves are painted by the processor as such: by a GPU in software that takes ten times as long.
-  '--disable-gpu-compositing',
 ];
+/** Pages are painted by the processor as such: by a GPU in software that takes ten times as long. Canvases are not read right then. */
+const PAINTED = '--disable-gpu-compositing';
 
 /** The folder with the browser and the libraries it needs beside the system's. */
 async function unpacked(): Promise<string> {
@@ -62,14 +62,18 @@ function fonts(folder: string): string {
   return file;
 }
 
-/** Starts a browser; test workers connect to its endpoint. */
-export async function launchChromium(): Promise<BrowserServer> {
+/**
+ * Starts a browser; test workers connect to its endpoint.
+ *
+ * @param use of pages that are looked at, or of pages that compute: TensorFlow.js's webgpu backend reads canvases there
+ */
+export async function launchChromium(use: 'compute' | 'look' = 'compute'): Promise<BrowserServer> {
   const folder = await unpacked();
   const libraries = [join(folder, 'al2023', 'lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
   return chromium.launchServer({
     executablePath: join(folder, 'chromium'),
     headless: true,
-    args: FLAGS,
+    args: use === 'look' ? [...FLAGS, PAINTED] : FLAGS,
     env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_FILE: fonts(folder) },
   });
 }

@@ -52,7 +52,7 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
     beforeAll(async () => {
       if (!existsSync(join(BUILT, 'index.html'))) throw new Error('no gallery is built; npm run build:gallery does it');
       ({ url, server } = await serve({}, { [FOLDER]: BUILT }));
-      browser = await connectToBrowser();
+      browser = await connectToBrowser('look');
       await browser.newPage(); // the headless shell ends with its last page
     });
     afterAll(async () => {

@@ -16,11 +16,15 @@ const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl', 'webg
 
 const MOST_BROWSERS = 4;
 
-/** One for each worker, up to a few. The first by itself: it unpacks the program. */
+/** Two for each worker, up to a few: one to compute in, one to look at. The first by itself: it unpacks the program. */
 async function startBrowsers(workers: number): Promise<() => Promise<void>> {
-  const browsers = [await launchChromium()];
-  const more = Math.min(workers, MOST_BROWSERS) - 1;
-  browsers.push(...(await Promise.all(Array.from({ length: more }, launchChromium))));
+  const first = await launchChromium('compute');
+  const count = Math.min(workers, MOST_BROWSERS);
+  const launch = (use: 'compute' | 'look', length: number) =>
+    Promise.all(Array.from({ length }, () => launchChromium(use)));
+  const toCompute = [first, ...(await launch('compute', count - 1))];
+  const toLook = await launch('look', count);
+  const endpoints = (browsers: typeof toLook) => browsers.map((browser) => browser.wsEndpoint()).join(' ');
   const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
     '/cases.js': await bundle(join(__dirname, 'page.ts'), {
@@ -31,11 +35,12 @@ async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
   const usual = await serve(files, folders);
   const isolated = await serve(files, folders, ISOLATION);
-  process.env.TEST_BROWSERS = browsers.map((browser) => browser.wsEndpoint()).join(' ');
+  process.env.TEST_BROWSERS = endpoints(toCompute);
+  process.env.TEST_LOOKED_AT = endpoints(toLook);
   process.env.TEST_PAGE = usual.url;
   process.env.TEST_ISOLATED_PAGE = isolated.url;
   return async () => {
-    for (const browser of browsers) await browser.close();
+    for (const browser of [...toCompute, ...toLook]) await browser.close();
     usual.server.close();
     isolated.server.close();
   };
