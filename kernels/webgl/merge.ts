@@ -2,7 +2,7 @@
 import type { NormalizeAttrs } from '../core/contract.ts';
 import type { Gpu } from './backend.ts';
 import { reciprocal } from './divisor.ts';
-import { CELL, PICK, pivots, saturate } from './glsl.ts';
+import { CELL, PICK, parameter, pivots, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { JOIN, type Partials, writeMoments } from './partials.ts';
 import { sizeFor, sizeOfRows, type Texture } from './texture.ts';
@@ -32,10 +32,13 @@ export interface Affine {
   readonly beta: Texture | undefined;
 }
 
-const writeAffine = ({ gamma, beta }: Affine) => `
-  vec2 a = reciprocal(deviation)${gamma ? ' * gammaAt(0, column).xy' : ''};
-  vec4 both = vec4(a, ${beta ? 'betaAt(0, column).xy' : ''} - mean * a);
+function writeAffine(layout: Layout, { gamma, beta }: Affine): string {
+  const ofLine = (name: string) => parameter(layout, name, 'line.x * length / conditionLength');
+  return `
+  vec2 a = reciprocal(deviation)${gamma ? ` * ${ofLine('gamma')}` : ''};
+  vec4 both = vec4(a, ${beta ? ofLine('beta') : ''} - mean * a);
   setOutput(${saturate('both')});`;
+}
 
 /** GLSL: `values(part)`, how many values per lane a part has. */
 const VALUES = `
@@ -121,7 +124,7 @@ void main() {
   if (isMoments) { ${writeMoments()} }
   else if (region == 0) setOutput(vec4(mean, deviation));
   ${hasFirstValues ? `else if (region == ${affine ? 2 : 1}) setOutput(vec4(pivot, 0., 0.));` : ''}
-  ${affine ? `else { ${writeAffine(affine)} }` : ''}
+  ${affine ? `else { ${writeAffine(layout, affine)} }` : ''}
 }`,
     textures: { x, partials: from.texture, gamma: affine?.gamma, beta: affine?.beta },
     integers: {

@@ -6,58 +6,62 @@
  * 1 / f, which may be no 16-bit float.
  */
 
-import { byCondition } from '../core/by-condition.ts';
 import type { NormalizeGradAttrs } from '../core/contract.ts';
-import { type Gpu, kernel, type WebGLPort } from './backend.ts';
-import { ScaleShift, ScaleShiftGrad } from './blend.ts';
+import { conditionsOf, type View } from '../core/view.ts';
+import { type Gpu, kernel } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
-import { elementwise, firstValues, vector } from './elementwise.ts';
-import { item, pivots, spread } from './glsl.ts';
-import { type Layout, layoutOf, oneChannelAsRows, wholeColumns } from './layout.ts';
-import { cut } from './parts.ts';
+import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
+import { item, parameter, pivots, spread } from './glsl.ts';
+import { conditionLines, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
+import { cut, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
 import type { Texture } from './texture.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
-const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
+/** How many conditions the rows of a sample have; 1 also where several samples share one. */
+const conditionsOfSample = ({ s, rowsPerCondition = s }: View): number => Math.max(1, s / rowsPerCondition);
+
+export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
   const { x, residual } = inputs;
-  const gamma = vector(gpu, inputs.gamma);
-  const beta = vector(gpu, inputs.beta);
+  const gamma = parameters(gpu, inputs.gamma, attrs.view);
+  const beta = parameters(gpu, inputs.beta, attrs.view);
   const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
+  const isPerLine = !alongRows && conditionsOfSample(view) === 1;
   const given = gpu.texture(x, layout.shape);
   const activations = residual ? sumOf(gpu, layout, given, gpu.texture(residual, layout.shape)) : given;
   const ofX = statistics(gpu, activations, layout, center, {
     moments: !yOnly,
-    ...(alongRows ? {} : { affine: { attrs, gamma, beta } }),
+    ...(isPerLine ? { affine: { attrs, gamma, beta } } : {}),
   });
   const { texture, momentTexels } = ofX;
 
-  const first = center ? ` - ${firstValues(layout)}.${alongRows ? 'xxyy' : 'xyxy'}` : '';
+  const lanes = spread(layout);
+  const first = center ? ` - ${firstValues(layout)}.${lanes}` : '';
   const y = elementwise(gpu, activations, {
     name: 'normalize',
     layout,
-    ...(alongRows
+    ...(isPerLine
       ? {
-          functions: reciprocal(attrs),
-          statements: `
-  vec4 found = statisticsTexel(momentTexels + row);
-  value = (xHere(row, column)${first}${center ? ' - found.xxyy' : ''}) * reciprocal(found.zw).xxyy;
-  ${gamma ? 'value *= gammaInFirstRow(column).xyxy;' : ''}
-  ${beta ? 'value += betaInFirstRow(column).xyxy;' : ''}`,
-          textures: { statistics: texture, gamma, beta },
-          integers: { momentTexels },
-          floats: { epsilon },
-        }
-      : {
           statements: `
   vec4 affine = statisticsInColumn(affines + line, column);
   value = (xHere(row, column)${first}) * affine.xyxy + affine.zwzw;`,
           textures: { statistics: texture },
           integers: { affines: momentTexels / layout.columns + layout.count },
+        }
+      : {
+          functions: reciprocal(attrs),
+          statements: `
+  vec4 found = ${alongRows ? 'statisticsTexel(start + row)' : 'statisticsInColumn(start + line, column)'};
+  value = (xHere(row, column)${first}${center ? ` - found.xy.${lanes}` : ''}) * reciprocal(found.zw).${lanes};
+  ${gamma ? `value *= ${parameterHere(layout, 'gamma')};` : ''}
+  ${beta ? `value += ${parameterHere(layout, 'beta')};` : ''}`,
+          textures: { statistics: texture, gamma, beta },
+          integers: { start: momentTexels / (alongRows ? 1 : layout.columns) },
+          floats: { epsilon },
         }),
   });
   const result = gpu.give(y, x.shape, layout.shape);
@@ -94,13 +98,24 @@ interface Coefficients {
 }
 
 /**
- * The last step of the sums: it makes `Coefficients` of them.
- *
- * @param isWeighted whether the sums are of gamma dy, as they must be if gamma varies in a group. Sums of dy are multiplied by gamma
- *   afterwards, together with dy itself, so that they cancel exactly in groups of one value
+ * What gamma multiplies:
+ *   'dy' each value, before it is summed
+ *   'sums' sums over values that share it; what they are made of are the sums for dgamma and dbeta, too
+ *   'dx' the finished gradient, if all of a group share it: then sums and dy cancel exactly in groups of one value
  */
-function coefficients({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last {
-  const weight = !isWeighted && gamma ? ' * gammaAt(0, column).xy' : '';
+type Weighted = 'dy' | 'sums' | 'dx';
+
+function weightedIn({ alongRows, view }: Layout): Weighted {
+  const conditions = conditionsOfSample(view);
+  const isPerChannel = view.groups === view.c;
+  if (alongRows || conditions > (isPerChannel ? MERGED : 1)) return 'dy';
+  return isPerChannel && conditions === 1 ? 'dx' : 'sums';
+}
+
+/** The last step of the sums: it makes `Coefficients` of them. */
+function coefficients({ layout, attrs, x, statistics, ...operands }: Operands): Last {
+  const gamma = weightedIn(layout) === 'dx' ? operands.gamma : undefined;
+  const weight = gamma ? ` * ${parameter(layout, 'gamma', 'line * length / conditionLength')}` : '';
   return {
     regions: layout.alongRows ? 3 : 2,
     functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
@@ -112,30 +127,39 @@ vec4 finish(int region, int line, int column, vec4 means) {
   vec2 b = -slope(found.zw, rstd) * means.zw;
   return vec4(b, -found.xy * b${attrs.center ? ' - means.xy' : ''});
 }`,
-    textures: { x, statistics: statistics.texture, ...(isWeighted ? {} : { gamma }) },
+    textures: { x, statistics: statistics.texture, ...(gamma && { gamma }) },
     integers: { momentTexels: statistics.momentTexels },
     floats: { epsilon: attrs.epsilon },
   };
 }
 
-/** Sums over the texels of each line; along rows dy is multiplied by gamma. `isFinished`: they are coefficients already. */
-function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: boolean } {
+/**
+ * Sums over the texels of each line, which is a sample or a condition in it, of dy or, given gamma, gamma dy. `isFinished`: they are
+ * coefficients already.
+ */
+function sumsOfLines(gpu: Gpu, operands: Operands, lines: Lines): { sums: Sums; isFinished: boolean } {
   const { layout, attrs, x, dy, gamma, statistics } = operands;
   const { alongRows, view } = layout;
   const { center } = attrs;
-  const last = coefficients(operands, true);
+  const last = coefficients(operands);
   const isFinished = alongRows && cut(layout).parts === 1;
-  const weight = (k: string) => (alongRows && gamma ? ` * gammaAt(0, ${k}).xyxy` : '');
-  const sums = sumsOfParts(gpu, layout, layout.columns, alongRows ? view.c : view.s, {
+  const gammaOf = (k: string) =>
+    alongRows
+      ? `${parameter(layout, 'gamma', 'condition', k)}.xyxy`
+      : `${parameter(layout, 'gamma', `(line * length + ${k}) / conditionLength`)}.xxyy`;
+  const linesOfSample = lines.count / layout.count;
+  const sums = sumsOfParts(gpu, lines, layout.columns, alongRows ? view.c : view.s / linesOfSample, {
     functions: isFinished ? '' : `${reciprocal(attrs)} ${pivots(layout)}`,
     before: `
-  vec4 found = statisticsTexel(momentTexels + line * across + column);
-  vec4 pivot = ${center ? 'pivots(line, column).xxyy' : 'vec4(0.)'};`,
-    d: (k) => item(layout, 'dy', k) + weight(k),
+  ${alongRows && layout.conditionLength !== undefined ? 'int condition = line / conditionLength;' : ''}
+  int sample_ = line / linesOfSample;
+  vec4 found = statisticsTexel(momentTexels + sample_ * across + column);
+  vec4 pivot = ${center ? 'pivots(sample_ * linesOfSample, column).xxyy' : 'vec4(0.)'};`,
+    d: (k) => item(layout, 'dy', k) + (gamma ? ` * ${gammaOf(k)}` : ''),
     h: (k) => item(layout, 'x', k) + (center ? ' - pivot - found.xxyy' : ''),
     factor: 'reciprocal(found.zw)',
-    textures: { x, dy, statistics: statistics.texture, gamma: alongRows ? gamma : undefined },
-    integers: { momentTexels: statistics.momentTexels },
+    textures: { x, dy, statistics: statistics.texture, gamma },
+    integers: { momentTexels: statistics.momentTexels, linesOfSample },
     floats: { epsilon: attrs.epsilon },
     ...(isFinished ? { last } : {}),
   });
@@ -143,26 +167,27 @@ function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: b
 }
 
 /** Sums down the columns if groups are rows: every texel row has statistics of its own, which are read from its coefficients. */
-function sumsOfChannels(gpu: Gpu, { layout, x, dy, attrs }: Operands, { texture }: Coefficients): Sums {
-  const first = attrs.center ? ' - coefficientsTexel(lines + k).xxyy' : '';
-  return sumsOfParts(gpu, wholeColumns(layout), layout.columns, layout.view.n, {
+function sumsOfChannels(gpu: Gpu, { layout, x, dy, attrs }: Operands, { texture }: Coefficients, count: number): Sums {
+  const lines = conditionLines(layout);
+  const first = attrs.center ? ' - coefficientsTexel(lines + row).xxyy' : '';
+  return sumsOfParts(gpu, lines, layout.columns, count, {
     functions: `
-vec4 xHat(int k, int column) {
-  vec4 ofRow = coefficientsTexel(2 * lines + k);
-  return (xAt(k, column)${first}) * ofRow.zzww - ofRow.xxyy;
+vec4 xHat(int row, int column) {
+  vec4 ofRow = coefficientsTexel(2 * lines + row);
+  return (xAt(row, column)${first}) * ofRow.zzww - ofRow.xxyy;
 }`,
     before: '',
-    d: (k) => `dyAt(${k}, column).xzyw`,
-    h: (k) => `xHat(${k}, column).xzyw`,
+    d: (k) => item(lines, 'dy', k),
+    h: (k) => `xHat(line * length + ${k}, column).xzyw`,
     factor: 'vec2(1.)',
     textures: { x, dy, coefficients: texture },
     integers: { lines: layout.count },
   });
 }
 
-function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, start }: Coefficients): Texture {
+function writeDx(gpu: Gpu, operands: Operands, { texture, start }: Coefficients): Texture {
   const { layout, x, dy, dsum } = operands;
-  const gamma = isWeighted ? operands.gamma : undefined;
+  const gamma = weightedIn(layout) === 'dx' ? undefined : operands.gamma;
   const { alongRows, count } = layout;
   const lanes = spread(layout);
   const fetch = (region: number) =>
@@ -174,7 +199,7 @@ function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, s
     layout,
     statements: `
   vec4 bc = ${fetch(0)}, firstA = ${fetch(1)};
-  value = dyHere(row, column)${gamma ? ' * gammaInFirstRow(column).xyxy' : ''};
+  value = dyHere(row, column)${gamma ? ` * ${parameterHere(layout, 'gamma')}` : ''};
   value += (xHere(row, column) - firstA.xy.${lanes}) * bc.xy.${lanes} + bc.zw.${lanes};
   value *= firstA.zw.${lanes};
   ${dsum ? 'value += dsumHere(row, column);' : ''}`,
@@ -183,10 +208,10 @@ function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, s
   });
 }
 
-const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
+export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { center, affine } = attrs;
   const { x } = inputs;
-  const gamma = vector(gpu, inputs.gamma);
+  const gamma = parameters(gpu, inputs.gamma, attrs.view);
   const view = gamma || affine ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
@@ -202,38 +227,43 @@ const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
       savedStatistics(gpu, inputs.statistics, layout) ??
       statistics(gpu, activations, layout, center, { moments: false }),
   };
-  const { sums, isFinished } = sumsOfGroups(gpu, operands);
-  const parameter = (of: Sums, which: 'd' | 'dh', last?: Last) =>
-    totals(gpu, of, { which, rows: 1, c: view.c, count: alongRows ? view.n : view.s, last });
+  const weighted = weightedIn(layout);
+  const unweighted = { ...operands, gamma: undefined };
+  const { sums, isFinished } = sumsOfLines(
+    gpu,
+    weighted === 'dy' ? operands : unweighted,
+    conditionsOfSample(view) > 1 && weighted === 'sums' ? conditionLines(layout) : layout,
+  );
+  const conditions = conditionsOf(view);
+  const rowsOfCondition = (view.n * view.s) / conditions;
+  const count = alongRows ? rowsOfCondition : Math.min(view.s, rowsOfCondition);
+  const total = (of: Sums, which: 'd' | 'dh', last?: Last) =>
+    totals(gpu, of, { which, rows: conditions, c: view.c, count, last });
   const give = (dx: Texture) => gpu.give(dx, x.shape, layout.shape);
-  const giveParameter = (texture: Texture) => gpu.give(texture, [view.c]);
+  const giveParameter = (texture: Texture) =>
+    gpu.give(texture, view.rowsPerCondition === undefined ? [view.c] : [conditions, view.c]);
 
-  const isPerChannel = !alongRows && view.groups === view.c;
-  const last = coefficients(operands, !isPerChannel);
-  if (affine && isPerChannel && view.n === 1) {
-    const all = overLines(gpu, sums);
-    const dgamma = parameter(all, 'dh', last);
-    const dbeta = parameter(all, 'd');
-    const dx = writeDx(gpu, operands, false, { texture: dgamma, start: 1 });
+  const last = coefficients(operands);
+  if (affine && weighted === 'dx' && view.n === 1) {
+    const all = overLines(gpu, sums, 1);
+    const dgamma = total(all, 'dh', last);
+    const dbeta = total(all, 'd');
+    const dx = writeDx(gpu, operands, { texture: dgamma, start: 1 });
     return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
   }
   const texture = isFinished
     ? sums.texture
     : alongRows
       ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
-      : groupMeans(gpu, sums, layout, isPerChannel ? undefined : gamma, last);
-  const dx = writeDx(gpu, operands, !isPerChannel, { texture, start: 0 });
+      : groupMeans(gpu, sums, layout, weighted === 'sums' ? gamma : undefined, last);
+  const dx = writeDx(gpu, operands, { texture, start: 0 });
   if (!affine) return [give(dx)];
-  const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);
-  const [dgamma, dbeta] = [parameter(perChannel, 'dh'), parameter(perChannel, 'd')];
+  const ofConditions = alongRows
+    ? sumsOfChannels(gpu, operands, { texture, start: 0 }, count)
+    : weighted === 'dy'
+      ? sumsOfLines(gpu, unweighted, conditionLines(layout)).sums
+      : sums;
+  const perCondition = overLines(gpu, ofConditions, conditions);
+  const [dgamma, dbeta] = [total(perCondition, 'dh'), total(perCondition, 'd')];
   return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
-});
-
-export const { Normalize, NormalizeGrad } = byCondition<WebGLPort>({
-  Normalize: normalize,
-  NormalizeGrad: normalizeGrad,
-  ScaleShift,
-  ScaleShiftGrad,
-  zeros: (backend, size) => backend.makeTensorInfo([size], 'float32', new Float32Array(size)),
-  dispose: (backend, info) => backend.disposeIntermediateTensorInfo(info),
 });

@@ -1,6 +1,6 @@
 /** The last draws of the sums: means over groups of channels, sums as tensors, and coefficients of the gradient of x. */
 import type { Gpu } from './backend.ts';
-import { CELL, PICK, saturate } from './glsl.ts';
+import { CELL, PICK, parameter, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { divisorOf, MERGED } from './parts.ts';
 import { type Last, reduced, type Sums, writeFinished } from './sums.ts';
@@ -24,12 +24,18 @@ void main() {
   });
 }
 
-/** From sums down the channels of samples: the means of gamma d and gamma d h over the group of each channel, finished by `last`. */
+/**
+ * From sums down the channels of samples, or of the conditions in them: the means of gamma d and gamma d h over the group of each
+ * channel, finished by `last`.
+ */
 export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined, last: Last): Texture {
   const { view, columns } = layout;
   const draw = (from: Sums, weights: Texture | undefined, width: number, step: number, last?: Last): Sums => {
-    const weight = weights ? 'vec2(pick(gammaAt(0, c.x / 2).xy, c.x), pick(gammaAt(0, c.y / 2).xy, c.y))' : 'vec2(1.)';
-    const cells = from.lines.count * columns;
+    const pickGamma = (c: string) =>
+      `pick(${parameter(layout, 'gamma', 'itsLine * length / (conditionLength * linesOfSample)', `${c} / 2`)}, ${c})`;
+    const weight = weights ? `vec2(${pickGamma('c.x')}, ${pickGamma('c.y')})` : 'vec2(1.)';
+    const cells = layout.count * columns;
+    const linesOfSample = from.lines.count / layout.count;
     const texture = gpu.draw({
       name: 'means over groups',
       source: `${last?.functions ?? ''}
@@ -47,28 +53,30 @@ void main() {
   vec4 sum = vec4(0.);
   for (int i = 0; i < width; i += step) {
     ivec2 c = first + i;
-    vec2 weight = ${weight};
-    for (int part = line * parts; part < (line + 1) * parts; part++) {
-      vec2 a = ofPart(part, c.x), b = ofPart(part, c.y);
-      sum += weight.xyxy * vec4(a.x, b.x, a.y, b.y);
+    for (int itsLine = line * linesOfSample; itsLine < (line + 1) * linesOfSample; itsLine++) {
+      vec2 weight = ${weight};
+      for (int part = itsLine * parts; part < (itsLine + 1) * parts; part++) {
+        vec2 a = ofPart(part, c.x), b = ofPart(part, c.y);
+        sum += weight.xyxy * vec4(a.x, b.x, a.y, b.y);
+      }
     }
   }
-  vec4 means = sum * (float(step) / float(width));
+  vec4 means = sum * (float(step) / float(width * linesOfSample));
   ${last ? writeFinished() : `setOutput(${saturate('means')});`}
 }`,
       textures: { partials: from.texture, ...last?.textures, gamma: weights ?? last?.textures.gamma },
       integers: {
         ...lineUniforms(layout),
-        ...{ columns, channels: view.c, parts: from.parts, width, step, cells, ...last?.integers },
+        ...{ columns, channels: view.c, parts: from.parts, linesOfSample, width, step, cells, ...last?.integers },
       },
       floats: { ...last?.floats },
-      size: sizeOfRows(from.lines.count * (last?.regions ?? 1), columns),
+      size: sizeOfRows(layout.count * (last?.regions ?? 1), columns),
     });
-    return { ...from, texture, parts: 1 };
+    return { lines: layout, texture, parts: 1 };
   };
   const groupWidth = view.c / view.groups;
   const width = divisorOf(groupWidth);
-  const inner = reduced(gpu, sums, Math.max(1, Math.floor(MERGED / width)));
+  const inner = reduced(gpu, sums, Math.max(1, Math.floor((MERGED * layout.count) / (width * sums.lines.count))));
   if (width === groupWidth) return draw(inner, gamma, width, 1, last).texture;
   return draw(draw(inner, gamma, width, 1), undefined, groupWidth, width, last).texture;
 }
