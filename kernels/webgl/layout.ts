@@ -88,6 +88,10 @@ export function layoutOf(
   };
 }
 
+/** How many conditions the rows of a sample have; 1 also if several samples share one. */
+export const conditionsOfSample = ({ view: { s, rowsPerCondition = s } }: Layout): number =>
+  Math.max(1, s / rowsPerCondition);
+
 /** Views of samples of one channel as rows, which fill texels better than columns of one channel do. */
 export const oneChannelAsRows = (view: View): View => (view.c === 1 ? { n: view.n, s: 1, c: view.s, groups: 1 } : view);
 

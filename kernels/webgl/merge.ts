@@ -3,7 +3,7 @@ import type { NormalizeAttrs } from '../core/contract.ts';
 import type { Gpu } from './backend.ts';
 import { reciprocal } from './divisor.ts';
 import { CELL, PICK, parameter, pivots, saturate } from './glsl.ts';
-import { type Layout, lineUniforms } from './layout.ts';
+import { conditionsOfSample, type Layout, lineUniforms } from './layout.ts';
 import { JOIN, type Partials, writeMoments } from './partials.ts';
 import { sizeFor, sizeOfRows, type Texture } from './texture.ts';
 
@@ -25,7 +25,10 @@ interface Merge {
   readonly hasFirstValues?: boolean;
 }
 
-/** What the factor a and summand c of y = (x - first) a + c are made of: a = gamma / f, c = beta - (mean - first) a. */
+/**
+ * What the factor a and summand c of y = (x - first) a + c are made of: a = gamma / f, c = beta - (mean - first) a. There is a region
+ * for each condition of a sample.
+ */
 export interface Affine {
   readonly attrs: NormalizeAttrs;
   readonly gamma: Texture | undefined;
@@ -33,7 +36,7 @@ export interface Affine {
 }
 
 function writeAffine(layout: Layout, { gamma, beta }: Affine): string {
-  const ofLine = (name: string) => parameter(layout, name, 'line.x * length / conditionLength');
+  const ofLine = (name: string) => parameter(layout, name, 'line.x * length / conditionLength + region - 1');
   return `
   vec2 a = reciprocal(deviation)${gamma ? ` * ${ofLine('gamma')}` : ''};
   vec4 both = vec4(a, ${beta ? ofLine('beta') : ''} - mean * a);
@@ -112,7 +115,8 @@ export function merge(
   const { alongRows, columns, rows, texelRows, units, view } = layout;
   const partsLeft = Math.ceil(from.parts / together);
   const count = layout.count * layout.across * partsLeft;
-  const texels = momentTexels + (1 + Number(affine !== undefined) + Number(hasFirstValues)) * count;
+  const affineRegions = affine ? conditionsOfSample(layout) : 0;
+  const texels = momentTexels + (1 + affineRegions + Number(hasFirstValues)) * count;
   const texture = gpu.draw({
     name: 'merge of statistics',
     source: `${JOIN} ${pivots(layout)} ${affine ? reciprocal(affine.attrs) : ''}
@@ -123,14 +127,14 @@ void main() {
   ${MERGED_STATISTICS}
   if (isMoments) { ${writeMoments()} }
   else if (region == 0) setOutput(vec4(mean, deviation));
-  ${hasFirstValues ? `else if (region == ${affine ? 2 : 1}) setOutput(vec4(pivot, 0., 0.));` : ''}
+  ${hasFirstValues ? `else if (region == 1 + affineRegions) setOutput(vec4(pivot, 0., 0.));` : ''}
   ${affine ? `else { ${writeAffine(layout, affine)} }` : ''}
 }`,
     textures: { x, partials: from.texture, gamma: affine?.gamma, beta: affine?.beta },
     integers: {
       ...lineUniforms(layout),
       ...{ columns, rows, texelRows, units, groups: view.groups, channels: alongRows ? 2 : view.c, count },
-      ...{ parts: from.parts, chunk: from.chunk, partsLeft, together, width, step, momentTexels },
+      ...{ parts: from.parts, chunk: from.chunk, partsLeft, together, width, step, momentTexels, affineRegions },
     },
     ...(affine ? { floats: { epsilon: affine.attrs.epsilon } } : {}),
     size: alongRows ? sizeFor(texels) : sizeOfRows(texels / layout.across, layout.across),

@@ -7,20 +7,24 @@
  */
 
 import type { NormalizeGradAttrs } from '../core/contract.ts';
-import { conditionsOf, type View } from '../core/view.ts';
+import { conditionsOf } from '../core/view.ts';
 import { type Gpu, kernel } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
 import { item, parameter, pivots, spread } from './glsl.ts';
-import { conditionLines, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
+import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
 import { cut, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
 import type { Texture } from './texture.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
-/** How many conditions the rows of a sample have; 1 also where several samples share one. */
-const conditionsOfSample = ({ s, rowsPerCondition = s }: View): number => Math.max(1, s / rowsPerCondition);
+/**
+ * Whether y is made of a factor and a summand for each line and condition: if that has one, or takes more texels than are read for
+ * its factor and summand.
+ */
+const isByAffine = (layout: Layout): boolean =>
+  !layout.alongRows && (conditionsOfSample(layout) === 1 || (layout.conditionLength ?? 0) >= MERGED);
 
 export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
@@ -30,12 +34,11 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
-  const isPerLine = !alongRows && conditionsOfSample(view) === 1;
   const given = gpu.texture(x, layout.shape);
   const activations = residual ? sumOf(gpu, layout, given, gpu.texture(residual, layout.shape)) : given;
   const ofX = statistics(gpu, activations, layout, center, {
     moments: !yOnly,
-    ...(isPerLine ? { affine: { attrs, gamma, beta } } : {}),
+    ...(isByAffine(layout) ? { affine: { attrs, gamma, beta } } : {}),
   });
   const { texture, momentTexels } = ofX;
 
@@ -44,13 +47,17 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const y = elementwise(gpu, activations, {
     name: 'normalize',
     layout,
-    ...(isPerLine
+    ...(isByAffine(layout)
       ? {
           statements: `
-  vec4 affine = statisticsInColumn(affines + line, column);
+  int region = ${conditionsOfSample(layout) === 1 ? '0' : 'condition - line * conditionsOfSample'};
+  vec4 affine = statisticsInColumn(affines + region * lines + line, column);
   value = (xHere(row, column)${first}) * affine.xyxy + affine.zwzw;`,
           textures: { statistics: texture },
-          integers: { affines: momentTexels / layout.columns + layout.count },
+          integers: {
+            ...{ affines: momentTexels / layout.columns + layout.count, lines: layout.count },
+            conditionsOfSample: conditionsOfSample(layout),
+          },
         }
       : {
           functions: reciprocal(attrs),
@@ -105,8 +112,9 @@ interface Coefficients {
  */
 type Weighted = 'dy' | 'sums' | 'dx';
 
-function weightedIn({ alongRows, view }: Layout): Weighted {
-  const conditions = conditionsOfSample(view);
+function weightedIn(layout: Layout): Weighted {
+  const { alongRows, view } = layout;
+  const conditions = conditionsOfSample(layout);
   const isPerChannel = view.groups === view.c;
   if (alongRows || conditions > (isPerChannel ? MERGED : 1)) return 'dy';
   return isPerChannel && conditions === 1 ? 'dx' : 'sums';
@@ -232,7 +240,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { sums, isFinished } = sumsOfLines(
     gpu,
     weighted === 'dy' ? operands : unweighted,
-    conditionsOfSample(view) > 1 && weighted === 'sums' ? conditionLines(layout) : layout,
+    conditionsOfSample(layout) > 1 && weighted === 'sums' ? conditionLines(layout) : layout,
   );
   const conditions = conditionsOf(view);
   const rowsOfCondition = (view.n * view.s) / conditions;
