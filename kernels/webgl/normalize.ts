@@ -13,7 +13,7 @@ import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
 import { item, parameter, pivots, spread } from './glsl.ts';
 import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
-import { cut, MERGED } from './parts.ts';
+import { cut, LONGEST, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
 import type { Texture } from './texture.ts';
@@ -94,6 +94,7 @@ interface Operands {
   readonly dy: Texture;
   readonly dsum: Texture | undefined;
   readonly gamma: Texture | undefined;
+  readonly weighted: Weighted;
   readonly statistics: Statistics;
 }
 
@@ -112,17 +113,18 @@ interface Coefficients {
  */
 type Weighted = 'dy' | 'sums' | 'dx';
 
-function weightedIn(layout: Layout): Weighted {
+function weightedIn(layout: Layout, affine: boolean): Weighted {
   const { alongRows, view } = layout;
+  if (alongRows) return 'dy';
   const conditions = conditionsOfSample(layout);
   const isPerChannel = view.groups === view.c;
-  if (alongRows || conditions > (isPerChannel ? MERGED : 1)) return 'dy';
-  return isPerChannel && conditions === 1 ? 'dx' : 'sums';
+  if (conditions === 1) return isPerChannel ? 'dx' : 'sums';
+  return affine && isPerChannel && view.n === 1 && conditions <= MERGED ? 'sums' : 'dy';
 }
 
 /** The last step of the sums: it makes `Coefficients` of them. */
-function coefficients({ layout, attrs, x, statistics, ...operands }: Operands): Last {
-  const gamma = weightedIn(layout) === 'dx' ? operands.gamma : undefined;
+function coefficients({ layout, attrs, x, statistics, weighted, ...operands }: Operands): Last {
+  const gamma = weighted === 'dx' ? operands.gamma : undefined;
   const weight = gamma ? ` * ${parameter(layout, 'gamma', 'line * length / conditionLength')}` : '';
   return {
     regions: layout.alongRows ? 3 : 2,
@@ -194,8 +196,8 @@ vec4 xHat(int row, int column) {
 }
 
 function writeDx(gpu: Gpu, operands: Operands, { texture, start }: Coefficients): Texture {
-  const { layout, x, dy, dsum } = operands;
-  const gamma = weightedIn(layout) === 'dx' ? undefined : operands.gamma;
+  const { layout, x, dy, dsum, weighted } = operands;
+  const gamma = weighted === 'dx' ? undefined : operands.gamma;
   const { alongRows, count } = layout;
   const lanes = spread(layout);
   const fetch = (region: number) =>
@@ -224,6 +226,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const activations = gpu.texture(x, layout.shape);
+  const weighted = weightedIn(layout, affine);
   const operands: Operands = {
     layout,
     attrs,
@@ -231,11 +234,11 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     dy: gpu.texture(inputs.dy, layout.shape),
     dsum: inputs.dsum && gpu.texture(inputs.dsum, layout.shape),
     gamma,
+    weighted,
     statistics:
       savedStatistics(gpu, inputs.statistics, layout) ??
       statistics(gpu, activations, layout, center, { moments: false }),
   };
-  const weighted = weightedIn(layout);
   const unweighted = { ...operands, gamma: undefined };
   const { sums, isFinished } = sumsOfLines(
     gpu,
@@ -245,25 +248,26 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const conditions = conditionsOf(view);
   const rowsOfCondition = (view.n * view.s) / conditions;
   const count = alongRows ? rowsOfCondition : Math.min(view.s, rowsOfCondition);
-  const total = (of: Sums, which: 'd' | 'dh', last?: Last) =>
-    totals(gpu, of, { which, rows: conditions, c: view.c, count, last });
+  const total = (of: Sums, which: 'd' | 'dh', more?: { last: Last; gamma: Texture | undefined }) =>
+    totals(gpu, of, { which, rows: conditions, c: view.c, count, ...more });
   const give = (dx: Texture) => gpu.give(dx, x.shape, layout.shape);
   const giveParameter = (texture: Texture) =>
     gpu.give(texture, view.rowsPerCondition === undefined ? [view.c] : [conditions, view.c]);
 
   const last = coefficients(operands);
-  if (affine && weighted === 'dx' && view.n === 1) {
-    const all = overLines(gpu, sums, 1);
-    const dgamma = total(all, 'dh', last);
+  const weights = weighted === 'sums' ? gamma : undefined;
+  if (affine && weighted !== 'dy' && view.groups === view.c && view.n === 1) {
+    const all = overLines(gpu, sums, conditions, Math.ceil(LONGEST / conditions));
+    const dgamma = total(all, 'dh', { last, gamma: weights });
     const dbeta = total(all, 'd');
-    const dx = writeDx(gpu, operands, { texture: dgamma, start: 1 });
+    const dx = writeDx(gpu, operands, { texture: dgamma, start: Math.ceil(conditions / 2) });
     return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
   }
   const texture = isFinished
     ? sums.texture
     : alongRows
       ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
-      : groupMeans(gpu, sums, layout, weighted === 'sums' ? gamma : undefined, last);
+      : groupMeans(gpu, sums, layout, weights, last);
   const dx = writeDx(gpu, operands, { texture, start: 0 });
   if (!affine) return [give(dx)];
   const ofConditions = alongRows

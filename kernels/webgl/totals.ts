@@ -24,18 +24,14 @@ void main() {
   });
 }
 
-/**
- * From sums down the channels of samples, or of the conditions in them: the means of gamma d and gamma d h over the group of each
- * channel, finished by `last`.
- */
+/** From sums down the channels of samples: the means of gamma d and gamma d h over the group of each channel, finished by `last`. */
 export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined, last: Last): Texture {
   const { view, columns } = layout;
   const draw = (from: Sums, weights: Texture | undefined, width: number, step: number, last?: Last): Sums => {
     const pickGamma = (c: string) =>
-      `pick(${parameter(layout, 'gamma', 'itsLine * length / (conditionLength * linesOfSample)', `${c} / 2`)}, ${c})`;
+      `pick(${parameter(layout, 'gamma', 'line * length / conditionLength', `${c} / 2`)}, ${c})`;
     const weight = weights ? `vec2(${pickGamma('c.x')}, ${pickGamma('c.y')})` : 'vec2(1.)';
-    const cells = layout.count * columns;
-    const linesOfSample = from.lines.count / layout.count;
+    const cells = from.lines.count * columns;
     const texture = gpu.draw({
       name: 'means over groups',
       source: `${last?.functions ?? ''}
@@ -53,30 +49,28 @@ void main() {
   vec4 sum = vec4(0.);
   for (int i = 0; i < width; i += step) {
     ivec2 c = first + i;
-    for (int itsLine = line * linesOfSample; itsLine < (line + 1) * linesOfSample; itsLine++) {
-      vec2 weight = ${weight};
-      for (int part = itsLine * parts; part < (itsLine + 1) * parts; part++) {
-        vec2 a = ofPart(part, c.x), b = ofPart(part, c.y);
-        sum += weight.xyxy * vec4(a.x, b.x, a.y, b.y);
-      }
+    vec2 weight = ${weight};
+    for (int part = line * parts; part < (line + 1) * parts; part++) {
+      vec2 a = ofPart(part, c.x), b = ofPart(part, c.y);
+      sum += weight.xyxy * vec4(a.x, b.x, a.y, b.y);
     }
   }
-  vec4 means = sum * (float(step) / float(width * linesOfSample));
+  vec4 means = sum * (float(step) / float(width));
   ${last ? writeFinished() : `setOutput(${saturate('means')});`}
 }`,
       textures: { partials: from.texture, ...last?.textures, gamma: weights ?? last?.textures.gamma },
       integers: {
         ...lineUniforms(layout),
-        ...{ columns, channels: view.c, parts: from.parts, linesOfSample, width, step, cells, ...last?.integers },
+        ...{ columns, channels: view.c, parts: from.parts, width, step, cells, ...last?.integers },
       },
       floats: { ...last?.floats },
-      size: sizeOfRows(layout.count * (last?.regions ?? 1), columns),
+      size: sizeOfRows(from.lines.count * (last?.regions ?? 1), columns),
     });
-    return { lines: layout, texture, parts: 1 };
+    return { ...from, texture, parts: 1 };
   };
   const groupWidth = view.c / view.groups;
   const width = divisorOf(groupWidth);
-  const inner = reduced(gpu, sums, Math.max(1, Math.floor((MERGED * layout.count) / (width * sums.lines.count))));
+  const inner = reduced(gpu, sums, Math.max(1, Math.floor(MERGED / width)));
   if (width === groupWidth) return draw(inner, gamma, width, 1, last).texture;
   return draw(draw(inner, gamma, width, 1), undefined, groupWidth, width, last).texture;
 }
@@ -88,12 +82,13 @@ interface Total {
   readonly c: number;
   /** The number of values of the means: a sum is the mean times it. */
   readonly count: number;
-  /** With `rows` 1: finishes the sums, too, in regions after the tensor. */
+  /** Finishes the sums over all rows, too, in regions after the tensor; they are of gamma d, if that is given. */
   readonly last?: Last | undefined;
+  readonly gamma?: Texture | undefined;
 }
 
 /** One of the two sums as a tensor of `rows` x c. */
-export function totals(gpu: Gpu, sums: Sums, { which, rows, c, count, last }: Total): Texture {
+export function totals(gpu: Gpu, sums: Sums, { which, rows, c, count, last, gamma }: Total): Texture {
   const { lines } = sums;
   const columns = lines.across;
   const texels = Math.ceil(rows / 2) * columns;
@@ -112,7 +107,9 @@ void main() {
     last
       ? `if (cell >= texels) {
     int region = (cell - texels) / columns, line = 0, column = cell - texels - region * columns;
-    vec4 means = meansOf(0, column);
+    vec4 means = vec4(0.);
+    for (int row = 0; row < rows; row++) means += meansOf(row, column)${gamma ? ' * gammaOfRow(row, column).xyxy' : ''};
+    means /= float(rows);
     ${writeFinished()}
     return;
   }`
@@ -123,7 +120,7 @@ void main() {
   if (column == lastColumn) value.yw = vec2(0.);
   setOutput(${saturate('value')});
 }`,
-    textures: { partials: sums.texture, ...last?.textures },
+    textures: { partials: sums.texture, ...last?.textures, ...(gamma && { gamma }) },
     integers: {
       ...lineUniforms(lines),
       ...{ columns, rows, parts: (lines.count * sums.parts) / rows, texels, ...last?.integers },
