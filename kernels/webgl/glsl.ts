@@ -21,6 +21,10 @@ export const item = ({ alongRows }: Lines, name: string, k: string): string =>
 export const parameter = ({ conditionLength }: Layout, name: string, condition: string, column = 'column'): string =>
   conditionLength === undefined ? `${name}At(0, ${column}).xy` : `${name}OfRow(${condition}, ${column}).xy`;
 
+/** GLSL: the texel of the fragment's line in a region of texture `name`, which begins at the texel or row `start`. */
+export const ofLine = ({ alongRows }: Lines, name: string, start: string): string =>
+  alongRows ? `${name}Texel(${start} + line)` : `${name}InColumn(${start} + line, column)`;
+
 /** GLSL: the components by which a vec2 of lanes is spread over a texel of the activations. */
 export const spread = ({ alongRows }: Lines): string => (alongRows ? 'xxyy' : 'xyxy');
 

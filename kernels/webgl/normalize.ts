@@ -11,7 +11,7 @@ import { conditionsOf } from '../core/view.ts';
 import { type Gpu, kernel } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
-import { item, parameter, pivots, spread } from './glsl.ts';
+import { item, ofLine, parameter, pivots, spread } from './glsl.ts';
 import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
 import { cut, LONGEST, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
@@ -20,11 +20,12 @@ import type { Texture } from './texture.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
 /**
- * Whether y is made of a factor and a summand for each line and condition: if that has one, or takes more texels than are read for
- * its factor and summand.
+ * Whether y is made of a factor and a summand for each line, or for each condition in a single line: if these take more texels than
+ * are read for a factor and a summand.
  */
 const isByAffine = (layout: Layout): boolean =>
-  !layout.alongRows && (conditionsOfSample(layout) === 1 || (layout.conditionLength ?? 0) >= MERGED);
+  !layout.alongRows &&
+  (conditionsOfSample(layout) === 1 || (layout.count === 1 && (layout.conditionLength ?? 0) >= MERGED));
 
 export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
@@ -43,6 +44,7 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { texture, momentTexels } = ofX;
 
   const lanes = spread(layout);
+  const region = conditionsOfSample(layout) === 1 ? '1' : '(1 + condition)';
   const first = center ? ` - ${firstValues(layout)}.${lanes}` : '';
   const y = elementwise(gpu, activations, {
     name: 'normalize',
@@ -50,26 +52,21 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
     ...(isByAffine(layout)
       ? {
           statements: `
-  int region = ${conditionsOfSample(layout) === 1 ? '0' : 'condition - line * conditionsOfSample'};
-  vec4 affine = statisticsInColumn(affines + region * lines + line, column);
+  vec4 affine = ${ofLine(layout, 'statistics', `start + ${region} * lines`)};
   value = (xHere(row, column)${first}) * affine.xyxy + affine.zwzw;`,
           textures: { statistics: texture },
-          integers: {
-            ...{ affines: momentTexels / layout.columns + layout.count, lines: layout.count },
-            conditionsOfSample: conditionsOfSample(layout),
-          },
         }
       : {
           functions: reciprocal(attrs),
           statements: `
-  vec4 found = ${alongRows ? 'statisticsTexel(start + row)' : 'statisticsInColumn(start + line, column)'};
+  vec4 found = ${ofLine(layout, 'statistics', 'start')};
   value = (xHere(row, column)${first}${center ? ` - found.xy.${lanes}` : ''}) * reciprocal(found.zw).${lanes};
   ${gamma ? `value *= ${parameterHere(layout, 'gamma')};` : ''}
   ${beta ? `value += ${parameterHere(layout, 'beta')};` : ''}`,
           textures: { statistics: texture, gamma, beta },
-          integers: { start: momentTexels / (alongRows ? 1 : layout.columns) },
           floats: { epsilon },
         }),
+    integers: { start: momentTexels / (alongRows ? 1 : layout.columns), lines: layout.count },
   });
   const result = gpu.give(y, x.shape, layout.shape);
   if (yOnly) return [result];
@@ -107,9 +104,9 @@ interface Coefficients {
 
 /**
  * What gamma multiplies:
- *   'dy' each value, before it is summed
- *   'sums' sums over values that share it; what they are made of are the sums for dgamma and dbeta, too
- *   'dx' the finished gradient, if all of a group share it: then sums and dy cancel exactly in groups of one value
+ *   'dy'    each value, before it is summed
+ *   'sums'  sums of dy over values that share it, which are those for dgamma and dbeta, too
+ *   'dx'    the finished gradient, if all of a group share it: then sums and dy cancel exactly in groups of one value
  */
 type Weighted = 'dy' | 'sums' | 'dx';
 
@@ -198,12 +195,8 @@ vec4 xHat(int row, int column) {
 function writeDx(gpu: Gpu, operands: Operands, { texture, start }: Coefficients): Texture {
   const { layout, x, dy, dsum, weighted } = operands;
   const gamma = weighted === 'dx' ? undefined : operands.gamma;
-  const { alongRows, count } = layout;
   const lanes = spread(layout);
-  const fetch = (region: number) =>
-    alongRows
-      ? `coefficientsTexel(start + ${region} * lines + row)`
-      : `coefficientsInColumn(start + ${region} * lines + line, column)`;
+  const fetch = (region: number) => ofLine(layout, 'coefficients', `start + ${region} * lines`);
   return elementwise(gpu, x, {
     name: 'gradient of x',
     layout,
@@ -214,7 +207,7 @@ function writeDx(gpu: Gpu, operands: Operands, { texture, start }: Coefficients)
   value *= firstA.zw.${lanes};
   ${dsum ? 'value += dsumHere(row, column);' : ''}`,
     textures: { dy, coefficients: texture, gamma, dsum },
-    integers: { start, lines: count },
+    integers: { start, lines: layout.count },
   });
 }
 
@@ -249,7 +242,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const rowsOfCondition = (view.n * view.s) / conditions;
   const count = alongRows ? rowsOfCondition : Math.min(view.s, rowsOfCondition);
   const total = (of: Sums, which: 'd' | 'dh', more?: { last: Last; gamma: Texture | undefined }) =>
-    totals(gpu, of, { which, rows: conditions, c: view.c, count, ...more });
+    totals(gpu, of, { which, c: view.c, count, ...more });
   const give = (dx: Texture) => gpu.give(dx, x.shape, layout.shape);
   const giveParameter = (texture: Texture) =>
     gpu.give(texture, view.rowsPerCondition === undefined ? [view.c] : [conditions, view.c]);

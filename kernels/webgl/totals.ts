@@ -77,8 +77,6 @@ void main() {
 
 interface Total {
   readonly which: 'd' | 'dh';
-  /** The number of lines, or 1 to sum over all of them. */
-  readonly rows: number;
   readonly c: number;
   /** The number of values of the means: a sum is the mean times it. */
   readonly count: number;
@@ -87,10 +85,10 @@ interface Total {
   readonly gamma?: Texture | undefined;
 }
 
-/** One of the two sums as a tensor of `rows` x c. */
-export function totals(gpu: Gpu, sums: Sums, { which, rows, c, count, last, gamma }: Total): Texture {
-  const { lines } = sums;
-  const columns = lines.across;
+/** One of the two sums as a tensor with a row of c values for each line. */
+export function totals(gpu: Gpu, sums: Sums, { which, c, count, last, gamma }: Total): Texture {
+  const { lines, parts } = sums;
+  const { across: columns, count: rows } = lines;
   const texels = Math.ceil(rows / 2) * columns;
   return gpu.draw({
     name: 'totals',
@@ -123,7 +121,7 @@ void main() {
     textures: { partials: sums.texture, ...last?.textures, ...(gamma && { gamma }) },
     integers: {
       ...lineUniforms(lines),
-      ...{ columns, rows, parts: (lines.count * sums.parts) / rows, texels, ...last?.integers },
+      ...{ columns, rows, parts, texels, ...last?.integers },
       lastColumn: c % 2 === 0 ? -1 : columns - 1,
     },
     floats: { count, ...last?.floats },
