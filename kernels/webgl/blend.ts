@@ -110,7 +110,7 @@ export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, inputs, { view }) =
   });
   const sums = reduced(gpu, parts, LONGEST);
   const total = (which: 'dh' | 'd') =>
-    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: view.s }), [view.n, view.c]);
+    gpu.give(totals(gpu, sums, { which, c: view.c, count: view.s }), [view.n, view.c]);
   return [total('dh'), total('d')];
 });
 

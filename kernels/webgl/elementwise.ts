@@ -1,5 +1,6 @@
 /** Programs with an output of the shape of x: one fragment computes one texel, and writes zeros to the padding. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { conditionsOf, type View } from '../core/view.ts';
 import type { Draw, Gpu } from './backend.ts';
 import { CELL, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
@@ -8,7 +9,7 @@ import type { Texture } from './texture.ts';
 interface Elementwise extends Pick<Draw, 'name' | 'textures' | 'integers' | 'floats'> {
   readonly layout: Layout;
   readonly functions?: string;
-  /** GLSL that computes `vec4 value` of texel (`row`, `column`) of line `line`. */
+  /** GLSL that computes `vec4 value` of texel (`row`, `column`) of line `line`, and of `condition` if there are conditions. */
   readonly statements: string;
 }
 
@@ -21,7 +22,7 @@ export function elementwise(gpu: Gpu, x: Texture, draw: Elementwise): Texture {
   const place = isStraight
     ? 'int row = int(gl_FragCoord.y), column = int(gl_FragCoord.x);'
     : `${CELL} int row = cell / columns; int column = cell - row * columns;`;
-  const line = isStraight ? 'int(gl_FragCoord.y / float(length))' : 'row / length';
+  const rowOver = (length: string) => (isStraight ? `int(gl_FragCoord.y / float(${length}))` : `row / ${length}`);
   const isLastRow = isStraight
     ? 'fract((gl_FragCoord.y + 0.75) * batchStep) < 0.75 * batchStep'
     : '(row + 1) % batchRows == 0';
@@ -30,7 +31,8 @@ export function elementwise(gpu: Gpu, x: Texture, draw: Elementwise): Texture {
     source: `${functions}
 void main() {
   ${place}
-  int line = ${alongRows ? 'row' : line};
+  int line = ${alongRows ? 'row' : rowOver('length')};
+  ${layout.conditionLength === undefined ? '' : `int condition = ${rowOver('conditionLength')};`}
   vec4 value;
   ${statements}
   value.yw = mix(value.yw, vec2(0.), bvec2(column == lastColumn));
@@ -52,6 +54,10 @@ void main() {
 export const firstValues = ({ alongRows }: Layout): string =>
   alongRows ? 'xRowStart(row).xz' : 'xInColumn(line * length, column).xy';
 
-/** gamma or beta as one row, to be read by `InFirstRow`. */
-export const vector = (gpu: Gpu, info: TensorInfo | undefined): Texture | undefined =>
-  info && gpu.texture(info, [1, 1, info.shape[0] as number]);
+/** gamma or beta as a matrix with a row for each condition, or with one. */
+export const parameters = (gpu: Gpu, info: TensorInfo | undefined, view: View): Texture | undefined =>
+  info && gpu.texture(info, [1, conditionsOf(view), view.c]);
+
+/** GLSL: gamma or beta of the fragment's texel. */
+export const parameterHere = (layout: Layout, name: string): string =>
+  layout.conditionLength === undefined ? `${name}InFirstRow(column).xyxy` : `${name}OfRow(condition, column).xyxy`;

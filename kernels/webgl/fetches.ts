@@ -12,6 +12,7 @@ import type { Size, Texture } from './texture.ts';
  *   nameHere(row, column)      as nameAt; row and column are those of the fragment, in an output of the tensor's shape
  *   nameRowStart(row)          as nameAt(row, 0); the row is that of the fragment
  *   nameInColumn(row, column)  as nameAt; the column is that of the fragment
+ *   nameOfRow(row, column)     both values of one row of the matrix, which has two in each texel, as xy
  *   nameInFirstRow(column)     as nameAt(0, column); the column is that of the fragment
  */
 export function fetches(
@@ -42,6 +43,10 @@ export function fetches(
   return functionsOf(program, [
     [`${name}Texel`, `(int i) { ${texel} }`],
     [`${name}At`, `(int row, int column) { return ${place}; }`],
+    [
+      `${name}OfRow`,
+      `(int row, int column) { vec4 both = ${name}At(row >> 1, column); return (row & 1) == 0 ? both : both.zwxy; }`,
+    ],
     [`${name}Here`, `(int row, int column) { return ${here}; }`],
     [`${name}RowStart`, `(int row) { return ${rowStart}; }`],
     [`${name}InColumn`, `(int row, int column) { return ${inColumn}; }`],

@@ -3,7 +3,7 @@
  * two lanes are the components xy and zw of an *item*, or x and y of a vec2.
  */
 import { isHalfPrecision } from './backend.ts';
-import type { Lines } from './layout.ts';
+import type { Layout, Lines } from './layout.ts';
 
 /** Index of the fragment's texel in the output. */
 export const CELL = 'int cell = int(gl_FragCoord.y) * (outTexShape.y / 2) + int(gl_FragCoord.x);';
@@ -16,6 +16,14 @@ export const LINE = `
 /** GLSL: texel `k` of the line as an item; for a line down a column `column` must be in scope, too. */
 export const item = ({ alongRows }: Lines, name: string, k: string): string =>
   alongRows ? `${name}At(line, ${k})` : `${name}At(line * length + ${k}, column).xzyw`;
+
+/** GLSL: the parameter `name` of both channels of a texel column as a vec2: that of the condition, if there are conditions. */
+export const parameter = ({ conditionLength }: Layout, name: string, condition: string, column = 'column'): string =>
+  conditionLength === undefined ? `${name}At(0, ${column}).xy` : `${name}OfRow(${condition}, ${column}).xy`;
+
+/** GLSL: the texel of the fragment's line in a region of texture `name`, which begins at the texel or row `start`. */
+export const ofLine = ({ alongRows }: Lines, name: string, start: string): string =>
+  alongRows ? `${name}Texel(${start} + line)` : `${name}InColumn(${start} + line, column)`;
 
 /** GLSL: the components by which a vec2 of lanes is spread over a texel of the activations. */
 export const spread = ({ alongRows }: Lines): string => (alongRows ? 'xxyy' : 'xyxy');

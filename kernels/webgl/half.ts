@@ -111,8 +111,7 @@ export const StandardizeSums = kernel<'StandardizeSums'>((gpu, inputs, { view })
     integers,
   });
   const sums = reduced(gpu, parts, LONGEST);
-  const average = (which: 'dh' | 'd') =>
-    gpu.give(totals(gpu, sums, { which, rows: view.n, c: view.c, count: 1 }), [view.n, view.c]);
+  const average = (which: 'dh' | 'd') => gpu.give(totals(gpu, sums, { which, c: view.c, count: 1 }), [view.n, view.c]);
   return [average('dh'), average('d')];
 });
 

@@ -4,7 +4,7 @@
  * *lines* of texels: along a texel row where a group is a row (Layer), down a texel column where it is a channel. Either
  * way a line carries two groups side by side, its two lanes.
  */
-import type { View } from '../core/view.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 
 type Shape = readonly number[];
 
@@ -36,6 +36,8 @@ export interface Lines {
   readonly segment: number;
   /** 1: the last texel of each segment holds one value per lane, and padding. 0: it holds two, as all others do. */
   readonly odd: 0 | 1;
+  /** If gamma and beta vary with conditions: texel rows of a condition. */
+  readonly conditionLength?: number | undefined;
 }
 
 export interface Layout extends Lines {
@@ -54,18 +56,22 @@ export interface Layout extends Lines {
 }
 
 /**
- * The layout of a tensor whose texture is packed as `shape`. It follows this packing if every line then lies within one sample;
- * otherwise it is that of the view, for which the texels have to be packed anew.
+ * The layout of a tensor whose texture is packed as `shape`. It follows this packing if every line then lies within one sample,
+ * and every texel within one condition; otherwise it is that of the view, for which the texels have to be packed anew.
  */
 export function layoutOf(
   view: View,
   shape: Shape,
   alongRows = view.s === 1 && view.groups === 1 && view.c > 1,
 ): Layout {
-  const { n, s, c, groups } = view;
+  const { n, s, c, groups, rowsPerCondition = n * s } = view;
   const own = packing(shape);
-  const fits = own.columns === c && (alongRows || s % own.rows === 0);
-  const rows = fits ? own.rows : alongRows ? n : s;
+  const isOfWholeConditions = own.rows % rowsPerCondition === 0 && isEven(rowsPerCondition);
+  const fits =
+    own.columns === c &&
+    (alongRows || s % own.rows === 0) &&
+    (rowsPerCondition % own.rows === 0 || isOfWholeConditions);
+  const rows = fits ? own.rows : Math.min(alongRows ? n : s, rowsPerCondition);
   const batches = (n * s) / rows;
   const matrix = { batches, rows, columns: c };
   const units = n * groups;
@@ -78,8 +84,13 @@ export function layoutOf(
     units,
     momentTexels: alongRows ? half(units) : Math.ceil(half(units) / half(c)) * half(c),
     ...(alongRows ? rowLines(matrix) : columnLines(matrix, n)),
+    conditionLength: view.rowsPerCondition && (batches * half(rows)) / conditionsOf(view),
   };
 }
+
+/** How many conditions the rows of a sample have; 1 also if several samples share one. */
+export const conditionsOfSample = ({ view: { s, rowsPerCondition = s } }: Layout): number =>
+  Math.max(1, s / rowsPerCondition);
 
 /** Views of samples of one channel as rows, which fill texels better than columns of one channel do. */
 export const oneChannelAsRows = (view: View): View => (view.c === 1 ? { n: view.n, s: 1, c: view.s, groups: 1 } : view);
@@ -104,9 +115,17 @@ function columnLines({ batches, rows, columns }: Matrix, count: number): Lines {
   return { alongRows: false, count, across: half(columns), length, segment: odd ? half(rows) : length, odd };
 }
 
-/** Lines down the columns of the whole tensor, for sums over everything but the channels. */
-export const wholeColumns = ({ shape: [batches, rows, columns] }: Layout): Lines =>
-  columnLines({ batches, rows, columns }, 1);
+/** Lines down the columns of each condition, or of the whole tensor: for sums over all that share gamma and beta. */
+export const conditionLines = ({ shape: [batches, rows, columns], view, conditionLength }: Layout): Lines => ({
+  ...columnLines({ batches, rows, columns }, conditionsOf(view)),
+  conditionLength,
+});
 
 /** The uniforms by which shaders know the lines. */
-export const lineUniforms = ({ across, length, segment, odd }: Lines) => ({ across, length, segment, odd });
+export const lineUniforms = ({ across, length, segment, odd, conditionLength = 0 }: Lines) => ({
+  across,
+  length,
+  segment,
+  odd,
+  conditionLength,
+});

@@ -2,8 +2,8 @@
 import type { NormalizeAttrs } from '../core/contract.ts';
 import type { Gpu } from './backend.ts';
 import { reciprocal } from './divisor.ts';
-import { CELL, PICK, pivots, saturate } from './glsl.ts';
-import { type Layout, lineUniforms } from './layout.ts';
+import { CELL, PICK, parameter, pivots, saturate } from './glsl.ts';
+import { conditionsOfSample, type Layout, lineUniforms } from './layout.ts';
 import { JOIN, type Partials, writeMoments } from './partials.ts';
 import { sizeFor, sizeOfRows, type Texture } from './texture.ts';
 
@@ -25,17 +25,23 @@ interface Merge {
   readonly hasFirstValues?: boolean;
 }
 
-/** What the factor a and summand c of y = (x - first) a + c are made of: a = gamma / f, c = beta - (mean - first) a. */
+/**
+ * What the factor a and summand c of y = (x - first) a + c are made of: a = gamma / f, c = beta - (mean - first) a. There is a region
+ * for each condition of a sample.
+ */
 export interface Affine {
   readonly attrs: NormalizeAttrs;
   readonly gamma: Texture | undefined;
   readonly beta: Texture | undefined;
 }
 
-const writeAffine = ({ gamma, beta }: Affine) => `
-  vec2 a = reciprocal(deviation)${gamma ? ' * gammaAt(0, column).xy' : ''};
-  vec4 both = vec4(a, ${beta ? 'betaAt(0, column).xy' : ''} - mean * a);
+function writeAffine(layout: Layout, { gamma, beta }: Affine): string {
+  const ofLine = (name: string) => parameter(layout, name, 'line.x * length / conditionLength + region - 1');
+  return `
+  vec2 a = reciprocal(deviation)${gamma ? ` * ${ofLine('gamma')}` : ''};
+  vec4 both = vec4(a, ${beta ? ofLine('beta') : ''} - mean * a);
   setOutput(${saturate('both')});`;
+}
 
 /** GLSL: `values(part)`, how many values per lane a part has. */
 const VALUES = `
@@ -109,7 +115,8 @@ export function merge(
   const { alongRows, columns, rows, texelRows, units, view } = layout;
   const partsLeft = Math.ceil(from.parts / together);
   const count = layout.count * layout.across * partsLeft;
-  const texels = momentTexels + (1 + Number(affine !== undefined) + Number(hasFirstValues)) * count;
+  const affineRegions = affine ? conditionsOfSample(layout) : 0;
+  const texels = momentTexels + (1 + affineRegions + Number(hasFirstValues)) * count;
   const texture = gpu.draw({
     name: 'merge of statistics',
     source: `${JOIN} ${pivots(layout)} ${affine ? reciprocal(affine.attrs) : ''}
@@ -120,14 +127,14 @@ void main() {
   ${MERGED_STATISTICS}
   if (isMoments) { ${writeMoments()} }
   else if (region == 0) setOutput(vec4(mean, deviation));
-  ${hasFirstValues ? `else if (region == ${affine ? 2 : 1}) setOutput(vec4(pivot, 0., 0.));` : ''}
-  ${affine ? `else { ${writeAffine(affine)} }` : ''}
+  ${hasFirstValues ? `else if (region == 1 + affineRegions) setOutput(vec4(pivot, 0., 0.));` : ''}
+  ${affine ? `else { ${writeAffine(layout, affine)} }` : ''}
 }`,
     textures: { x, partials: from.texture, gamma: affine?.gamma, beta: affine?.beta },
     integers: {
       ...lineUniforms(layout),
       ...{ columns, rows, texelRows, units, groups: view.groups, channels: alongRows ? 2 : view.c, count },
-      ...{ parts: from.parts, chunk: from.chunk, partsLeft, together, width, step, momentTexels },
+      ...{ parts: from.parts, chunk: from.chunk, partsLeft, together, width, step, momentTexels, affineRegions },
     },
     ...(affine ? { floats: { epsilon: affine.attrs.epsilon } } : {}),
     size: alongRows ? sizeFor(texels) : sizeOfRows(texels / layout.across, layout.across),

@@ -6,25 +6,32 @@
  * 1 / f, which may be no 16-bit float.
  */
 
-import { byCondition } from '../core/by-condition.ts';
 import type { NormalizeGradAttrs } from '../core/contract.ts';
-import { type Gpu, kernel, type WebGLPort } from './backend.ts';
-import { ScaleShift, ScaleShiftGrad } from './blend.ts';
+import { conditionsOf } from '../core/view.ts';
+import { type Gpu, kernel } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
-import { elementwise, firstValues, vector } from './elementwise.ts';
-import { item, pivots, spread } from './glsl.ts';
-import { type Layout, layoutOf, oneChannelAsRows, wholeColumns } from './layout.ts';
-import { cut } from './parts.ts';
+import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
+import { item, ofLine, parameter, pivots, spread } from './glsl.ts';
+import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
+import { cut, LONGEST, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
 import type { Texture } from './texture.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
-const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
+/**
+ * Whether y is made of a factor and a summand for each line, or for each condition in a single line: if these take more texels than
+ * are read for a factor and a summand.
+ */
+const isByAffine = (layout: Layout): boolean =>
+  !layout.alongRows &&
+  (conditionsOfSample(layout) === 1 || (layout.count === 1 && (layout.conditionLength ?? 0) >= MERGED));
+
+export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { center, epsilon, yOnly = false } = attrs;
   const { x, residual } = inputs;
-  const gamma = vector(gpu, inputs.gamma);
-  const beta = vector(gpu, inputs.beta);
+  const gamma = parameters(gpu, inputs.gamma, attrs.view);
+  const beta = parameters(gpu, inputs.beta, attrs.view);
   const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
@@ -32,33 +39,34 @@ const normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const activations = residual ? sumOf(gpu, layout, given, gpu.texture(residual, layout.shape)) : given;
   const ofX = statistics(gpu, activations, layout, center, {
     moments: !yOnly,
-    ...(alongRows ? {} : { affine: { attrs, gamma, beta } }),
+    ...(isByAffine(layout) ? { affine: { attrs, gamma, beta } } : {}),
   });
   const { texture, momentTexels } = ofX;
 
-  const first = center ? ` - ${firstValues(layout)}.${alongRows ? 'xxyy' : 'xyxy'}` : '';
+  const lanes = spread(layout);
+  const region = conditionsOfSample(layout) === 1 ? '1' : '(1 + condition)';
+  const first = center ? ` - ${firstValues(layout)}.${lanes}` : '';
   const y = elementwise(gpu, activations, {
     name: 'normalize',
     layout,
-    ...(alongRows
+    ...(isByAffine(layout)
       ? {
-          functions: reciprocal(attrs),
           statements: `
-  vec4 found = statisticsTexel(momentTexels + row);
-  value = (xHere(row, column)${first}${center ? ' - found.xxyy' : ''}) * reciprocal(found.zw).xxyy;
-  ${gamma ? 'value *= gammaInFirstRow(column).xyxy;' : ''}
-  ${beta ? 'value += betaInFirstRow(column).xyxy;' : ''}`,
-          textures: { statistics: texture, gamma, beta },
-          integers: { momentTexels },
-          floats: { epsilon },
-        }
-      : {
-          statements: `
-  vec4 affine = statisticsInColumn(affines + line, column);
+  vec4 affine = ${ofLine(layout, 'statistics', `start + ${region} * lines`)};
   value = (xHere(row, column)${first}) * affine.xyxy + affine.zwzw;`,
           textures: { statistics: texture },
-          integers: { affines: momentTexels / layout.columns + layout.count },
+        }
+      : {
+          functions: reciprocal(attrs),
+          statements: `
+  vec4 found = ${ofLine(layout, 'statistics', 'start')};
+  value = (xHere(row, column)${first}${center ? ` - found.xy.${lanes}` : ''}) * reciprocal(found.zw).${lanes};
+  ${gamma ? `value *= ${parameterHere(layout, 'gamma')};` : ''}
+  ${beta ? `value += ${parameterHere(layout, 'beta')};` : ''}`,
+          textures: { statistics: texture, gamma, beta },
+          floats: { epsilon },
         }),
+    integers: { start: momentTexels / (alongRows ? 1 : layout.columns), lines: layout.count },
   });
   const result = gpu.give(y, x.shape, layout.shape);
   if (yOnly) return [result];
@@ -83,6 +91,7 @@ interface Operands {
   readonly dy: Texture;
   readonly dsum: Texture | undefined;
   readonly gamma: Texture | undefined;
+  readonly weighted: Weighted;
   readonly statistics: Statistics;
 }
 
@@ -94,13 +103,26 @@ interface Coefficients {
 }
 
 /**
- * The last step of the sums: it makes `Coefficients` of them.
- *
- * @param isWeighted whether the sums are of gamma dy, as they must be if gamma varies in a group. Sums of dy are multiplied by gamma
- *   afterwards, together with dy itself, so that they cancel exactly in groups of one value
+ * What gamma multiplies:
+ *   'dy'    each value, before it is summed
+ *   'sums'  sums of dy over values that share it, which are those for dgamma and dbeta, too
+ *   'dx'    the finished gradient, if all of a group share it: then sums and dy cancel exactly in groups of one value
  */
-function coefficients({ layout, attrs, x, gamma, statistics }: Operands, isWeighted: boolean): Last {
-  const weight = !isWeighted && gamma ? ' * gammaAt(0, column).xy' : '';
+type Weighted = 'dy' | 'sums' | 'dx';
+
+function weightedIn(layout: Layout, affine: boolean): Weighted {
+  const { alongRows, view } = layout;
+  if (alongRows) return 'dy';
+  const conditions = conditionsOfSample(layout);
+  const isPerChannel = view.groups === view.c;
+  if (conditions === 1) return isPerChannel ? 'dx' : 'sums';
+  return affine && isPerChannel && view.n === 1 && conditions <= MERGED ? 'sums' : 'dy';
+}
+
+/** The last step of the sums: it makes `Coefficients` of them. */
+function coefficients({ layout, attrs, x, statistics, weighted, ...operands }: Operands): Last {
+  const gamma = weighted === 'dx' ? operands.gamma : undefined;
+  const weight = gamma ? ` * ${parameter(layout, 'gamma', 'line * length / conditionLength')}` : '';
   return {
     regions: layout.alongRows ? 3 : 2,
     functions: `${reciprocal(attrs)} ${slopes(attrs)} ${pivots(layout)}
@@ -112,30 +134,39 @@ vec4 finish(int region, int line, int column, vec4 means) {
   vec2 b = -slope(found.zw, rstd) * means.zw;
   return vec4(b, -found.xy * b${attrs.center ? ' - means.xy' : ''});
 }`,
-    textures: { x, statistics: statistics.texture, ...(isWeighted ? {} : { gamma }) },
+    textures: { x, statistics: statistics.texture, ...(gamma && { gamma }) },
     integers: { momentTexels: statistics.momentTexels },
     floats: { epsilon: attrs.epsilon },
   };
 }
 
-/** Sums over the texels of each line; along rows dy is multiplied by gamma. `isFinished`: they are coefficients already. */
-function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: boolean } {
+/**
+ * Sums over the texels of each line, which is a sample or a condition in it, of dy or, given gamma, gamma dy. `isFinished`: they are
+ * coefficients already.
+ */
+function sumsOfLines(gpu: Gpu, operands: Operands, lines: Lines): { sums: Sums; isFinished: boolean } {
   const { layout, attrs, x, dy, gamma, statistics } = operands;
   const { alongRows, view } = layout;
   const { center } = attrs;
-  const last = coefficients(operands, true);
+  const last = coefficients(operands);
   const isFinished = alongRows && cut(layout).parts === 1;
-  const weight = (k: string) => (alongRows && gamma ? ` * gammaAt(0, ${k}).xyxy` : '');
-  const sums = sumsOfParts(gpu, layout, layout.columns, alongRows ? view.c : view.s, {
+  const gammaOf = (k: string) =>
+    alongRows
+      ? `${parameter(layout, 'gamma', 'condition', k)}.xyxy`
+      : `${parameter(layout, 'gamma', `(line * length + ${k}) / conditionLength`)}.xxyy`;
+  const linesOfSample = lines.count / layout.count;
+  const sums = sumsOfParts(gpu, lines, layout.columns, alongRows ? view.c : view.s / linesOfSample, {
     functions: isFinished ? '' : `${reciprocal(attrs)} ${pivots(layout)}`,
     before: `
-  vec4 found = statisticsTexel(momentTexels + line * across + column);
-  vec4 pivot = ${center ? 'pivots(line, column).xxyy' : 'vec4(0.)'};`,
-    d: (k) => item(layout, 'dy', k) + weight(k),
+  ${alongRows && layout.conditionLength !== undefined ? 'int condition = line / conditionLength;' : ''}
+  int sample_ = line / linesOfSample;
+  vec4 found = statisticsTexel(momentTexels + sample_ * across + column);
+  vec4 pivot = ${center ? 'pivots(sample_ * linesOfSample, column).xxyy' : 'vec4(0.)'};`,
+    d: (k) => item(layout, 'dy', k) + (gamma ? ` * ${gammaOf(k)}` : ''),
     h: (k) => item(layout, 'x', k) + (center ? ' - pivot - found.xxyy' : ''),
     factor: 'reciprocal(found.zw)',
-    textures: { x, dy, statistics: statistics.texture, gamma: alongRows ? gamma : undefined },
-    integers: { momentTexels: statistics.momentTexels },
+    textures: { x, dy, statistics: statistics.texture, gamma },
+    integers: { momentTexels: statistics.momentTexels, linesOfSample },
     floats: { epsilon: attrs.epsilon },
     ...(isFinished ? { last } : {}),
   });
@@ -143,54 +174,52 @@ function sumsOfGroups(gpu: Gpu, operands: Operands): { sums: Sums; isFinished: b
 }
 
 /** Sums down the columns if groups are rows: every texel row has statistics of its own, which are read from its coefficients. */
-function sumsOfChannels(gpu: Gpu, { layout, x, dy, attrs }: Operands, { texture }: Coefficients): Sums {
-  const first = attrs.center ? ' - coefficientsTexel(lines + k).xxyy' : '';
-  return sumsOfParts(gpu, wholeColumns(layout), layout.columns, layout.view.n, {
+function sumsOfChannels(gpu: Gpu, { layout, x, dy, attrs }: Operands, { texture }: Coefficients, count: number): Sums {
+  const lines = conditionLines(layout);
+  const first = attrs.center ? ' - coefficientsTexel(lines + row).xxyy' : '';
+  return sumsOfParts(gpu, lines, layout.columns, count, {
     functions: `
-vec4 xHat(int k, int column) {
-  vec4 ofRow = coefficientsTexel(2 * lines + k);
-  return (xAt(k, column)${first}) * ofRow.zzww - ofRow.xxyy;
+vec4 xHat(int row, int column) {
+  vec4 ofRow = coefficientsTexel(2 * lines + row);
+  return (xAt(row, column)${first}) * ofRow.zzww - ofRow.xxyy;
 }`,
     before: '',
-    d: (k) => `dyAt(${k}, column).xzyw`,
-    h: (k) => `xHat(${k}, column).xzyw`,
+    d: (k) => item(lines, 'dy', k),
+    h: (k) => `xHat(line * length + ${k}, column).xzyw`,
     factor: 'vec2(1.)',
     textures: { x, dy, coefficients: texture },
     integers: { lines: layout.count },
   });
 }
 
-function writeDx(gpu: Gpu, operands: Operands, isWeighted: boolean, { texture, start }: Coefficients): Texture {
-  const { layout, x, dy, dsum } = operands;
-  const gamma = isWeighted ? operands.gamma : undefined;
-  const { alongRows, count } = layout;
+function writeDx(gpu: Gpu, operands: Operands, { texture, start }: Coefficients): Texture {
+  const { layout, x, dy, dsum, weighted } = operands;
+  const gamma = weighted === 'dx' ? undefined : operands.gamma;
   const lanes = spread(layout);
-  const fetch = (region: number) =>
-    alongRows
-      ? `coefficientsTexel(start + ${region} * lines + row)`
-      : `coefficientsInColumn(start + ${region} * lines + line, column)`;
+  const fetch = (region: number) => ofLine(layout, 'coefficients', `start + ${region} * lines`);
   return elementwise(gpu, x, {
     name: 'gradient of x',
     layout,
     statements: `
   vec4 bc = ${fetch(0)}, firstA = ${fetch(1)};
-  value = dyHere(row, column)${gamma ? ' * gammaInFirstRow(column).xyxy' : ''};
+  value = dyHere(row, column)${gamma ? ` * ${parameterHere(layout, 'gamma')}` : ''};
   value += (xHere(row, column) - firstA.xy.${lanes}) * bc.xy.${lanes} + bc.zw.${lanes};
   value *= firstA.zw.${lanes};
   ${dsum ? 'value += dsumHere(row, column);' : ''}`,
     textures: { dy, coefficients: texture, gamma, dsum },
-    integers: { start, lines: count },
+    integers: { start, lines: layout.count },
   });
 }
 
-const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
+export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { center, affine } = attrs;
   const { x } = inputs;
-  const gamma = vector(gpu, inputs.gamma);
+  const gamma = parameters(gpu, inputs.gamma, attrs.view);
   const view = gamma || affine ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const activations = gpu.texture(x, layout.shape);
+  const weighted = weightedIn(layout, affine);
   const operands: Operands = {
     layout,
     attrs,
@@ -198,42 +227,48 @@ const normalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     dy: gpu.texture(inputs.dy, layout.shape),
     dsum: inputs.dsum && gpu.texture(inputs.dsum, layout.shape),
     gamma,
+    weighted,
     statistics:
       savedStatistics(gpu, inputs.statistics, layout) ??
       statistics(gpu, activations, layout, center, { moments: false }),
   };
-  const { sums, isFinished } = sumsOfGroups(gpu, operands);
-  const parameter = (of: Sums, which: 'd' | 'dh', last?: Last) =>
-    totals(gpu, of, { which, rows: 1, c: view.c, count: alongRows ? view.n : view.s, last });
+  const unweighted = { ...operands, gamma: undefined };
+  const { sums, isFinished } = sumsOfLines(
+    gpu,
+    weighted === 'dy' ? operands : unweighted,
+    conditionsOfSample(layout) > 1 && weighted === 'sums' ? conditionLines(layout) : layout,
+  );
+  const conditions = conditionsOf(view);
+  const rowsOfCondition = (view.n * view.s) / conditions;
+  const count = alongRows ? rowsOfCondition : Math.min(view.s, rowsOfCondition);
+  const total = (of: Sums, which: 'd' | 'dh', more?: { last: Last; gamma: Texture | undefined }) =>
+    totals(gpu, of, { which, c: view.c, count, ...more });
   const give = (dx: Texture) => gpu.give(dx, x.shape, layout.shape);
-  const giveParameter = (texture: Texture) => gpu.give(texture, [view.c]);
+  const giveParameter = (texture: Texture) =>
+    gpu.give(texture, view.rowsPerCondition === undefined ? [view.c] : [conditions, view.c]);
 
-  const isPerChannel = !alongRows && view.groups === view.c;
-  const last = coefficients(operands, !isPerChannel);
-  if (affine && isPerChannel && view.n === 1) {
-    const all = overLines(gpu, sums);
-    const dgamma = parameter(all, 'dh', last);
-    const dbeta = parameter(all, 'd');
-    const dx = writeDx(gpu, operands, false, { texture: dgamma, start: 1 });
+  const last = coefficients(operands);
+  const weights = weighted === 'sums' ? gamma : undefined;
+  if (affine && weighted !== 'dy' && view.groups === view.c && view.n === 1) {
+    const all = overLines(gpu, sums, conditions, Math.ceil(LONGEST / conditions));
+    const dgamma = total(all, 'dh', { last, gamma: weights });
+    const dbeta = total(all, 'd');
+    const dx = writeDx(gpu, operands, { texture: dgamma, start: Math.ceil(conditions / 2) });
     return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
   }
   const texture = isFinished
     ? sums.texture
     : alongRows
       ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
-      : groupMeans(gpu, sums, layout, isPerChannel ? undefined : gamma, last);
-  const dx = writeDx(gpu, operands, !isPerChannel, { texture, start: 0 });
+      : groupMeans(gpu, sums, layout, weights, last);
+  const dx = writeDx(gpu, operands, { texture, start: 0 });
   if (!affine) return [give(dx)];
-  const perChannel = overLines(gpu, alongRows ? sumsOfChannels(gpu, operands, { texture, start: 0 }) : sums);
-  const [dgamma, dbeta] = [parameter(perChannel, 'dh'), parameter(perChannel, 'd')];
+  const ofConditions = alongRows
+    ? sumsOfChannels(gpu, operands, { texture, start: 0 }, count)
+    : weighted === 'dy'
+      ? sumsOfLines(gpu, unweighted, conditionLines(layout)).sums
+      : sums;
+  const perCondition = overLines(gpu, ofConditions, conditions);
+  const [dgamma, dbeta] = [total(perCondition, 'dh'), total(perCondition, 'd')];
   return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
-});
-
-export const { Normalize, NormalizeGrad } = byCondition<WebGLPort>({
-  Normalize: normalize,
-  NormalizeGrad: normalizeGrad,
-  ScaleShift,
-  ScaleShiftGrad,
-  zeros: (backend, size) => backend.makeTensorInfo([size], 'float32', new Float32Array(size)),
-  dispose: (backend, info) => backend.disposeIntermediateTensorInfo(info),
 });

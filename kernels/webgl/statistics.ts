@@ -2,12 +2,12 @@
  * The statistics of all groups in one texture, a packed tensor [2, k] with two columns to a texel. The first `momentTexels` texels are
  * the moments [2, n * groups] of the contract. The next region is for other programs, with a texel per line: the means *relative to
  * the first value of the line*, which are more exact than the moments, and the standard deviations, since variances overflow 16-bit
- * floats. For groups of channels a region with the factor and summand of y may follow, see `Affine`; and with 16-bit floats one with
+ * floats. For groups of channels regions with the factor and summand of y may follow, see `Affine`; and with 16-bit floats one with
  * the first values, from which moving averages are made.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type Gpu, isHalfPrecision } from './backend.ts';
-import type { Layout } from './layout.ts';
+import { conditionsOfSample, type Layout } from './layout.ts';
 import { type Affine, merge } from './merge.ts';
 import { partials } from './partials.ts';
 import { atOnce, cut, divisorOf, MERGED } from './parts.ts';
@@ -56,13 +56,16 @@ export function statistics(gpu: Gpu, x: Texture, layout: Layout, center: boolean
     affine,
     hasFirstValues,
   });
-  const regionsThere = 1 + Number(affine !== undefined) + Number(hasFirstValues);
-  return { texture: state.texture, momentTexels, texels: momentTexels + regionsThere * count };
+  return {
+    texture: state.texture,
+    momentTexels,
+    texels: momentTexels + regions(layout, affine !== undefined, hasFirstValues) * count,
+  };
 }
 
-/** How many regions saved statistics have after the moments. */
-const regions = (layout: Layout, hasAffine: boolean): number =>
-  isWhole(layout) ? 1 : 1 + Number(hasAffine) + Number(isHalfPrecision());
+/** How many regions there are after the moments. */
+const regions = (layout: Layout, hasAffine: boolean, hasFirstValues: boolean): number =>
+  isWhole(layout) ? 1 : 1 + (hasAffine ? conditionsOfSample(layout) : 0) + Number(hasFirstValues);
 
 /** Whether one draw takes all statistics: those of rows that are not cut. */
 const isWhole = (layout: Layout): boolean => layout.alongRows && cut(layout).parts === 1;
@@ -78,6 +81,8 @@ export const giveStatistics = (gpu: Gpu, { texture, texels }: Statistics): Tenso
 export function savedStatistics(gpu: Gpu, info: TensorInfo, layout: Layout): Statistics | undefined {
   const texels = (info.shape[1] as number) / 2;
   const count = layout.count * layout.across;
-  const isOurs = [false, true].some((hasAffine) => texels === layout.momentTexels + regions(layout, hasAffine) * count);
+  const isOurs = [false, true].some(
+    (hasAffine) => texels === layout.momentTexels + regions(layout, hasAffine, isHalfPrecision()) * count,
+  );
   return isOurs ? { texture: gpu.texture(info, info.shape), momentTexels: layout.momentTexels, texels } : undefined;
 }

@@ -107,8 +107,9 @@ void main() {
   return reduced(gpu, { texture, lines, parts: partsLeft }, limit);
 }
 
-/** Sums over all lines as well, in so few parts that one more draw can add them up. */
-export const overLines = (gpu: Gpu, sums: Sums): Sums => {
-  const all = { ...sums, parts: sums.parts * sums.lines.count, lines: { ...sums.lines, count: 1 } };
-  return reduced(gpu, all, LONGEST);
+/** Sums over lines as well, until there are `count` of them, in so few parts that one more draw can add them all up. */
+export const overLines = (gpu: Gpu, sums: Sums, count: number, limit = LONGEST): Sums => {
+  const { lines, parts } = sums;
+  const all = { ...sums, parts: (parts * lines.count) / count, lines: { ...lines, count } };
+  return reduced(gpu, all, limit);
 };

@@ -1,6 +1,6 @@
 /** The last draws of the sums: means over groups of channels, sums as tensors, and coefficients of the gradient of x. */
 import type { Gpu } from './backend.ts';
-import { CELL, PICK, saturate } from './glsl.ts';
+import { CELL, PICK, parameter, saturate } from './glsl.ts';
 import { type Layout, lineUniforms } from './layout.ts';
 import { divisorOf, MERGED } from './parts.ts';
 import { type Last, reduced, type Sums, writeFinished } from './sums.ts';
@@ -28,7 +28,9 @@ void main() {
 export function groupMeans(gpu: Gpu, sums: Sums, layout: Layout, gamma: Texture | undefined, last: Last): Texture {
   const { view, columns } = layout;
   const draw = (from: Sums, weights: Texture | undefined, width: number, step: number, last?: Last): Sums => {
-    const weight = weights ? 'vec2(pick(gammaAt(0, c.x / 2).xy, c.x), pick(gammaAt(0, c.y / 2).xy, c.y))' : 'vec2(1.)';
+    const pickGamma = (c: string) =>
+      `pick(${parameter(layout, 'gamma', 'line * length / conditionLength', `${c} / 2`)}, ${c})`;
+    const weight = weights ? `vec2(${pickGamma('c.x')}, ${pickGamma('c.y')})` : 'vec2(1.)';
     const cells = from.lines.count * columns;
     const texture = gpu.draw({
       name: 'means over groups',
@@ -75,19 +77,18 @@ void main() {
 
 interface Total {
   readonly which: 'd' | 'dh';
-  /** The number of lines, or 1 to sum over all of them. */
-  readonly rows: number;
   readonly c: number;
   /** The number of values of the means: a sum is the mean times it. */
   readonly count: number;
-  /** With `rows` 1: finishes the sums, too, in regions after the tensor. */
+  /** Finishes the sums over all rows, too, in regions after the tensor; they are of gamma d, if that is given. */
   readonly last?: Last | undefined;
+  readonly gamma?: Texture | undefined;
 }
 
-/** One of the two sums as a tensor of `rows` x c. */
-export function totals(gpu: Gpu, sums: Sums, { which, rows, c, count, last }: Total): Texture {
-  const { lines } = sums;
-  const columns = lines.across;
+/** One of the two sums as a tensor with a row of c values for each line. */
+export function totals(gpu: Gpu, sums: Sums, { which, c, count, last, gamma }: Total): Texture {
+  const { lines, parts } = sums;
+  const { across: columns, count: rows } = lines;
   const texels = Math.ceil(rows / 2) * columns;
   return gpu.draw({
     name: 'totals',
@@ -104,7 +105,9 @@ void main() {
     last
       ? `if (cell >= texels) {
     int region = (cell - texels) / columns, line = 0, column = cell - texels - region * columns;
-    vec4 means = meansOf(0, column);
+    vec4 means = vec4(0.);
+    for (int row = 0; row < rows; row++) means += meansOf(row, column)${gamma ? ' * gammaOfRow(row, column).xyxy' : ''};
+    means /= float(rows);
     ${writeFinished()}
     return;
   }`
@@ -115,10 +118,10 @@ void main() {
   if (column == lastColumn) value.yw = vec2(0.);
   setOutput(${saturate('value')});
 }`,
-    textures: { partials: sums.texture, ...last?.textures },
+    textures: { partials: sums.texture, ...last?.textures, ...(gamma && { gamma }) },
     integers: {
       ...lineUniforms(lines),
-      ...{ columns, rows, parts: (lines.count * sums.parts) / rows, texels, ...last?.integers },
+      ...{ columns, rows, parts, texels, ...last?.integers },
       lastColumn: c % 2 === 0 ? -1 : columns - 1,
     },
     floats: { count, ...last?.floats },

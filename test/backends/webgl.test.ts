@@ -13,6 +13,11 @@ const image = (groups: number, batch = false, [n, height, width, c] = [8, 32, 32
   shape: [n!, height!, width!, c!],
   view: batch ? { n: 1, s: n! * height! * width!, c: c!, groups: c! } : { n: n!, s: height! * width!, c: c!, groups },
 });
+const conditional = ({ shape, view }: Omit<DrawCase, 'form'>, rowsPerCondition: number): DrawCase => ({
+  shape,
+  view: { ...view, rowsPerCondition },
+  form: usual,
+});
 
 const DRAWS: [string, DrawCase, forward: number, both: number][] = [
   ['layer normalization of [512, 768]', { ...rows(512, 768), form: usual }, 2, 7],
@@ -22,6 +27,11 @@ const DRAWS: [string, DrawCase, forward: number, both: number][] = [
   ['batch normalization of [8, 32, 32, 64]', { ...image(64, true), form: usual }, 3, 7],
   ['instance normalization of [8, 32, 32, 64]', { ...image(64), form: usual }, 3, 8],
   ['group normalization of [8, 32, 32, 64]', { ...image(8), form: usual }, 3, 8],
+  // A row of gamma and beta for each example.
+  ['adaptive layer normalization of [4, 64, 256]', conditional({ ...rows(256, 256), shape: [4, 64, 256] }, 64), 2, 7],
+  ['conditional batch normalization of [8, 32, 32, 64]', conditional(image(64, true), 32 * 32), 3, 7],
+  ['conditional instance normalization of [8, 32, 32, 64]', conditional(image(64), 32 * 32), 3, 8],
+  ['conditional group normalization of [8, 32, 32, 64]', conditional(image(8), 32 * 32), 3, 8],
 ];
 
 const only = ['webgl'] as const;

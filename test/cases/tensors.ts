@@ -35,4 +35,4 @@ export async function withTensors<T>(body: (make: MakeTensor) => Promise<T>): Pr
     for (const t of made) t.dispose();
   }
 }
-type MakeTensor = (values: Float32Array, shape?: number[]) => Tensor;
+export type MakeTensor = (values: Float32Array, shape?: number[]) => Tensor;

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { countDraws } from '../../examples/benchmark/gpu.ts';
 import type { NormalizeAttrs } from '../../kernels/core/contract.ts';
-import type { View } from '../../kernels/core/view.ts';
+import { conditionsOf, type View } from '../../kernels/core/view.ts';
 import { moments as momentsOf } from '../../kernels/ops/moments.ts';
 import { normalize } from '../../kernels/ops/normalize.ts';
 import * as reference from '../../kernels/ops/reference.ts';
@@ -12,7 +12,7 @@ import { batchNormalization } from '../../layers/index.ts';
 import { normals } from '../support/random.ts';
 import type { SourceName } from '../support/webgl-sources.ts';
 import { fusedAndApart } from './residual.ts';
-import { take, takeAll, withTensors } from './tensors.ts';
+import { type MakeTensor, take, takeAll, withTensors } from './tensors.ts';
 
 const backend = () => tf.backend() as MathBackendWebGL;
 
@@ -39,13 +39,21 @@ const attributes = ({ view, form }: DrawCase): NormalizeAttrs => ({
   epsilonPlacement: 'inside',
 });
 
+/** gamma and beta [c], or with a row for each condition. */
+function parametersOf(make: MakeTensor, view: View): [gamma: tf.Tensor, beta: tf.Tensor] {
+  const conditions = conditionsOf(view);
+  const shape = view.rowsPerCondition === undefined ? [view.c] : [conditions, view.c];
+  const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, conditions * view.c), shape));
+  return [gamma!, beta!];
+}
+
 /** Draws of the forward, and of forward and gradient; all tensors have been on the GPU before. */
 export const normalizeDraws = (args: DrawCase) =>
   withTensors(async (make) => {
     const { shape, view } = args;
     const size = shape.reduce((a, b) => a * b, 1);
     const [x, dy] = [normals(1, size), normals(2, size)].map((v) => make(v, [...shape])) as [tf.Tensor, tf.Tensor];
-    const [gamma, beta] = [make(normals(3, view.c)), make(normals(4, view.c))];
+    const [gamma, beta] = parametersOf(make, view);
     const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => normalize(x, gamma, beta, attributes(args));
     const gradients = tf.grads(f);
     const forward = () => f(x, gamma, beta);
@@ -95,7 +103,7 @@ export const programsOfTwoShapes = ({ first, second }: { first: DrawCase; second
     const step = (args: DrawCase) => {
       const size = args.shape.reduce((a, b) => a * b, 1);
       const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
-      const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
+      const [gamma, beta] = parametersOf(make, args.view);
       const f = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) => normalize(x, gamma, beta, attributes(args));
       tf.dispose(tf.grads(f)([x, gamma, beta], dy));
       return programs();
@@ -186,7 +194,7 @@ export const afterMoving = (args: DrawCase) =>
   withTensors(async (make) => {
     const size = args.shape.reduce((a, b) => a * b, 1);
     const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
-    const [gamma, beta] = [3, 4].map((seed) => make(normals(seed, args.view.c))) as [tf.Tensor, tf.Tensor];
+    const [gamma, beta] = parametersOf(make, args.view);
     const gradient = (useMoments: (moments: tf.Tensor) => void) =>
       take(tf.grad((x: tf.Tensor) => normalize(x, gamma, beta, attributes(args), useMoments))(x, dy));
     await tf.setBackend('cpu');
