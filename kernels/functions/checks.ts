@@ -198,7 +198,7 @@ export function checkAxes(who: string, axes: number | readonly number[], rank: n
 }
 
 /** Sorts axes, as `withLast` and `moving` take them. Sorting a single one takes as long as all other checks of it. */
-export const ascending = (axes: number[]): number[] => (axes.length > 1 ? axes.sort((a, b) => a - b) : axes);
+export const ascending = (axes: number[]): number[] => axes.sort((a, b) => a - b);
 
 export function checkRank(who: string, rank: number): void {
   if (rank < 2 || rank > 6) {

@@ -2,8 +2,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { checkCall, checkFunction } from '../../kernels/functions/checks.ts';
-import { LOAD_OPTIONS } from '../models/artifacts.ts';
+import { checkLoading } from '../models/artifacts.ts';
 import { buildModel, checkedAndRewritten } from '../models/build-model.ts';
 import { disposeWeights, emptyModel } from '../models/empty-model.ts';
 import { type Config, isRecord, isSaved, type Saved } from '../models/keras/saved.ts';
@@ -43,9 +42,7 @@ export async function loadModel(
   options: io.LoadOptions = {},
   ...more: unknown[]
 ): Promise<LayersModel> {
-  checkCall(WHO, options, LOAD_OPTIONS, more);
-  checkFunction(WHO, 'onProgress', options.onProgress);
-  checkFunction(WHO, 'fetchFunc', options.fetchFunc);
+  checkLoading(WHO, options, more);
   if (!isFileSource(source)) return loadArtifacts(source, options);
   if (typeof source === 'string' && isForTensorFlowJs(source, options)) return loadArtifacts(source, options);
   const { onProgress = () => {}, ...others } = options;

@@ -1,7 +1,8 @@
 /** Loading of weights alone, into a model that is there. */
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { checkCall, checkFunction, optionNames } from '../../kernels/functions/checks.ts';
+import { optionNames } from '../../kernels/functions/checks.ts';
+import { checkLoading } from '../models/artifacts.ts';
 import { GROUPED_ATTENTION, isSaved, type Saved } from '../models/keras/saved.ts';
 import { openFile } from './open.ts';
 import { type FileSource, type ReadOptions, readSource } from './source.ts';
@@ -43,9 +44,7 @@ export async function loadWeights(
   options: ReadOptions = {},
   ...more: unknown[]
 ): Promise<void> {
-  checkCall(WHO, options, OPTIONS, more);
-  checkFunction(WHO, 'onProgress', options.onProgress);
-  checkFunction(WHO, 'fetchFunc', options.fetchFunc);
+  checkLoading(WHO, options, more, OPTIONS);
   if (!Array.isArray(model?.layers)) fail(WHO, `the first argument must be a model of layers; received ${show(model)}`);
   const { onProgress = () => {} } = options;
   const { bytes } = await readSource(WHO, source, { ...options, onProgress: (share) => onProgress(share / 2) });

@@ -1,11 +1,11 @@
 /** Reads model artifacts from a URL or handler, and refuses what is no model of layers, with the way to get one. */
 import { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
-import { optionNames } from '../../kernels/functions/checks.ts';
+import { checkCall, checkFunction, optionNames } from '../../kernels/functions/checks.ts';
 import { isRecord } from './keras/saved.ts';
 
 /** The options of loading: those of `io.LoadOptions`. */
-export const LOAD_OPTIONS = optionNames(
+const LOAD_OPTIONS = optionNames(
   'strict',
   'onProgress',
   'requestInit',
@@ -15,6 +15,18 @@ export const LOAD_OPTIONS = optionNames(
   'weightUrlConverter',
   'streamWeights',
 );
+
+/** Checks the options of a function that loads something, `more` being what follows them. */
+export function checkLoading(
+  who: string,
+  options: io.LoadOptions,
+  more: readonly unknown[],
+  names = LOAD_OPTIONS,
+): void {
+  checkCall(who, options, names, more);
+  checkFunction(who, 'onProgress', options.onProgress);
+  checkFunction(who, 'fetchFunc', options.fetchFunc);
+}
 
 const CONVERT = 'convert it with tensorflowjs_converter and load the model.json that it writes';
 

@@ -21,8 +21,7 @@ import '../unit-normalization.ts';
 
 import type { io } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { checkCall, checkFunction } from '../../kernels/functions/checks.ts';
-import { handlerOf, LOAD_OPTIONS, readArtifacts } from './artifacts.ts';
+import { checkLoading, handlerOf, readArtifacts } from './artifacts.ts';
 import { buildModel, checkedAndRewritten } from './build-model.ts';
 import type { Rewritten } from './keras/format.ts';
 import { fittedWeights } from './keras/weights.ts';
@@ -58,9 +57,7 @@ export async function loadModel(
   options: io.LoadOptions = {},
   ...more: unknown[]
 ): Promise<LayersModel> {
-  checkCall(WHO, options, LOAD_OPTIONS, more);
-  checkFunction(WHO, 'onProgress', options.onProgress);
-  checkFunction(WHO, 'fetchFunc', options.fetchFunc);
+  checkLoading(WHO, options, more);
   const [handler, url] =
     typeof urlOrHandler === 'string' ? [handlerOf(WHO, urlOrHandler, options), urlOrHandler] : [urlOrHandler];
   const rewritten = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));

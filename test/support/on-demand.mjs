@@ -39,20 +39,29 @@ function install(what, home) {
   console.error(`installing ${what} into .cache`);
   mkdirSync(dirname(home), { recursive: true });
   const aside = mkdtempSync(`${home}-`);
-  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   try {
-    execFileSync('npm', ['install', '--prefix', aside, ...options, what], {
-      cwd: aside,
-      encoding: 'utf8',
-      stdio: 'pipe',
-    });
+    npmInstall(aside, what);
     renameSync(aside, home);
   } catch (error) {
-    if (existsSync(home)) return; // from another process
-    const printed = `${error.stderr ?? ''}`.trim() || error.message;
-    throw new Error(`${what} could not be installed, for which npm needs its registry once: ${printed.slice(0, 400)}`);
+    if (!existsSync(home)) throw error; // or another process has installed it
   } finally {
     rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Installs a package in a folder, without its scripts.
+ * @throws with the reason, if it cannot be installed
+ */
+export function npmInstall(folder, what) {
+  const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  mkdirSync(folder, { recursive: true });
+  try {
+    const how = { cwd: folder, encoding: 'utf8', stdio: 'pipe' };
+    execFileSync('npm', ['install', '--prefix', folder, ...options, what], how);
+  } catch (error) {
+    const printed = `${error.stderr ?? ''}`.trim() || error.message;
+    throw new Error(`${what} could not be installed, for which npm needs its registry once: ${printed.slice(0, 400)}`);
   }
 }
 

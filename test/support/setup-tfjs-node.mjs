@@ -11,6 +11,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { npmInstall } from './on-demand.mjs';
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const ROOT = join(PROJECT, '.cache', 'tfjs-node');
@@ -49,12 +50,6 @@ function installed() {
   } catch {
     return undefined;
   }
-}
-
-function npmInstall(folder, ...packages) {
-  const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  mkdirSync(folder, { recursive: true });
-  run('npm', ['install', '--prefix', folder, ...options, ...packages], folder);
 }
 
 /** The package without its install script, and without its own copy of TensorFlow.js: there must be one engine. */

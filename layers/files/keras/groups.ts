@@ -117,7 +117,7 @@ class Groups {
     }
     if (layer instanceof MultiHeadAttention) {
       const isGrouped = classOf(saved) === 'GroupedQueryAttention';
-      return ofParts(layer, isGrouped ? GROUPED_PROJECTIONS : PROJECTIONS, path, name);
+      return ofParts(layer, PROJECTIONS, path, name, isGrouped ? '/_' : '/');
     }
     if (NORMALIZED_CELLS.includes(layer.getClassName())) return ofParts(layer, CELL_NORMS, path, name);
     const groups = wrapped ? within('layer', wrapped) : [];
@@ -132,31 +132,32 @@ class Groups {
 
 /** Keras's names for the projections of attention, by the names of their weights. */
 const PROJECTIONS: Readonly<Record<string, string>> = {
-  query: '/query_dense',
-  key: '/key_dense',
-  value: '/value_dense',
-  attention_output: '/output_dense',
-};
-const GROUPED_PROJECTIONS: Readonly<Record<string, string>> = {
-  query: '/_query_dense',
-  key: '/_key_dense',
-  value: '/_value_dense',
-  attention_output: '/_output_dense',
+  query: 'query_dense',
+  key: 'key_dense',
+  value: 'value_dense',
+  attention_output: 'output_dense',
 };
 
 /** Our cells with layer normalization, and the layers within them that they have in Keras. */
 const NORMALIZED_CELLS = ['LayerNormLSTMCell', 'LayerNormGRUCell'];
 const CELL_NORMS: Readonly<Record<string, string>> = {
-  kernel_norm: '/kernel_norm',
-  recurrent_norm: '/recurrent_norm',
-  state_norm: '/state_norm',
+  kernel_norm: 'kernel_norm',
+  recurrent_norm: 'recurrent_norm',
+  state_norm: 'state_norm',
 };
 
-/** The weights of a layer that has layers within it in Keras, whose groups `parts` names, and what it has itself. */
-function ofParts(layer: Layer, parts: Readonly<Record<string, string>>, path: string, name: string): WeightGroup[] {
+/** The weights of a layer that has layers within it in Keras, whose groups `parts` names after `before`, and what it has itself. */
+function ofParts(
+  layer: Layer,
+  parts: Readonly<Record<string, string>>,
+  path: string,
+  name: string,
+  before = '/',
+): WeightGroup[] {
   const groups = new Map<string, LayerVariable[]>();
   for (const weight of layer.weights) {
-    const group = path + (parts[weight.originalName.split('/').at(-2) ?? ''] ?? '');
+    const part = parts[weight.originalName.split('/').at(-2) ?? ''];
+    const group = part === undefined ? path : path + before + part;
     groups.set(group, [...(groups.get(group) ?? []), weight]);
   }
   return [...groups].map(([path, weights]) => ({ path, weights, layer: name }));

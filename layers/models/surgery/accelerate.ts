@@ -9,9 +9,8 @@ import {
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
-import { checkCall } from '../../../kernels/functions/checks.ts';
 import { refuseWithout } from '../../base/peers.ts';
-import { handlerOf, LOAD_OPTIONS, readArtifacts } from '../artifacts.ts';
+import { checkLoading, handlerOf, readArtifacts } from '../artifacts.ts';
 import { isRecord } from '../keras/saved.ts';
 import { Graph } from './graph.ts';
 import { type GraphForm, Matcher } from './graph-match.ts';
@@ -114,7 +113,7 @@ export async function accelerate(
   options: io.LoadOptions = {},
   ...more: unknown[]
 ): Promise<Surgery<AcceleratedModel>> {
-  checkCall(WHO, options, LOAD_OPTIONS, more);
+  checkLoading(WHO, options, more);
   const artifacts = await artifactsOf(source, options);
   const { topology, changed, left } = rewritten(artifacts);
   const { loadGraphModel } = await converter();

@@ -55,13 +55,14 @@ export async function mergeStatistics(models: readonly LayersModel[], counts: re
     );
   }
   const [first] = models as [LayersModel];
-  for (const [i, model] of models.entries()) {
+  const draft = draftOf(first);
+  for (let i = 1; i < models.length; i++) {
+    const model = models[i] as LayersModel;
     checkAlike(first, model, `models[${i}]`);
-    checkSameFunction(draftOf(first), draftOf(model), `models[${i}]`);
+    checkSameFunction(draft, draftOf(model), `models[${i}]`);
   }
   // A model that counts nothing may hold anything.
   const counting = models.map((model, i) => ({ model, count: counts[i] as number })).filter(({ count }) => count > 0);
-  const draft = draftOf(first);
   const [changed, left]: SurgeryNote[][] = [[], []];
   await mergeWithin(draft, counting, changed as SurgeryNote[], left as SurgeryNote[]);
   return { model: await build(WHO, draft), changed: changed as SurgeryNote[], left: left as SurgeryNote[] };
