@@ -1,28 +1,35 @@
 /**
- * The unit tests in one process, for mutation testing. Jest loads the modules anew for each test file, which would take a minute
- * for each of thousands of mutants. Here Mocha runs the same files, loaded once, with Jest's own `expect` and `each`.
+ * Tests in one process, for mutation testing. Jest loads the modules anew for each test file, which would take a minute for each of
+ * thousands of mutants. Here Mocha runs the same files, loaded once, with Jest's own `expect` and `each`.
  */
-const { readdirSync, readFileSync } = require('node:fs');
+const { readFileSync } = require('node:fs');
 const Module = require('node:module');
 const { join } = require('node:path');
 const { bind } = require('jest-each');
 const { expect } = require('expect');
 const { ModuleMocker } = require('jest-mock');
 const swc = require('@swc/core');
+const folders = require('./folders.cjs');
 
 const root = join(__dirname, '..');
 
-/** What reads the sources as text, or needs Jest's registry of modules or a process to itself. */
-const UNFIT = ['rooms', 'layer-files', 'copies', 'simd', 'registry'];
-/** What takes as long as everything else together. */
-const LONG = ['files-fuzz', 'broken-files', 'fuzz'];
-/** A mutant is left at the first test that kills it: what takes long for one test comes last. */
-const LAST = ['blended-layers', 'freezing', 'fold', 'drop-in', 'layer-norm-cells', 'conditional-layers'];
+/** Tests that would take longer than all others, by their titles: kernels of a backend, rows that are large, and training. */
+const SLOW = [
+  /by kernel/,
+  /\d{5}/,
+  /memory of a kernel/,
+  /300 kernels/,
+  /twice the time/,
+  /fit learns/,
+  /trains by fit/,
+];
 
+process.env.BACKENDS ??= 'cpu';
 const mocker = new ModuleMocker(globalThis);
-const each = (define) => Object.assign(define, { each: bind(define, false) });
+const each = (define) => Object.assign(define, { each: bind(define, false), skip: () => {} });
 /** Mocha would wait for a callback of a function that has parameters. */
 const definedBy = (mocha) => (title, run, timeout) => {
+  if (SLOW.some((words) => words.test(title))) return;
   const made = mocha(String(title), () => run());
   if (timeout) made.timeout(timeout);
 };
@@ -66,12 +73,12 @@ const register = (classes) => {
   for (const name of Object.keys(classNameMap)) delete classNameMap[name];
   Object.assign(classNameMap, classes);
 };
-const names = readdirSync(join(root, 'unit')).map((file) => file.replace('.test.ts', ''));
-const run = names.filter((name) => ![...UNFIT, ...LONG].includes(name));
-for (const name of run.sort((a, b) => LAST.indexOf(a) - LAST.indexOf(b))) {
+const { FOLDER } = process.env;
+const chosen = FOLDER ? [folders[FOLDER]] : Object.values(folders);
+for (const name of new Set(chosen.flatMap(({ tests }) => tests))) {
   describe(name, () => {
     register(atFirst);
-    require(join(root, `unit/${name}.test.ts`));
+    require(join(root, `${name}.test.ts`));
     const classes = { ...classNameMap };
     before(() => register(classes));
   });
