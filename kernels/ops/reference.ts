@@ -52,8 +52,8 @@ function split({ n, s, c, groups }: View): { shape: number[]; axes: number[] } {
   return { shape: [n, s, groups, c / groups], axes: [1, 3] };
 }
 
-/** c values as [1, 1, c], or n * c values as [n, 1, c]: broadcastable to x [n, s, c]. */
-const perChannel = (t: Tensor, { n, c }: View) => reshape(t, [t.size === c ? 1 : n, 1, c]);
+/** n * c values as [n, 1, c]: broadcastable to x [n, s, c]. */
+const perChannel = (t: Tensor, { n, c }: View) => reshape(t, [n, 1, c]);
 const asView = (x: Tensor, { n, s, c }: View) => reshape(x, [n, s, c]);
 
 /** x minus its mean, and the mean; the second subtraction removes what float32 lost of the mean. */
@@ -146,7 +146,7 @@ export function maskedMoments(x: Tensor, mask: Tensor, view: View): Tensor {
   const positions = reshape(cast(mask, 'bool'), [view.s, 1]);
   const kept = (t: Tensor) => where(positions, t, zerosLike(t));
   const count = add(sum(cast(positions, 'float32')), 1e-7);
-  const average = (t: Tensor) => div(sum(kept(t), 0, true), count);
+  const average = (t: Tensor) => div(sum(kept(t), 0), count);
   const x2 = kept(reshape(x, [view.s, view.c]));
   const pivot = average(x2);
   const once = sub(x2, pivot);

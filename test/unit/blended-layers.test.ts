@@ -97,6 +97,21 @@ describe('in this process', () => {
     });
   });
 
+  test.each(BLENDED_NAMES)('%s: a gradient of the gradient in inference sees the moving statistics', (className) => {
+    const layer = built(className);
+    give(layer, 'moving_mean', [1, -2, 0.5]);
+    give(layer, className === 'BatchRenormalization' ? 'moving_stddev' : 'moving_variance', [4, 0.5, 2]);
+    const [x, weights, direction] = [1, 2, 3].map((seed) => random(seed)) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const penalty = (x: tf.Tensor): tf.Scalar => {
+      const dx = tf.grad((x: tf.Tensor) => tf.mul(tf.square(layer.apply(x) as tf.Tensor), weights))(x);
+      return tf.sum(tf.square(dx));
+    };
+    const step = 2e-3;
+    const [after, before] = [step, -step].map((by) => penalty(tf.add(x, tf.mul(direction, by))).dataSync()[0]!);
+    const along = tf.sum(tf.mul(tf.grad(penalty)(x), direction)).dataSync()[0]!;
+    expect([along]).toBeClose([(after! - before!) / (2 * step)], { rtol: 2e-2 });
+  });
+
   describe('batch-instance normalization', () => {
     test('rho 1 is batch normalization, rho 0 instance normalization', () => {
       const [x, dy] = [random(1), random(2)];
@@ -281,6 +296,16 @@ describe('in this process', () => {
       const y = call(layer, x, false);
       const spoilt = tf.concat([tf.fill([1, ...SHAPE.slice(1)], Number.NaN), tf.slice(x, 1, 2)]);
       expect(call(layer, spoilt, false).slice(24)).toEqual(y.slice(24));
+    });
+
+    test('in the form of Keras, a deviation below the root of epsilon counts as that', () => {
+      const layer = built('BatchNormalization', { renorm: true, epsilon: 0.01 });
+      give(layer, 'renorm_mean', [0, 0, 0]);
+      give(layer, 'renorm_stddev', [0, 0.05, 0.2]);
+      const x = random(1);
+      // xHat r + d = x / average deviation, where the average mean is 0 and nothing is clipped.
+      const expected = tf.div(x, tf.tensor1d([0.1, 0.1, 0.2]));
+      expect(call(layer, x)).toBeClose(numbers(expected), CLOSE);
     });
 
     test('large means', () => {

@@ -454,6 +454,46 @@ describe('statistics', () => {
     expect(values(rms)).toBeClose(values(tf.add(ours.rmsNorm(x, { axis: [1, 2] }), 1)), { ofMax: 1e-6 });
   });
 
+  test('a row per example goes with one per position, and beta with no gamma', () => {
+    const [x, gamma, beta] = [random(1, [3, 4, 5]), random(2, [3, 5], 1), random(3, [3, 4, 5])];
+    const [plain, rows] = [ours.layerNorm(x), tf.expandDims(gamma, 1)];
+    const both = ours.layerNorm(x, { gamma, beta });
+    expect(values(both)).toBeClose(values(tf.add(tf.mul(plain, rows), beta)), { ofMax: 1e-6 });
+    const swapped = ours.layerNorm(x, { gamma: beta, beta: gamma });
+    expect(values(swapped)).toBeClose(values(tf.add(tf.mul(plain, beta), rows)), { ofMax: 1e-6 });
+    const shifted = ours.layerNorm(x, { beta: gamma });
+    expect(values(shifted)).toBeClose(values(tf.add(plain, rows)), { ofMax: 1e-6 });
+  });
+
+  test('batchNorm gives the mean and the variance that it took, or was given', () => {
+    const x = random(1, [3, 4, 5], 2);
+    for (const axis of [1, 2]) {
+      const { mean, variance } = ours.batchNorm(x, { axis });
+      const batch = tf.moments(x, axis === 1 ? [0, 2] : [0, 1]);
+      expect(values(mean)).toBeClose(values(batch.mean), { ofMax: 1e-6 });
+      expect(values(variance)).toBeClose(values(batch.variance), { ofMax: 1e-6 });
+      const given = ours.batchNorm(x, { axis, mean: variance, variance: mean });
+      expect([given.mean, given.variance].map(values)).toEqual([variance, mean].map(values));
+    }
+  });
+
+  test('which kernels run where a mean and a variance are given', async () => {
+    const x = random(1, [3, 4, 5]);
+    const given = { mean: tf.ones([5]), variance: tf.ones([5]) };
+    const kernelsOf = async (f: () => tf.TensorContainer) => {
+      const { kernels } = await tf.profile(() => f() as tf.Tensor);
+      return kernels.filter(({ name }) => name.includes('/')).map(({ name }) => name.split('/').at(-1));
+    };
+    const y = (x: tf.Tensor, gamma: tf.Tensor) => ours.batchNorm(x, { ...given, gamma }).y;
+    const gamma = tf.ones([5]);
+    expect(await kernelsOf(() => y(x, gamma))).toEqual(['ScaleShift']);
+    const withGradients = ['ScaleShift', 'ScaleShift', 'ScaleShiftGrad'];
+    expect(await kernelsOf(() => tf.grads(y)([x, gamma]))).toEqual(withGradients);
+    // Rows of examples are few: mean and variance are repeated for each. Rows of positions are as many as x has.
+    expect(await kernelsOf(() => y(x, tf.ones([3, 5])))).toEqual(['ScaleShift']);
+    expect(await kernelsOf(() => y(x, tf.ones([3, 4, 5])))).toEqual(['ScaleShift', 'ScaleShift']);
+  });
+
   test('an empty batch comes out empty', () => {
     const empty = tf.zeros([0, 4]);
     expect(ours.layerNorm(empty, { gamma: tf.zeros([0, 4]) }).shape).toEqual([0, 4]);
