@@ -20,8 +20,9 @@ interface Plain<Port> {
 
 /** The view without conditions, and that in which each condition is a sample. */
 function viewsOf(view: View): { plain: View; byCondition: View } {
-  const { n, s, c, groups, rowsPerCondition = n * s } = view;
-  return { plain: { n, s, c, groups }, byCondition: { n: conditionsOf(view), s: rowsPerCondition, c, groups: c } };
+  const { n, s, c, groups, rowsPerCondition } = view;
+  const byCondition = { n: conditionsOf(view), s: rowsPerCondition as number, c, groups: c };
+  return { plain: { n, s, c, groups }, byCondition };
 }
 
 /** The same kernels, with conditions. */

@@ -105,7 +105,7 @@ export function checkMomentum(who: string, momentum: unknown): number {
 
 /** A momentum of a saved model: TensorFlow.js and Keras accept any finite number. */
 export function checkAnyMomentum(who: string, name: string, momentum: unknown): number {
-  if (typeof momentum === 'number' && Number.isFinite(momentum)) return momentum;
+  if (Number.isFinite(momentum)) return momentum as number;
   return fail(who, `${name} must be a finite number; received ${show(momentum)}; 0.9 to 0.999 are usual`);
 }
 

@@ -53,6 +53,7 @@ module.exports = {
     mutate: ['kernels/functions/**/*.ts'],
     tests: [
       'unit/errors',
+      'unit/wrappers',
       'backends/goldens',
       'backends/formulas',
       'backends/conditional',
@@ -62,6 +63,7 @@ module.exports = {
       'unit/conditional-layers',
       'unit/weight-standardization',
       'unit/wrapped-weights',
+      'unit/blended-layers',
       'unit/repeated-inputs',
       'backends/nothing',
     ],

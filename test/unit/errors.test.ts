@@ -471,6 +471,193 @@ test.each(MEANT)('%s is not what the function takes', (call, who, ...parts) => {
   expectError(() => call(tools), who, parts);
 });
 
+describe('shapes of gamma and beta', () => {
+  const shaped = (shape: number[], seed = 1) => tf.randomNormal(shape, 1, 1, 'float32', seed);
+  type Taken = [shape: number[], axis: number | number[], given: number[], as: number[]];
+  test.each<Taken>([
+    [[2, 3, 4], -1, [4], [4]],
+    [[2, 3, 4], -1, [1, 1, 4], [4]],
+    [[2, 3, 4], -1, [2, 4], [2, 1, 4]],
+    [[2, 3, 4], -1, [2, 1, 4], [2, 1, 4]],
+    [[2, 3, 4], -1, [2, 3, 4], [2, 3, 4]],
+    [[2, 3, 4], 1, [2, 3], [2, 3, 1]],
+    [[2, 3, 4], 1, [2, 3, 1], [2, 3, 1]],
+    [[2, 3, 4], 1, [2, 3, 4], [2, 3, 4]],
+    [[2, 3, 4], [1, 2], [12], [3, 4]],
+    [
+      [2, 3, 4],
+      [1, 2],
+      [2, 12],
+      [2, 3, 4],
+    ],
+    [
+      [2, 3, 4],
+      [1, 2],
+      [2, 3, 4],
+      [2, 3, 4],
+    ],
+    [[2, 3, 5, 4], -1, [2, 3, 1, 4], [2, 3, 1, 4]],
+    [
+      [2, 3, 5, 4],
+      [1, 3],
+      [2, 3, 4],
+      [2, 3, 1, 4],
+    ],
+    [[3, 3], -1, [3, 3], [3, 3]],
+  ])('of %j along %j: %j', (shape, axis, given, as) => {
+    const [x, gamma] = [shaped(shape), shaped(given, 2)];
+    const expected = tf.mul(ours.layerNorm(x, { axis }), tf.reshape(gamma, as));
+    expect(numbers(ours.layerNorm(x, { axis, gamma }))).toBeClose(numbers(expected), { ofMax: 1e-6 });
+  });
+
+  const WAYS =
+    '4 values, one per channel, or [2, 4] or [2,1,4], a row per example, or [2,3,4], a row per position; received';
+  test.each<[shape: number[], axis: number | number[], given: number[], message: string]>([
+    [[2, 3, 4], -1, [3, 4], `gamma must hold ${WAYS} the shape [3,4]: a batch of 3 for one of 2; reshape or tile it`],
+    [[2, 3, 4], -1, [2, 3], `${WAYS} the shape [2,3]; reshape`],
+    [[2, 3, 4], -1, [3, 2], `${WAYS} the shape [3,2]; reshape`],
+    [[2, 3, 4], -1, [2, 4, 1], `${WAYS} the shape [2,4,1]; reshape`],
+    [[2, 3, 4], -1, [2, 2, 4], `${WAYS} the shape [2,2,4]; reshape`],
+    [[2, 3, 4], -1, [1, 3, 4], `${WAYS} the shape [1,3,4]: a batch of 1`],
+    [[2, 3, 4], -1, [2, 3, 1], `${WAYS} the shape [2,3,1]; reshape`],
+    [[2, 3, 4], -1, [2, 3, 4, 1], `${WAYS} the shape [2,3,4,1]; reshape`],
+    [[2, 3, 4], -1, [8], `${WAYS} the shape [8]`],
+    [[2, 3, 5, 4], -1, [2, 1, 5, 4], 'received the shape [2,1,5,4]; reshape'],
+    [[2, 3, 4], [1, 2], [2, 4, 3], 'received the shape [2,4,3]; reshape'],
+    [[2, 3, 4], [1, 2], [2, 2, 6], 'received the shape [2,2,6]; reshape'],
+    [[2, 3], 0, [3, 3], '2 values, one per channel, or [2,3], a row per position; received the shape [3,3]; reshape'],
+  ])('of %j along %j: not %j', (shape, axis, given, message) => {
+    const [x, gamma] = [shaped(shape), shaped(given)];
+    expectError(() => ours.layerNorm(x, { axis, gamma }), 'layerNorm', [message]);
+  });
+});
+
+describe('what functions take', () => {
+  const input = (shape = [3, 4, 6]) => tf.randomNormal(shape, 1, 2, 'float32', 5);
+  const close = (actual: tf.Tensor, expected: tf.Tensor) =>
+    expect(numbers(actual)).toBeClose(numbers(expected), { ofMax: 1e-6 });
+
+  test.each(Object.keys(FUNCTIONS))('%s: the last axis by default, whole numbers and bools, null for none', (name) => {
+    const f = FUNCTIONS[name]!;
+    const x = input();
+    close(f(x, {}), f(x, { axis: 2 }));
+    close(f(x, { gamma: null, beta: null }), f(x, {}));
+    for (const dtype of ['int32', 'bool'] as const) {
+      const whole = tf.cast(x, dtype);
+      close(f(whole, {}), f(tf.cast(whole, 'float32'), {}));
+      const parameter = tf.cast(tf.range(0, 6), dtype);
+      close(f(x, { gamma: parameter }), f(x, { gamma: tf.cast(parameter, 'float32') }));
+    }
+  });
+
+  test('axes in any order, and the batch where it may be one', () => {
+    const [x, gamma] = [input(), tf.randomNormal([24], 1, 1, 'float32', 6)];
+    close(ours.layerNorm(x, { axis: [2, 1], gamma }), ours.layerNorm(x, { axis: [1, 2], gamma }));
+    close(ours.layerNorm(x, { axis: [-1, 1], gamma }), ours.layerNorm(x, { axis: [1, 2], gamma }));
+    const { mean, variance } = tf.moments(x, 0, true);
+    close(ours.layerNorm(x, { axis: 0 }), tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3))));
+    expectError(() => ours.layerNorm(x, { axis: 3 }), 'layerNorm', ['within the 3 axes of the input; received 3']);
+    expectError(() => ours.groupNorm(x, { axis: 3 }), 'groupNorm', ['of the input and not be the batch; received 3']);
+  });
+
+  test('groups are divisors, of which a few are named', () => {
+    const [six, sixty, many] = [6, 60, 120].map((channels) => input([2, channels])) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const refused = (x: tf.Tensor, groups: number, divisors: string) =>
+      expectError(() => ours.groupNorm(x, { groups }), 'groupNorm', [`groups (${groups})`, `use ${divisors} or -1`]);
+    for (const groups of [-2, 0, 0.5, 4]) refused(six, groups, '1, 2, 3, 6');
+    refused(sixty, 7, '1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60');
+    refused(many, 7, '1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, ...');
+  });
+
+  test('a residual of the very shape of the input', () => {
+    const x = input();
+    for (const shape of [[6], [3, 1, 6], [3, 6, 4], [1, 4, 6], [3, 4, 6, 1]]) {
+      const parts = [`received [${shape}]`, 'nothing is broadcast'];
+      const residual = input(shape);
+      expectError(() => ours.addLayerNorm(x, residual), 'addLayerNorm', parts);
+    }
+  });
+
+  test('numbers that are none', () => {
+    const [x, gamma] = [input(), tf.ones([6])];
+    for (const gammaOffset of ['1', Number.NaN, 1e39, 1e-40, null] as number[]) {
+      expectError(() => ours.rmsNorm(x, { gamma, gammaOffset }), 'rmsNorm', ['gammaOffset must be a finite number']);
+    }
+    const g = tf.scalar(1);
+    for (const dropout of ['0.1', -0.1, 1] as number[]) {
+      expectError(() => ours.qkAttention(x, x, x, g, { dropout }), 'qkAttention', ['dropout must lie in [0, 1)']);
+    }
+  });
+
+  test('axes of the units of a kernel', () => {
+    const kernel = input();
+    for (const axis of [[], [0, 0], [1, -2], [0, 1, 2], 3, -4, 1.5, [1, 3]]) {
+      expectError(() => ours.weightNorm(kernel, { axis }), 'weightNorm', [
+        'not all, of the 3 axes',
+        `received ${JSON.stringify(axis)}`,
+      ]);
+    }
+    const g = tf.range(1, 25);
+    close(ours.weightNorm(kernel), ours.weightNorm(kernel, { axis: 2 }));
+    close(ours.weightNorm(kernel, { axis: -3 }), ours.weightNorm(kernel, { axis: 0 }));
+    close(ours.weightNorm(kernel, { axis: [2, 1], g }), ours.weightNorm(kernel, { axis: [1, 2], g }));
+    const norms = tf.sqrt(tf.sum(tf.square(kernel), 0));
+    close(ours.weightNorm(kernel, { axis: [1, -1] }), tf.div(kernel, norms));
+  });
+
+  test('steps of power iteration, and where they start', () => {
+    const [kernel, u, v] = [input(), tf.ones([1, 6]), tf.ones([1, 12])];
+    for (const powerIterations of [-1, 1.5, '1'] as number[]) {
+      expectError(() => ours.spectralNorm(kernel, { u, powerIterations }), 'spectralNorm', ['must be a whole number']);
+    }
+    for (const start of [{ u }, { v }]) {
+      expectError(() => ours.spectralNorm(kernel, { ...start, powerIterations: 0 }), 'spectralNorm', [
+        'both are needed',
+      ]);
+    }
+    const { sigma, u: kept } = ours.spectralNorm(kernel, { u, v, powerIterations: 0 });
+    const matrix = tf.reshape(kernel, [12, 6]);
+    close(sigma, tf.matMul(tf.matMul(v, matrix), u, false, true));
+    close(kept, u);
+    close(ours.spectralNorm(kernel, { u }).kernel, ours.spectralNorm(kernel, { u, axis: 2 }).kernel);
+  });
+
+  test('a style along any axis, and one without variance', () => {
+    const [content, style] = [input(), input([3, 4, 5])];
+    const turned = (x: tf.Tensor) => tf.transpose(x, [0, 2, 1]);
+    close(
+      ours.adaptiveInstanceNorm(content, style, { axis: 1 }),
+      turned(ours.adaptiveInstanceNorm(turned(content), turned(style))),
+    );
+    const flat = tf.fill([3, 5, 6], 2);
+    const f = (s: tf.Tensor) => ours.adaptiveInstanceNorm(content, s, { epsilon: 0 });
+    close(f(flat), tf.fill([3, 4, 6], 2));
+    close(tf.grad(f)(flat), tf.fill([3, 5, 6], 4 / 5)); // the mean alone moves
+    for (const other of [
+      [2, 4, 6],
+      [3, 4, 5],
+      [3, 6],
+    ]) {
+      const parts = ['same rank, batch and channels', `[${other}]`];
+      const given = input(other);
+      expectError(() => ours.adaptiveInstanceNorm(content, given), 'adaptiveInstanceNorm', parts);
+    }
+  });
+
+  test('a mask that is the same along some axes only', () => {
+    const [q, g] = [input([2, 2, 3, 4, 5]), tf.scalar(2)];
+    const mask = tf.tidy(() => tf.greater(tf.add(input([2, 1, 3, 4, 4]), tf.mul(9, tf.eye(4))), 1));
+    const whole = tf.tile(mask, [1, 2, 1, 1, 1]);
+    close(ours.qkAttention(q, q, q, g, { mask }), ours.qkAttention(q, q, q, g, { mask: whole }));
+    const parts = tf.split(q, 2, 1).map((part) => ours.qkAttention(part, part, part, g, { mask }));
+    close(ours.qkAttention(q, q, q, g, { mask: whole }), tf.concat(parts, 1));
+  });
+});
+
 test('loadModel as functions: what it does not take is refused', async () => {
   const load = ours.loadModel as unknown as (...args: unknown[]) => Promise<unknown>;
   await expect(load('http://nowhere/model.json', { onprogress: 1 })).rejects.toThrow('loadModel: unknown option');

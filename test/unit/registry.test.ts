@@ -82,5 +82,11 @@ describe('what a set of kernels says of itself', () => {
     register(set, 'twice');
     expect(fused()).toBe(true);
     expect(set.supported).toHaveBeenCalledTimes(1);
+    // Another copy of the package has the same kernels: the first ones stay.
+    const name = 'tfjs-normalizations/2/SwapAxes';
+    const first = tf.getKernel(name, 'twice');
+    register({ ...cpu, kernels: { ...cpu.kernels, SwapAxes: () => [] as never } }, 'twice');
+    expect(tf.getKernel(name, 'twice')).toBe(first);
+    expect(first.kernelFunc).toBe(cpu.kernels.SwapAxes);
   });
 });
