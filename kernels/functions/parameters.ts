@@ -50,10 +50,10 @@ function rowsFor(
   const t = checkTensor(who, name, value);
   if (t.size === c) return reshape(t, [1, c]);
   const others = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
-  const isOfExamples = others[0] === 0 && t.shape[0] === shape[0] && (t.rank === 2 || t.rank === 1 + axes.length);
-  if (isOfExamples && isShape(t, [shape[0] as number, c])) return t;
-  if (isOfExamples && isShape(t, [shape[0] as number, ...axes.map((axis) => shape[axis] as number)])) {
-    return reshape(t, [shape[0] as number, c]);
+  if (others[0] === 0) {
+    const examples = shape[0] as number;
+    if (isShape(t, [examples, c])) return t;
+    if (isShape(t, [examples, ...axes.map((axis) => shape[axis] as number)])) return reshape(t, [examples, c]);
   }
   const sizeOf = (axis: number) => t.shape[axis] as number;
   // From the first axis on that differs from the input's, all positions share a row: these axes must have size 1.

@@ -12,6 +12,8 @@ import { LARGEST, splitMean } from '../../kernels/core/half-values.ts';
 import { isDivisor, momentsIn, reciprocal, unrounded } from '../../kernels/core/numbers.ts';
 import type { View } from '../../kernels/core/view.ts';
 import { Normalize, NormalizeGrad, ScaleShift, ScaleShiftGrad } from '../../kernels/ops/gradients.ts';
+import { joinHeads, splitHeads } from '../../kernels/ops/heads.ts';
+import { erf, tanh } from '../../kernels/ops/pointwise.ts';
 import { rows } from '../../kernels/ops/reference.ts';
 import { toHalf } from '../support/half-subjects.ts';
 import { normals } from '../support/random.ts';
@@ -84,6 +86,46 @@ describe('a mean as two 16-bit floats', () => {
     expect([...large]).toEqual([0, LARGEST, -LARGEST, Number.NaN, Number.POSITIVE_INFINITY]);
     expect([...rest.subarray(0, 3)]).toEqual([0, 7e4 - LARGEST, LARGEST - 7e4]);
   });
+});
+
+test('three gradients of tanh and of the error function', () => {
+  const at = [-1.5, -0.3, 0, 0.4, 2];
+  const gradients = (f: (x: tf.Tensor) => tf.Tensor) => {
+    const [first, second, third] = [tf.grad(f), tf.grad(tf.grad(f)), tf.grad(tf.grad(tf.grad(f)))];
+    return [f, first, second, third].map((of) => of!(tf.tensor1d(at)).dataSync());
+  };
+  const [, ...ofTanh] = gradients(tanh);
+  const [, ...ofErf] = gradients(erf);
+  const t = at.map(Math.tanh);
+  const tanhs = [
+    t.map((t) => 1 - t * t),
+    t.map((t) => -2 * t * (1 - t * t)),
+    t.map((t) => (6 * t * t - 2) * (1 - t * t)),
+  ];
+  for (const [i, expected] of tanhs.entries()) expect(ofTanh[i]).toBeClose(expected, { atol: 1e-5 });
+  const bell = at.map((x) => (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x));
+  const erfs = [bell, bell.map((b, i) => -2 * at[i]! * b), bell.map((b, i) => (4 * at[i]! ** 2 - 2) * b)];
+  for (const [i, expected] of erfs.entries()) expect(ofErf[i]).toBeClose(expected, { atol: 1e-5 });
+});
+
+test.each([
+  [
+    [1, 2],
+    [2, 3, 4, 5, 6],
+    [0, 3, 1, 2, 4],
+    [2, 5, 12, 6],
+  ],
+  [[2], [2, 3, 4, 5, 6], [0, 1, 3, 2, 4], [2, 15, 4, 6]],
+  [[1], [2, 3, 4, 5, 6], [0, 2, 3, 1, 4], [2, 20, 3, 6]],
+  [[1], [2, 3, 5, 6], [0, 2, 1, 3], [2, 5, 3, 6]],
+])('heads of attention along %j of %j, and back', (axes, shape, order, expected) => {
+  const x = tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape);
+  const split = splitHeads(x, axes);
+  expect(split.shape).toEqual(expected);
+  expect(split.dataSync()).toEqual(tf.transpose(x, order).dataSync());
+  const joined = joinHeads(split, [...shape.slice(0, -2), 7], axes);
+  expect(joined.shape).toEqual(shape);
+  expect(joined.dataSync()).toEqual(x.dataSync());
 });
 
 test('a kernel ends its frame, also where it fails', () => {

@@ -525,6 +525,9 @@ describe('shapes of gamma and beta', () => {
     [[2, 3, 5, 4], -1, [2, 1, 5, 4], 'received the shape [2,1,5,4]; reshape'],
     [[2, 3, 4], [1, 2], [2, 4, 3], 'received the shape [2,4,3]; reshape'],
     [[2, 3, 4], [1, 2], [2, 2, 6], 'received the shape [2,2,6]; reshape'],
+    [[2, 3, 4], [1, 2], [2, 3, 1], 'received the shape [2,3,1]; reshape'],
+    [[2, 3, 4], [1, 2], [2, 3, 4, 1], 'received the shape [2,3,4,1]; reshape'],
+    [[2, 3], 0, [2, 2], 'received the shape [2,2]; reshape'],
     [[2, 3], 0, [3, 3], '2 values, one per channel, or [2,3], a row per position; received the shape [3,3]; reshape'],
   ])('of %j along %j: not %j', (shape, axis, given, message) => {
     const [x, gamma] = [shaped(shape), shaped(given)];
@@ -558,6 +561,12 @@ describe('what functions take', () => {
     close(ours.layerNorm(x, { axis: 0 }), tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3))));
     expectError(() => ours.layerNorm(x, { axis: 3 }), 'layerNorm', ['within the 3 axes of the input; received 3']);
     expectError(() => ours.groupNorm(x, { axis: 3 }), 'groupNorm', ['of the input and not be the batch; received 3']);
+  });
+
+  test('an instance is a channel of an example', () => {
+    const x = input();
+    const { mean, variance } = tf.moments(x, 1, true);
+    close(ours.instanceNorm(x), tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3))));
   });
 
   test('groups are divisors, of which a few are named', () => {
@@ -619,11 +628,19 @@ describe('what functions take', () => {
         'both are needed',
       ]);
     }
+    const [empty, long] = [tf.zeros([0, 2]), tf.ones([1, 1, 1, 1, 1, 2, 2])];
+    expectError(() => ours.spectralNorm(empty, { u }), 'spectralNorm', ['received the shape [0,2]']);
+    expectError(() => ours.spectralNorm(long, { u }), 'spectralNorm', ['received the shape [1,1,1,1,1,2,2]']);
+    expect(ours.weightNorm(tf.ones([1, 1, 1, 1, 2, 2])).shape).toEqual([1, 1, 1, 1, 2, 2]);
     const { sigma, u: kept } = ours.spectralNorm(kernel, { u, v, powerIterations: 0 });
     const matrix = tf.reshape(kernel, [12, 6]);
     close(sigma, tf.matMul(tf.matMul(v, matrix), u, false, true));
     close(kept, u);
     close(ours.spectralNorm(kernel, { u }).kernel, ours.spectralNorm(kernel, { u, axis: 2 }).kernel);
+    // u and v are constants to the gradient of sigma.
+    const once = ours.spectralNorm(kernel, { u });
+    const dsigma = tf.grad((kernel: tf.Tensor) => ours.spectralNorm(kernel, { u }).sigma)(kernel);
+    close(dsigma, tf.reshape(tf.matMul(once.v, once.u, true), kernel.shape as [number, number, number]));
   });
 
   test('a style along any axis, and one without variance', () => {
