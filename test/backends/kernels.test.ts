@@ -14,6 +14,7 @@ import {
   LARGE_VIEWS,
   named,
   OFFSETS,
+  SAMPLES,
   VIEWS,
   WIDE,
 } from '../support/views.ts';
@@ -75,6 +76,10 @@ describeEverywhere('kernels', (backend) => {
     const large = route === 'kernel' || isWasm(backend.name) ? LARGE_VIEWS : [];
     test.each(named(thorough ? [...VIEWS, ...large] : KINDS))('%s', (_, inputs) =>
       checkNormalize(backend, route, { ...USUAL, ...inputs }),
+    );
+
+    test.each(named(large.length > 0 ? SAMPLES : SAMPLES.slice(0, 1)))('samples far apart, %s', (_, inputs) =>
+      checkNormalize(backend, route, { ...USUAL, ...inputs, special: 'apart' }),
     );
 
     const all = [...CONDITIONAL_VIEWS, ...(large.length > 0 ? LARGE_CONDITIONAL_VIEWS : [])];

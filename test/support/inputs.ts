@@ -9,8 +9,11 @@ export interface Inputs {
   readonly shape?: readonly number[];
   readonly mean?: number;
   readonly std?: number;
-  /** 'constant': x is `mean` everywhere; 'nan', 'infinity': the first element of x is; 'zero dy': in the first group. */
-  readonly special?: 'constant' | 'nan' | 'infinity' | 'zero dy';
+  /**
+   * 'constant': x is `mean` everywhere; 'nan', 'infinity': the first element of x is; 'zero dy': in the first group; 'apart': the
+   * mean of sample i is 1e4 i.
+   */
+  readonly special?: 'constant' | 'nan' | 'infinity' | 'zero dy' | 'apart';
 }
 
 export interface NormalizeInputs extends Inputs {
@@ -35,6 +38,7 @@ export function activations({ view, mean = 0, std = 1, special }: Inputs) {
   const x = special === 'constant' ? new Float32Array(size).fill(mean) : normals(1, size, mean, std);
   if (special === 'nan') x[0] = Number.NaN;
   if (special === 'infinity') x[0] = Number.POSITIVE_INFINITY;
+  if (special === 'apart') for (let i = 0; i < size; i++) x[i]! += 1e4 * Math.floor(i / (view.s * view.c));
   const dy = normals(2, size);
   return { x, dy: special === 'zero dy' ? dy.map((v, i) => (inFirstGroup(view, i) ? 0 : v)) : dy };
 }

@@ -58,6 +58,8 @@ export const VIEWS: readonly Inputs[] = [
   rows(64, 64),
   rows(65, 65),
   rows(3, 1031),
+  rows(2, 2051),
+  shaped(rows(6, 4), 2, 3, 4),
   shaped(rows(6, 20), 2, 3, 4, 5),
   shaped(rows(30, 4), 2, 3, 5, 1, 4),
   batch(1, 5),
@@ -76,6 +78,7 @@ export const VIEWS: readonly Inputs[] = [
   instance(2, 33, 2),
   instance(3, 31, 3),
   instance(5, 64, 32),
+  instance(1100, 5, 3),
   instance(2, 4099, 5),
   shaped(instance(2, 15, 3), 2, 3, 5, 3),
   shaped(instance(3, 24, 2), 3, 2, 3, 4, 2),
@@ -91,6 +94,8 @@ export const VIEWS: readonly Inputs[] = [
 ];
 
 export const LARGE_VIEWS = [rows(2, 70001), rows(40000, 4), batch(1025, 64), batch(40000, 4), group(2, 1031, 64, 8)];
+/** Samples that may lie far apart; the second has so large ones that they go through some kernels in pieces. */
+export const SAMPLES = [instance(3, 5, 4), instance(3, 33001, 2)];
 /** As `KINDS`, with enough values in each group for rounding errors to show. */
 export const WIDE = [rows(7, 257), batch(259, 5), instance(2, 257, 3), group(2, 131, 6, 2)];
 export const OFFSETS = [0, 1e4, 1e6] as const;
