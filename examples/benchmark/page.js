@@ -13,7 +13,7 @@ import { attributes, normalizations, tensors } from './workloads.js';
 tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
 
 /** Invocations in a workgroup: in software they take turns at every barrier. */
-const IN_SOFTWARE = 8;
+const IN_SOFTWARE = 4;
 
 /** Starts the backend, and returns the name of what draws. */
 async function start(name = 'webgl') {

@@ -51,8 +51,13 @@ interface Program {
 export interface Dispatch {
   /** For messages. */
   readonly name: string;
-  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`, as `Values` or f32. */
+  /**
+   * WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`, as `Values` or f32. Each
+   * line with a `#` stands for `copies` lines, with 0, 1 and so on in its place.
+   */
   readonly source: string;
+  /** Default 1. */
+  readonly copies?: number | undefined;
   /** The inputs, and maybe `result`, that hold `Values`, which are four: indices count fours. Absent: `Values` are one value. */
   readonly fours?: readonly string[] | undefined;
   /** By the names that the source gives them; those that are undefined are absent. */
@@ -84,7 +89,7 @@ export class Gpu {
   }
 
   /** Runs a program, whose output lives until the end of the kernel or is given away. */
-  run({ name, source, fours, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
+  run({ name, source, copies = 1, fours, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
     const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
     const declared = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
     const uniforms = [...declared(integers, 'i32'), ...declared(floats, 'f32')].join(', ');
@@ -94,7 +99,7 @@ export class Gpu {
       const type = componentsOf(variable) === 4 ? 'vec4<f32>' : 'f32';
       return `fn ${variable}At(i : i32) -> ${type} { return ${type}(${variable}[i]); }\n`;
     });
-    const code = (fours ? FOURS : ONES) + reads.join('') + source;
+    const code = (fours ? FOURS : ONES) + reads.join('') + copied(source, copies);
     const program: Program = {
       variableNames: given.map(([variable]) => variable),
       variableComponents: given.map(([variable]) => componentsOf(variable)),
@@ -151,6 +156,11 @@ export class Gpu {
     for (const { dataId } of this.#scratch) this.#backend.disposeData(dataId);
   }
 }
+
+const copied = (source: string, copies: number) =>
+  source.replace(/^.*#.*$/gm, (line) =>
+    Array.from({ length: copies }, (_, i) => line.replaceAll('#', `${i}`)).join('\n'),
+  );
 
 /** WGSL: `average` of the components of values, and the `first` of them. */
 const FOURS = `

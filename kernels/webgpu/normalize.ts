@@ -37,7 +37,6 @@ export const Normalize = kernel<'Normalize'>((gpu, { x: given, residual, gamma, 
   const { epsilon, center, yOnly } = attrs;
   const view = inFours(attrs.view);
   const x = residual ? sumOf(gpu, given, residual) : given;
-  const parameter = parameterOf(view);
   const ofX = sourceOf(gpu, x, view, center);
   // Where they are wanted, too, statistics are taken once.
   const saved = yOnly ? undefined : statistics(gpu, ofX, view);
@@ -45,15 +44,16 @@ export const Normalize = kernel<'Normalize'>((gpu, { x: given, residual, gamma, 
   const lanes = lanesOfGroups(view);
   const y = gpu.run({
     name: 'normalize',
-    source: `${total()} ${source.functions} ${reciprocal(attrs)}
+    copies: lanes.atOnce,
+    source: `${total(lanes.atOnce)} ${source.functions} ${reciprocal(attrs)}
 fn main(index : i32) {
-  ${place()} ${GROUP} ${parametersOfUnit(view)} ${source.statements}
-  let scale = reciprocal(variance);
+  ${place(lanes.atOnce)} ${GROUP} ${parametersOfUnit(view)} ${source.statements}
+  let scale# = reciprocal(variance#);
   ${inGroup(view)(`
-      var value = ((xAt(at) - mean) - rest) * scale;
-      ${gamma ? `value *= gammaAt(${parameter});` : ''}
-      ${beta ? `value += betaAt(${parameter});` : ''}
-      result[at] = value;`)}
+      ${gamma || beta ? `let parameter = ${parameterOf(view)};` : ''}
+      ${gamma ? 'let gamma = gammaAt(parameter);' : ''}
+      ${beta ? 'let beta = betaAt(parameter);' : ''}
+      result[at#] = ((xAt(at#) - mean#) - rest#) * scale#${gamma ? ' * gamma' : ''}${beta ? ' + beta' : ''};`)}
 }`,
     fours: view.inFours ? [...VALUES, 'result'] : undefined,
     inputs: { ...source.inputs, x, gamma, beta },
@@ -79,14 +79,14 @@ function sumOf(gpu: Gpu, x: TensorInfo, residual: TensorInfo): TensorInfo {
   });
 }
 
-/** WGSL: the index of the parameters of value `at`, whose channel is `channel`; `parametersOfUnit` comes before the loop. */
+/** WGSL: the index of the parameters of values `at#`, whose channel is `channel`; `parametersOfUnit` comes before the loop. */
 const parameterOf = ({ s, rowsPerCondition }: View) => {
   if (rowsPerCondition === undefined) return 'channel';
   return rowsPerCondition >= s
     ? 'ownParameters + channel'
-    : 'at / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
+    : 'at0 / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
 };
-/** WGSL: where the parameters of a unit begin, if it has one condition. */
+/** WGSL: where the parameters of the units begin, if they have one condition. */
 const parametersOfUnit = ({ s, rowsPerCondition = 0 }: View) =>
   rowsPerCondition >= s
     ? 'let ownParameters = unit / uniforms.groups * uniforms.s / uniforms.rowsPerCondition * uniforms.c;'
@@ -106,9 +106,6 @@ interface Operands {
 /** Whether each group is a channel with one gamma: then that multiplies sums, which are those for dgamma, too. */
 const isPerChannel = ({ attrs: { view } }: Operands) => view.groups === view.c && view.rowsPerCondition === undefined;
 
-const XHAT = `
-fn xHat(x : Values, its : vec3<f32>) -> Values { return ((x - its.x) - its.y) * reciprocal(its.z); }`;
-
 const integersOf = (view: View) => ({
   ...{ ...groupIntegers(view), ...conditionIntegers(view) },
   allGroups: view.n * view.groups,
@@ -124,11 +121,11 @@ function termsOfGroups(operands: Operands): Terms {
     inFours: view.inFours,
     functions: `${reciprocal(attrs)} ${SAVED}`,
     before: `${GROUP} ${parametersOfUnit(view)}
-  let its = saved(unit);
-  let rstd = reciprocal(its.z);`,
-    walk: inGroup(view),
-    d: gamma ? `dyAt(at) * gammaAt(${parameterOf(view)})` : 'dyAt(at)',
-    h: '((xAt(at) - its.x) - its.y) * rstd',
+  let its# = saved(unit#);
+  let rstd# = reciprocal(its#.z);`,
+    walk: (body) => inGroup(view)(gamma ? `let gamma = gammaAt(${parameterOf(view)});\n${body}` : body),
+    d: gamma ? 'dyAt(at#) * gamma' : 'dyAt(at#)',
+    h: '((xAt(at#) - its#.x) - its#.y) * rstd#',
     inputs: { dy, gamma },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -146,11 +143,13 @@ function termsOfChannels(
   return {
     lanes: lanesIn(view),
     inFours: view.inFours,
-    functions: `${reciprocal(attrs)} ${SAVED} ${XHAT}`,
+    functions: `${reciprocal(attrs)} ${SAVED}`,
     before: 'let ownGroup = unit / (uniforms.c / uniforms.groups);',
     walk: inChannel(view),
-    d: 'dyAt(at)',
-    h: 'xHat(xAt(at), saved(sample * uniforms.groups + ownGroup))',
+    beforeH: `let its = saved(sample * uniforms.groups + ownGroup);
+      let rstd = reciprocal(its.z);`,
+    d: 'dyAt(at#)',
+    h: '((xAt(at#) - its.x) - its.y) * rstd',
     inputs: { dy },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -162,17 +161,25 @@ function termsOfChannels(
 function termsOfConditions(operands: Operands): Terms {
   const lanesIn = (view: Seen) => {
     const { rowsPerCondition: length = 1, c, inFours } = view;
-    return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours });
+    const alike = inFours && view.groups === 1 ? c : 1;
+    return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours, alike });
   };
+  const terms = termsOfChannels(operands, lanesIn);
+  const { s, rowsPerCondition = 1 } = operands.attrs.view;
+  const isOfOneSample = rowsPerCondition <= s;
+  const statistics = (row: string) => `let its = saved(${row} / uniforms.s * uniforms.groups + ownGroup);
+      let rstd = reciprocal(its.z);`;
   return {
-    ...termsOfChannels(operands, lanesIn),
-    before: 'let ownGroup = unit % uniforms.c / (uniforms.c / uniforms.groups);',
+    ...terms,
+    before: `
+  let ownGroup = unit % uniforms.c / (uniforms.c / uniforms.groups);
+  let firstRow = unit / uniforms.c * uniforms.rowsPerCondition;
+  let channel# = unit# % uniforms.c;`,
     walk: (body) =>
-      walk(`
-      let row = unit / uniforms.c * uniforms.rowsPerCondition + k;
-      let at = row * uniforms.c + unit % uniforms.c;
+      walk(`let at# = (firstRow + k) * uniforms.c + channel#;
       ${body}`),
-    h: 'xHat(xAt(at), saved(row / uniforms.s * uniforms.groups + ownGroup))',
+    beforeWalkOfH: isOfOneSample ? statistics('firstRow') : '',
+    beforeH: isOfOneSample ? '' : statistics('(firstRow + k)'),
   };
 }
 
@@ -191,7 +198,7 @@ function gradientOfX(
   piecesOfCondition?: number,
 ): TensorInfo {
   const { attrs, x, dsum, gamma } = operands;
-  const { view, epsilon, center } = attrs;
+  const { epsilon, center } = attrs;
   const terms = termsOfGroups(operands);
   const weight =
     piecesOfCondition && gamma
@@ -200,16 +207,17 @@ function gradientOfX(
   const ofGroup = isPerChannel(operands) && gamma ? ' * gammaAt(firstChannel)' : '';
   return gpu.run({
     name: 'gradient of x',
-    source: `${total()} ${terms.functions} ${slopes(attrs)} ${partials ? PARTIAL_SUMS : ''}
+    copies: terms.lanes.atOnce,
+    source: `${total(terms.lanes.atOnce)} ${terms.functions} ${slopes(attrs)} ${partials ? PARTIAL_SUMS : ''}
 fn main(index : i32) {
-  ${place()} ${partials ? `${terms.before} ${sumOfParts(weight)}` : sumOfTerms(terms)}
-  let averages = sums / f32(uniforms.groupLength);
-  let along = averages.x * factor(its.z);
-  let scale = slope(its.z)${ofGroup};
-  ${inGroup(view)(`
-      let d = ${terms.d};
-      let h = ${terms.h};
-      result[at] = (d${center ? ' - averages.y' : ''} - h * along) * scale${dsum ? ' + dsumAt(at)' : ''};`)}
+  ${place(terms.lanes.atOnce)} ${partials ? `${terms.before} ${sumOfParts(weight)}` : sumOfTerms(terms)}
+  let averages# = sums# / f32(uniforms.groupLength);
+  let along# = averages#.x * factor(its#.z);
+  let scale# = slope(its#.z)${ofGroup};
+  ${terms.walk(`
+      let d# = ${terms.d};
+      let h# = ${terms.h};
+      result[at#] = (d#${center ? ' - averages#.y' : ''} - h# * along#) * scale#${dsum ? ' + dsumAt(at#)' : ''};`)}
 }`,
     fours: terms.inFours ? [...VALUES, 'result'] : undefined,
     inputs: { ...terms.inputs, ...terms.inputsOfH, gamma, dsum, partials: partials?.info },

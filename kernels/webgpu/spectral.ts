@@ -15,7 +15,9 @@ function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolea
   const [units, length] = isAlongRows ? [rest, out] : [out, rest];
   const terms = {
     lanes: lanesOf({ units, length, run: isAlongRows ? length : 1, areAdjacent: true }),
-    walk: (body: string) => walk(`let at = unit * uniforms.unitStep + k * uniforms.valueStep; ${body}`),
+    walk: (body: string) =>
+      walk(`let at = unit * uniforms.unitStep + k * uniforms.valueStep;
+      ${body}`),
     d: 'wAt(at)',
     h: 'alongAt(k)',
     inputs: { w },

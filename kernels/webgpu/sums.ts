@@ -1,7 +1,7 @@
 /** The sums that gradients need: of dy, and of dy times a centred or normalized x. Products of a matrix are such sums, too. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Gpu } from './backend.ts';
-import { type Lanes, lanesOf, partialIndex, place, total } from './lanes.ts';
+import { type Lanes, lanesOf, partialIndex, place, total, totals } from './lanes.ts';
 
 /** What is summed over each unit. */
 export interface Terms {
@@ -13,9 +13,11 @@ export interface Terms {
   readonly before?: string;
   /** WGSL of a walk through the unit with this body. */
   readonly walk: (body: string) => string;
-  /** Expressions of which d and d h are summed. */
+  /** Expressions of which d and d h are summed, of each unit; statements that h needs, which run before the loop and in it. */
   readonly d: string;
   readonly h: string;
+  readonly beforeWalkOfH?: string;
+  readonly beforeH?: string;
   readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
   /** Those that h alone reads. */
   readonly inputsOfH: Readonly<Record<string, TensorInfo | undefined>>;
@@ -37,21 +39,23 @@ export const VALUES = ['x', 'dy', 'dsum', 'gamma', 'beta'];
 export type Field = 0 | 1;
 export const PARTIAL_SUMS = partialIndex(2);
 
-/** WGSL: `sums` over what the lanes of a unit visit. */
-export const sumOfTerms = ({ before = '', walk, d, h }: Terms): string => `
-  ${before}
-  var ofLane = vec2<f32>(0.0);
-  ${walk(`let d = ${d}; ofLane += vec2<f32>(average(d * (${h})), average(d));`)}
-  let sums = total(ofLane, invocation);`;
+/** WGSL: `sums#` over what the lanes of the units visit. */
+export const sumOfTerms = ({ lanes, before = '', beforeWalkOfH = '', walk, beforeH = '', d, h }: Terms): string => `
+  ${before} ${beforeWalkOfH}
+  var ofLane# = vec2<f32>(0.0);
+  ${walk(`${beforeH}
+      let d# = ${d};
+      ofLane# += vec2<f32>(average(d# * (${h})), average(d#));`)}
+  ${totals('sums', 'ofLane', lanes)}`;
 
-/** WGSL: the same `sums` from those of parts, which may have weights. */
+/** WGSL: the same from those of parts, which may have weights. */
 export const sumOfParts = (weight?: string): string => `
   var ofLane = vec2<f32>(0.0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
     let ofPiece = vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
     ofLane += ofPiece${weight ? ` * ${weight}` : ''};
   }
-  let sums = total(ofLane, invocation);`;
+  let sums0 = total(ofLane, invocation);`;
 
 /** The sums over each part of each unit. */
 export function partialSums(gpu: Gpu, terms: Terms, width: number): PartialSums {
@@ -62,8 +66,8 @@ export function partialSums(gpu: Gpu, terms: Terms, width: number): PartialSums 
 fn main(index : i32) {
   ${place()} ${sumOfTerms(terms)}
   if (isFirst) {
-    result[partialIndex(unit, part, 0)] = sums.x;
-    result[partialIndex(unit, part, 1)] = sums.y;
+    result[partialIndex(unit, part, 0)] = sums0.x;
+    result[partialIndex(unit, part, 1)] = sums0.y;
   }
 }`,
     fours: inFours ? VALUES : undefined,
@@ -99,7 +103,9 @@ fn main(index : i32) {
 
 /** These sums of each unit, as tensors of `shape`. */
 export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: number[]): TensorInfo[] {
-  const { lanes, inFours, functions = '', before = '', walk, d, h, inputs, inputsOfH, integers, floats = {} } = terms;
+  const { lanes, inFours, functions = '', before = '', beforeWalkOfH = '', walk, beforeH = '', d, h } = terms;
+  const { inputs, inputsOfH, integers, floats = {} } = terms;
+  const components = inFours ? 4 : 1;
   const units = lanes.integers.units as number;
   if (lanes.parts > 1) {
     const partials = partialSums(gpu, terms, units);
@@ -108,13 +114,21 @@ export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: 
   return fields.map((field) =>
     gpu.run({
       name: 'sums',
-      source: `${total('Values')} ${field === 0 ? functions : ''}
+      copies: lanes.atOnce,
+      source: `${total(lanes.atOnce, components)} ${field === 0 ? functions : ''}
 fn main(index : i32) {
-  ${place()} ${before}
-  var ofLane = Values();
-  ${walk(`ofLane += ${field === 0 ? `${d} * (${h})` : d};`)}
-  let sum = total(ofLane, invocation);
-  if (isFirst) { result[unit] = sum; }
+  ${place(lanes.atOnce)} ${before} ${field === 0 ? beforeWalkOfH : ''}
+  var ofLane# = Values();
+  ${walk(
+    field === 0
+      ? `${beforeH}
+      ofLane# += ${d} * (${h});`
+      : `ofLane# += ${d};`,
+  )}
+  ${totals('sum', 'ofLane', lanes, components)}
+  if (isFirst) {
+    result[unit#] = sum#;
+  }
 }`,
       fours: inFours ? [...VALUES, 'result'] : undefined,
       inputs: { ...inputs, ...(field === 0 && inputsOfH) },
