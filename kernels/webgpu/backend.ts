@@ -157,10 +157,11 @@ export class Gpu {
   }
 }
 
-const copied = (source: string, copies: number) =>
-  source.replace(/^.*#.*$/gm, (line) =>
-    Array.from({ length: copies }, (_, i) => line.replaceAll('#', `${i}`)).join('\n'),
-  );
+function copied(source: string, copies: number): string {
+  const numbers = Array.from({ length: copies }, (_, i) => `${i}`);
+  const lines = source.split('\n');
+  return lines.flatMap((line) => (line.includes('#') ? numbers.map((i) => line.replaceAll('#', i)) : line)).join('\n');
+}
 
 /** WGSL: `average` of the components of values, and the `first` of them. */
 const FOURS = `
