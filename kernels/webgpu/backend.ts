@@ -65,9 +65,14 @@ export interface Dispatch {
   readonly integers: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
   readonly workgroups: number;
-  /** Of the output. */
+  /** Of the output, `result`. */
   readonly shape: number[];
+  /** Further outputs, as `make` makes them, by the names that the source gives them. */
+  readonly also?: Readonly<Record<string, TensorInfo | undefined>>;
 }
+
+const present = (tensors: Readonly<Record<string, TensorInfo | undefined>>) =>
+  Object.entries(tensors).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
 
 /** Invocations in a workgroup, a power of two. 256 is what every device allows. */
 export let workgroupSize = 256;
@@ -89,20 +94,41 @@ export class Gpu {
   }
 
   /** Runs a program, whose output lives until the end of the kernel or is given away. */
-  run({ name, source, copies = 1, fours, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
-    const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
+  run({
+    name,
+    source,
+    copies = 1,
+    fours,
+    inputs,
+    integers,
+    floats = {},
+    workgroups,
+    shape,
+    also = {},
+  }: Dispatch): TensorInfo {
+    const given = present(inputs);
+    const written = present(also);
     const declared = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
     const uniforms = [...declared(integers, 'i32'), ...declared(floats, 'f32')].join(', ');
     // A tensor that was cast to float32 still has integers in its buffer: `xAt(i)` is value i of the input x as a float.
     const componentsOf = (variable: string) => (fours?.includes(variable) ? 4 : 1);
+    const typeOf = (variable: string) => (componentsOf(variable) === 4 ? 'vec4<f32>' : 'f32');
     const reads = given.map(([variable]) => {
-      const type = componentsOf(variable) === 4 ? 'vec4<f32>' : 'f32';
+      const type = typeOf(variable);
       return `fn ${variable}At(i : i32) -> ${type} { return ${type}(${variable}[i]); }\n`;
     });
-    const code = (fours ? FOURS : ONES) + reads.join('') + copied(source, copies);
+    // To TensorFlow.js further outputs are inputs, which it declares as such. WebGPU ignores a variable that the program does not use: a
+    // second one has the same binding, and can be written.
+    const writes = written.map(([variable], i) => {
+      const binding = 1 + given.length + i;
+      return `@group(0) @binding(${binding}) var<storage, read_write> ${variable} : array<${typeOf(variable)}>;\n`;
+    });
+    const code = (fours ? FOURS : ONES) + reads.join('') + writes.join('') + copied(source, copies);
+    const variables = [...given.map(([variable]) => variable), ...written.map(([variable]) => `${variable}AsInput`)];
+    const buffers = [...given, ...written].map(([, info]) => info);
     const program: Program = {
-      variableNames: given.map(([variable]) => variable),
-      variableComponents: given.map(([variable]) => componentsOf(variable)),
+      variableNames: variables,
+      variableComponents: variables.map(componentsOf),
       outputComponent: componentsOf('result'),
       outputShape: [],
       uniforms,
@@ -117,7 +143,7 @@ export class Gpu {
     const { device } = this.#backend;
     if (lost.has(device)) fail(name, 'the device is lost; register the backend anew, or load the page again');
     const most = device.limits.maxStorageBufferBindingSize;
-    for (const size of [sizeOf(shape), ...given.map(([, info]) => sizeOf(info.shape))]) {
+    for (const size of [sizeOf(shape), ...buffers.map((info) => sizeOf(info.shape))]) {
       if (size === 0) fail(name, 'a tensor is empty; WebGPU has no empty buffers');
       if (4 * size > most) {
         fail(
@@ -126,17 +152,23 @@ export class Gpu {
         );
       }
     }
-    const output = this.#backend.makeTensorInfo(shape, 'float32');
-    this.#scratch.push(output);
+    const output = this.make(shape);
     const values = (type: Uniform['type'], of: typeof integers) => Object.values(of).map((v) => ({ type, data: [v] }));
     this.#backend.runWebGPUProgram(
       program,
-      given.map(([, info]) => scalar(info)),
+      buffers.map(scalar),
       'float32',
       [...values('int32', integers), ...values('float32', floats)],
       scalar(output),
     );
     return output;
+  }
+
+  /** An output that some program is to fill. It lives until the end of the kernel or is given away. */
+  make(shape: number[]): TensorInfo {
+    const info = this.#backend.makeTensorInfo(shape, 'float32');
+    this.#scratch.push(info);
+    return info;
   }
 
   /** The output of a program as a result of the kernel. */

@@ -76,7 +76,8 @@ export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, { dy, x, mean }, { 
     inputsOfH: { x, means: mean },
     integers: groupIntegers(channels),
   };
-  const [dscale, dshift] = sumsOf(gpu, terms, [0, 1], [n, c]) as [TensorInfo, TensorInfo];
+  const dshift = gpu.make([n, c]);
+  const dscale = sumsOf(gpu, terms, [n, c], dshift);
   return [gpu.give(dscale), gpu.give(dshift)];
 });
 

@@ -20,7 +20,7 @@ import {
   total,
   walk,
 } from './lanes.ts';
-import { SAVED, savedSource, savedStatistics, sourceOf, statistics } from './statistics.ts';
+import { alsoWritten, SAVED, savedSource, savedStatistics, sourceOf, statistics } from './statistics.ts';
 import {
   joined,
   PARTIAL_SUMS,
@@ -38,16 +38,21 @@ export const Normalize = kernel<'Normalize'>((gpu, { x: given, residual, gamma, 
   const view = inFours(attrs.view);
   const x = residual ? sumOf(gpu, given, residual) : given;
   const ofX = sourceOf(gpu, x, view, center);
-  // Where they are wanted, too, statistics are taken once.
-  const saved = yOnly ? undefined : statistics(gpu, ofX, view);
-  const source = saved ? savedSource(saved, view) : ofX;
   const lanes = lanesOfGroups(view);
+  // Where statistics are wanted, too, they are found once: along with y, or before it, if each group is the work of several workgroups.
+  const source = yOnly
+    ? ofX
+    : lanes.parts === 1
+      ? alsoWritten(gpu, ofX, view)
+      : savedSource(statistics(gpu, ofX, view), view);
   const y = gpu.run({
     name: 'normalize',
     copies: lanes.atOnce,
     source: `${total(lanes.atOnce)} ${source.functions} ${reciprocal(attrs)}
 fn main(index : i32) {
-  ${place(lanes.atOnce)} ${GROUP} ${parametersOfUnit(view)} ${source.statements}
+  ${place(lanes.atOnce)} ${GROUP}
+  ${parametersOfUnit(view)}
+  ${source.statements}
   let scale# = reciprocal(variance#);
   ${inGroup(view)(`
       ${gamma || beta ? `let parameter = ${parameterOf(view)};` : ''}
@@ -61,9 +66,11 @@ fn main(index : i32) {
     floats: { epsilon },
     workgroups: lanes.workgroups,
     shape: x.shape,
+    also: source.also ?? {},
   });
-  if (!saved) return [gpu.give(y)];
-  return residual ? [gpu.give(y), gpu.give(saved), gpu.give(x)] : [gpu.give(y), gpu.give(saved)];
+  if (!source.info) return [gpu.give(y)];
+  const saved = gpu.give(source.info);
+  return residual ? [gpu.give(y), saved, gpu.give(x)] : [gpu.give(y), saved];
 });
 
 /** x plus a residual. */
@@ -120,7 +127,8 @@ function termsOfGroups(operands: Operands): Terms {
     lanes: lanesOfGroups(view),
     inFours: view.inFours,
     functions: `${reciprocal(attrs)} ${SAVED}`,
-    before: `${GROUP} ${parametersOfUnit(view)}
+    before: `${GROUP}
+  ${parametersOfUnit(view)}
   let its# = saved(unit#);
   let rstd# = reciprocal(its#.z);`,
     walk: (body) => inGroup(view)(gamma ? `let gamma = gammaAt(${parameterOf(view)});\n${body}` : body),
@@ -248,10 +256,9 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     const partials = partialSums(gpu, termsOfConditions(operands), c);
     const ofGroup = { ...partials, pieces: (partials.pieces * conditions) / n };
     const dx = gpu.give(gradientOfX(gpu, operands, ofGroup, partials.pieces));
-    const [dgamma, dbeta] = ([0, 1] as const).map((field) =>
-      gpu.give(joined(gpu, partials, field, conditions * c, [conditions, c])),
-    ) as [TensorInfo, TensorInfo];
-    return [dx, dgamma, dbeta];
+    const dbeta = gpu.make([conditions, c]);
+    const dgamma = joined(gpu, partials, conditions * c, [conditions, c], dbeta);
+    return [dx, gpu.give(dgamma), gpu.give(dbeta)];
   }
   const ofGroups = termsOfGroups(operands);
   const ofChannels = termsOfChannels(operands);
@@ -260,14 +267,11 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const partials = isShared || ofGroups.lanes.parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
   const dx = gpu.give(gradientOfX(gpu, operands, partials));
   if (!affine) return [dx];
-  if (rowsPerCondition !== undefined) {
-    const sums = sumsOf(gpu, termsOfConditions(operands), [0, 1], [conditionsOf(view), c]);
-    const [dgamma, dbeta] = sums.map((info) => gpu.give(info)) as [TensorInfo, TensorInfo];
-    return [dx, dgamma, dbeta];
-  }
-  const all = partials && isShared && { ...partials, pieces: n * partials.pieces };
-  const [dgamma, dbeta] = all
-    ? ([0, 1] as const).map((field) => joined(gpu, all, field, c, [c]))
-    : sumsOf(gpu, ofChannels, [0, 1], [c]);
-  return [dx, gpu.give(dgamma as TensorInfo), gpu.give(dbeta as TensorInfo)];
+  const shape = rowsPerCondition === undefined ? [c] : [conditionsOf(view), c];
+  const dbeta = gpu.make(shape);
+  const dgamma =
+    partials && isShared
+      ? joined(gpu, { ...partials, pieces: n * partials.pieces }, c, shape, dbeta)
+      : sumsOf(gpu, rowsPerCondition === undefined ? ofChannels : termsOfConditions(operands), shape, dbeta);
+  return [dx, gpu.give(dgamma), gpu.give(dbeta)];
 });

@@ -24,7 +24,7 @@ function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolea
     inputsOfH: { along },
     integers: isAlongRows ? { unitStep: out, valueStep: 1 } : { unitStep: 1, valueStep: out },
   };
-  return sumsOf(gpu, terms, [0], like.shape)[0] as TensorInfo;
+  return sumsOf(gpu, terms, like.shape);
 }
 
 /** The product of two vectors, a scalar. */
@@ -38,7 +38,7 @@ function dot(gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo {
     inputsOfH: { b },
     integers: {},
   };
-  return sumsOf(gpu, terms, [0], [])[0] as TensorInfo;
+  return sumsOf(gpu, terms, []);
 }
 
 /** WGSL: the `norm` of values of `array`, of which each lane visits some. They are near 1 when squared, since their squares may be no floats. */

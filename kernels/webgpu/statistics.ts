@@ -5,6 +5,7 @@
  * room for beside them. The odd column tells it from the statistics of other backends.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { View } from '../core/view.ts';
 import type { Gpu } from './backend.ts';
 import {
   GROUP,
@@ -81,6 +82,10 @@ export interface Source {
   readonly statements: string;
   readonly inputs: Readonly<Record<string, TensorInfo>>;
   readonly integers: Readonly<Record<string, number>>;
+  /** The tensor of statistics, if there is one. */
+  readonly info?: TensorInfo;
+  /** Further outputs that the statements write. */
+  readonly also?: Readonly<Record<string, TensorInfo>>;
 }
 
 /** The statistics of groups, or of parts of them, if they are long, which the programs that need them join. */
@@ -115,10 +120,41 @@ fn main(index : i32) {
   };
 }
 
+const columnsOf = ({ n, groups }: View) => 2 * n * groups + 1;
+
+/** WGSL: writes `mean#`, `rest#` and `variance#` to a tensor of statistics, or of moments. */
+const written = (array: string) => `
+  if (isFirst) {
+    let rounded# = mean# + rest#;
+    ${array}[unit#] = rounded#;
+    ${array}[uniforms.columns + unit#] = variance#;
+    if (uniforms.columns > uniforms.units) {
+      ${array}[uniforms.units + unit#] = (mean# - rounded#) + rest#;
+      ${array}[uniforms.columns + uniforms.units + unit#] = 0.0;
+      if (unit == 0) {
+        ${array}[uniforms.columns - 1] = 0.0;
+        ${array}[2 * uniforms.columns - 1] = 0.0;
+      }
+    }
+  }`;
+
+/** The tensor of statistics is written, too, by a program that finds those of whole groups. */
+export function alsoWritten(gpu: Gpu, source: Source, view: Seen): Source {
+  const columns = columnsOf(view);
+  const info = gpu.make([2, columns]);
+  return {
+    ...source,
+    info,
+    statements: `${source.statements} ${written('statistics')}`,
+    integers: { ...source.integers, columns },
+    also: { statistics: info },
+  };
+}
+
 /** The tensor of statistics; or of moments [2, groups], the same without what is for the gradient. */
 export function statistics(gpu: Gpu, source: Source, view: Seen, asMoments = false): TensorInfo {
   const units = view.n * view.groups;
-  const columns = asMoments ? units : 2 * units + 1;
+  const columns = asMoments ? units : columnsOf(view);
   const ofParts = source.integers.pieces !== undefined;
   const lanes = ofParts
     ? lanesOf({ units, length: source.integers.pieces as number, areAdjacent: true, isWhole: true })
@@ -128,17 +164,7 @@ export function statistics(gpu: Gpu, source: Source, view: Seen, asMoments = fal
     copies: lanes.atOnce,
     source: `${total(lanes.atOnce)} ${source.functions}
 fn main(index : i32) {
-  ${place(lanes.atOnce)} ${ofParts ? '' : GROUP} ${source.statements}
-  if (isFirst) {
-    let rounded# = mean# + rest#;
-    result[unit#] = rounded#;
-    result[uniforms.columns + unit#] = variance#;
-    if (uniforms.columns > uniforms.units) {
-      result[uniforms.units + unit#] = (mean# - rounded#) + rest#;
-      result[uniforms.columns + uniforms.units + unit#] = 0.0;
-      if (unit == 0) { result[uniforms.columns - 1] = 0.0; result[2 * uniforms.columns - 1] = 0.0; }
-    }
-  }
+  ${place(lanes.atOnce)} ${ofParts ? '' : GROUP} ${source.statements} ${written('result')}
 }`,
     fours: view.inFours ? ['x'] : undefined,
     inputs: source.inputs,
@@ -163,12 +189,13 @@ export const savedSource = (info: TensorInfo, { n, groups }: Seen): Source => ({
   let mean# = its#.x;
   let rest# = its#.y;
   let variance# = its#.z;`,
+  info,
   inputs: { statistics: info },
   integers: { allGroups: n * groups },
 });
 
 /** Statistics that came from here; those of another backend have no rests, and are taken anew. */
 export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: Seen, center: boolean): TensorInfo {
-  const isOurs = info.shape[1] === 2 * view.n * view.groups + 1;
+  const isOurs = info.shape[1] === columnsOf(view);
   return isOurs ? info : statistics(gpu, sourceOf(gpu, x, view, center), view);
 }

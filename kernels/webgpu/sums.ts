@@ -35,13 +35,12 @@ export interface PartialSums {
 /** Inputs that are read in fours where terms are. */
 export const VALUES = ['x', 'dy', 'dsum', 'gamma', 'beta'];
 
-/** Which sum: of d h, or of d. */
-export type Field = 0 | 1;
 export const PARTIAL_SUMS = partialIndex(2);
 
 /** WGSL: `sums#` over what the lanes of the units visit. */
 export const sumOfTerms = ({ lanes, before = '', beforeWalkOfH = '', walk, beforeH = '', d, h }: Terms): string => `
-  ${before} ${beforeWalkOfH}
+  ${before}
+  ${beforeWalkOfH}
   var ofLane# = vec2<f32>(0.0);
   ${walk(`${beforeH}
       let d# = ${d};
@@ -80,8 +79,11 @@ fn main(index : i32) {
   return { info, width, pieces: lanes.parts };
 }
 
-/** One of the sums of each of so many units, from those of parts. What were rows of units may count as parts of one row. */
-export function joined(gpu: Gpu, partials: PartialSums, field: Field, units: number, shape: number[]): TensorInfo {
+/**
+ * The sums of d h of so many units, from those of parts; and those of d, which are written to `ofD` where that is given. What were rows of
+ * units may count as parts of one row.
+ */
+export function joined(gpu: Gpu, partials: PartialSums, units: number, shape: number[], ofD?: TensorInfo): TensorInfo {
   const { info, width, pieces } = partials;
   const lanes = lanesOf({ units, length: pieces, areAdjacent: true, isWhole: true });
   return gpu.run({
@@ -90,52 +92,59 @@ export function joined(gpu: Gpu, partials: PartialSums, field: Field, units: num
 fn main(index : i32) {
   ${place()}
   var ofLane = vec2<f32>(0.0);
-  for (var k = begin; k < end; k += uniforms.lanes) { ofLane.x += partialsAt(partialIndex(unit, k, uniforms.field)); }
-  let sum = total(ofLane, invocation).x;
-  if (isFirst) { result[unit] = sum; }
+  for (var k = begin; k < end; k += uniforms.lanes) {
+    ofLane.x += partialsAt(partialIndex(unit, k, 0));
+    ${ofD ? 'ofLane.y += partialsAt(partialIndex(unit, k, 1));' : ''}
+  }
+  let sums = total(ofLane, invocation);
+  if (isFirst) {
+    result[unit] = sums.x;
+    ${ofD ? 'ofD[unit] = sums.y;' : ''}
+  }
 }`,
     inputs: { partials: info },
-    integers: { ...lanes.integers, width, pieces, field },
+    integers: { ...lanes.integers, width, pieces },
     workgroups: lanes.workgroups,
     shape,
+    also: { ofD },
   });
 }
 
-/** These sums of each unit, as tensors of `shape`. */
-export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: number[]): TensorInfo[] {
+/** The sums of d h of each unit; and those of d, which are written to `ofD` where that is given. */
+export function sumsOf(gpu: Gpu, terms: Terms, shape: number[], ofD?: TensorInfo): TensorInfo {
   const { lanes, inFours, functions = '', before = '', beforeWalkOfH = '', walk, beforeH = '', d, h } = terms;
   const { inputs, inputsOfH, integers, floats = {} } = terms;
-  const components = inFours ? 4 : 1;
-  const units = lanes.integers.units as number;
   if (lanes.parts > 1) {
-    const partials = partialSums(gpu, terms, units);
-    return fields.map((field) => joined(gpu, partials, field, units, shape));
+    const units = lanes.integers.units as number;
+    return joined(gpu, partialSums(gpu, terms, units), units, shape, ofD);
   }
-  return fields.map((field) =>
-    gpu.run({
-      name: 'sums',
-      copies: lanes.atOnce,
-      source: `${total(lanes.atOnce, components)} ${field === 0 ? functions : ''}
+  const components = inFours ? 4 : 1;
+  return gpu.run({
+    name: 'sums',
+    copies: lanes.atOnce,
+    source: `${total(lanes.atOnce, components)} ${functions}
 fn main(index : i32) {
-  ${place(lanes.atOnce)} ${before} ${field === 0 ? beforeWalkOfH : ''}
-  var ofLane# = Values();
-  ${walk(
-    field === 0
-      ? `${beforeH}
-      ofLane# += ${d} * (${h});`
-      : `ofLane# += ${d};`,
-  )}
-  ${totals('sum', 'ofLane', lanes, components)}
+  ${place(lanes.atOnce)} ${before}
+  ${beforeWalkOfH}
+  var dh# = Values();
+  ${ofD ? 'var d# = Values();' : ''}
+  ${walk(`${beforeH}
+      let dOfValue# = ${d};
+      dh# += dOfValue# * (${h});
+      ${ofD ? 'd# += dOfValue#;' : ''}`)}
+  ${totals('sumOfDH', 'dh', lanes, components)}
+  ${ofD ? totals('sumOfD', 'd', lanes, components) : ''}
   if (isFirst) {
-    result[unit#] = sum#;
+    result[unit#] = sumOfDH#;
+    ${ofD ? 'ofD[unit#] = sumOfD#;' : ''}
   }
 }`,
-      fours: inFours ? [...VALUES, 'result'] : undefined,
-      inputs: { ...inputs, ...(field === 0 && inputsOfH) },
-      integers: { ...lanes.integers, ...integers },
-      floats,
-      workgroups: lanes.workgroups,
-      shape,
-    }),
-  );
+    fours: inFours ? [...VALUES, 'result', 'ofD'] : undefined,
+    inputs: { ...inputs, ...inputsOfH },
+    integers: { ...lanes.integers, ...integers },
+    floats,
+    workgroups: lanes.workgroups,
+    shape,
+    also: { ofD },
+  });
 }
