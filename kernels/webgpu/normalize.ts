@@ -131,8 +131,12 @@ function termsOfGroups(operands: Operands): Terms {
   ${parametersOfUnit(view)}
   let its# = saved(unit#);
   let rstd# = reciprocal(its#.z);`,
-    walk: (body) => inGroup(view)(gamma ? `let gamma = gammaAt(${parameterOf(view)});\n${body}` : body),
-    d: gamma ? 'dyAt(at#) * gamma' : 'dyAt(at#)',
+    walk: (body) =>
+      inGroup(view)(`
+      ${gamma ? `let gamma = gammaAt(${parameterOf(view)});` : ''}
+      let dy# = dyAt(at#);
+      ${body}`),
+    d: gamma ? 'dy# * gamma' : 'dy#',
     h: '((xAt(at#) - its#.x) - its#.y) * rstd#',
     inputs: { dy, gamma },
     inputsOfH: { x, statistics },
@@ -198,12 +202,19 @@ const MOST_CONDITIONS = 256;
 const hasConditionsInGroups = ({ s, c, groups, rowsPerCondition = Number.POSITIVE_INFINITY }: View) =>
   groups === c && rowsPerCondition <= s && s / rowsPerCondition <= MOST_CONDITIONS;
 
-/** dx, from sums of parts, which may be those of conditions, or from sums that it takes itself. */
+/** The sum of what stands for each of the units that a lane visits at once. */
+const sumAtOnce = ({ atOnce }: Lanes, summand: string) =>
+  Array.from({ length: atOnce }, (_, i) => summand.replaceAll('#', `${i}`)).join(' + ');
+
+/**
+ * dx, from sums of parts, which may be those of conditions, or from sums that it takes itself. Of the rows that are visited at once, it
+ * writes sums over each channel to `ofRows` where that is given: those of dy xHat, and those of dy.
+ */
 function gradientOfX(
   gpu: Gpu,
   operands: Operands,
   partials: PartialSums | undefined,
-  piecesOfCondition?: number,
+  { piecesOfCondition, ofRows }: { piecesOfCondition?: number; ofRows?: TensorInfo | undefined } = {},
 ): TensorInfo {
   const { attrs, x, dsum, gamma } = operands;
   const { epsilon, center } = attrs;
@@ -213,6 +224,10 @@ function gradientOfX(
       ? 'gammaAt((unit / uniforms.c * uniforms.pieces + piece) / uniforms.piecesOfCondition * uniforms.c + firstChannel)'
       : undefined;
   const ofGroup = isPerChannel(operands) && gamma ? ' * gammaAt(firstChannel)' : '';
+  const writeOfRows = `
+      let ofTheseRows = 2 * (workgroup * abreast + ownUnit) * uniforms.c + channel;
+      ofRows[ofTheseRows] = ${sumAtOnce(terms.lanes, 'dy# * h#')};
+      ofRows[ofTheseRows + uniforms.c] = ${sumAtOnce(terms.lanes, 'dy#')};`;
   return gpu.run({
     name: 'gradient of x',
     copies: terms.lanes.atOnce,
@@ -225,9 +240,10 @@ fn main(index : i32) {
   ${terms.walk(`
       let d# = ${terms.d};
       let h# = ${terms.h};
-      result[at#] = (d#${center ? ' - averages#.y' : ''} - h# * along#) * scale#${dsum ? ' + dsumAt(at#)' : ''};`)}
+      result[at#] = (d#${center ? ' - averages#.y' : ''} - h# * along#) * scale#${dsum ? ' + dsumAt(at#)' : ''};
+      ${ofRows ? writeOfRows : ''}`)}
 }`,
-    fours: terms.inFours ? [...VALUES, 'result'] : undefined,
+    fours: terms.inFours ? [...VALUES, 'result', 'ofRows'] : undefined,
     inputs: { ...terms.inputs, ...terms.inputsOfH, gamma, dsum, partials: partials?.info },
     integers: {
       ...{ ...terms.lanes.integers, ...terms.integers, groupLength: terms.lanes.length },
@@ -237,6 +253,7 @@ fn main(index : i32) {
     floats: { epsilon },
     workgroups: terms.lanes.workgroups,
     shape: x.shape,
+    also: { ofRows },
   });
 }
 
@@ -255,19 +272,28 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     const conditions = conditionsOf(view);
     const partials = partialSums(gpu, termsOfConditions(operands), c);
     const ofGroup = { ...partials, pieces: (partials.pieces * conditions) / n };
-    const dx = gpu.give(gradientOfX(gpu, operands, ofGroup, partials.pieces));
+    const dx = gpu.give(gradientOfX(gpu, operands, ofGroup, { piecesOfCondition: partials.pieces }));
     const dbeta = gpu.make([conditions, c]);
     const dgamma = joined(gpu, partials, conditions * c, [conditions, c], dbeta);
     return [dx, gpu.give(dgamma), gpu.give(dbeta)];
   }
   const ofGroups = termsOfGroups(operands);
   const ofChannels = termsOfChannels(operands);
-  const isShared =
-    affine && isPerChannel(operands) && ofChannels.lanes.parts > 1 && n * ofGroups.lanes.parts <= MOST_PIECES;
-  const partials = isShared || ofGroups.lanes.parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
+  const { atOnce, parts } = ofGroups.lanes;
+  const shape = rowsPerCondition === undefined ? [c] : [conditionsOf(view), c];
+  const piecesOfRows = (rowsPerCondition ?? n) / atOnce;
+  if (affine && atOnce > 1 && piecesOfRows <= MOST_PIECES) {
+    const ofRows = gpu.make([(2 * n * c) / atOnce]);
+    const dx = gpu.give(gradientOfX(gpu, operands, undefined, { ofRows }));
+    const dbeta = gpu.make(shape);
+    const partials = { info: ofRows, width: c, pieces: piecesOfRows };
+    const dgamma = joined(gpu, partials, conditionsOf(view) * c, shape, dbeta);
+    return [dx, gpu.give(dgamma), gpu.give(dbeta)];
+  }
+  const isShared = affine && isPerChannel(operands) && ofChannels.lanes.parts > 1 && n * parts <= MOST_PIECES;
+  const partials = isShared || parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
   const dx = gpu.give(gradientOfX(gpu, operands, partials));
   if (!affine) return [dx];
-  const shape = rowsPerCondition === undefined ? [c] : [conditionsOf(view), c];
   const dbeta = gpu.make(shape);
   const dgamma =
     partials && isShared

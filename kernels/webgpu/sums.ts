@@ -1,7 +1,7 @@
 /** The sums that gradients need: of dy, and of dy times a centred or normalized x. Products of a matrix are such sums, too. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Gpu } from './backend.ts';
-import { type Lanes, lanesOf, partialIndex, place, total, totals } from './lanes.ts';
+import { type Lanes, lanesOf, partialIndex, place, total, totals, walk } from './lanes.ts';
 
 /** What is summed over each unit. */
 export interface Terms {
@@ -50,8 +50,10 @@ export const sumOfTerms = ({ lanes, before = '', beforeWalkOfH = '', walk, befor
 /** WGSL: the same from those of parts, which may have weights. */
 export const sumOfParts = (weight?: string): string => `
   var ofLane = vec2<f32>(0.0);
+  let firstPiece = partialIndex(unit, 0, 0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
-    let ofPiece = vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
+    let at = firstPiece + 2 * piece * uniforms.width;
+    let ofPiece = vec2<f32>(partialsAt(at), partialsAt(at + uniforms.width));
     ofLane += ofPiece${weight ? ` * ${weight}` : ''};
   }
   let sums0 = total(ofLane, invocation);`;
@@ -85,25 +87,30 @@ fn main(index : i32) {
  */
 export function joined(gpu: Gpu, partials: PartialSums, units: number, shape: number[], ofD?: TensorInfo): TensorInfo {
   const { info, width, pieces } = partials;
-  const lanes = lanesOf({ units, length: pieces, areAdjacent: true, isWhole: true });
+  const inFours = width % 4 === 0;
+  const components = inFours ? 4 : 1;
+  const lanes = lanesOf({ units: units / components, length: pieces, areAdjacent: true, inFours, isWhole: true });
   return gpu.run({
     name: 'sum of parts',
-    source: `${total()} ${PARTIAL_SUMS}
+    source: `${total(1, components)} ${PARTIAL_SUMS}
 fn main(index : i32) {
   ${place()}
-  var ofLane = vec2<f32>(0.0);
-  for (var k = begin; k < end; k += uniforms.lanes) {
-    ofLane.x += partialsAt(partialIndex(unit, k, 0));
-    ${ofD ? 'ofLane.y += partialsAt(partialIndex(unit, k, 1));' : ''}
-  }
-  let sums = total(ofLane, invocation);
+  var dh0 = Values();
+  var d0 = Values();
+  let firstPiece = partialIndex(unit, 0, 0);
+  ${walk(`let at = firstPiece + 2 * k * uniforms.width;
+    dh0 += partialsAt(at);
+    ${ofD ? 'd0 += partialsAt(at + uniforms.width);' : ''}`)}
+  ${totals('sumOfDH', 'dh', lanes)}
+  ${ofD ? totals('sumOfD', 'd', lanes) : ''}
   if (isFirst) {
-    result[unit] = sums.x;
-    ${ofD ? 'ofD[unit] = sums.y;' : ''}
+    result[unit] = sumOfDH0;
+    ${ofD ? 'ofD[unit] = sumOfD0;' : ''}
   }
 }`,
+    fours: inFours ? ['partials', 'result', 'ofD'] : undefined,
     inputs: { partials: info },
-    integers: { ...lanes.integers, width, pieces },
+    integers: { ...lanes.integers, width: width / components, pieces },
     workgroups: lanes.workgroups,
     shape,
     also: { ofD },
