@@ -79,8 +79,10 @@ export function lanesOf({
   const abreast = workgroupSize / lanes;
   const chunk = Math.ceil(length / (isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes, inFours)));
   const parts = Math.ceil(length / chunk); // none is empty
-  const isManifold = parts === 1 && alike % (AT_ONCE * abreast) === 0 && units >= ENOUGH * AT_ONCE * abreast;
-  const atOnce = isManifold ? AT_ONCE : 1;
+  const block = AT_ONCE * abreast; // so many units would be the work of one workgroup
+  const areManyAtOnce =
+    parts === 1 && AT_ONCE * length <= lanes * SHORT && alike % block === 0 && units >= ENOUGH * block;
+  const atOnce = areManyAtOnce ? AT_ONCE : 1;
   const tiles = Math.ceil(units / (atOnce * abreast));
   return {
     parts,

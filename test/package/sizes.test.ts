@@ -101,7 +101,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['kernels for cpu', kernels('cpu'), 15],
   ['kernels for wasm', kernels('wasm'), 14],
   ['kernels for webgl', kernels('webgl'), 13],
-  ['kernels for webgpu', kernels('webgpu'), 8],
+  ['kernels for webgpu', kernels('webgpu'), 10],
   ['kernels for node', kernels('node'), 11],
   ['kernels for training on wasm', kernels('wasm-training'), 3.5],
   ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 24],
