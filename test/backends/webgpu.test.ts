@@ -111,7 +111,9 @@ describeBackends(
       test.each<[string, NormalizeInputs['view']]>([
         ['rows', { n: 5, s: 1, c: 777, groups: 1 }],
         ['short rows', { n: 70, s: 1, c: 6, groups: 1 }],
-        ['many rows, several at once for each lane', { n: 128, s: 1, c: 512, groups: 1 }],
+        ['rows, several at once for each lane', { n: 128, s: 1, c: 512, groups: 1 }],
+        ['rows with conditions, several at once', { n: 128, s: 1, c: 512, groups: 1, rowsPerCondition: 64 }],
+        ['channels, several at once', { n: 127, s: 1, c: 512, groups: 1 }],
         ['long rows', { n: 2, s: 1, c: 9001, groups: 1 }],
         ['very long rows', { n: 1, s: 1, c: 32_769, groups: 1 }],
         ['batch', { n: 1, s: 9001, c: 3, groups: 3 }],
