@@ -171,5 +171,5 @@ describeBackends(
       expect(value.after).toMatch(/tfjs-normalizations: the WebGPU program '.*' could not run: the device is lost/);
     });
   },
-  { only: ['webgpu'] },
+  { only: ['webgpu'], ownPage: true },
 );
