@@ -19,7 +19,8 @@ export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
  * an output, too.
  *
  * The statistics are a tensor [2, k] with k >= n * groups. In its first n * groups columns row 0 has the means and row 1 the
- * (biased) variances; further columns are a backend's own: its `NormalizeGrad` is given the same tensor. With `center` false the
+ * (biased) variances; further columns are a backend's own: its `NormalizeGrad` is given the same tensor. The means are rounded to
+ * float32, so that x minus its mean there still has a mean, which `NormalizeGrad` subtracts, too. With `center` false the
  * mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
  */
 export interface NormalizeAttrs {
