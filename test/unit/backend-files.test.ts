@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { KERNEL_FOLDERS } from '../support/kernel-folders.ts';
+import { askFor } from '../support/missing-lines.ts';
 import { PACKAGE, ROOT } from '../support/user.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -36,7 +37,7 @@ function missing(folder: string, name: string, port: string): string[] {
 test.each(KERNEL_FOLDERS)('kernels/%s has them all', (folder) => {
   const [, name] = /^register\(\w+, '([\w-]+)'\);$/m.exec(read(`kernels/${folder}/index.ts`))!;
   const [, port] = /^export interface (\w+Port)\b/m.exec(read(`kernels/${folder}/backend.ts`))!;
-  expect(missing(folder, name!, port!)).toEqual([]);
+  askFor(missing(folder, name!, port!));
 });
 
 test('a new backend is told each of them', () => {
