@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build, type Platform } from 'esbuild';
+import { KERNEL_FOLDERS } from '../support/kernel-folders.ts';
 import { LAYER_NAMES } from '../support/layer-table.ts';
 import { memoized } from '../support/memoized.ts';
 import { NAME, PACKAGE, ROOT, User } from '../support/user.ts';
@@ -78,7 +79,9 @@ describe('a bundle', () => {
     );
     const layers = modules.filter((module) => module.startsWith('layers/') && module.endsWith('-normalization'));
     expect(layers).toEqual(['layers/layer-normalization']);
-    expect(['wasm', 'webgl', 'webgpu', 'node'].flatMap((backend) => modules.filter(isKernelOf(backend)))).toEqual([]);
+    expect(
+      KERNEL_FOLDERS.filter((backend) => backend !== 'cpu').flatMap((backend) => modules.filter(isKernelOf(backend))),
+    ).toEqual([]);
     expect(code).not.toContain('BatchNormalization"');
   });
 
@@ -137,7 +140,7 @@ describe('sizes', () => {
     const all = (await bundle(`export * from '${NAME}';`)).bytes;
     const alone = (await bundle(layer(name))).bytes;
     expect(alone).toBeLessThan(16_500);
-    for (const backend of ['cpu', 'wasm', 'webgl', 'webgpu', 'node']) {
+    for (const backend of KERNEL_FOLDERS) {
       const { bytes, modules } = await bundle(layer(name) + kernels(backend));
       expect(bytes).toBeLessThan(alone + (await bundle(kernels(backend))).bytes + 1000);
       expect(bytes).toBeLessThan(all);
