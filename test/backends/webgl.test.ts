@@ -133,7 +133,7 @@ describeBackends(
       expect(value).toMatch(/tfjs-normalizations: the WebGL program '.*' could not run: the WebGL context is lost/);
     });
   },
-  { only },
+  { only, ownPage: true },
 );
 
 describeBackends(
