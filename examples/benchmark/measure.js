@@ -4,8 +4,11 @@ import { contest, runners } from './candidates.js';
 import { drawnCalls, gpuOf } from './gpu.ts';
 import { calls, median, race } from './race.js';
 
-/** The clock of a page is coarse, and a sample waits for the GPU once: samples take longer than in Node. */
-const COARSE = 5;
+/**
+ * The clock of a page is coarse, and a sample waits for the GPU once. The backends collect what is asked for before they send it, so
+ * that in a sample of few calls the GPU waits for JavaScript, too, and has nothing to do meanwhile: samples take longer than in Node.
+ */
+const COARSE = 20;
 
 /**
  * The median times of all candidates, and on a GPU their draws, or dispatches.

@@ -12,8 +12,8 @@ import { attributes, normalizations, tensors } from './workloads.js';
 // Before any backend starts, or TensorFlow.js refuses WebGL in software.
 tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
 
-/** Invocations in a workgroup: in software they take turns at every barrier. */
-const IN_SOFTWARE = 8;
+/** Invocations in a workgroup: in software four of them run at a time, as one vector, and others take turns at every barrier. */
+const IN_SOFTWARE = 4;
 
 /** Starts the backend, and returns the name of what draws. */
 async function start(name = 'webgl') {

@@ -86,7 +86,7 @@ export function sentences({ backends: { cpu, wasm, webgl, webgpu }, tables: { ta
 
 /** The benchmark runs WebGPU in software with small workgroups: see page.js. */
 const IN_SOFTWARE =
-  ' Counted in software, with workgroups of 8: a GPU has larger ones, and takes fewer where rows or images are long.';
+  ' Counted in software, with small workgroups: a GPU has larger ones, and takes fewer where rows or images are long.';
 
 function draws(name, unit, backend) {
   const isInSoftware = name === 'webgpu' && softwareNote(backend?.device);

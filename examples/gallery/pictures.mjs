@@ -2,18 +2,19 @@
  * The pictures of the gallery, made from its pages as they are: `npm run pictures`.
  *
  *     screenshot.jpg      the start page, for the README and for links to the gallery
- *     critic.png          a recorded run that moves, for the README: an animated PNG
+ *     critic.webp         a recorded run that moves, for the README: browsers, GitHub and npm play it
  *     thumbnails/*.jpg    one of each page, for the start page
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { animatedPng } from './animated-png.mjs';
+import { createRequire } from 'node:module';
+import { packageFolder } from '../../test/support/on-demand.mjs';
 import { path, withGallery } from './built-gallery.mjs';
 
 const JPEG = { type: 'jpeg', quality: 82 };
 /** Of a thumbnail, and the page's width of which it is made. */
 const [WIDTH, HEIGHT, PAGE_WIDTH] = [600, 375, 960];
-const MOST_BYTES = 4e5;
+const MOST_BYTES = 2e5;
 const folders = readdirSync(path('.')).filter((folder) => existsSync(path(`${folder}/index.html`)));
 
 await withGallery(async (open) => {
@@ -40,10 +41,14 @@ await withGallery(async (open) => {
     await critic.evaluate((i) => globalThis.gallery.show(globalThis.gallery.recordedFrames[i]), i);
     frames.push(await critic.locator('.planes').screenshot());
   }
-  const bytes = animatedPng(frames, 220, 2500);
+  const sharp = createRequire(import.meta.url)(packageFolder('sharp'));
+  const delay = frames.map((_, i) => (i === frames.length - 1 ? 2500 : 220)); // milliseconds
+  const bytes = await sharp(frames, { join: { animated: true } })
+    .webp({ delay, quality: 80 })
+    .toBuffer();
   if (bytes.length > MOST_BYTES)
-    throw new Error(`critic.png has ${bytes.length} bytes, which is too many for a README`);
-  await write('critic.png', bytes);
+    throw new Error(`critic.webp has ${bytes.length} bytes, which is too many for a README`);
+  await write('critic.webp', bytes);
 });
 
 async function write(file, bytes) {

@@ -10,7 +10,8 @@ import type { View } from './view.ts';
  * Where epsilon stands in the divisor f of a group with variance (or mean square) v:
  * 'inside' f = sqrt(v + epsilon); 'outside' f = sqrt(v) + epsilon; 'floor' f = max(sqrt(v), epsilon).
  * 1 / f counts as 0 where f is below 2^-63, the root of the smallest normal float32: with epsilon 0 a group without variance
- * then has y = beta, and nothing is divided by 0. A v that is within the rounding error of equal values counts as 0, too.
+ * then has y = beta, and nothing is divided by 0. A v that is within the rounding error of equal values counts as 0, too. For both
+ * rules numbers.ts has functions: `reciprocal` and `unrounded`.
  */
 export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
 
@@ -19,7 +20,8 @@ export type EpsilonPlacement = 'inside' | 'outside' | 'floor';
  * an output, too.
  *
  * The statistics are a tensor [2, k] with k >= n * groups. In its first n * groups columns row 0 has the means and row 1 the
- * (biased) variances; further columns are a backend's own: its `NormalizeGrad` is given the same tensor. With `center` false the
+ * (biased) variances; further columns are a backend's own: its `NormalizeGrad` is given the same tensor. The means are rounded to
+ * float32, so that x minus its mean there still has a mean, which `NormalizeGrad` subtracts, too. With `center` false the
  * mean is 0 and the "variance" the mean square; with `rescale` false f = 1 and row 1 is unspecified.
  */
 export interface NormalizeAttrs {
@@ -132,8 +134,9 @@ export interface Kernels<T> {
     outputs: [moments: T];
   };
   /**
-   * y = (x - mean) / sqrt(variance + epsilon) * scale + shift. The coefficients have n * c values each (`groups` of the view does
-   * not matter); one that is absent is 0 (mean, shift) or 1 (scale, and the root).
+   * y = (x - mean) / f * scale + shift, with f = sqrt(variance + epsilon), where 1 / f counts as 0 if f is as small as in
+   * {@link EpsilonPlacement}. The coefficients have n * c values each (`groups` of the view does not matter); one that is absent is
+   * 0 (mean, shift) or 1 (scale, and f).
    */
   ScaleShift: {
     inputs: {

@@ -110,13 +110,13 @@ interface Coefficients {
  */
 type Weighted = 'dy' | 'sums' | 'dx';
 
-function weightedIn(layout: Layout, affine: boolean): Weighted {
+function weightedIn(layout: Layout): Weighted {
   const { alongRows, view } = layout;
   if (alongRows) return 'dy';
   const conditions = conditionsOfSample(layout);
   const isPerChannel = view.groups === view.c;
   if (conditions === 1) return isPerChannel ? 'dx' : 'sums';
-  return affine && isPerChannel && view.n === 1 && conditions <= MERGED ? 'sums' : 'dy';
+  return isPerChannel && view.n === 1 && conditions <= MERGED ? 'sums' : 'dy';
 }
 
 /** The last step of the sums: it makes `Coefficients` of them. */
@@ -219,7 +219,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const activations = gpu.texture(x, layout.shape);
-  const weighted = weightedIn(layout, affine);
+  const weighted = weightedIn(layout);
   const operands: Operands = {
     layout,
     attrs,

@@ -58,7 +58,7 @@ const visit = (item: Item, center: boolean) => {
 const ROW_PAIR = `
   ivec2 unit = min(2 * cell + ivec2(0, 1), units - 1), batch = unit / rows, row = unit - batch * rows;
   ivec2 lines = batch * texelRows + row / 2, halves = row & 1;
-  bool isApart = isMoments && (lines.x != lines.y || halves.x == 1);`;
+  bool isApart = isMoments && lines.x != lines.y;`;
 const PICK_ROWS = `
 vec2 pickRow(vec4 texel, int half_) { return half_ == 0 ? texel.xy : texel.zw; }
 vec4 rowsAt(ivec2 lines, ivec2 halves, int k) {

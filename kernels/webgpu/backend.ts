@@ -51,8 +51,13 @@ interface Program {
 export interface Dispatch {
   /** For messages. */
   readonly name: string;
-  /** WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`, as `Values` or f32. */
+  /**
+   * WGSL that declares `fn main(index : i32)`; `index` counts all invocations. It reads the input x by `xAt(i)`, as `Values` or f32. Each
+   * line with a `#` stands for `copies` lines, with 0, 1 and so on in its place.
+   */
   readonly source: string;
+  /** Default 1. */
+  readonly copies?: number | undefined;
   /** The inputs, and maybe `result`, that hold `Values`, which are four: indices count fours. Absent: `Values` are one value. */
   readonly fours?: readonly string[] | undefined;
   /** By the names that the source gives them; those that are undefined are absent. */
@@ -60,9 +65,14 @@ export interface Dispatch {
   readonly integers: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
   readonly workgroups: number;
-  /** Of the output. */
+  /** Of the output, `result`. */
   readonly shape: number[];
+  /** Further outputs, as `make` makes them, by the names that the source gives them. */
+  readonly also?: Readonly<Record<string, TensorInfo | undefined>>;
 }
+
+const present = (tensors: Readonly<Record<string, TensorInfo | undefined>>) =>
+  Object.entries(tensors).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
 
 /** Invocations in a workgroup, a power of two. 256 is what every device allows. */
 export let workgroupSize = 256;
@@ -84,20 +94,41 @@ export class Gpu {
   }
 
   /** Runs a program, whose output lives until the end of the kernel or is given away. */
-  run({ name, source, fours, inputs, integers, floats = {}, workgroups, shape }: Dispatch): TensorInfo {
-    const given = Object.entries(inputs).filter((entry): entry is [string, TensorInfo] => entry[1] !== undefined);
+  run({
+    name,
+    source,
+    copies = 1,
+    fours,
+    inputs,
+    integers,
+    floats = {},
+    workgroups,
+    shape,
+    also = {},
+  }: Dispatch): TensorInfo {
+    const given = present(inputs);
+    const written = present(also);
     const declared = (values: typeof integers, type: string) => Object.keys(values).map((key) => `${key} : ${type}`);
     const uniforms = [...declared(integers, 'i32'), ...declared(floats, 'f32')].join(', ');
     // A tensor that was cast to float32 still has integers in its buffer: `xAt(i)` is value i of the input x as a float.
     const componentsOf = (variable: string) => (fours?.includes(variable) ? 4 : 1);
+    const typeOf = (variable: string) => (componentsOf(variable) === 4 ? 'vec4<f32>' : 'f32');
     const reads = given.map(([variable]) => {
-      const type = componentsOf(variable) === 4 ? 'vec4<f32>' : 'f32';
+      const type = typeOf(variable);
       return `fn ${variable}At(i : i32) -> ${type} { return ${type}(${variable}[i]); }\n`;
     });
-    const code = (fours ? FOURS : ONES) + reads.join('') + source;
+    // To TensorFlow.js further outputs are inputs, which it declares as such. WebGPU ignores a variable that the program does not use: a
+    // second one has the same binding, and can be written.
+    const writes = written.map(([variable], i) => {
+      const binding = 1 + given.length + i;
+      return `@group(0) @binding(${binding}) var<storage, read_write> ${variable} : array<${typeOf(variable)}>;\n`;
+    });
+    const code = (fours ? FOURS : ONES) + reads.join('') + writes.join('') + copied(source, copies);
+    const variables = [...given.map(([variable]) => variable), ...written.map(([variable]) => `${variable}AsInput`)];
+    const buffers = [...given, ...written].map(([, info]) => info);
     const program: Program = {
-      variableNames: given.map(([variable]) => variable),
-      variableComponents: given.map(([variable]) => componentsOf(variable)),
+      variableNames: variables,
+      variableComponents: variables.map(componentsOf),
       outputComponent: componentsOf('result'),
       outputShape: [],
       uniforms,
@@ -112,7 +143,7 @@ export class Gpu {
     const { device } = this.#backend;
     if (lost.has(device)) fail(name, 'the device is lost; register the backend anew, or load the page again');
     const most = device.limits.maxStorageBufferBindingSize;
-    for (const size of [sizeOf(shape), ...given.map(([, info]) => sizeOf(info.shape))]) {
+    for (const size of [sizeOf(shape), ...buffers.map((info) => sizeOf(info.shape))]) {
       if (size === 0) fail(name, 'a tensor is empty; WebGPU has no empty buffers');
       if (4 * size > most) {
         fail(
@@ -121,17 +152,23 @@ export class Gpu {
         );
       }
     }
-    const output = this.#backend.makeTensorInfo(shape, 'float32');
-    this.#scratch.push(output);
+    const output = this.make(shape);
     const values = (type: Uniform['type'], of: typeof integers) => Object.values(of).map((v) => ({ type, data: [v] }));
     this.#backend.runWebGPUProgram(
       program,
-      given.map(([, info]) => scalar(info)),
+      buffers.map(scalar),
       'float32',
       [...values('int32', integers), ...values('float32', floats)],
       scalar(output),
     );
     return output;
+  }
+
+  /** An output that some program is to fill. It lives until the end of the kernel or is given away. */
+  make(shape: number[]): TensorInfo {
+    const info = this.#backend.makeTensorInfo(shape, 'float32');
+    this.#scratch.push(info);
+    return info;
   }
 
   /** The output of a program as a result of the kernel. */
@@ -150,6 +187,12 @@ export class Gpu {
   end(): void {
     for (const { dataId } of this.#scratch) this.#backend.disposeData(dataId);
   }
+}
+
+function copied(source: string, copies: number): string {
+  const numbers = Array.from({ length: copies }, (_, i) => `${i}`);
+  const lines = source.split('\n');
+  return lines.flatMap((line) => (line.includes('#') ? numbers.map((i) => line.replaceAll('#', i)) : line)).join('\n');
 }
 
 /** WGSL: `average` of the components of values, and the `first` of them. */

@@ -70,13 +70,14 @@ export const ScaleShiftGrad = kernel<'ScaleShiftGrad'>((gpu, { dy, x, mean }, { 
     lanes: lanesOfGroups(channels),
     before: GROUP,
     walk: inGroup(channels),
-    d: 'dyAt(at)',
-    h: 'xAt(at) - meansAt(unit)',
+    d: 'dyAt(at#)',
+    h: 'xAt(at#) - meansAt(unit)',
     inputs: { dy },
     inputsOfH: { x, means: mean },
     integers: groupIntegers(channels),
   };
-  const [dscale, dshift] = sumsOf(gpu, terms, [0, 1], [n, c]) as [TensorInfo, TensorInfo];
+  const dshift = gpu.make([n, c]);
+  const dscale = sumsOf(gpu, terms, [n, c], dshift);
   return [gpu.give(dscale), gpu.give(dshift)];
 });
 

@@ -13,6 +13,9 @@ const PART = 128;
 const PARTS = 256;
 /** What a lane may visit at most, in values. */
 const LONGEST = 1024;
+/** So many units a lane may visit at once, if it reads something once for all of them, and no fewer workgroups are left than `ENOUGH`. */
+const AT_ONCE = 4;
+const ENOUGH = 16;
 /** So many units, whose values lie side by side, are visited together: memory is read in pieces of eight values. */
 const TOGETHER = 8;
 
@@ -41,6 +44,8 @@ interface Units {
   readonly period?: number;
   /** Not to be cut into parts. */
   readonly isWhole?: boolean;
+  /** For so many units in a row, lanes read something that is the same for all of them; default 1. */
+  readonly alike?: number;
 }
 
 export interface Lanes {
@@ -48,6 +53,8 @@ export interface Lanes {
   /** Values of the unit in each part but the last. */
   readonly chunk: number;
   readonly length: number;
+  /** Units that each lane visits at once. Of these, there are neither parts nor unused invocations. */
+  readonly atOnce: number;
   readonly workgroups: number;
   /** What WGSL knows of it. */
   readonly integers: Readonly<Record<string, number>>;
@@ -56,24 +63,38 @@ export interface Lanes {
 /** The smallest power of two that is no less. */
 const powerOfTwo = (size: number) => 2 ** Math.ceil(Math.log2(size));
 
-export function lanesOf({ units, length, run = 1, areAdjacent, inFours, period = 1, isWhole }: Units): Lanes {
+export function lanesOf({
+  units,
+  length,
+  run = 1,
+  areAdjacent,
+  inFours,
+  period = 1,
+  isWhole,
+  alike = 1,
+}: Units): Lanes {
   const piece = inFours ? TOGETHER / 4 : TOGETHER;
   const together = areAdjacent && run < piece ? Math.min(piece, powerOfTwo(units), workgroupSize) : 1;
   const lanes = Math.min(workgroupSize / together, powerOfTwo(length));
-  const unitsAtOnce = workgroupSize / lanes;
+  const abreast = workgroupSize / lanes;
   const chunk = Math.ceil(length / (isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes, inFours)));
   const parts = Math.ceil(length / chunk); // none is empty
-  const tiles = Math.ceil(units / unitsAtOnce);
+  const block = AT_ONCE * abreast; // so many units would be the work of one workgroup
+  const areManyAtOnce =
+    parts === 1 && AT_ONCE * length <= lanes * SHORT && alike % block === 0 && units >= ENOUGH * block;
+  const atOnce = areManyAtOnce ? AT_ONCE : 1;
+  const tiles = Math.ceil(units / (atOnce * abreast));
   return {
     parts,
     chunk,
     length,
+    atOnce,
     workgroups: tiles * parts,
     integers: {
       ...{ units, length, parts, chunk, lanes, tiles, period },
       heads: 2 ** Math.floor(Math.log2(lanes) / 2),
       // Neighbouring invocations are lanes of neighbouring units, or neighbouring lanes of one unit.
-      stride: together > 1 ? unitsAtOnce : 1,
+      stride: together > 1 ? abreast : 1,
       quotientStep: Math.floor(lanes / period),
       remainderStep: lanes % period,
     },
@@ -85,7 +106,7 @@ const partsOf = (visits: number, inFours = false): number =>
   Math.max(Math.ceil(visits / (inFours ? LONGEST / 4 : LONGEST)), Math.min(PARTS, Math.ceil(visits / PART)));
 
 /** The groups of a view. Index k in a group is that of channel k % period of row k / period. */
-export function lanesOfGroups({ n, s, c, groups, inFours }: Seen): Lanes {
+export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }: Seen): Lanes {
   const period = c / groups;
   return lanesOf({
     units: n * groups,
@@ -94,24 +115,30 @@ export function lanesOfGroups({ n, s, c, groups, inFours }: Seen): Lanes {
     areAdjacent: groups > 1 || s === 1,
     inFours,
     period,
+    alike: s === 1 && groups === 1 ? rowsPerCondition : 1,
   });
 }
 
 /** The channels of a view, each over all samples. Index k in a channel is that of row k % period of sample k / period. */
-export const lanesOfChannels = ({ n, s, c, inFours }: Seen): Lanes =>
-  lanesOf({ units: c, length: n * s, areAdjacent: true, inFours, period: s });
+export const lanesOfChannels = ({ n, s, c, groups, inFours }: Seen): Lanes =>
+  lanesOf({ units: c, length: n * s, areAdjacent: true, inFours, period: s, alike: inFours && groups === 1 ? c : 1 });
 
-/** WGSL: what an invocation is, its `unit`, which `lane` of it, of which `part`; what it visits, from `begin` on up to `end`. */
-export const place = (): string => `
+/**
+ * WGSL: what an invocation is, its `unit`, which `lane` of it, of which `part`; what it visits, from `begin` on up to `end`. Where a lane
+ * visits several units at once, `unit#` are all of them, and `unit` the first.
+ */
+export const place = (copies = 1): string => `
   let invocation = index % ${workgroupSize};
   let workgroup = index / ${workgroupSize};
   let lane = invocation / uniforms.stride % uniforms.lanes;
   let ownUnit = invocation % uniforms.stride + invocation / (uniforms.stride * uniforms.lanes) * uniforms.stride;
-  let anyUnit = workgroup % uniforms.tiles * (${workgroupSize} / uniforms.lanes) + ownUnit;
+  let abreast = ${workgroupSize} / uniforms.lanes;
+  let anyUnit = workgroup % uniforms.tiles * abreast * ${copies} + ownUnit;
   let part = workgroup / uniforms.tiles;
   // Others have nothing to visit, and write nothing; but they must reach all barriers.
   let isUsed = anyUnit < uniforms.units && part < uniforms.parts;
   let unit = select(0, anyUnit, isUsed);
+  let unit# = unit + # * abreast;
   let partStart = part * uniforms.chunk;
   let begin = partStart + lane;
   let end = select(0, min(partStart + uniforms.chunk, uniforms.length), isUsed);
@@ -119,7 +146,9 @@ export const place = (): string => `
 
 /** WGSL: visits values `k` of the unit. */
 export const walk = (body: string): string => `
-  for (var k = begin; k < end; k += uniforms.lanes) { ${body} }`;
+  for (var k = begin; k < end; k += uniforms.lanes) {
+    ${body}
+  }`;
 
 /** WGSL: the same, where k is `quotient * period + remainder`, without a division for each. */
 const walkInPeriods = (body: string): string => `
@@ -134,25 +163,29 @@ const walkInPeriods = (body: string): string => `
     }
   }`;
 
-/** WGSL: in a walk through a group, the index `at` of the value, and its `channel`; `GROUP` comes before. */
+/** WGSL: in a walk through groups, the index `at#` of the value of each, and the `channel` of all; `GROUP` comes before. */
 export const GROUP = `
   let firstChannel = unit % uniforms.groups * uniforms.period;
-  let base = unit / uniforms.groups * uniforms.s * uniforms.c + firstChannel;`;
+  let base# = unit# / uniforms.groups * uniforms.s * uniforms.c + firstChannel;`;
 export const inGroup =
   ({ s }: View) =>
   (body: string): string =>
     s === 1
-      ? walk(`let at = base + k; let channel = firstChannel + k; ${body}`)
+      ? walk(`let channel = firstChannel + k;
+      let at# = base# + k;
+      ${body}`)
       : walkInPeriods(`
-      let at = base + quotient * uniforms.c + remainder;
+      let at# = base# + quotient * uniforms.c + remainder;
       let channel = firstChannel + remainder;
       ${body}`);
 
-/** WGSL: in a walk through a channel, the index `at` of the value, and its `sample`. */
+/** WGSL: in a walk through channels, the index `at#` of the value of each, and the `sample` of all. */
 export const inChannel =
   ({ s }: View) =>
   (body: string): string => {
-    const each = `let at = k * uniforms.c + unit; ${body}`;
+    const each = `
+      let at# = k * uniforms.c + unit#;
+      ${body}`;
     return s === 1 ? walk(`let sample = k; ${each}`) : walkInPeriods(`let sample = quotient; ${each}`);
   };
 export const groupIntegers = ({ s, c, groups }: View) => ({ s, c, groups });
@@ -184,11 +217,23 @@ fn ${name}(value : ${type}, invocation : i32) -> ${type} {
   return a;
 }`;
 
-/** WGSL: `total`, the sum over the lanes of a unit. */
-export const total = (type = 'vec2<f32>'): string => `
+/** WGSL: `total`, the sum over the lanes of a unit; of several units at once they are the columns of a matrix. */
+export const total = (copies = 1, components = 2): string => {
+  const column = components === 1 ? 'f32' : `vec${components}<f32>`;
+  const type = copies === 1 ? column : `mat${copies}x${components}<f32>`;
+  return `
 var<workgroup> scratch : array<${type}, ${workgroupSize}>;
 var<workgroup> ofHeads : array<${type}, ${workgroupSize}>;
 ${reduction('total', type, 'a + b')}`;
+};
+
+/** WGSL: `name#`, the totals of `ofLane#`. */
+export function totals(name: string, ofLane: string, { atOnce }: Lanes, components = 2): string {
+  if (atOnce === 1) return `let ${name}# = total(${ofLane}#, invocation);`;
+  const columns = Array.from({ length: atOnce }, (_, i) => `${ofLane}${i}`).join(', ');
+  return `let ${name} = total(mat${atOnce}x${components}<f32>(${columns}), invocation);
+  let ${name}# = ${name}[#];`;
+}
 
 /** WGSL: `largest`, the greater value of each component; `total` comes before. */
 export const largest = (): string => reduction('largest', 'vec2<f32>', 'select(a, b, b > a)');

@@ -20,7 +20,7 @@ import {
   total,
   walk,
 } from './lanes.ts';
-import { SAVED, savedSource, savedStatistics, sourceOf, statistics } from './statistics.ts';
+import { alsoWritten, SAVED, savedSource, savedStatistics, sourceOf, statistics } from './statistics.ts';
 import {
   joined,
   PARTIAL_SUMS,
@@ -37,23 +37,28 @@ export const Normalize = kernel<'Normalize'>((gpu, { x: given, residual, gamma, 
   const { epsilon, center, yOnly } = attrs;
   const view = inFours(attrs.view);
   const x = residual ? sumOf(gpu, given, residual) : given;
-  const parameter = parameterOf(view);
   const ofX = sourceOf(gpu, x, view, center);
-  // Where they are wanted, too, statistics are taken once.
-  const saved = yOnly ? undefined : statistics(gpu, ofX, view);
-  const source = saved ? savedSource(saved, view) : ofX;
   const lanes = lanesOfGroups(view);
+  // Where statistics are wanted, too, they are found once: along with y, or before it, if each group is the work of several workgroups.
+  const source = yOnly
+    ? ofX
+    : lanes.parts === 1
+      ? alsoWritten(gpu, ofX, view)
+      : savedSource(statistics(gpu, ofX, view), view);
   const y = gpu.run({
     name: 'normalize',
-    source: `${total()} ${source.functions} ${reciprocal(attrs)}
+    copies: lanes.atOnce,
+    source: `${total(lanes.atOnce)} ${source.functions} ${reciprocal(attrs)}
 fn main(index : i32) {
-  ${place()} ${GROUP} ${parametersOfUnit(view)} ${source.statements}
-  let scale = reciprocal(variance);
+  ${place(lanes.atOnce)} ${GROUP}
+  ${parametersOfUnit(view)}
+  ${source.statements}
+  let scale# = reciprocal(variance#);
   ${inGroup(view)(`
-      var value = ((xAt(at) - mean) - rest) * scale;
-      ${gamma ? `value *= gammaAt(${parameter});` : ''}
-      ${beta ? `value += betaAt(${parameter});` : ''}
-      result[at] = value;`)}
+      ${gamma || beta ? `let parameter = ${parameterOf(view)};` : ''}
+      ${gamma ? 'let gamma = gammaAt(parameter);' : ''}
+      ${beta ? 'let beta = betaAt(parameter);' : ''}
+      result[at#] = ((xAt(at#) - mean#) - rest#) * scale#${gamma ? ' * gamma' : ''}${beta ? ' + beta' : ''};`)}
 }`,
     fours: view.inFours ? [...VALUES, 'result'] : undefined,
     inputs: { ...source.inputs, x, gamma, beta },
@@ -61,9 +66,11 @@ fn main(index : i32) {
     floats: { epsilon },
     workgroups: lanes.workgroups,
     shape: x.shape,
+    also: source.also ?? {},
   });
-  if (!saved) return [gpu.give(y)];
-  return residual ? [gpu.give(y), gpu.give(saved), gpu.give(x)] : [gpu.give(y), gpu.give(saved)];
+  if (!source.info) return [gpu.give(y)];
+  const saved = gpu.give(source.info);
+  return residual ? [gpu.give(y), saved, gpu.give(x)] : [gpu.give(y), saved];
 });
 
 /** x plus a residual. */
@@ -79,14 +86,14 @@ function sumOf(gpu: Gpu, x: TensorInfo, residual: TensorInfo): TensorInfo {
   });
 }
 
-/** WGSL: the index of the parameters of value `at`, whose channel is `channel`; `parametersOfUnit` comes before the loop. */
+/** WGSL: the index of the parameters of values `at#`, whose channel is `channel`; `parametersOfUnit` comes before the loop. */
 const parameterOf = ({ s, rowsPerCondition }: View) => {
   if (rowsPerCondition === undefined) return 'channel';
   return rowsPerCondition >= s
     ? 'ownParameters + channel'
-    : 'at / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
+    : 'at0 / (uniforms.rowsPerCondition * uniforms.c) * uniforms.c + channel';
 };
-/** WGSL: where the parameters of a unit begin, if it has one condition. */
+/** WGSL: where the parameters of the units begin, if they have one condition. */
 const parametersOfUnit = ({ s, rowsPerCondition = 0 }: View) =>
   rowsPerCondition >= s
     ? 'let ownParameters = unit / uniforms.groups * uniforms.s / uniforms.rowsPerCondition * uniforms.c;'
@@ -106,9 +113,6 @@ interface Operands {
 /** Whether each group is a channel with one gamma: then that multiplies sums, which are those for dgamma, too. */
 const isPerChannel = ({ attrs: { view } }: Operands) => view.groups === view.c && view.rowsPerCondition === undefined;
 
-const XHAT = `
-fn xHat(x : Values, its : vec3<f32>) -> Values { return ((x - its.x) - its.y) * reciprocal(its.z); }`;
-
 const integersOf = (view: View) => ({
   ...{ ...groupIntegers(view), ...conditionIntegers(view) },
   allGroups: view.n * view.groups,
@@ -123,12 +127,17 @@ function termsOfGroups(operands: Operands): Terms {
     lanes: lanesOfGroups(view),
     inFours: view.inFours,
     functions: `${reciprocal(attrs)} ${SAVED}`,
-    before: `${GROUP} ${parametersOfUnit(view)}
-  let its = saved(unit);
-  let rstd = reciprocal(its.z);`,
-    walk: inGroup(view),
-    d: gamma ? `dyAt(at) * gammaAt(${parameterOf(view)})` : 'dyAt(at)',
-    h: '((xAt(at) - its.x) - its.y) * rstd',
+    before: `${GROUP}
+  ${parametersOfUnit(view)}
+  let its# = saved(unit#);
+  let rstd# = reciprocal(its#.z);`,
+    walk: (body) =>
+      inGroup(view)(`
+      ${gamma ? `let gamma = gammaAt(${parameterOf(view)});` : ''}
+      let dy# = dyAt(at#);
+      ${body}`),
+    d: gamma ? 'dy# * gamma' : 'dy#',
+    h: '((xAt(at#) - its#.x) - its#.y) * rstd#',
     inputs: { dy, gamma },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -146,11 +155,13 @@ function termsOfChannels(
   return {
     lanes: lanesIn(view),
     inFours: view.inFours,
-    functions: `${reciprocal(attrs)} ${SAVED} ${XHAT}`,
+    functions: `${reciprocal(attrs)} ${SAVED}`,
     before: 'let ownGroup = unit / (uniforms.c / uniforms.groups);',
     walk: inChannel(view),
-    d: 'dyAt(at)',
-    h: 'xHat(xAt(at), saved(sample * uniforms.groups + ownGroup))',
+    beforeH: `let its = saved(sample * uniforms.groups + ownGroup);
+      let rstd = reciprocal(its.z);`,
+    d: 'dyAt(at#)',
+    h: '((xAt(at#) - its.x) - its.y) * rstd',
     inputs: { dy },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -162,17 +173,25 @@ function termsOfChannels(
 function termsOfConditions(operands: Operands): Terms {
   const lanesIn = (view: Seen) => {
     const { rowsPerCondition: length = 1, c, inFours } = view;
-    return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours });
+    const alike = inFours && view.groups === 1 ? c : 1;
+    return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours, alike });
   };
+  const terms = termsOfChannels(operands, lanesIn);
+  const { s, rowsPerCondition = 1 } = operands.attrs.view;
+  const isOfOneSample = rowsPerCondition <= s;
+  const statistics = (row: string) => `let its = saved(${row} / uniforms.s * uniforms.groups + ownGroup);
+      let rstd = reciprocal(its.z);`;
   return {
-    ...termsOfChannels(operands, lanesIn),
-    before: 'let ownGroup = unit % uniforms.c / (uniforms.c / uniforms.groups);',
+    ...terms,
+    before: `
+  let ownGroup = unit % uniforms.c / (uniforms.c / uniforms.groups);
+  let firstRow = unit / uniforms.c * uniforms.rowsPerCondition;
+  let channel# = unit# % uniforms.c;`,
     walk: (body) =>
-      walk(`
-      let row = unit / uniforms.c * uniforms.rowsPerCondition + k;
-      let at = row * uniforms.c + unit % uniforms.c;
+      walk(`let at# = (firstRow + k) * uniforms.c + channel#;
       ${body}`),
-    h: 'xHat(xAt(at), saved(row / uniforms.s * uniforms.groups + ownGroup))',
+    beforeWalkOfH: isOfOneSample ? statistics('firstRow') : '',
+    beforeH: isOfOneSample ? '' : statistics('(firstRow + k)'),
   };
 }
 
@@ -183,35 +202,48 @@ const MOST_CONDITIONS = 256;
 const hasConditionsInGroups = ({ s, c, groups, rowsPerCondition = Number.POSITIVE_INFINITY }: View) =>
   groups === c && rowsPerCondition <= s && s / rowsPerCondition <= MOST_CONDITIONS;
 
-/** dx, from sums of parts, which may be those of conditions, or from sums that it takes itself. */
+/** The sum of what stands for each of the units that a lane visits at once. */
+const sumAtOnce = ({ atOnce }: Lanes, summand: string) =>
+  Array.from({ length: atOnce }, (_, i) => summand.replaceAll('#', `${i}`)).join(' + ');
+
+/**
+ * dx, from sums of parts, which may be those of conditions, or from sums that it takes itself. Of the rows that are visited at once, it
+ * writes sums over each channel to `ofRows` where that is given: those of dy xHat, and those of dy.
+ */
 function gradientOfX(
   gpu: Gpu,
   operands: Operands,
   partials: PartialSums | undefined,
-  piecesOfCondition?: number,
+  { piecesOfCondition, ofRows }: { piecesOfCondition?: number; ofRows?: TensorInfo | undefined } = {},
 ): TensorInfo {
   const { attrs, x, dsum, gamma } = operands;
-  const { view, epsilon, center } = attrs;
+  const { epsilon, center } = attrs;
   const terms = termsOfGroups(operands);
   const weight =
     piecesOfCondition && gamma
       ? 'gammaAt((unit / uniforms.c * uniforms.pieces + piece) / uniforms.piecesOfCondition * uniforms.c + firstChannel)'
       : undefined;
   const ofGroup = isPerChannel(operands) && gamma ? ' * gammaAt(firstChannel)' : '';
+  const writeOfRows = `
+      let ofTheseRows = 2 * (workgroup * abreast + ownUnit) * uniforms.c + channel;
+      ofRows[ofTheseRows] = ${sumAtOnce(terms.lanes, 'dy# * h#')};
+      ofRows[ofTheseRows + uniforms.c] = ${sumAtOnce(terms.lanes, 'dy#')};`;
   return gpu.run({
     name: 'gradient of x',
-    source: `${total()} ${terms.functions} ${slopes(attrs)} ${partials ? PARTIAL_SUMS : ''}
+    copies: terms.lanes.atOnce,
+    source: `${total(terms.lanes.atOnce)} ${terms.functions} ${slopes(attrs)} ${partials ? PARTIAL_SUMS : ''}
 fn main(index : i32) {
-  ${place()} ${partials ? `${terms.before} ${sumOfParts(weight)}` : sumOfTerms(terms)}
-  let averages = sums / f32(uniforms.groupLength);
-  let along = averages.x * factor(its.z);
-  let scale = slope(its.z)${ofGroup};
-  ${inGroup(view)(`
-      let d = ${terms.d};
-      let h = ${terms.h};
-      result[at] = (d${center ? ' - averages.y' : ''} - h * along) * scale${dsum ? ' + dsumAt(at)' : ''};`)}
+  ${place(terms.lanes.atOnce)} ${partials ? `${terms.before} ${sumOfParts(weight)}` : sumOfTerms(terms)}
+  let averages# = sums# / f32(uniforms.groupLength);
+  let along# = averages#.x * factor(its#.z);
+  let scale# = slope(its#.z)${ofGroup};
+  ${terms.walk(`
+      let d# = ${terms.d};
+      let h# = ${terms.h};
+      result[at#] = (d#${center ? ' - averages#.y' : ''} - h# * along#) * scale#${dsum ? ' + dsumAt(at#)' : ''};
+      ${ofRows ? writeOfRows : ''}`)}
 }`,
-    fours: terms.inFours ? [...VALUES, 'result'] : undefined,
+    fours: terms.inFours ? [...VALUES, 'result', 'ofRows'] : undefined,
     inputs: { ...terms.inputs, ...terms.inputsOfH, gamma, dsum, partials: partials?.info },
     integers: {
       ...{ ...terms.lanes.integers, ...terms.integers, groupLength: terms.lanes.length },
@@ -221,6 +253,7 @@ fn main(index : i32) {
     floats: { epsilon },
     workgroups: terms.lanes.workgroups,
     shape: x.shape,
+    also: { ofRows },
   });
 }
 
@@ -239,27 +272,32 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
     const conditions = conditionsOf(view);
     const partials = partialSums(gpu, termsOfConditions(operands), c);
     const ofGroup = { ...partials, pieces: (partials.pieces * conditions) / n };
-    const dx = gpu.give(gradientOfX(gpu, operands, ofGroup, partials.pieces));
-    const [dgamma, dbeta] = ([0, 1] as const).map((field) =>
-      gpu.give(joined(gpu, partials, field, conditions * c, [conditions, c])),
-    ) as [TensorInfo, TensorInfo];
-    return [dx, dgamma, dbeta];
+    const dx = gpu.give(gradientOfX(gpu, operands, ofGroup, { piecesOfCondition: partials.pieces }));
+    const dbeta = gpu.make([conditions, c]);
+    const dgamma = joined(gpu, partials, conditions * c, [conditions, c], dbeta);
+    return [dx, gpu.give(dgamma), gpu.give(dbeta)];
   }
   const ofGroups = termsOfGroups(operands);
   const ofChannels = termsOfChannels(operands);
-  const isShared =
-    affine && isPerChannel(operands) && ofChannels.lanes.parts > 1 && n * ofGroups.lanes.parts <= MOST_PIECES;
-  const partials = isShared || ofGroups.lanes.parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
+  const { atOnce, parts } = ofGroups.lanes;
+  const shape = rowsPerCondition === undefined ? [c] : [conditionsOf(view), c];
+  const piecesOfRows = (rowsPerCondition ?? n) / atOnce;
+  if (affine && atOnce > 1 && piecesOfRows <= MOST_PIECES) {
+    const ofRows = gpu.make([(2 * n * c) / atOnce]);
+    const dx = gpu.give(gradientOfX(gpu, operands, undefined, { ofRows }));
+    const dbeta = gpu.make(shape);
+    const partials = { info: ofRows, width: c, pieces: piecesOfRows };
+    const dgamma = joined(gpu, partials, conditionsOf(view) * c, shape, dbeta);
+    return [dx, gpu.give(dgamma), gpu.give(dbeta)];
+  }
+  const isShared = affine && isPerChannel(operands) && ofChannels.lanes.parts > 1 && n * parts <= MOST_PIECES;
+  const partials = isShared || parts > 1 ? partialSums(gpu, ofGroups, groups) : undefined;
   const dx = gpu.give(gradientOfX(gpu, operands, partials));
   if (!affine) return [dx];
-  if (rowsPerCondition !== undefined) {
-    const sums = sumsOf(gpu, termsOfConditions(operands), [0, 1], [conditionsOf(view), c]);
-    const [dgamma, dbeta] = sums.map((info) => gpu.give(info)) as [TensorInfo, TensorInfo];
-    return [dx, dgamma, dbeta];
-  }
-  const all = partials && isShared && { ...partials, pieces: n * partials.pieces };
-  const [dgamma, dbeta] = all
-    ? ([0, 1] as const).map((field) => joined(gpu, all, field, c, [c]))
-    : sumsOf(gpu, ofChannels, [0, 1], [c]);
-  return [dx, gpu.give(dgamma as TensorInfo), gpu.give(dbeta as TensorInfo)];
+  const dbeta = gpu.make(shape);
+  const dgamma =
+    partials && isShared
+      ? joined(gpu, { ...partials, pieces: n * partials.pieces }, c, shape, dbeta)
+      : sumsOf(gpu, rowsPerCondition === undefined ? ofChannels : termsOfConditions(operands), shape, dbeta);
+  return [dx, gpu.give(dgamma), gpu.give(dbeta)];
 });

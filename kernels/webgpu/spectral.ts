@@ -15,14 +15,16 @@ function product(gpu: Gpu, w: TensorInfo, along: TensorInfo, isAlongRows: boolea
   const [units, length] = isAlongRows ? [rest, out] : [out, rest];
   const terms = {
     lanes: lanesOf({ units, length, run: isAlongRows ? length : 1, areAdjacent: true }),
-    walk: (body: string) => walk(`let at = unit * uniforms.unitStep + k * uniforms.valueStep; ${body}`),
+    walk: (body: string) =>
+      walk(`let at = unit * uniforms.unitStep + k * uniforms.valueStep;
+      ${body}`),
     d: 'wAt(at)',
     h: 'alongAt(k)',
     inputs: { w },
     inputsOfH: { along },
     integers: isAlongRows ? { unitStep: out, valueStep: 1 } : { unitStep: 1, valueStep: out },
   };
-  return sumsOf(gpu, terms, [0], like.shape)[0] as TensorInfo;
+  return sumsOf(gpu, terms, like.shape);
 }
 
 /** The product of two vectors, a scalar. */
@@ -36,7 +38,7 @@ function dot(gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo {
     inputsOfH: { b },
     integers: {},
   };
-  return sumsOf(gpu, terms, [0], [])[0] as TensorInfo;
+  return sumsOf(gpu, terms, []);
 }
 
 /** WGSL: the `norm` of values of `array`, of which each lane visits some. They are near 1 when squared, since their squares may be no floats. */

@@ -5,42 +5,48 @@
  * room for beside them. The odd column tells it from the statistics of other backends.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { View } from '../core/view.ts';
 import type { Gpu } from './backend.ts';
 import {
   GROUP,
   groupIntegers,
   inGroup,
+  type Lanes,
   lanesOf,
   lanesOfGroups,
   partialIndex,
   place,
   type Seen,
   total,
+  totals,
 } from './lanes.ts';
 
-/** WGSL: `mean`, `rest` and `variance` of what the lanes of the unit visit: all of the group, or a part of it. */
-const ofX = (view: Seen, center: boolean): string => `
+/** WGSL: `mean#`, `rest#` and `variance#` of what the lanes of the units visit: all of each group, or a part of it. */
+const ofX = (view: Seen, lanes: Lanes, center: boolean): string => `
   let visited = f32(select(1, min(uniforms.chunk, uniforms.length - partStart), isUsed));
 ${
   center
     ? `
   // Relative to one of the values: so is the mean of equal values exact.
-  let pivot = first(xAt(base));
-  var sum = vec2<f32>(0.0);
-  ${inGroup(view)('sum.x += average(xAt(at) - pivot);')}
-  let mean = pivot + total(sum, invocation).x / visited;
-  sum = vec2<f32>(0.0);
-  ${inGroup(view)('let deviation = xAt(at) - mean; sum += vec2<f32>(average(deviation), average(deviation * deviation));')}
-  let averages = total(sum, invocation) / visited;
-  let rest = averages.x;
-  let square = averages.y - rest * rest;
-  let variance = select(square, 0.0, square < 0.0);`
+  let pivot# = first(xAt(base#));
+  var sum# = vec2<f32>(0.0);
+  ${inGroup(view)('sum#.x += average(xAt(at#) - pivot#);')}
+  ${totals('shift', 'sum', lanes)}
+  let mean# = pivot# + shift#.x / visited;
+  var squares# = vec2<f32>(0.0);
+  ${inGroup(view)(`let deviation# = xAt(at#) - mean#;
+      squares# += vec2<f32>(average(deviation#), average(deviation# * deviation#));`)}
+  ${totals('deviations', 'squares', lanes)}
+  let rest# = deviations#.x / visited;
+  let square# = deviations#.y / visited - rest# * rest#;
+  let variance# = select(square#, 0.0, square# < 0.0);`
     : `
-  var sum = vec2<f32>(0.0);
-  ${inGroup(view)('let value = xAt(at); sum.x += average(value * value);')}
-  let mean = 0.0;
-  let rest = 0.0;
-  let variance = total(sum, invocation).x / visited;`
+  var sum# = vec2<f32>(0.0);
+  ${inGroup(view)('let value# = xAt(at#); sum#.x += average(value# * value#);')}
+  ${totals('squares', 'sum', lanes)}
+  let mean# = 0.0;
+  let rest# = 0.0;
+  let variance# = squares#.x / visited;`
 }`;
 
 const FIELDS = 3;
@@ -56,9 +62,9 @@ const FROM_PARTS = `
     let deviation = offset(unit, piece, pivot) - shift;
     sum.x += valuesIn(piece) * (partialsAt(partialIndex(unit, piece, 2)) + deviation * deviation);
   }
-  let variance = total(sum, invocation).x / f32(uniforms.groupLength);
-  let mean = pivot + shift;
-  let rest = (pivot - mean) + shift;`;
+  let variance0 = total(sum, invocation).x / f32(uniforms.groupLength);
+  let mean0 = pivot + shift;
+  let rest0 = (pivot - mean0) + shift;`;
 
 const PARTS = `${partialIndex(FIELDS)}
 fn valuesIn(piece : i32) -> f32 {
@@ -72,28 +78,32 @@ fn offset(unit : i32, piece : i32, pivot : f32) -> f32 {
 /** Where a program takes the statistics of its units from. */
 export interface Source {
   readonly functions: string;
-  /** WGSL that declares `mean`, `rest` and `variance`. */
+  /** WGSL that declares `mean#`, `rest#` and `variance#`. */
   readonly statements: string;
   readonly inputs: Readonly<Record<string, TensorInfo>>;
   readonly integers: Readonly<Record<string, number>>;
+  /** The tensor of statistics, if there is one. */
+  readonly info?: TensorInfo;
+  /** Further outputs that the statements write. */
+  readonly also?: Readonly<Record<string, TensorInfo>>;
 }
 
 /** The statistics of groups, or of parts of them, if they are long, which the programs that need them join. */
 export function sourceOf(gpu: Gpu, x: TensorInfo, view: Seen, center: boolean): Source {
   const lanes = lanesOfGroups(view);
   if (lanes.parts === 1) {
-    return { functions: '', statements: ofX(view, center), inputs: { x }, integers: {} };
+    return { functions: '', statements: ofX(view, lanes, center), inputs: { x }, integers: {} };
   }
   const units = view.n * view.groups;
   const partials = gpu.run({
     name: 'statistics of parts',
     source: `${total()} ${partialIndex(FIELDS)}
 fn main(index : i32) {
-  ${place()} ${GROUP} ${ofX(view, center)}
+  ${place()} ${GROUP} ${ofX(view, lanes, center)}
   if (isFirst) {
-    result[partialIndex(unit, part, 0)] = mean;
-    result[partialIndex(unit, part, 1)] = rest;
-    result[partialIndex(unit, part, 2)] = variance;
+    result[partialIndex(unit, part, 0)] = mean0;
+    result[partialIndex(unit, part, 1)] = rest0;
+    result[partialIndex(unit, part, 2)] = variance0;
   }
 }`,
     fours: view.inFours ? ['x'] : undefined,
@@ -110,29 +120,51 @@ fn main(index : i32) {
   };
 }
 
+const columnsOf = ({ n, groups }: View) => 2 * n * groups + 1;
+
+/** WGSL: writes `mean#`, `rest#` and `variance#` to a tensor of statistics, or of moments. */
+const written = (array: string) => `
+  if (isFirst) {
+    let rounded# = mean# + rest#;
+    ${array}[unit#] = rounded#;
+    ${array}[uniforms.columns + unit#] = variance#;
+    if (uniforms.columns > uniforms.units) {
+      ${array}[uniforms.units + unit#] = (mean# - rounded#) + rest#;
+      ${array}[uniforms.columns + uniforms.units + unit#] = 0.0;
+      if (unit == 0) {
+        ${array}[uniforms.columns - 1] = 0.0;
+        ${array}[2 * uniforms.columns - 1] = 0.0;
+      }
+    }
+  }`;
+
+/** The tensor of statistics is written, too, by a program that finds those of whole groups. */
+export function alsoWritten(gpu: Gpu, source: Source, view: Seen): Source {
+  const columns = columnsOf(view);
+  const info = gpu.make([2, columns]);
+  return {
+    ...source,
+    info,
+    statements: `${source.statements} ${written('statistics')}`,
+    integers: { ...source.integers, columns },
+    also: { statistics: info },
+  };
+}
+
 /** The tensor of statistics; or of moments [2, groups], the same without what is for the gradient. */
 export function statistics(gpu: Gpu, source: Source, view: Seen, asMoments = false): TensorInfo {
   const units = view.n * view.groups;
-  const columns = asMoments ? units : 2 * units + 1;
+  const columns = asMoments ? units : columnsOf(view);
   const ofParts = source.integers.pieces !== undefined;
   const lanes = ofParts
     ? lanesOf({ units, length: source.integers.pieces as number, areAdjacent: true, isWhole: true })
     : lanesOfGroups(view);
   return gpu.run({
     name: 'statistics',
-    source: `${total()} ${source.functions}
+    copies: lanes.atOnce,
+    source: `${total(lanes.atOnce)} ${source.functions}
 fn main(index : i32) {
-  ${place()} ${ofParts ? '' : GROUP} ${source.statements}
-  if (isFirst) {
-    let rounded = mean + rest;
-    result[unit] = rounded;
-    result[uniforms.columns + unit] = variance;
-    if (uniforms.columns > uniforms.units) {
-      result[uniforms.units + unit] = (mean - rounded) + rest;
-      result[uniforms.columns + uniforms.units + unit] = 0.0;
-      if (unit == 0) { result[uniforms.columns - 1] = 0.0; result[2 * uniforms.columns - 1] = 0.0; }
-    }
-  }
+  ${place(lanes.atOnce)} ${ofParts ? '' : GROUP} ${source.statements} ${written('result')}
 }`,
     fours: view.inFours ? ['x'] : undefined,
     inputs: source.inputs,
@@ -153,16 +185,17 @@ fn saved(group : i32) -> vec3<f32> {
 export const savedSource = (info: TensorInfo, { n, groups }: Seen): Source => ({
   functions: SAVED,
   statements: `
-  let its = saved(unit);
-  let mean = its.x;
-  let rest = its.y;
-  let variance = its.z;`,
+  let its# = saved(unit#);
+  let mean# = its#.x;
+  let rest# = its#.y;
+  let variance# = its#.z;`,
+  info,
   inputs: { statistics: info },
   integers: { allGroups: n * groups },
 });
 
 /** Statistics that came from here; those of another backend have no rests, and are taken anew. */
 export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: Seen, center: boolean): TensorInfo {
-  const isOurs = info.shape[1] === 2 * view.n * view.groups + 1;
+  const isOurs = info.shape[1] === columnsOf(view);
   return isOurs ? info : statistics(gpu, sourceOf(gpu, x, view, center), view);
 }

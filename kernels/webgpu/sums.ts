@@ -1,7 +1,7 @@
 /** The sums that gradients need: of dy, and of dy times a centred or normalized x. Products of a matrix are such sums, too. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Gpu } from './backend.ts';
-import { type Lanes, lanesOf, partialIndex, place, total } from './lanes.ts';
+import { type Lanes, lanesOf, partialIndex, place, total, totals, walk } from './lanes.ts';
 
 /** What is summed over each unit. */
 export interface Terms {
@@ -13,9 +13,11 @@ export interface Terms {
   readonly before?: string;
   /** WGSL of a walk through the unit with this body. */
   readonly walk: (body: string) => string;
-  /** Expressions of which d and d h are summed. */
+  /** Expressions of which d and d h are summed, of each unit; statements that h needs, which run before the loop and in it. */
   readonly d: string;
   readonly h: string;
+  readonly beforeWalkOfH?: string;
+  readonly beforeH?: string;
   readonly inputs: Readonly<Record<string, TensorInfo | undefined>>;
   /** Those that h alone reads. */
   readonly inputsOfH: Readonly<Record<string, TensorInfo | undefined>>;
@@ -33,25 +35,28 @@ export interface PartialSums {
 /** Inputs that are read in fours where terms are. */
 export const VALUES = ['x', 'dy', 'dsum', 'gamma', 'beta'];
 
-/** Which sum: of d h, or of d. */
-export type Field = 0 | 1;
 export const PARTIAL_SUMS = partialIndex(2);
 
-/** WGSL: `sums` over what the lanes of a unit visit. */
-export const sumOfTerms = ({ before = '', walk, d, h }: Terms): string => `
+/** WGSL: `sums#` over what the lanes of the units visit. */
+export const sumOfTerms = ({ lanes, before = '', beforeWalkOfH = '', walk, beforeH = '', d, h }: Terms): string => `
   ${before}
-  var ofLane = vec2<f32>(0.0);
-  ${walk(`let d = ${d}; ofLane += vec2<f32>(average(d * (${h})), average(d));`)}
-  let sums = total(ofLane, invocation);`;
+  ${beforeWalkOfH}
+  var ofLane# = vec2<f32>(0.0);
+  ${walk(`${beforeH}
+      let d# = ${d};
+      ofLane# += vec2<f32>(average(d# * (${h})), average(d#));`)}
+  ${totals('sums', 'ofLane', lanes)}`;
 
-/** WGSL: the same `sums` from those of parts, which may have weights. */
+/** WGSL: the same from those of parts, which may have weights. */
 export const sumOfParts = (weight?: string): string => `
   var ofLane = vec2<f32>(0.0);
+  let firstPiece = partialIndex(unit, 0, 0);
   for (var piece = lane; piece < uniforms.pieces; piece += uniforms.lanes) {
-    let ofPiece = vec2<f32>(partialsAt(partialIndex(unit, piece, 0)), partialsAt(partialIndex(unit, piece, 1)));
+    let at = firstPiece + 2 * piece * uniforms.width;
+    let ofPiece = vec2<f32>(partialsAt(at), partialsAt(at + uniforms.width));
     ofLane += ofPiece${weight ? ` * ${weight}` : ''};
   }
-  let sums = total(ofLane, invocation);`;
+  let sums0 = total(ofLane, invocation);`;
 
 /** The sums over each part of each unit. */
 export function partialSums(gpu: Gpu, terms: Terms, width: number): PartialSums {
@@ -62,8 +67,8 @@ export function partialSums(gpu: Gpu, terms: Terms, width: number): PartialSums 
 fn main(index : i32) {
   ${place()} ${sumOfTerms(terms)}
   if (isFirst) {
-    result[partialIndex(unit, part, 0)] = sums.x;
-    result[partialIndex(unit, part, 1)] = sums.y;
+    result[partialIndex(unit, part, 0)] = sums0.x;
+    result[partialIndex(unit, part, 1)] = sums0.y;
   }
 }`,
     fours: inFours ? VALUES : undefined,
@@ -76,52 +81,77 @@ fn main(index : i32) {
   return { info, width, pieces: lanes.parts };
 }
 
-/** One of the sums of each of so many units, from those of parts. What were rows of units may count as parts of one row. */
-export function joined(gpu: Gpu, partials: PartialSums, field: Field, units: number, shape: number[]): TensorInfo {
+/**
+ * The sums of d h of so many units, from those of parts; and those of d, which are written to `ofD` where that is given. What were rows of
+ * units may count as parts of one row.
+ */
+export function joined(gpu: Gpu, partials: PartialSums, units: number, shape: number[], ofD?: TensorInfo): TensorInfo {
   const { info, width, pieces } = partials;
-  const lanes = lanesOf({ units, length: pieces, areAdjacent: true, isWhole: true });
+  const inFours = width % 4 === 0;
+  const components = inFours ? 4 : 1;
+  const lanes = lanesOf({ units: units / components, length: pieces, areAdjacent: true, inFours, isWhole: true });
   return gpu.run({
     name: 'sum of parts',
-    source: `${total()} ${PARTIAL_SUMS}
+    source: `${total(1, components)} ${PARTIAL_SUMS}
 fn main(index : i32) {
   ${place()}
-  var ofLane = vec2<f32>(0.0);
-  for (var k = begin; k < end; k += uniforms.lanes) { ofLane.x += partialsAt(partialIndex(unit, k, uniforms.field)); }
-  let sum = total(ofLane, invocation).x;
-  if (isFirst) { result[unit] = sum; }
+  var dh0 = Values();
+  var d0 = Values();
+  let firstPiece = partialIndex(unit, 0, 0);
+  ${walk(`let at = firstPiece + 2 * k * uniforms.width;
+    dh0 += partialsAt(at);
+    ${ofD ? 'd0 += partialsAt(at + uniforms.width);' : ''}`)}
+  ${totals('sumOfDH', 'dh', lanes)}
+  ${ofD ? totals('sumOfD', 'd', lanes) : ''}
+  if (isFirst) {
+    result[unit] = sumOfDH0;
+    ${ofD ? 'ofD[unit] = sumOfD0;' : ''}
+  }
 }`,
+    fours: inFours ? ['partials', 'result', 'ofD'] : undefined,
     inputs: { partials: info },
-    integers: { ...lanes.integers, width, pieces, field },
+    integers: { ...lanes.integers, width: width / components, pieces },
     workgroups: lanes.workgroups,
     shape,
+    also: { ofD },
   });
 }
 
-/** These sums of each unit, as tensors of `shape`. */
-export function sumsOf(gpu: Gpu, terms: Terms, fields: readonly Field[], shape: number[]): TensorInfo[] {
-  const { lanes, inFours, functions = '', before = '', walk, d, h, inputs, inputsOfH, integers, floats = {} } = terms;
-  const units = lanes.integers.units as number;
+/** The sums of d h of each unit; and those of d, which are written to `ofD` where that is given. */
+export function sumsOf(gpu: Gpu, terms: Terms, shape: number[], ofD?: TensorInfo): TensorInfo {
+  const { lanes, inFours, functions = '', before = '', beforeWalkOfH = '', walk, beforeH = '', d, h } = terms;
+  const { inputs, inputsOfH, integers, floats = {} } = terms;
   if (lanes.parts > 1) {
-    const partials = partialSums(gpu, terms, units);
-    return fields.map((field) => joined(gpu, partials, field, units, shape));
+    const units = lanes.integers.units as number;
+    return joined(gpu, partialSums(gpu, terms, units), units, shape, ofD);
   }
-  return fields.map((field) =>
-    gpu.run({
-      name: 'sums',
-      source: `${total('Values')} ${field === 0 ? functions : ''}
+  const components = inFours ? 4 : 1;
+  return gpu.run({
+    name: 'sums',
+    copies: lanes.atOnce,
+    source: `${total(lanes.atOnce, components)} ${functions}
 fn main(index : i32) {
-  ${place()} ${before}
-  var ofLane = Values();
-  ${walk(`ofLane += ${field === 0 ? `${d} * (${h})` : d};`)}
-  let sum = total(ofLane, invocation);
-  if (isFirst) { result[unit] = sum; }
+  ${place(lanes.atOnce)} ${before}
+  ${beforeWalkOfH}
+  var dh# = Values();
+  ${ofD ? 'var d# = Values();' : ''}
+  ${walk(`${beforeH}
+      let dOfValue# = ${d};
+      dh# += dOfValue# * (${h});
+      ${ofD ? 'd# += dOfValue#;' : ''}`)}
+  ${totals('sumOfDH', 'dh', lanes, components)}
+  ${ofD ? totals('sumOfD', 'd', lanes, components) : ''}
+  if (isFirst) {
+    result[unit#] = sumOfDH#;
+    ${ofD ? 'ofD[unit#] = sumOfD#;' : ''}
+  }
 }`,
-      fours: inFours ? [...VALUES, 'result'] : undefined,
-      inputs: { ...inputs, ...(field === 0 && inputsOfH) },
-      integers: { ...lanes.integers, ...integers },
-      floats,
-      workgroups: lanes.workgroups,
-      shape,
-    }),
-  );
+    fours: inFours ? [...VALUES, 'result', 'ofD'] : undefined,
+    inputs: { ...inputs, ...inputsOfH },
+    integers: { ...lanes.integers, ...integers },
+    floats,
+    workgroups: lanes.workgroups,
+    shape,
+    also: { ofD },
+  });
 }

@@ -110,6 +110,6 @@ export function checkArtifacts(who: string, artifacts: unknown): asserts artifac
 }
 
 const listed = (record: object) => {
-  const keys = Object.keys(record);
+  const keys = Object.entries(record).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   return keys.length === 0 ? 'nothing' : `${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', ...' : ''}`;
 };

@@ -1,6 +1,7 @@
 /** What only the cpu backend has: a WebAssembly memory, of which large tensors must not take much, nor for long. */
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
+import { run } from '../../kernels/core/registry.ts';
 import { host } from '../../kernels/cpu/host.ts';
 import { groupNorm, layerNorm, rmsNorm, spectralNorm } from '../../layers/index.ts';
 import { describeBackends } from '../support/backends.ts';
@@ -107,6 +108,33 @@ const tests = () => {
         expect(y.dataSync()).toBeClose(parts.dataSync(), { atol: 1e-6 });
       });
       expect(largest).toBeLessThan(64 * MB);
+    });
+  });
+
+  test('long rows with parameters of their own are as each of them alone', () => {
+    const c = 2 ** 20 + 3;
+    const ofRows = (values: Float32Array, n: number, conditions: boolean) => {
+      const view = { n, s: 1, c, groups: 1, ...(conditions && { rowsPerCondition: 1 }) };
+      const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
+      const shape = conditions ? [n, c] : [c];
+      const [x, dy] = [tf.tensor(values, [n, c]), tf.tensor(values.map(Math.cos), [n, c])];
+      const [gamma, beta] = [tf.tensor(values, shape), tf.tensor(values.map(Math.abs), shape)];
+      const [y, statistics] = run('Normalize', { x, residual: undefined, gamma, beta }, attrs) as [
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      const gradients = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true }) as tf.Tensor[];
+      return [y, ...gradients].map((t) => t.dataSync() as Float32Array);
+    };
+    tf.tidy(() => {
+      const x = wave(2 * c, 3, 0.7);
+      const together = ofRows(x, 2, true);
+      for (const row of [0, 1]) {
+        const alone = ofRows(x.slice(row * c, (row + 1) * c), 1, false);
+        for (const [i, values] of alone.entries()) {
+          expect(together[i]!.subarray(row * c, (row + 1) * c)).toBeClose(values, { ofMax: 1e-6 });
+        }
+      }
     });
   });
 

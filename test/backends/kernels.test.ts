@@ -14,6 +14,8 @@ import {
   LARGE_VIEWS,
   named,
   OFFSETS,
+  SAMPLES,
+  UNEVEN,
   VIEWS,
   WIDE,
 } from '../support/views.ts';
@@ -73,9 +75,30 @@ describeEverywhere('kernels', (backend) => {
   describe.each(ROUTES[backend.name])('normalize by %s', (route) => {
     const thorough = isThorough(backend, route);
     const large = route === 'kernel' || isWasm(backend.name) ? LARGE_VIEWS : [];
-    test.each(named(thorough ? [...VIEWS, ...large] : KINDS))('%s', (_, inputs) =>
-      checkNormalize(backend, route, { ...USUAL, ...inputs }),
+    test.each(named(thorough ? [...VIEWS, ...large] : KINDS))('%s', async (_, inputs) => {
+      await checkNormalize(backend, route, { ...USUAL, ...inputs });
+      if (inputs.shape) await checkNormalize(backend, route, { ...USUAL, ...inputs, mean: 1e4 });
+    });
+
+    test.each(named(large.length > 0 ? SAMPLES : SAMPLES.slice(0, 1)))('samples far apart, %s', (_, inputs) =>
+      checkNormalize(backend, route, { ...USUAL, ...inputs, special: 'apart' }),
     );
+
+    test.each(named(KINDS))('values of 1e-12 without epsilon, %s', (_, inputs) =>
+      checkNormalize(backend, route, { ...USUAL, ...inputs, std: 1e-12, epsilon: 0 }),
+    );
+
+    test.each(named(UNEVEN))('equal values without epsilon give beta and no gradient, %s', async (_, inputs) => {
+      for (const epsilonPlacement of PLACEMENTS) {
+        // Sums of 0.1 are rounded, which must not leave a variance.
+        const options = { ...USUAL, ...inputs, epsilonPlacement, epsilon: 0, mean: 0.1, special: 'constant' } as const;
+        const { value } = await backend.run('normalize', { route, ...options });
+        const beta = normalizeInputs(options).beta!;
+        expect(Array.from(value.y!)).toEqual(Array.from(value.y!, (_, i) => beta[i % beta.length]));
+        for (const gradient of [value.dx!, value.dgamma!])
+          expect(new Set(gradient.map(Math.abs))).toEqual(new Set([0]));
+      }
+    });
 
     const all = [...CONDITIONAL_VIEWS, ...(large.length > 0 ? LARGE_CONDITIONAL_VIEWS : [])];
     const conditional = thorough ? all : CONDITIONAL_VIEWS.filter((_, i) => i % 6 === 0);
@@ -114,6 +137,10 @@ describeEverywhere('kernels', (backend) => {
           await checkNormalize(backend, route, { ...USUAL, ...inputs, ...options });
           await checkNormalize(backend, route, { ...USUAL, ...inputs, ...options, center: false });
         }
+        // Where sums are exact, deviations of 1 are not above a floor of 1.
+        if (route !== 'kernel' || backend.name === 'tensorflow-ops') return;
+        const equal = { epsilonPlacement: 'floor', epsilon: 1, center: false, special: 'signs' } as const;
+        await checkNormalize(backend, route, { ...USUAL, ...inputs, ...equal });
       });
 
       test.each(OFFSETS)('mean %d', async (mean) => {

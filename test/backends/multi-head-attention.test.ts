@@ -46,6 +46,9 @@ function oracle(name: string, args: MultiHeadCase) {
   return made;
 }
 
+/** Of the first backend that trains, which is cpu: those of the others are the same. */
+const LOSSES = new Map<string | undefined, number[]>();
+
 describeBackends('multi-head attention', (backend) => {
   test.each(CASES)('%s', async (name, args) => {
     const { value, leaked } = await backend.run('multiHead', args);
@@ -69,18 +72,17 @@ describeBackends('multi-head attention', (backend) => {
     }
   });
 
-  const LOSSES = new Map<string, number[]>();
-  // Of the norms, which `multiHead` has with gradients, a few steps: on GPUs that are drawn by software each takes a second.
+  // Of the norms, which `multiHead` has with gradients, a few steps; on webgpu, whose products of matrices take long in software, too.
   test.each([
-    [undefined, 20],
+    [undefined, backend.name === 'webgpu' ? 4 : 20],
     ['l2', 4],
     ['rms', 4],
   ] as const)('a transformer trains, queries and keys by %s', async (norm, steps) => {
     const { value: losses, leaked } = await backend.run('transformer', norm ? { norm, steps } : { steps });
     expect(leaked).toEqual({ tensors: 0, data: 0 });
     expect(losses[steps - 1]).toBeLessThan((steps < 20 ? 0.99 : 0.75) * losses[0]!);
-    const first = LOSSES.get(String(norm)) ?? losses;
-    LOSSES.set(String(norm), first);
-    expect(losses).toBeClose(first, { atol: 1e-4 });
+    const first = LOSSES.get(norm) ?? losses;
+    LOSSES.set(norm, first);
+    expect(losses).toBeClose(first.slice(0, steps), { atol: 1e-4 });
   });
 });

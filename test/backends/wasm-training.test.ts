@@ -590,6 +590,13 @@ describe('after all replacements', () => {
     expect([...gradient.dataSync()]).toEqual([1, 0, 1, 0, 0, 0, 0, 0]);
   });
 
+  test('the gradient of a window of padding alone goes nowhere', async () => {
+    await tf.setBackend('wasm');
+    const dy = tf.reshape(tf.range(0, 16), [1, 4, 4, 1]);
+    const gradient = tf.grad((x) => tf.maxPool(x as tf.Tensor4D, 1, 1, 1))(tf.ones([1, 2, 2, 1]), dy);
+    expect([...gradient.dataSync()]).toEqual([5, 6, 9, 10]);
+  });
+
   test('a gradient of another shape than the output is refused', async () => {
     const attrs = { filterSize: 2, strides: 2, pad: 'valid' };
     const shapes = { dy: [1, 3, 3, 1], input: [1, 5, 5, 1] };

@@ -107,7 +107,7 @@ describeBackends(
       ['groups', { ...image(4, false, [2, 8, 8, 8]), form: usual }],
     ])('%s: the gradient after the moments were on another backend', async (_, args) => {
       const { value, leaked } = await backend.run('afterMoving', args);
-      expect(value.actual).toBeClose(value.expected, { ofMax: 1e-5 });
+      for (const dx of [value.actual, value.ofCpu]) expect(dx).toBeClose(value.expected, { ofMax: 1e-5 });
       expect(leaked).toEqual({ tensors: 0, data: 0 });
     });
 
@@ -133,7 +133,21 @@ describeBackends(
       expect(value).toMatch(/tfjs-normalizations: the WebGL program '.*' could not run: the WebGL context is lost/);
     });
   },
-  { only },
+  { only, ownPage: true },
+);
+
+describeBackends(
+  'WebGL with textures whose rows are not those of tensors',
+  (backend) => {
+    test.each(['batch', 'instance'] as const)('%s', async (kind) => {
+      const { value, leaked } = await backend.run('fromStockOp', { source: 'exp', kind, affine: true });
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+      expect(value.y![0]).toBeLessThan(5e-6);
+      expect(value.dx![0]).toBeLessThan(2e-5);
+      expect(value.products![0]).toBeLessThan(1e-5);
+    });
+  },
+  { only, flags: { WEBGL_MAX_TEXTURE_SIZE: 36 } },
 );
 
 describeBackends(

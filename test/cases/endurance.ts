@@ -14,13 +14,32 @@ export type Lasting = Pick<LayerCase, 'className' | 'options' | 'shape'> & {
 async function held() {
   await take(tf.fill([1], 0)); // WebGPU gives buffers back when it has submitted what uses them
   const { numTensors, numBytesInGPU = 0 } = tf.memory() as tf.MemoryInfo & { numBytesInGPU?: number };
-  const backend = tf.engine().backend as tf.KernelBackend & { wasm?: { HEAPU8: Uint8Array } };
+  const backend = tf.engine().backend as tf.KernelBackend & {
+    wasm?: { HEAPU8: Uint8Array };
+    binding?: { getNumOfTensors(): number };
+  };
   return {
     tensors: numTensors,
     data: backend.numDataIds(),
+    ofTensorFlow: backend.binding?.getNumOfTensors() ?? 0,
     gpuBytes: numBytesInGPU,
     wasmBytes: backend.wasm?.HEAPU8.length ?? 0,
   };
+}
+
+/** What is left on the heap of JavaScript, and of typed arrays, when all garbage is collected. */
+async function megabytes(): Promise<number> {
+  const { gc, performance, process } = globalThis as typeof globalThis & {
+    readonly performance: { readonly memory: { readonly usedJSHeapSize: number } };
+  };
+  gc!();
+  await new Promise((resolve) => setTimeout(resolve)); // what the collection finalizes is garbage, too
+  gc!();
+  const { heapUsed, external } = process?.memoryUsage?.() ?? {
+    heapUsed: performance.memory.usedJSHeapSize,
+    external: 0,
+  };
+  return (heapUsed + external) / 2 ** 20;
 }
 
 const scalarOf = (y: tf.Tensor | tf.Tensor[], dy: tf.Tensor): tf.Scalar =>
@@ -196,8 +215,7 @@ export const liveLong = ({ layers, steps }: { readonly layers: readonly Lasting[
         const dx = await take(gradient(x));
         finite &&= [...predicted, ...dx, ...(history.loss as number[])].every(Number.isFinite);
       }
-      const { rss = 0 } = globalThis.process?.memoryUsage?.() ?? {};
-      return { held: await held(), megabytes: rss / 2 ** 20 };
+      return { held: await held(), megabytes: await megabytes() };
     };
     const half = await live(Math.ceil(steps / 2));
     const all = await live(Math.floor(steps / 2));

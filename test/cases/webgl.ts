@@ -124,6 +124,8 @@ const SOURCES: Record<SourceName, (x: tf.Tensor4D) => tf.Tensor> = {
   reshape: (x) => tf.reshape(x, [2, 35, 6]),
   transpose: (x) => tf.transpose(x, [0, 2, 3, 1]),
   exp: (x) => tf.exp(x),
+  // Leaves NaN in the padding, where the logarithm is that of 0.
+  sqrt: (x) => tf.sqrt(tf.add(tf.log(tf.abs(tf.slice(x, [0, 1, 1, 1], [2, 3, 5, 3]))), 20)),
   where: (x) => tf.where(tf.greater(x, 0), x, tf.mul(x, 0.1)),
   mean: (x) => tf.mean(x, 2),
 };
@@ -153,25 +155,29 @@ export const fromStockOp = ({ source, kind, affine }: StockCase) =>
       };
       const attrs = attributes({ shape: x.shape, view: views[kind], form: { center: true, rescale: true } });
       const [gamma, beta] = affine ? [tf.tensor(normals(2, c)), tf.tensor(normals(3, c))] : [];
-      const dy = tf.mul(tf.sin(tf.range(0, x.size)).reshape(x.shape), 1);
-      const f = (x: tf.Tensor) => normalize(x, gamma, beta, attrs);
-      const { value, grad } = { value: f(x), grad: tf.grad(f)(x, dy) };
+      const dy = tf.exp(tf.sin(tf.range(0, x.size)).reshape(x.shape)); // leaves e^0 in the padding
+      const f = (x: tf.Tensor, gamma?: tf.Tensor, beta?: tf.Tensor) => normalize(x, gamma, beta, attrs);
+      const parameters = [gamma, beta].filter((t) => t !== undefined);
+      const { value, grads } = tf.valueAndGrads(f)([x, ...parameters], dy);
+      const [grad, ...ofParameters] = grads as [tf.Tensor];
+      // Not dgamma, which is 0 where channels are equal.
+      const rows = [...ofParameters.slice(-1).map((dbeta) => tf.reshape(dbeta, [1, c])), momentsOf(x, views[kind])];
       const [y] = reference.normalize(x, gamma, beta, attrs);
       const [dx] = reference.normalizeGrad(dy, x, gamma, attrs);
-      return { value, grad, y: apart(value, y), dx: apart(grad, dx) };
+      return { value, grad, rows, y: apart(value, y), dx: apart(grad, dx) };
     });
     // A product of matrices adds up whole texels, with their padding: that of a copy is 0.
-    const { value, grad, y, dx } = results;
+    const { value, grad, rows, y, dx } = results;
     const product = (t: tf.Tensor, along: boolean) => tf.matMul(t, t, along, !along);
     const differences: tf.Tensor[] = [];
-    for (const t of [value, grad]) {
+    for (const t of [value, grad, ...rows]) {
       const copy = make((await t.data()) as Float32Array, t.shape);
       for (const along of [true, false]) {
         differences.push(tf.tidy(() => apart(product(t, along), product(copy, along))));
       }
     }
     const products = tf.tidy(() => tf.max(tf.stack(differences)));
-    tf.dispose([value, grad, differences]);
+    tf.dispose([value, grad, rows, differences]);
     return takeAll({ y, dx, products });
   });
 
@@ -189,22 +195,29 @@ export const gpuBytes = (args: DrawCase) =>
     return { before, after: bytes() };
   });
 
-/** The gradient where the moments of the forward were on the cpu meanwhile, and come back in another texture. */
+/** The gradient where the moments of the forward were on the cpu meanwhile, and come back in another texture; and where they are cpu's. */
 export const afterMoving = (args: DrawCase) =>
   withTensors(async (make) => {
     const size = args.shape.reduce((a, b) => a * b, 1);
     const [x, dy] = [1, 2].map((seed) => make(normals(seed, size), [...args.shape])) as [tf.Tensor, tf.Tensor];
     const [gamma, beta] = parametersOf(make, args.view);
-    const gradient = (useMoments: (moments: tf.Tensor) => void) =>
-      take(tf.grad((x: tf.Tensor) => normalize(x, gamma, beta, attributes(args), useMoments))(x, dy));
+    const gradient = (useMoments: (moments: tf.Tensor) => void, forward = 'webgl') =>
+      take(
+        tf.grad((x: tf.Tensor) => {
+          void tf.setBackend(forward); // at once, since it has started
+          const y = normalize(x, gamma, beta, attributes(args), useMoments);
+          void tf.setBackend('webgl');
+          return y;
+        })(x, dy),
+      );
     await tf.setBackend('cpu');
     await tf.setBackend('webgl');
     const move = (moments: tf.Tensor) => {
-      void tf.setBackend('cpu'); // at once, since it has started
+      void tf.setBackend('cpu');
       tf.neg(moments).dispose();
       void tf.setBackend('webgl');
     };
-    return { expected: await gradient(() => {}), actual: await gradient(move) };
+    return { expected: await gradient(() => {}), actual: await gradient(move), ofCpu: await gradient(() => {}, 'cpu') };
   });
 
 /** What a kernel says of a tensor that holds nothing. */

@@ -167,6 +167,9 @@ function runAll(make: Make): void {
     { n: 3, s: 1, c: 8, groups: 1 },
     { n: 1, s: 1, c: 8192, groups: 1 },
     { n: 4, s: 1, c: 8, groups: 1, rowsPerCondition: 2 },
+    // With several rows, or channels, at once for each lane.
+    { n: 64, s: 1, c: 512, groups: 1 },
+    { n: 64, s: 1, c: 512, groups: 1, rowsPerCondition: 32 },
     { n: 2, s: 4, c: 3, groups: 3, rowsPerCondition: 2 },
   ];
   for (const view of views) {

@@ -1,50 +1,23 @@
 /** The site: the built gallery and the documentation in it, which `npm run docs` builds. No link of it leads nowhere. */
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { pages } from '../../examples/gallery/pages.ts';
 import { connectToBrowser } from '../support/browser.ts';
-import { BUILT, SCREENSHOTS } from '../support/gallery.ts';
+import { BUILT, brokenLinks, SCREENSHOTS } from '../support/gallery.ts';
 import { serve } from '../support/server.ts';
-import { MODULES, ROOT } from '../support/user.ts';
 
-const site = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-site-'));
-const docs = join(site, 'docs');
+const DOCS = join(BUILT, 'docs');
+if (!existsSync(DOCS)) throw new Error('no documentation is built; npm run docs does it');
 /** The pages of the documentation, from the root of the site. */
-let files: string[];
-const read = (file: string) => readFileSync(join(site, file), 'utf8');
-
-beforeAll(async () => {
-  cpSync(BUILT, site, { recursive: true, filter: (path) => path !== join(BUILT, 'docs') });
-  await promisify(execFile)(process.execPath, [join(MODULES, 'typedoc', 'bin', 'typedoc'), '--out', docs], {
-    cwd: ROOT,
-  });
-  const found = readdirSync(docs, { recursive: true, encoding: 'utf8' });
-  files = found.filter((file) => file.endsWith('.html')).map((file) => `docs/${file.replaceAll('\\', '/')}`);
-}, 240_000);
-afterAll(() => rmSync(site, { recursive: true, force: true }));
+const files = readdirSync(DOCS, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.html'))
+  .map((file) => `docs/${file.replaceAll('\\', '/')}`);
+const read = (file: string) => readFileSync(join(BUILT, file), 'utf8');
 
 const unescaped = (text: string) => text.replaceAll('&amp;', '&').replaceAll('&quot;', '"').replaceAll('&#39;', "'");
-
-/** The links of a page that do not lead to a file of the site, or not to a place in one. */
-function broken(file: string, links: readonly string[]): string[] {
-  return links.filter((link) => {
-    const { origin, pathname, hash } = new URL(link, `http://site/${file}`);
-    if (origin !== 'http://site') return !/^https?:$/.test(new URL(link).protocol);
-    const target = decodeURIComponent(pathname)
-      .slice(1)
-      .replace(/(^|\/)$/, '$1index.html');
-    if (!existsSync(join(site, target))) return true;
-    const id = decodeURIComponent(hash.slice(1));
-    // The gallery makes its pages by JavaScript.
-    return id !== '' && target.startsWith('docs/') && !read(target).includes(`id="${id}"`);
-  });
-}
 
 describe('the documentation', () => {
   test('has guides and a reference', () => {
@@ -55,7 +28,7 @@ describe('the documentation', () => {
   test('has no link that leads nowhere', () => {
     const found = files.flatMap((file) => {
       const links = [...read(file).matchAll(/ (?:href|src)="([^"]*)"/g)].map(([, link]) => unescaped(link!));
-      return broken(file, links).map((link) => `${file}: ${link}`);
+      return brokenLinks(file, links).map((link) => `${file}: ${link}`);
     });
     expect(found).toEqual([]);
   });
@@ -87,7 +60,7 @@ const absent = process.env.TEST_NO_BROWSER;
     let page: Page;
     const complaints: string[] = [];
     beforeAll(async () => {
-      ({ url, server } = await serve({}, { '/some/folder/': site }));
+      ({ url, server } = await serve({}, { '/some/folder/': BUILT }));
       browser = await connectToBrowser('look');
       page = await browser.newPage({ serviceWorkers: 'block' });
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -101,18 +74,6 @@ const absent = process.env.TEST_NO_BROWSER;
       server?.close();
     });
     const open = (file: string) => page.goto(`${url}/some/folder/${file}`);
-
-    test.each(['', ...pages.map(({ folder }) => folder)])(
-      "the page '%s' of the gallery has no link that leads nowhere",
-      async (folder) => {
-        await open(`${folder && `${folder}/`}index.html?${folder && 'backend=wasm'}`);
-        await page.locator('main:not([aria-busy=true])').waitFor({ state: 'attached', timeout: 120_000 });
-        const links = await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.getAttribute('href')!));
-        expect(broken(`${folder && `${folder}/`}index.html`, links)).toEqual([]);
-        expect(links.some((link) => link.endsWith('docs/index.html'))).toBe(true);
-      },
-      240_000,
-    );
 
     test.each([
       ['light', 1280],

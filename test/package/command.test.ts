@@ -104,7 +104,7 @@ test('a mistake in a file is one line', async () => {
   const path = user.write('broken.safetensors', 'broken and more');
   const { code, output } = await failed('some', 'inspect', path);
   expect(code).toBe(1);
-  expect(output).toMatch(/^tfjs-normalizations: inspect: the file says that its header has .*\n$/);
+  expect(output).toMatch(/^tfjs-normalizations: .*: the file says that its header has .*\n$/);
 });
 
 test('a reader may go before the end', async () => {

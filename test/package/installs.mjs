@@ -26,7 +26,14 @@ import 'tfjs-normalizations/files';
 import 'tfjs-normalizations/surgery';`;
 const SCRIPT = `${IMPORTS}${COMPUTE}\nconsole.log(answer);`;
 
-const npx = (folder, ...args) => execFileSync('npx', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+/** @throws with what the command says of its failure, without the progress that it draws */
+function npx(folder, ...args) {
+  try {
+    return execFileSync('npx', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    throw new Error(`npx ${args.join(' ')}: ${error.stderr.trim() || error.stdout.slice(-2000)}`);
+  }
+}
 
 /** A page of Next.js that is rendered by the server, and one that is rendered there first and then runs in the browser. */
 const NEXT = {
@@ -85,7 +92,7 @@ const WAYS = {
 module.exports = mergeConfig(getDefaultConfig(__dirname), { serializer: { getModulesRunBeforeMainModule: () => [] } });`,
     },
     run: async (folder) => {
-      const file = join(folder, 'built', 'bundle.js');
+      const file = join(folder, 'bundle.js'); // in a folder that is there: Metro makes none
       npx(folder, 'metro', 'build', 'index.js', '--platform', 'ios', '--dev', 'false', '--out', file);
       const code = readFileSync(file, 'utf8');
       if (code.includes('import.meta'))

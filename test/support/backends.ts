@@ -2,7 +2,8 @@
  * The table of backends and how to run a case on each: in this process, or in a page of a browser.
  * Nothing here knows what a case does.
  */
-import { afterAll, describe } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { describe } from '@jest/globals';
 import {
   findBackendFactory,
   getKernelsForBackend,
@@ -11,12 +12,11 @@ import {
   registerKernel,
   setBackend,
 } from '@tensorflow/tfjs';
-import type { Browser, Page } from 'playwright-core';
 import { register } from '../../kernels/core/registry.ts';
 import { tensorflowOps } from '../../kernels/node/tensorflow-ops.ts';
 import { type CaseArguments, type CaseName, type CaseResult, runCase } from '../cases/index.ts';
-import { connectToBrowser } from './browser.ts';
 import { BACKEND_NAMES, type BackendName, leftOut } from './chosen-backends.ts';
+import { runInPage } from './shared-pages.ts';
 
 export type { BackendName };
 
@@ -88,11 +88,19 @@ export interface Backend {
   run<N extends CaseName>(name: N, args: CaseArguments<N>): Promise<CaseResult<N>>;
 }
 
+interface DescribeOptions {
+  readonly only?: readonly BackendName[];
+  /** Of TensorFlow.js, for a page. */
+  readonly flags?: Record<string, number | boolean>;
+  /** A page that no other tests share: for those that lose the GPU, or count what is compiled. */
+  readonly ownPage?: boolean;
+}
+
 /** `describe` for each usual backend, or for those that are named; one that is absent, or left out, is skipped under a title that says why. */
 export function describeBackends(
   title: string,
   body: (backend: Backend) => void,
-  { only = USUAL, flags = {} }: { only?: readonly BackendName[]; flags?: Record<string, number | boolean> } = {},
+  { only = USUAL, flags = {}, ownPage = false }: DescribeOptions = {},
 ): void {
   for (const name of only) {
     const { where } = BACKENDS[name];
@@ -100,7 +108,7 @@ export function describeBackends(
     if (absent) {
       describe.skip(`${title} on ${name} (absent: ${absent})`, () => body({ name, run: () => Promise.reject(absent) }));
     } else {
-      describe(`${title} on ${name}`, () => body(where === 'process' ? inProcess(name) : inPage(name, flags)));
+      describe(`${title} on ${name}`, () => body(where === 'process' ? inProcess(name) : inPage(name, flags, ownPage)));
     }
   }
 }
@@ -128,34 +136,8 @@ function inProcess(name: BackendName): Backend {
   };
 }
 
-function inPage(name: BackendName, flags: Record<string, number | boolean>): Backend {
-  let opening: Promise<{ browser: Browser; page: Page }> | undefined;
-  const open = async () => {
-    const browser = await connectToBrowser();
-    const page = await browser.newPage();
-    page.on('pageerror', (error) => errors.push(error));
-    await page.goto(BACKENDS[name].where === 'page' ? process.env.TEST_PAGE! : process.env.TEST_ISOLATED_PAGE!);
-    await page.evaluate(([backend, flags]) => globalThis.testPage.useBackend(backend, flags), [
-      BACKENDS[name].tfjs,
-      flags,
-    ] as const);
-    return { browser, page };
-  };
-  const errors: Error[] = [];
-  afterAll(async () => {
-    await (await opening)?.browser.close();
-    if (errors.length > 0) throw errors[0];
-  });
-  return {
-    name,
-    run: async (caseName, args) => {
-      opening ??= open();
-      const { page } = await opening;
-      const call = [caseName, args] as [typeof caseName, unknown];
-      return page.evaluate(
-        ([caseName, args]) => globalThis.testPage.runCase(caseName, args as never),
-        call,
-      ) as Promise<never>;
-    },
-  };
+function inPage(name: BackendName, flags: Record<string, number | boolean>, ownPage: boolean): Backend {
+  const { tfjs, where } = BACKENDS[name];
+  const page = { backend: tfjs, flags, isolated: where === 'isolated page', own: ownPage ? randomUUID() : undefined };
+  return { name, run: (caseName, args) => runInPage(page, caseName, args) as Promise<never> };
 }

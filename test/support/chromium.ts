@@ -15,6 +15,8 @@ const FLAGS = [
   // Tests compile thousands of shaders and draw little with each. ANGLE compiles each once more, for states that no draw has
   // when a program is linked, and in parts that it joins later; without both the GPU process takes half the time.
   '--disable-angle-features=warmUpPipelineCacheAtLink,supportsGraphicsPipelineLibrary',
+  // Pages can collect their garbage, and measure what is left.
+  ...['--js-flags=--expose-gc', '--enable-precise-memory-info'],
 ];
 /** Pages are painted by the processor as such: by a GPU in software that takes ten times as long. Canvases are not read right then. */
 const PAINTED = '--disable-gpu-compositing';

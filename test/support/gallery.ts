@@ -2,7 +2,7 @@
  * Pages of the built gallery in a browser, served from a sub-folder. Whatever a page writes to the console as an error,
  * throws, or asks of another host, fails the test that opened it.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
@@ -179,4 +179,20 @@ export const tensorsOf = async (page: Page): Promise<number> =>
 export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+}
+
+/** The links of a page that do not lead to a file of the site, or not to a place in one; `file` is the page's, from the root of the site. */
+export function brokenLinks(file: string, links: readonly string[]): string[] {
+  return links.filter((link) => {
+    const { origin, pathname, hash } = new URL(link, `http://site/${file}`);
+    if (origin !== 'http://site') return !/^https?:$/.test(new URL(link).protocol);
+    const target = decodeURIComponent(pathname)
+      .slice(1)
+      .replace(/(^|\/)$/, '$1index.html');
+    if (!existsSync(join(BUILT, target))) return true;
+    const id = decodeURIComponent(hash.slice(1));
+    // The gallery makes its pages by JavaScript.
+    const isFixed = target.startsWith('docs/');
+    return id !== '' && isFixed && !readFileSync(join(BUILT, target), 'utf8').includes(`id="${id}"`);
+  });
 }

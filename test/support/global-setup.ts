@@ -3,11 +3,13 @@
  * Workers learn the results through environment variables, the teardown through a global.
  */
 import { dirname, join } from 'node:path';
+import { chromium } from 'playwright-core';
 import { bundle } from './bundle.ts';
 import { checkChoice, leftOut } from './chosen-backends.ts';
 import { launchChromium } from './chromium.ts';
 import { oneProgramForAllShapes } from './one-program.ts';
 import { serve } from './server.ts';
+import { sharePages } from './shared-pages.ts';
 
 /** A page that is served with these may share memory between threads. */
 const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
@@ -37,9 +39,11 @@ async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const isolated = await serve(files, folders, ISOLATION);
   process.env.TEST_BROWSERS = endpoints(toCompute);
   process.env.TEST_LOOKED_AT = endpoints(toLook);
-  process.env.TEST_PAGE = usual.url;
-  process.env.TEST_ISOLATED_PAGE = isolated.url;
+  const [forWebGL, ...others] = await Promise.all(toCompute.map((browser) => chromium.connect(browser.wsEndpoint())));
+  const cases = await sharePages([forWebGL!, ...others], { usual: usual.url, isolated: isolated.url });
+  process.env.TEST_CASES = cases.url;
   return async () => {
+    cases.close();
     for (const browser of [...toCompute, ...toLook]) await browser.close();
     usual.server.close();
     isolated.server.close();

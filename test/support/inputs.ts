@@ -9,8 +9,11 @@ export interface Inputs {
   readonly shape?: readonly number[];
   readonly mean?: number;
   readonly std?: number;
-  /** 'constant': x is `mean` everywhere; 'nan', 'infinity': the first element of x is; 'zero dy': in the first group. */
-  readonly special?: 'constant' | 'nan' | 'infinity' | 'zero dy';
+  /**
+   * 'constant': x is `mean` everywhere; 'nan', 'infinity': the first element of x is; 'zero dy': in the first group; 'apart': the
+   * mean of sample i is 1e4 i; 'signs': x is 1 or -1.
+   */
+  readonly special?: 'constant' | 'nan' | 'infinity' | 'zero dy' | 'apart' | 'signs';
 }
 
 export interface NormalizeInputs extends Inputs {
@@ -33,8 +36,13 @@ export const inFirstGroup = ({ s, c, groups }: View, i: number) => i < s * c && 
 export function activations({ view, mean = 0, std = 1, special }: Inputs) {
   const size = view.n * view.s * view.c;
   const x = special === 'constant' ? new Float32Array(size).fill(mean) : normals(1, size, mean, std);
+  if (special === 'signs')
+    x.forEach((value, i) => {
+      x[i] = Math.sign(value);
+    });
   if (special === 'nan') x[0] = Number.NaN;
   if (special === 'infinity') x[0] = Number.POSITIVE_INFINITY;
+  if (special === 'apart') for (let i = 0; i < size; i++) x[i]! += 1e4 * Math.floor(i / (view.s * view.c));
   const dy = normals(2, size);
   return { x, dy: special === 'zero dy' ? dy.map((v, i) => (inFirstGroup(view, i) ? 0 : v)) : dy };
 }

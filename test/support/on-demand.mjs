@@ -18,6 +18,7 @@ const VERSIONS = {
   'dejavu-fonts-ttf': '2.37.3',
   'onnxruntime-node': '1.30.0',
   'onnxruntime-web': '1.30.0',
+  sharp: '0.35.5',
   typescript: '5.6.3',
 };
 

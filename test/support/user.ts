@@ -3,7 +3,17 @@
  * there: what a user's tools see of this package is the tarball's alone.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,19 +33,16 @@ export interface Result {
 
 export class User {
   readonly folder = mkdtempSync(join(tmpdir(), `${NAME}-user-`));
-  tarball = '';
+  /** `npm run tarball` makes it. */
+  readonly tarball = join(ROOT, 'dist', `${NAME}-${PACKAGE.version}.tgz`);
 
-  /** Packs the package, which was built before, and installs it. */
+  /** Installs the package. */
   static async install(): Promise<User> {
     const user = new User();
-    // npm calls itself through npm_execpath inside of its scripts, where PATH need not have it.
-    const npm = process.env.npm_execpath;
-    const pack = ['pack', ROOT, '--ignore-scripts', '--pack-destination', user.folder, '--json'];
-    const { output } = npm ? await user.node(npm, ...pack) : await user.run('npm', ...pack);
-    const [{ filename }] = JSON.parse(output.slice(output.indexOf('['), output.lastIndexOf(']') + 1)) as [
-      { filename: string },
-    ];
-    user.tarball = join(user.folder, filename);
+    const time = (path: string) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+    if (time(user.tarball) < Math.max(time(join(ROOT, 'dist', 'layers', 'index.js')), 1)) {
+      throw new Error('no tarball is packed of what is built; npm run tarball does it');
+    }
     const modules = join(user.folder, 'node_modules');
     mkdirSync(modules);
     for (const name of LINKED) symlinkSync(join(MODULES, name), join(modules, name));

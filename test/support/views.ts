@@ -27,6 +27,7 @@ export const CONDITIONAL_VIEWS = [
   conditional(instance(4, 7, 3), 7),
   conditional(instance(4, 7, 6), 14),
   conditional(instance(2, 33, 32), 33),
+  conditional(instance(2, 12, 3), 4),
   conditional(group(3, 8, 6, 2), 8),
   conditional(group(2, 12, 6, 3), 4),
   conditional(group(2, 12, 5, 1), 1),
@@ -43,6 +44,7 @@ export const LARGE_CONDITIONAL_VIEWS = [
   conditional(batch(16 * 1031, 64), 1031),
   conditional(batch(40000, 5), 8),
   conditional(instance(3, 4099, 36), 4099),
+  conditional(instance(2, 4100, 6), 1025),
 ];
 
 /** Sizes of 1, primes, around powers of two and beyond the blocks of every backend, in several shapes. */
@@ -58,6 +60,8 @@ export const VIEWS: readonly Inputs[] = [
   rows(64, 64),
   rows(65, 65),
   rows(3, 1031),
+  rows(2, 2051),
+  shaped(rows(6, 4), 2, 3, 4),
   shaped(rows(6, 20), 2, 3, 4, 5),
   shaped(rows(30, 4), 2, 3, 5, 1, 4),
   batch(1, 5),
@@ -76,6 +80,7 @@ export const VIEWS: readonly Inputs[] = [
   instance(2, 33, 2),
   instance(3, 31, 3),
   instance(5, 64, 32),
+  instance(1100, 5, 3),
   instance(2, 4099, 5),
   shaped(instance(2, 15, 3), 2, 3, 5, 3),
   shaped(instance(3, 24, 2), 3, 2, 3, 4, 2),
@@ -91,8 +96,12 @@ export const VIEWS: readonly Inputs[] = [
 ];
 
 export const LARGE_VIEWS = [rows(2, 70001), rows(40000, 4), batch(1025, 64), batch(40000, 4), group(2, 1031, 64, 8)];
+/** Samples that may lie far apart; the second has so large ones that they go through some kernels in pieces. */
+export const SAMPLES = [instance(3, 5, 4), instance(3, 33001, 2)];
 /** As `KINDS`, with enough values in each group for rounding errors to show. */
 export const WIDE = [rows(7, 257), batch(259, 5), instance(2, 257, 3), group(2, 131, 6, 2)];
+/** As `KINDS`, with numbers of values far from a power of two, so that sums of equal ones are rounded. */
+export const UNEVEN = [rows(3, 309), batch(1000, 5), instance(2, 300, 3), group(2, 200, 6, 2)];
 export const OFFSETS = [0, 1e4, 1e6] as const;
 
 const name = ({ view: { n, s, c, groups, rowsPerCondition }, shape }: Inputs) =>

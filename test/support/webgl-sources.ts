@@ -11,6 +11,7 @@ export const SOURCE_NAMES = [
   'reshape',
   'transpose',
   'exp',
+  'sqrt',
   'where',
   'mean',
 ] as const;

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
+import { zipSync } from 'fflate';
 import { convert } from '../../layers/files/command/convert.ts';
 import { loadFile } from '../../layers/files/command/formats.ts';
 import { inspect } from '../../layers/files/command/inspect.ts';
 import { UsageError } from '../../layers/files/command/messages.ts';
-import { readingFrom, writingTo } from '../../layers/files/command/model-json.ts';
+import { readingFrom, readModelJson, writingTo } from '../../layers/files/command/model-json.ts';
 import { progress } from '../../layers/files/command/progress.ts';
 import { saveSafetensors } from '../../layers/files/index.ts';
 import * as tfn from '../../layers/index.ts';
@@ -109,13 +110,34 @@ describe('convert', () => {
     expect(readdirSync(scratch).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
+  for (const name of ['a folder.keras', 'blocked/a.keras.partial']) mkdirSync(at(name), { recursive: true });
   test.each<[what: string, from: string, to: string, more: object, says: RegExp, isUsage?: boolean]>([
     ['a name without a format', 'a.txt', 'b.json', {}, /a.txt ends in none of .json, .keras/, true],
     ['to h5', KERAS3, at('a.h5'), {}, /.h5 files are read only; write .*a.keras/, true],
     ['weights without a model', 'a.safetensors', at('c.json'), {}, /holds weights alone; --model FILE/, true],
     ['weights to weights', 'a.safetensors', at('b.safetensors'), { model: KERAS3 }, /there is nothing to do/, true],
     ['a model with another', KERAS3, at('c.json'), { model: KERAS3 }, /--model is for weights alone/, true],
-    ['from nothing', at('nothing.json'), at('c.json'), {}, /ENOENT.*nothing.json/],
+    [
+      'a folder as the target',
+      KERAS3,
+      at('a folder.keras'),
+      { force: true },
+      /a folder.keras is a folder; name a file, as in .*a folder.keras.model.keras$/,
+    ],
+    [
+      'a folder where none can be made',
+      KERAS3,
+      join(KERAS3, 'sub', 'a.json'),
+      {},
+      /a.json cannot be written: its folder cannot be made \(E.*choose another$/,
+    ],
+    [
+      'a place where nothing can be written',
+      KERAS3,
+      at('blocked/a.keras'),
+      {},
+      /a.keras: the file cannot be written \(E.*choose another place$/,
+    ],
     [
       'into a file',
       KERAS3,
@@ -133,7 +155,7 @@ describe('convert', () => {
     writeFileSync(at('other.safetensors'), fileWith({ a: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }, 4));
     const options = { ...OPTIONS, model: KERAS3 };
     await expect(convert(at('other.safetensors'), at('d.json'), options)).rejects.toThrow(
-      /^loadSafetensors: the file has no/,
+      /other.safetensors: the file has no/,
     );
     expect(existsSync(at('d.json'))).toBe(false);
   });
@@ -152,7 +174,8 @@ describe('model.json', () => {
     json.weightsManifest[0].paths = ['in/1.bin', './in/../in/2.bin'];
     writeFileSync(path, JSON.stringify(json));
     const fractions: number[] = [];
-    const again = await tfn.loadModel(readingFrom(path, (fraction) => fractions.push(fraction)));
+    const source = readingFrom(path, await readModelJson(path), (fraction) => fractions.push(fraction));
+    const again = await tfn.loadModel(source);
     expect(valuesOf(again)).toEqual(valuesOf(given));
     expect(fractions).toEqual([13 / bytes.length, 1]);
   });
@@ -162,14 +185,81 @@ describe('model.json', () => {
       at('leaving.json'),
       JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: [name], weights: [] }] }),
     );
-    await expect(readingFrom(at('leaving.json'), () => {}).load!()).rejects.toThrow(
-      /the weights must be in the folder of the model; the file names/,
+    await expect(loadFile(at('leaving.json'))).rejects.toThrow(
+      /leaving.json: the weights must be in the folder of the model; the file names/,
     );
   });
+});
 
-  test('is JSON', async () => {
-    writeFileSync(at('page.json'), '<html>');
-    await expect(loadFile(at('page.json'))).rejects.toThrow(/the file is no JSON/);
+describe('what is no model', () => {
+  const h5 = (folder: string) => readFileSync(join(__dirname, '..', 'goldens', 'keras-files', folder));
+  const half = (bytes: Uint8Array) => bytes.subarray(0, bytes.length / 2);
+  const zip = zipSync({ 'a.txt': new Uint8Array(3) });
+  const json = readFileSync(KERAS3, 'utf8');
+
+  test.each<[what: string, name: string, content: string | Uint8Array | undefined | null, says: RegExp]>([
+    ['nothing', 'none.keras', undefined, /is not there; check the name of the file and of its folder$/],
+    ['a folder', 'folder.json', null, /is a folder; give the file in it$/],
+    ['an empty file', 'empty.h5', '', /is empty; get or write it again$/],
+    ['a page', 'page.json', '<html>', /: the file is no JSON \(.*\); give the model.json of TensorFlow.js$/],
+    [
+      'other JSON',
+      'other.json',
+      '{"a": 1}',
+      /: the file has no modelTopology, .*; give the model.json of TensorFlow.js$/,
+    ],
+    ['JSON that is null', 'null.json', 'null', /: the file has no modelTopology/],
+    [
+      'a model without its weights',
+      'ohne Größe.json',
+      json,
+      /: its weights are in the file 'group1-shard1of1.bin', which is not beside it; put it there/,
+    ],
+    [
+      'a zip of other files',
+      'zip.keras',
+      zip,
+      /: the file is no .keras file: it is a zip archive of 1 files \('a.txt'\)/,
+    ],
+    [
+      'half of a zip',
+      'half.keras',
+      half(zip),
+      /: the archive is damaged, its end is missing; get the file or save the model again$/,
+    ],
+    [
+      'text',
+      'text.keras',
+      'text',
+      /: the file is neither a .keras nor an .h5 file: .*; save the model as a .keras file$/,
+    ],
+    ['text that is called .h5', 'text.h5', 'text', /: the file is neither a .keras nor an .h5 file/],
+    [
+      'weights of Keras alone',
+      'weights.h5',
+      h5('3.15/gru.weights.h5'),
+      /: the HDF5 file holds no model, but weights at most/,
+    ],
+    [
+      'half a file of safetensors',
+      'half.safetensors',
+      fileWith({}, 0).subarray(0, 9),
+      /: the file .*; get or write the file again$/,
+    ],
+  ])('%s', async (_, name, content, says) => {
+    if (content === null) mkdirSync(at(name));
+    else if (content !== undefined) writeFileSync(at(name), content);
+    const isWeights = name.endsWith('.safetensors');
+    const options = isWeights ? { ...OPTIONS, model: KERAS3 } : OPTIONS;
+    const target = at('made/from it.json');
+    for (const attempt of [() => inspect(at(name), options), () => convert(at(name), target, options)]) {
+      const error: unknown = await attempt().catch((error: Error) => error);
+      // Of a model that can be listed `inspect` prints why it is refused.
+      const said = error instanceof Error ? error.message : written.out.trim().split('\n').at(-1);
+      expect(said).toMatch(says);
+      expect(said).toContain(at(name));
+    }
+    expect(existsSync(at('made'))).toBe(false);
   });
 });
 
@@ -235,7 +325,7 @@ describe('inspect', () => {
     writeFileSync(at('strange.json'), text);
     await inspect(at('strange.json'), OPTIONS);
     expect(written.out).toMatch(/^norm +Strange$/m);
-    expect(written.out).toMatch(/^is refused: loadModel: .*Strange.*$/m);
+    expect(written.out).toMatch(/^is refused: .*strange.json: .*Strange.*$/m);
   });
 
   test('weights, and whether a model takes them', async () => {

@@ -1,10 +1,10 @@
-/** What the layers cost that wrap another one, blend statistics or attend, against the plainer layer or ops in their place. */
+/** What the layers cost that wrap another one, blend statistics, add a residual or attend, against the plainer layer or ops in their place. */
 import * as tf from '@tensorflow/tfjs';
 import * as ours from 'tfjs-normalizations';
 import { both, bothOfLayer, runners } from '../candidates.js';
 import { calls, race } from '../race.js';
 
-export const title = 'Wrappers, blends and attention, in training (cpu backend)';
+export const title = 'Wrappers, blends, residuals and attention, in training (cpu backend)';
 
 /** A layer with a kernel: plain and wrapped. */
 const wrapped = (kind, size, shape, layer) => ({
@@ -33,6 +33,16 @@ const contests = [
       Renorm: ours.batchRenormalization(),
     },
     bars: { Renorm: { atMost: 2 } },
+  }),
+  () => ({
+    kind: 'Residual',
+    size: '512x768',
+    inputs: [[512, 768], [512, 768], [768], [768]],
+    rivals: {
+      'add, Layer': (x, residual, gamma, beta) => ours.layerNorm(tf.add(x, residual), { gamma, beta }),
+      AddLayer: (x, residual, gamma, beta) => ours.addLayerNorm(x, residual, { gamma, beta }).y,
+    },
+    bars: { AddLayer: { aim: 0.45, lower: true } },
   }),
   () => ({
     kind: 'Attention',

@@ -6,7 +6,7 @@
  * belongs to channel j % c, and the last row may be shorter. A part of a sample is given by its size in values, and begins
  * with a row. Arrays of one value per column are padded to whole vectors.
  */
-import { BLOCK, Form, MERGED, ROUNDING, clearSums } from './form';
+import { BLOCK, Form, clearSums } from './form';
 import { add, high, laneMask, lanesLeft, low, mad, mul, padded, storeLanes, sub, zero } from './lanes';
 import { advance } from './parameters';
 
@@ -20,8 +20,8 @@ import { advance } from './parameters';
 // @ts-ignore: decorator
 @inline function mergePair(mean: usize, m2: usize, pivot: v128, s: v128, q: v128, n0: f64, n: f64, mask: v128): void {
   const delta = f64x2.div(s, f64x2.splat(n)), square = f64x2.mul(s, delta), all = f64x2.sub(q, square);
-  // Of equal values only a rounding error is left, which counts as 0.
-  const within = v128.andnot(all, f64x2.le(all, f64x2.mul(square, f64x2.splat(ROUNDING))));
+  // Rounding may have made it negative. Of equal values it is exactly 0: see rows-forward.ts.
+  const within = v128.andnot(all, f64x2.lt(all, f64x2.splat(0)));
   const old = v128.load(mean), d = f64x2.sub(f64x2.add(pivot, delta), old);
   const between = f64x2.mul(f64x2.mul(d, d), f64x2.splat(n0 * n / (n0 + n)));
   storePair(mean, f64x2.add(old, f64x2.mul(d, f64x2.splat(n / (n0 + n)))), mask);
@@ -115,7 +115,6 @@ export function columnCoefficients(form: Form, mean: usize, variance: usize): vo
       }
     }
     v /= count;
-    if (v <= mu * mu * MERGED) v = 0; // also if rounding has made it negative
     store<f32>(mean, <f32>mu);
     store<f32>(variance, <f32>v);
     const pivot = <f32>mu, delta = mu - <f64>pivot, r = form.reciprocal(v);

@@ -23,10 +23,6 @@ export const BLOCK = 128;
 
 /** The smallest divisor: the root of the smallest normal float32. */
 const SMALLEST: f64 = 1.0842021724855044e-19;
-/** A variance of no more than this share of the square of the mean deviation from the pivot is rounding error. */
-export const ROUNDING: f64 = 6.103515625e-5; // 2^-14
-/** The same for a variance merged from parts, as a share of the square of the mean. */
-export const MERGED: f64 = 1.3552527156068805e-20; // 2^-66
 
 const HEADER: usize = 128;
 const INSIDE = 0, OUTSIDE = 1, FLOOR = 2; // and 3: no division; see PLACEMENTS in kernels/simd/kernels.ts

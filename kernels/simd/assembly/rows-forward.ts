@@ -2,10 +2,11 @@
  * Normalization of rows: statistics over contiguous values, gamma and beta along them (views with s = 1).
  *
  * Statistics take corrected two passes: the float32 mean is only a pivot; the second pass sums the deviations d from it and
- * their squares, so that mean = pivot + delta and variance = sum(d^2) / n - delta^2 with delta = sum(d) / n. Each pass runs
- * over a few rows before the next pass begins, so that the scalar arithmetic in between is done for several rows at once.
+ * their squares, so that mean = pivot + delta and variance = sum(d^2) / n - delta^2 with delta = sum(d) / n. Of equal values these
+ * sums are exact, since d is a few units in the last place: so their variance is 0. Each pass runs over a few rows before the next
+ * pass begins, so that the scalar arithmetic in between is done for several rows at once.
  */
-import { CHUNK, Form, ROUNDING, ROW_COEFFICIENTS, rowsTogether } from './form';
+import { CHUNK, Form, ROW_COEFFICIENTS, rowsTogether } from './form';
 import { add, firstLanes, mad, storeLanes, sub, sumLanes, sumLanes2, zero } from './lanes';
 import { advance } from './parameters';
 
@@ -134,7 +135,7 @@ function conditionForward(
       const pivot: f32 = center ? load<f32>(k) : 0, d = deviations(p, bytes, pivot);
       const delta = center ? f64x2.extract_lane(d, 0) / size : 0;
       let v = f64x2.extract_lane(d, 1) / size - delta * delta;
-      if (v <= delta * delta * ROUNDING) v = 0; // also if rounding has made it negative
+      if (v < 0) v = 0; // rounding has made it negative
       const r = form.reciprocal(v);
       store<f32>(mean, <f32>(<f64>pivot + delta));
       store<f32>(variance, <f32>v);

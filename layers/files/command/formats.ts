@@ -1,12 +1,12 @@
 /** The formats of files by their names, and models read from any of them. */
-import { closeSync, openSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 // All layers of this package, so that files may have any of them.
 import '../../index.ts';
 import { loadModel, type SafetensorsOptions } from '../index.ts';
-import { UsageError } from './messages.ts';
-import { readingFrom } from './model-json.ts';
+import { reading, UsageError } from './messages.ts';
+import { readingFrom, readModelJson } from './model-json.ts';
 import { progress } from './progress.ts';
 
 /** Options of the command line. */
@@ -45,12 +45,29 @@ export async function startTensorFlow(): Promise<void> {
   await tf.ready();
 }
 
+/** What is at a path; undefined if it is nothing, or in what is no folder. */
+export const foundAt = (path: string): Stats | undefined => (existsSync(path) ? statSync(path) : undefined);
+
+/**
+ * The bytes of the file at a path.
+ * @throws if there is no file with something in it
+ */
+export function sizeOfFile(path: string): number {
+  const found = foundAt(path);
+  if (found === undefined) throw new Error(`${path} is not there; check the name of the file and of its folder`);
+  if (found.isDirectory()) throw new Error(`${path} is a folder; give the file in it`);
+  if (found.size === 0) throw new Error(`${path} is empty; get or write it again`);
+  return found.size;
+}
+
 /** The model in a file of any format. */
 export async function loadFile(path: string): Promise<tf.LayersModel> {
+  sizeOfFile(path);
   await startTensorFlow();
-  // So that a path where nothing is has the message of Node, whatever reads it.
-  closeSync(openSync(path, 'r'));
-  const bar = progress(`reading ${path}`);
-  const source = formatOf(path) === 'json' ? readingFrom(path, bar.report) : path;
-  return loadModel(source, { onProgress: bar.report }).finally(bar.done);
+  return reading(path, async () => {
+    const json = formatOf(path) === 'json' ? await readModelJson(path) : undefined;
+    const bar = progress(`reading ${path}`);
+    const source = json ? readingFrom(path, json, bar.report) : path;
+    return loadModel(source, { onProgress: bar.report }).finally(bar.done);
+  });
 }

@@ -1,5 +1,5 @@
 /** `tfjs-normalizations inspect FILE`. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { isModel, isRecord, isSaved, nameOf } from '../../models/keras/saved.ts';
 import { describeNormalizations } from '../../models/surgery/describe.ts';
@@ -10,17 +10,18 @@ import { byteLengthOf, type Header, readHeader } from '../safetensors/header.ts'
 import { matchTensors } from '../safetensors/load.ts';
 import { planOf } from '../safetensors/model.ts';
 import { openBytes } from '../safetensors/places.ts';
-import { type Format, formatOf, loadFile, type Options, safetensorsOptions } from './formats.ts';
-import { lineOf } from './messages.ts';
+import { type Format, formatOf, loadFile, type Options, safetensorsOptions, sizeOfFile } from './formats.ts';
+import { lineOf, reading } from './messages.ts';
+import { readModelJson } from './model-json.ts';
 import { inspectGraph, printNormalizations } from './normalizations.ts';
 import { print, sizeOf, table } from './tables.ts';
 
 /** Writes what is in a file to stdout. */
 export async function inspect(path: string, options: Options): Promise<void> {
-  const { size } = await stat(path);
   const format = formatOf(path);
+  const size = sizeOfFile(path);
   if (format === 'safetensors') return inspectWeights(path, size, options);
-  const topology = await savedModel(path, format);
+  const topology = await reading(path, () => savedModel(path, format));
   if (isRecord(topology) && Array.isArray(topology.node)) return inspectGraph(path, size, topology.node.length);
   const saved = layersWithin(topology, '');
   let model: LayersModel;
@@ -91,12 +92,11 @@ const weightsOf = (layer: layers.Layer): string =>
 
 /** What a file says of its model, before anything is made of it; undefined if it says nothing. */
 async function savedModel(path: string, format: Format): Promise<unknown> {
-  const bytes = await readFile(path);
   if (format === 'json') {
-    const { modelTopology } = JSON.parse(bytes.toString()) as { modelTopology?: { model_config?: unknown } };
-    return modelTopology?.model_config ?? modelTopology;
+    const { modelTopology } = await readModelJson(path);
+    return (modelTopology as { model_config?: unknown }).model_config ?? modelTopology;
   }
-  const { config, weights } = await openFile('inspect', bytes);
+  const { config, weights } = await openFile('inspect', await readFile(path));
   weights.close();
   return config && JSON.parse(config);
 }
@@ -112,13 +112,10 @@ function layersWithin(saved: unknown, prefix: string): string[][] {
 
 /** The tensors of a safetensors file, what normalizations they seem to be, and whether a model takes them. */
 async function inspectWeights(path: string, size: number, options: Options): Promise<void> {
-  const bytes = await openBytes('inspect', path);
-  let header: Header;
-  try {
-    header = await readHeader('inspect', bytes);
-  } finally {
-    await bytes.close?.();
-  }
+  const header = await reading(path, async () => {
+    const bytes = await openBytes('inspect', path);
+    return readHeader('inspect', bytes).finally(() => bytes.close?.());
+  });
   const tensors = [...header.tensors];
   const metadata = Object.entries(header.metadata).map(([key, value]) => `, ${key}: ${value}`);
   print(`${path}: ${tensors.length} tensors, ${sizeOf(size)}${metadata.join('')}`);

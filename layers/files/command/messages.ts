@@ -12,6 +12,18 @@ const OPTIONS: readonly (readonly [inCode: string, here: string])[] = [
   ['; strict: false leaves out what does not fit', ''],
 ];
 
+/** Runs what reads a file: its errors begin with the name of the file, and not with the function of the package that found them. */
+export async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const found = error as Error;
+    const message = found.message.replace(/^(inspect|load\w+): /, '');
+    found.message = message.includes(path) ? message : `${path}: ${message}`;
+    throw found;
+  }
+}
+
 /** The message of an error in one line. */
 export function lineOf(error: unknown): string {
   const { message = String(error), code } = error as { readonly message?: string; readonly code?: string };

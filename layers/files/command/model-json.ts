@@ -1,25 +1,39 @@
 /** The model.json of TensorFlow.js and its weights as files, without TensorFlow.js's package for Node. */
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, resolve, sep } from 'node:path';
+import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
+import { isRecord } from '../../models/keras/saved.ts';
 
 /** How many bytes of weights are in one file at most. */
 const SHARD = 64 * 2 ** 20;
 
-/** Reads a model.json; `onProgress` is told the share of its files of weights that has been read. */
-export const readingFrom = (path: string, onProgress: (fraction: number) => void): io.IOHandler => ({
+/**
+ * What a model.json says.
+ * @throws if the file is none
+ */
+export async function readModelJson(path: string): Promise<io.ModelJSON> {
+  const text = await readFile(path, 'utf8');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return fail(path, `the file is no JSON (${(error as Error).message}); give the model.json of TensorFlow.js`);
+  }
+  if (isRecord(json) && isRecord(json.modelTopology)) return json as unknown as io.ModelJSON;
+  return fail(path, 'the file has no modelTopology, so that it is no model; give the model.json of TensorFlow.js');
+}
+
+/** Reads the model of a model.json; `onProgress` is told the share of its files of weights that has been read. */
+export const readingFrom = (
+  path: string,
+  json: io.ModelJSON,
+  onProgress: (fraction: number) => void,
+): io.IOHandler => ({
   async load() {
-    const text = await readFile(path, 'utf8');
-    let json: io.ModelJSON;
-    try {
-      json = JSON.parse(text) as io.ModelJSON;
-    } catch (error) {
-      return fail(path, `the file is no JSON (${(error as Error).message}); give the model.json of TensorFlow.js`);
-    }
     return io.getModelArtifactsForJSON(json, async (manifest) => {
       const paths = manifest.flatMap((group) => group.paths.map((one) => withinFolder(path, one)));
-      const sizes = await Promise.all(paths.map(async (one) => (await stat(one)).size));
+      const sizes = await Promise.all(paths.map((one) => sizeOfWeights(path, one)));
       // One buffer: of several, TensorFlow.js 4.22 reads zeros where the last is longer than the others.
       const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
       let end = 0;
@@ -39,6 +53,13 @@ function withinFolder(model: string, name: unknown): string {
   const path = typeof name === 'string' ? resolve(folder, name) : '';
   if (path.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return path;
   return fail(model, `the weights must be in the folder of the model; the file names ${show(name)}`);
+}
+
+async function sizeOfWeights(model: string, path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return found.size;
+  const name = relative(dirname(model), path);
+  return fail(model, `its weights are in the file '${name}', which is not beside it; put it there, or get both again`);
 }
 
 /** Writes a model.json and its weights. The model.json comes last: where it is, the model is complete. */
@@ -77,7 +98,7 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
     await writeFile(partial, bytes);
     await rename(partial, path);
   } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
+    await rm(partial, { force: true }).catch(() => undefined); // the first error says more
+    fail(path, `the file cannot be written (${(error as Error).message}); choose another place`);
   }
 }

@@ -2,7 +2,7 @@
 import { accelerate } from '../../models/surgery/accelerate.ts';
 import type { NormalizationRow } from '../../models/surgery/describe.ts';
 import { startTensorFlow } from './formats.ts';
-import { readingFrom } from './model-json.ts';
+import { readingFrom, readModelJson } from './model-json.ts';
 import { print, sizeOf, table } from './tables.ts';
 
 /** What the model normalizes with; nothing where it does not. */
@@ -41,7 +41,7 @@ export function printNormalizations(rows: readonly NormalizationRow[]): void {
 /** What normalizations are spelled out in a graph model. */
 export async function inspectGraph(path: string, size: number, nodes: number): Promise<void> {
   await startTensorFlow();
-  const { changed, left } = await accelerate(readingFrom(path, () => {}));
+  const { changed, left } = await accelerate(readingFrom(path, await readModelJson(path), () => {}));
   print(`${path}: a graph model of ${nodes} nodes, ${sizeOf(size)}`);
   if (changed.length + left.length === 0) print('no normalization is spelled out');
   for (const [title, notes] of [
