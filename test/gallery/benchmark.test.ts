@@ -118,7 +118,7 @@ describeGallery('benchmark', ({ open }) => {
     await runTask(page, START);
     const { backend, results } = await reported(page);
     expect(backend).toBe('webgpu');
-    expect(results[0].draws).toMatchObject({ ours: 1, oursGradient: 5 });
+    expect(results[0].draws).toMatchObject({ ours: 1, oursGradient: 3 });
     await expectTable(page, results);
     const text = await page.locator('.bandwidths').textContent();
     if (results[0].gpuUs?.ours && results[0].gpuUs.copy)
