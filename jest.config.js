@@ -42,8 +42,8 @@ const withBrowser = {
  */
 export default {
   testTimeout: 60_000,
-  // Every core: by default Jest leaves one to itself, which with two cores is one test file at a time.
-  maxWorkers: '100%',
+  // More than there are cores, since a worker waits where a page computes; by default Jest leaves a core to itself.
+  maxWorkers: '150%',
   testSequencer: '<rootDir>/test/support/sequencer.mjs',
   projects: [
     project('unit'),

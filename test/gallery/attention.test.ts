@@ -137,7 +137,7 @@ describeGallery('attention', ({ open }) => {
   test('repeated runs are the same and leave nothing behind', async () => {
     const page = await open('attention', { settings: { ...SETTINGS, steps: 5, task: 'sort', norm: 'rms' } });
     const seen: string[] = [];
-    for (let run = 0; run < 10; run++) {
+    for (let run = 0; run < 3; run++) {
       await runTask(page, 'Train both');
       const { networks } = await see(page);
       seen.push(JSON.stringify([await tensorsOf(page), networks.map(({ largest, entropy }) => [largest, entropy])]));

@@ -18,13 +18,13 @@ const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl', 'webg
 
 const MOST_BROWSERS = 4;
 
-/** Two for each worker, up to a few: one to compute in, one to look at. The first by itself: it unpacks the program. */
+/** Two to compute in, as with webgl and with webgpu, and one to look at for each worker, up to a few. The first by itself: it unpacks the program. */
 async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const first = await launchChromium('compute');
   const count = Math.min(workers, MOST_BROWSERS);
   const launch = (use: 'compute' | 'look', length: number) =>
     Promise.all(Array.from({ length }, () => launchChromium(use)));
-  const toCompute = [first, ...(await launch('compute', count - 1))];
+  const toCompute = [first, ...(await launch('compute', count > 1 ? 1 : 0))];
   const toLook = await launch('look', count);
   const endpoints = (browsers: typeof toLook) => browsers.map((browser) => browser.wsEndpoint()).join(' ');
   const files = {
