@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /**
  * Tests run in a context of their own, where V8 looks every global up anew. Given to each module as arguments, these are as fast as
  * elsewhere: kernels in JavaScript and the oracles, which call Math in their loops, take half the time.
@@ -43,7 +45,7 @@ const withBrowser = {
 export default {
   testTimeout: 60_000,
   // More than there are cores, since a worker waits where a page computes; by default Jest leaves a core to itself.
-  maxWorkers: '150%',
+  maxWorkers: availableParallelism() + 1,
   testSequencer: '<rootDir>/test/support/sequencer.mjs',
   projects: [
     project('unit'),
