@@ -122,7 +122,7 @@ describeKeras(`Keras${keras.absent === undefined ? '' : ` (absent: ${keras.absen
         const devices = how === 'two devices' ? ['--devices', '2'] : ['--devices', '1'];
         const usual = ['--data', data, '--batch', '8', '--epochs', '2', '--time-limit', '240'];
         const args = [script, start, out, ...usual, ...more, ...devices, '--rank', String(rank)];
-        const printed = await runPython(python, 250, ...args);
+        const printed = await runPython(python, 'jax', 250, ...args);
         return JSON.parse(printed.slice(printed.lastIndexOf('[')));
       };
       const ranks = Object.entries(RUNS).flatMap(([how, ranks]) =>

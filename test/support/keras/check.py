@@ -1,4 +1,4 @@
-"""Opens .keras files in Keras and compares: check.py FOLDER PATH_OF_MODULES. Reads FOLDER/questions.json, writes answers.json.
+"""Opens .keras files in Keras and compares: check.py FOLDER QUESTIONS ANSWERS PATH_OF_MODULES, of which the middle two are JSON files.
 
 A question is the name of a file with inputs and outputs, and perhaps a step: targets, and the outputs after one step of SGD. The
 answer is how far each output is, as a share of its largest value, or an error. Each model is saved once more, as .back.keras.
@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 
-folder, modules = sys.argv[1:]
+folder, asked, answered, modules = sys.argv[1:]
 sys.path.insert(0, modules)
 
 import keras
@@ -58,12 +58,12 @@ def answer(question):
 
 
 answers = {}
-with open(os.path.join(folder, "questions.json")) as file:
+with open(asked) as file:
     questions = json.load(file)
 for question in questions:
     try:
         answers[question["name"]] = answer(question)
     except Exception:
         answers[question["name"]] = {"error": traceback.format_exc()[-3000:]}
-with open(os.path.join(folder, "answers.json"), "w") as file:
+with open(answered, "w") as file:
     json.dump(answers, file)
