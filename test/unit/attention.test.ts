@@ -223,6 +223,35 @@ describe('masks in graphs', () => {
 });
 const twice = <T>(x: T): [T, T] => [x, x];
 
+describe('in graphs', () => {
+  test('a mask of keys is that of each example, where there are as many queries as examples', () => {
+    const [x, mask] = [tf.input({ shape: [3, 4] }), tf.input({ shape: [3] })];
+    const layer = qkNormAttention({ sequenceLength: 3 });
+    const model = tf.model({ inputs: [x, mask], outputs: layer.apply([x, x, x, mask]) as tf.SymbolicTensor });
+    const values = tf.randomNormal([3, 3, 4], 0, 1, 'float32', 1);
+    const keys = tf.tensor([
+      [1, 1, 0],
+      [1, 0, 0],
+      [1, 1, 1],
+    ]);
+    const y = model.predict([values, keys]) as tf.Tensor;
+    const expected = qkAttention(values, values, values, layer.getWeights()[0]!, { mask: tf.reshape(keys, [3, 1, 3]) });
+    expect(y.dataSync()).toBeClose(expected.dataSync(), { ofMax: 1e-6 });
+    // Outside of a graph it may be one of queries and keys.
+    expect(() => layer.apply([values, values, values, keys])).not.toThrow();
+    expect(() => qkAttention(values, values, values, tf.scalar(1), { mask: keys })).toThrow(
+      /may be \[batch, keys\] or/,
+    );
+  });
+});
+
+test('built for a width, it takes no other', () => {
+  const layer = qkNormalization({ sequenceLength: 4 });
+  layer.apply([tf.ones([2, 3, 4]), tf.ones([2, 5, 4])]);
+  expect(() => layer.apply([tf.ones([2, 3, 6]), tf.ones([2, 5, 6])])).toThrow(/expected axis 2 .* value 4/);
+  expect(() => layer.apply([tf.ones([3, 4]), tf.ones([5, 4])])).toThrow(/ndim=3/);
+});
+
 test('a vector no longer than epsilon is divided by it', () => {
   const layer = qkNormalization({ scaleInitializer: 'ones', epsilon: 10 });
   const [q, k] = layer.apply([tf.tensor([[3, 4]]), tf.tensor([[30, 40]])]) as tf.Tensor[];

@@ -217,6 +217,56 @@ describe.each(SUBJECTS)('%s', (className, subject) => {
   });
 });
 
+describe('AdaptiveLayerNormalizationZero', () => {
+  test.each([
+    { axis: 1, x: [4, 5, 3], condition: [4, 2], gate: [4, 5, 1] },
+    { axis: -1, x: [4, 5, 3], condition: [4, 5, 2], gate: [4, 5, 3] },
+    { axis: -1, x: [4, 3], condition: [4, 2], gate: [4, 3] },
+  ])('has the gate that it says: %j', ({ axis, x, condition, gate }) => {
+    const layer = ours.adaptiveLayerNormalizationZero({ axis });
+    const shapes = outputsOf(layer, [random(1, x), random(2, condition)]).map(({ shape }) => shape);
+    expect(shapes).toEqual([x, gate]);
+    expect(layer.computeOutputShape([x, condition])).toEqual(shapes);
+  });
+});
+
+describe('SpatiallyAdaptiveNormalization', () => {
+  const [x, gamma, beta] = [random(1, [2, 3, 3, 4], 2), random(2, [2, 3, 3, 4]), random(3, [2, 3, 3, 4])];
+  const parameters = { gamma: tf.add(gamma, 1), beta };
+  const epsilon = 0.1;
+
+  test('of each example: without averages, the same in training and inference', () => {
+    const layer = ours.spatiallyAdaptiveNormalization({ statistics: 'instance', epsilon });
+    const expected = values(ours.instanceNorm(x, { ...parameters, epsilon }));
+    for (const training of [true, false]) {
+      expect(values(layer.apply([x, gamma, beta], { training }) as tf.Tensor)).toBeClose(expected, { ofMax: 1e-6 });
+    }
+    expect(layer.weights).toEqual([]);
+  });
+
+  test('of the batch: in training alone, and only if it is not frozen', () => {
+    const layer = ours.spatiallyAdaptiveNormalization({ epsilon, momentum: 0.5 });
+    const apply = (training: boolean) => values(layer.apply([x, gamma, beta], { training }) as tf.Tensor);
+    const byAverages = () => {
+      const [mean, variance] = layer.getWeights() as [tf.Tensor, tf.Tensor];
+      return values(ours.batchNorm(x, { ...parameters, epsilon, mean, variance }).y);
+    };
+    const ofBatch = values(ours.batchNorm(x, { ...parameters, epsilon }).y);
+    expect(apply(true)).toBeClose(ofBatch, { ofMax: 1e-6 });
+    const inference = byAverages();
+    expect(inference).not.toBeClose(ofBatch, { ofMax: 0.01 });
+    expect(apply(false)).toBeClose(inference, { ofMax: 1e-6 });
+    layer.trainable = false;
+    expect(apply(true)).toBeClose(inference, { ofMax: 1e-6 });
+    expect(byAverages()).toEqual(inference);
+  });
+
+  test('a map for channels that are named from the front', () => {
+    const layer = ours.spatiallyAdaptiveNormalization({ axis: 3, hiddenUnits: 2 });
+    expect((layer.apply([x, random(4, [2, 6, 6, 2])]) as tf.Tensor).shape).toEqual(x.shape);
+  });
+});
+
 describe('what does not fit is refused', () => {
   const x = () => tf.ones([4, 5, 3]);
   const REFUSED: readonly (readonly [what: string, make: () => unknown, message: RegExp])[] = [
@@ -318,6 +368,16 @@ describe('what does not fit is refused', () => {
     [
       'a map for x that is no image',
       () => ours.spatiallyAdaptiveNormalization().apply([x(), tf.ones([4, 5, 2])]),
+      /SpatiallyAdaptiveNormalization: a map needs x of \[batch, height, width, channels\]/,
+    ],
+    [
+      'a row per example instead of a map',
+      () => ours.spatiallyAdaptiveNormalization().apply([tf.ones([4, 5, 5, 3]), tf.ones([4, 2])]),
+      /SpatiallyAdaptiveNormalization: a map needs x of .*; received x of \[4,5,5,3\] and a map of \[4,2\]/,
+    ],
+    [
+      'a map for x with the channels elsewhere',
+      () => ours.spatiallyAdaptiveNormalization({ axis: 1 }).apply([tf.ones([4, 5, 5, 3]), tf.ones([4, 5, 5, 2])]),
       /SpatiallyAdaptiveNormalization: a map needs x of \[batch, height, width, channels\]/,
     ],
     [

@@ -182,6 +182,27 @@ describe('weights', () => {
     tf.dispose([x, y!, expected!]);
   });
 
+  test.each([ours.rmsNormalization, ours.addRMSNormalization])(
+    'an offset of gamma: by default its start makes up for it, %p',
+    (make) => {
+      for (const gammaOffset of [0, 1, -0.5]) {
+        const layer = make({ gammaOffset }) as Layer;
+        layer.build(
+          make === ours.addRMSNormalization
+            ? [
+                [2, 4],
+                [2, 4],
+              ]
+            : [2, 4],
+        );
+        const gamma = layer.weights.find(({ originalName }) => lastPart(originalName) === 'scale')!;
+        expect(numbers(gamma.read())).toEqual(new Array(4).fill(1 - gammaOffset));
+        const ones = make({ gammaOffset, gammaInitializer: 'ones' }).getConfig();
+        expect(ones.gammaInitializer).toMatchObject({ className: 'Ones' });
+      }
+    },
+  );
+
   test.each(named)('%s: the option weights gives them their values', (_, subject) => {
     const { layer, release } = modelOf(subject);
     const weights = layer.getWeights().map((weight) => tf.clone(weight));
@@ -518,6 +539,17 @@ describe('masks', () => {
     expect(dirty).toEqual(clean);
     expect(dirty!.flat().every(Number.isFinite)).toBe(true);
   });
+});
+
+test('ScaleNormalization: a vector no longer than epsilon is divided by it', () => {
+  const layer = ours.scaleNormalization({ epsilon: 10, gammaInitializer: tf.initializers.constant({ value: 2 }) });
+  const y = layer.apply(
+    tf.tensor([
+      [3, 4, 0],
+      [30, 40, 0],
+    ]),
+  ) as tf.Tensor;
+  expect(numbers(y)).toBeClose([0.6, 0.8, 0, 1.2, 1.6, 0], { ofMax: 1e-6 });
 });
 
 test('FeatureNormalization has no tensors but its weights', () => {

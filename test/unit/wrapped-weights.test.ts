@@ -294,6 +294,16 @@ test("Keras's form: u is found for the kernel, so that the first training call d
   }
 });
 
+test("Keras's form: u of a new layer is where training starts, whatever the kernel", () => {
+  const starts = [1, 2].map((seed) => {
+    const layer = make(dense, { kernelInitializer: tf.initializers.glorotNormal({ seed }) });
+    const wrapper = spectralNormalization({ layer, reparameterize: false });
+    wrapper.apply(inputOf(dense));
+    return valuesOf(wrapper).at(-1);
+  });
+  expect(starts[0]).toEqual(starts[1]);
+});
+
 test("Addons's weight normalization: predictions stay, and follow the layer's weights", () => {
   const { layer, x, y } = trained(dense);
   const wrapper = new AddonsWeightNormalization(layer, { dataInit: false });
