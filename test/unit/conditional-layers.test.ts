@@ -132,6 +132,8 @@ describe.each(SUBJECTS)('%s', (className, subject) => {
     const layer = subject.make();
     layer.build(subject.shapes);
     expect(layer.weights.map(({ originalName }) => originalName)).toEqual(subject.weights);
+    const trained = subject.weights.filter((name) => !name.startsWith('moving'));
+    expect(layer.trainableWeights.map(({ originalName }) => originalName)).toEqual(trained);
     expect(layer.getClassName()).toBe(className);
   });
 
@@ -217,6 +219,76 @@ describe.each(SUBJECTS)('%s', (className, subject) => {
   });
 });
 
+describe('the shapes of a call', () => {
+  test('sizes that are not known yet fit any, also of a layer that is built', () => {
+    const [projected, given] = [ours.featurewiseLinearModulation(), ours.featurewiseLinearModulation()];
+    const shapes = [
+      [
+        projected,
+        [
+          [4, 5, 3],
+          [4, 2],
+        ],
+      ],
+      [
+        projected,
+        [
+          [null, 5, null],
+          [4, 2],
+        ],
+      ],
+      [
+        projected,
+        [
+          [4, 5, 3],
+          [null, null],
+        ],
+      ],
+      [
+        given,
+        [
+          [4, 5, 3],
+          [4, 3],
+          [4, 3],
+        ],
+      ],
+      [
+        given,
+        [
+          [4, 5, null],
+          [null, 3],
+          [4, 3],
+        ],
+      ],
+      [
+        given,
+        [
+          [null, 5, 3],
+          [4, null],
+          [4, 5, null],
+        ],
+      ],
+    ] as const;
+    for (const isBuilt of [false, true]) {
+      for (const [layer, list] of shapes) {
+        const given = list.map((shape) => [...shape]);
+        expect(layer.computeOutputShape(given)).toEqual(given[0]);
+        if (isBuilt) expect(layer.built).toBe(true);
+      }
+      projected.apply([tf.ones([4, 5, 3]), tf.ones([4, 2])]);
+      given.apply([tf.ones([4, 5, 3]), tf.ones([4, 3]), tf.ones([4, 3])]);
+    }
+  });
+
+  test('parameters per example and per position by turns, the channels not last', () => {
+    const layer = ours.featurewiseLinearModulation({ axis: 1 });
+    const [x, rows] = [random(1, [4, 5, 3]), random(2, [4, 5])];
+    const everywhere = tf.mul(tf.expandDims(rows, -1), tf.ones([1, 1, 3]));
+    const [y, z] = [rows, everywhere].map((gamma) => layer.apply([x, gamma, gamma]) as tf.Tensor);
+    expect(values(z!)).toBeClose(values(y!), { ofMax: 1e-6 });
+  });
+});
+
 describe('AdaptiveLayerNormalizationZero', () => {
   test.each([
     { axis: 1, x: [4, 5, 3], condition: [4, 2], gate: [4, 5, 1] },
@@ -264,6 +336,8 @@ describe('SpatiallyAdaptiveNormalization', () => {
   test('a map for channels that are named from the front', () => {
     const layer = ours.spatiallyAdaptiveNormalization({ axis: 3, hiddenUnits: 2 });
     expect((layer.apply([x, random(4, [2, 6, 6, 2])]) as tf.Tensor).shape).toEqual(x.shape);
+    const shapes = layer.weights.map(({ shape }) => shape);
+    expect(shapes).toEqual([[3, 3, 2, 2], [2], [3, 3, 2, 8], [8], [4], [4]]);
   });
 });
 
@@ -319,6 +393,26 @@ describe('what does not fit is refused', () => {
       },
       /FeaturewiseLinearModulation: .* is built for a condition of width 2; received \[4,6\]; make another layer/,
     ],
+    [
+      'other channels than the layer was built for',
+      () => {
+        const layer = ours.featurewiseLinearModulation();
+        layer.apply([x(), tf.ones([4, 2])]);
+        return layer.apply([tf.ones([4, 5, 6]), tf.ones([4, 2])]);
+      },
+      /FeaturewiseLinearModulation: .* is built for 3 channels at axis 2; received \[4,5,6\]; make another layer/,
+    ],
+    ...(
+      [
+        [ours.featurewiseLinearModulation, 'epsilon'],
+        [ours.featurewiseLinearModulation, 'momentum'],
+        [ours.adaptiveLayerNormalization, 'momentum'],
+      ] as const
+    ).map(([make, option]): (typeof REFUSED)[number] => [
+      `${option} where there is none`,
+      () => make({ [option]: 0.5 } as object),
+      new RegExp(`Layer.*: unknown option '${option}'|Linear.*: unknown option '${option}'`),
+    ]),
     [
       'a style of another batch',
       () => ours.adaptiveInstanceNormalization().apply([x(), tf.ones([3, 5, 3])]),

@@ -333,6 +333,35 @@ test('groups that do not divide the channels, and those that do', () => {
   expectError(() => ours.groupNormalization().build([2, 3, 48]), who, ['groups (32) must divide the channels (48)']);
 });
 
+test('renorm takes no mask', () => {
+  const layer = ours.batchNormalization({ renorm: true, name: 'n' });
+  const x = tf.ones([2, 3, 2]);
+  layer.build(x.shape);
+  const call = () => layer.apply(x, { training: true, mask: tf.ones([2, 3], 'bool') } as object);
+  expect(call).toThrow(/^BatchNormalization: renorm takes no mask; 'n' received one; use renorm: false/);
+});
+
+test('an initializer that its config cannot make', () => {
+  const betaInitializer = { className: 'VarianceScaling', config: { scale: -1 } };
+  expectError(() => ours.layerNormalization({ betaInitializer }), 'LayerNormalization', [
+    "betaInitializer 'VarianceScaling' could not be made: scale must be a positive float",
+  ]);
+});
+
+test('statistics that are none', () => {
+  const make = (mean: unknown, variance: unknown) => () =>
+    ours.featureNormalization({ mean, variance } as Parameters<typeof ours.featureNormalization>[0]);
+  const who = 'Normalization';
+  expectError(make([0, Number.NaN], [1, 1]), who, [
+    'mean must hold finite numbers; received NaN',
+    'each index of axis',
+  ]);
+  expectError(make([0, 1], [1, -1]), who, ['variance must hold finite numbers of at least 0; received -1']);
+  expectError(make([], [1]), who, ['mean must hold finite numbers; received []']);
+  expectError(make([0, 1], ['1', 1]), who, ['variance must hold finite numbers of at least 0; received "1"']);
+  expectError(make([[0, 1], [2]], [1, 1]), who, ['mean must be a number or nested lists of one length']);
+});
+
 test('a mask that is none of the positions is none of the layer, as in TensorFlow.js', () => {
   const x = tf.tensor([1, 2, 4, 7, 3, 5, 0, 8, 9, 6, 2, 1], [2, 3, 2]);
   const results = (mask: unknown) => {

@@ -54,6 +54,7 @@ describe('the order of inputs', () => {
       ['mha/attention_output/kernel', [2, 3, 4]],
       ['mha/attention_output/bias', [4]],
     ]);
+    expect(layer.trainableWeights).toHaveLength(8);
   });
 });
 

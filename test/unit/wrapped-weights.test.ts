@@ -396,6 +396,20 @@ describe('what cannot be normalized is said', () => {
     });
   });
 
+  test('channels that come first', () => {
+    const layer = tf.layers.conv2d({ filters: 2, kernelSize: 2, dataFormat: 'channelsFirst', activation: 'relu' });
+    const wrapper = weightNormalization({ layer, dataInit: true });
+    const x = tf.tensor(normals(3, 2 * 3 * 25), [2, 3, 5, 5]);
+    wrapper.apply(x, { training: true });
+    const plain = tf.layers.conv2d({ filters: 2, kernelSize: 2, dataFormat: 'channelsFirst' });
+    plain.apply(x);
+    const { kernel } = wrapper.effectiveKernels();
+    plain.setWeights([kernel!, layer.weights[1]!.read()]);
+    const { mean, variance } = tf.moments(plain.apply(x) as tf.Tensor, [0, 2, 3]);
+    expect(numbers(mean)).toBeClose([0, 0], { atol: 1e-5 });
+    expect(numbers(variance)).toBeClose([1, 1], { atol: 1e-4 });
+  });
+
   test('one image has positions enough', () => {
     const layer = tf.layers.conv2d({ filters: 2, kernelSize: 2, ...started });
     const wrapper = weightNormalization({ layer, dataInit: true });

@@ -293,6 +293,21 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     ['no kernel', () => wrap({ layer: tf.layers.flatten() }).apply(tf.ones([2, 2, 2])), /has no kernel/],
     ['weights but no kernel', () => wrap({ layer: tf.layers.prelu() }).apply(tf.ones([2, 2])), /has no kernel/],
     ['an unknown option', () => wrap({ layer: dense(), units: 3 } as never), /unknown option 'units'/],
+    [
+      'a config that makes nothing',
+      () => wrap({ layer: { className: 'Dense', config: { units: -1 } } }),
+      /layer could not be made of its config, .*"units":-1.*: .*positive integer/,
+    ],
+    [
+      'a config of something else',
+      () => wrap({ layer: { className: 'Zeros', config: {} } }),
+      /layer must be a layer; received the config of a Zeros; wrap tf.layers.dense, for example/,
+    ],
+    [
+      'a layer that does not fit the input',
+      () => wrap({ layer: tf.layers.conv2d({ filters: 2, kernelSize: 2, name: 'c' }) }).build([null, 4, 4, null]),
+      /the layer 'c' could not be built: .*; change its options/,
+    ],
     ['effectiveKernels too early', () => wrap({ layer: dense() }).effectiveKernels(), /not built/],
   ];
   test.each(BAD)('%s is an error', (_, act, message) => {
