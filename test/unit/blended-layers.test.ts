@@ -247,6 +247,17 @@ describe('in this process', () => {
       expect(call(layer, x)[3]).toBeCloseTo(1.5 + 0.75, 4);
     });
 
+    test('the ramp of rmin, if there is one, is that of rmax', () => {
+      const options = { ...SHORT, renormClipping: { rmax: 1.5, rmin: 0.5, dmax: 0 }, momentum: 1, epsilon: 1e-12 };
+      const layer = built('BatchRenormalization', { ...options, center: false, scale: false }, [2, 3]);
+      const x = tf.tile(tf.tensor([0.01, -0.01], [2, 1]), [1, 3]); // stddev 0.01: r is at rmin
+      for (const rmin of [1, 1, 1, 0.875, 0.75, 0.625, 0.5, 0.5]) {
+        const { step } = state(layer);
+        const [y] = call(layer, x);
+        expect([step, y!]).toEqual([step, expect.closeTo(rmin, 3)]);
+      }
+    });
+
     test('saved and resumed in the middle of the ramp', async () => {
       const model = () => {
         const dense = tf.layers.dense({ units: 2, kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }) });

@@ -270,6 +270,11 @@ describe('freezing', () => {
     const before = weightsOf(layer);
     layer.apply(input, { training: true });
     for (const [i, values] of weightsOf(layer).entries()) expect(values).not.toEqual(before[i]);
+    layer.trainable = false;
+    const after = weightsOf(layer);
+    layer.apply(input, { training: true });
+    expect(weightsOf(layer)).toEqual(after);
+    expect(namesOf(layer.nonTrainableWeights)).toEqual([...weightNames(subject).state]);
     release();
   });
 
@@ -474,6 +479,46 @@ describe('masks', () => {
     const y = tf.tile(tf.sum(x, 2, true), [1, 1, 4]);
     const actual = await moments([tf.layers.masking({ inputShape: [3, 4] }), identity as Layer], x);
     expectMoments(actual, momentsOf(y, [1, 1, 1, 1, 1, 1]));
+  });
+
+  /** Moving averages with momentum 0 of a layer that takes what `graph` makes of the input, after one training step. */
+  async function momentsIn(graph: (x: tf.SymbolicTensor) => tf.SymbolicTensor, x: tf.Tensor): Promise<number[][]> {
+    const input = tf.input({ shape: x.shape.slice(1) });
+    const norm = ours.batchNormalization({ momentum: 0, center: false, scale: false });
+    const flat = tf.layers.flatten().apply(norm.apply(graph(input))) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: input, outputs: tf.layers.dense({ units: 1 }).apply(flat) as tf.SymbolicTensor });
+    model.compile({ optimizer: tf.train.sgd(0), loss: 'meanSquaredError' });
+    await model.fit(x, tf.zeros([x.shape[0]!, 1]), { verbose: 0, shuffle: false });
+    return weightsOf(norm);
+  }
+  const applied = (layer: Layer, x: tf.SymbolicTensor | tf.SymbolicTensor[]) => layer.apply(x) as tf.SymbolicTensor;
+  const linear = (x: tf.SymbolicTensor) => applied(tf.layers.activation({ activation: 'linear' }), x);
+
+  test('a mask goes through branches that are added, which bring it with one axis more', async () => {
+    const x = sequences();
+    const ofOne = await momentsIn((input) => {
+      const masked = applied(tf.layers.masking(), input);
+      return applied(tf.layers.add(), [masked, linear(masked)]);
+    }, x);
+    expectMoments(ofOne, momentsOf(tf.mul(x, 2), mask));
+  });
+
+  test('a mask ends at a layer that computes none, though TensorFlow.js passes it on', async () => {
+    const x = sequences();
+    const norm = ours.qkNormalization({ scaleInitializer: 'ones', epsilon: 10 });
+    const actual = await momentsIn((input) => {
+      const masked = applied(tf.layers.masking(), input);
+      return (norm.apply([masked, masked]) as tf.SymbolicTensor[])[1]!;
+    }, x);
+    // A vector no longer than epsilon is divided by it.
+    expectMoments(actual, momentsOf(tf.div(x, 10), [1, 1, 1, 1, 1, 1]));
+  });
+
+  test('there is none where the channels are along the batch', () => {
+    const layer = ours.batchNormalization({ axis: 0, momentum: 0 });
+    const x = tf.tensor(layerInputs({ shape: [2, 3, 4] }).x, [2, 3, 4]);
+    layer.apply(x, { training: true, mask: tf.zeros([3, 4], 'bool') } as object);
+    expect(weightsOf(layer)[2]).toBeClose(numbers(tf.mean(x, [1, 2])), { atol: 1e-5 });
   });
 
   test('a layer made from Masking masks', async () => {

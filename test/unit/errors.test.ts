@@ -220,6 +220,7 @@ describe.each(LAYER_NAMES)('%s', (className) => {
       expect(layer.built).toBe(false);
       layer.build([2, 4]);
       expect(layer.weights.length).toBeGreaterThan(0);
+      expect(layer.losses).toEqual([]);
       for (const weight of layer.weights) weight.dispose();
       expect(count()).toEqual(before);
     }
@@ -348,6 +349,16 @@ test('an initializer that its config cannot make', () => {
   ]);
 });
 
+test('numbers of an initializer that are none: a truncated normal would be drawn for ever', () => {
+  const made = (config: object) => () =>
+    ours.layerNormalization({ betaInitializer: { className: 'TruncatedNormal', config } as never });
+  expectError(made({ stddev: Number.NaN }), 'LayerNormalization', [
+    "betaInitializer 'TruncatedNormal': stddev must be a finite number; received NaN",
+  ]);
+  expectError(made({ mean: '0', stddev: 1 }), 'LayerNormalization', ['mean must be a finite number; received "0"']);
+  expect(made({ mean: null, stddev: undefined, seed: null })).not.toThrow();
+});
+
 test('statistics that are none', () => {
   const make = (mean: unknown, variance: unknown) => () =>
     ours.featureNormalization({ mean, variance } as Parameters<typeof ours.featureNormalization>[0]);
@@ -370,7 +381,9 @@ test('a mask that is none of the positions is none of the layer, as in TensorFlo
     return [numbers(y), ...layer.getWeights().map(numbers)];
   };
   const plain = results(undefined);
-  const ofPooled = [[2, 6], [2, 2], [3, 3], [2, 3, 2], [6], [], [2, 3, 1]].map((shape) => tf.zeros(shape, 'bool'));
+  const ofPooled = [[2, 6], [2, 2], [3, 3], [2, 3, 2], [6], [], [2, 3, 1], [1, 2, 3]].map((shape) =>
+    tf.zeros(shape, 'bool'),
+  );
   for (const mask of [...ofPooled, null, [], [null], ofPooled.slice(0, 2), [[false]], true]) {
     expect(results(mask)).toEqual(plain);
   }

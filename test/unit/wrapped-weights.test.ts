@@ -174,10 +174,49 @@ describe.each([
     tail.layer.setWeights([tf.ones([3, 2]), tf.zeros([2])]);
     expect(Array.from(kernel.read().dataSync())).toEqual(new Array(6).fill(1));
     // Who goes last takes them along.
-    model.dispose();
+    const state = model.weights.length - base.weights.length;
+    const tensors = tf.memory().numTensors;
+    expect(model.dispose().numDisposedVariables).toBe(state);
+    expect(tf.memory().numTensors).toBe(tensors - state);
     expect(predict(base, x)).not.toEqual(before);
+    base.layers[1]!.setWeights([tf.zeros([3, 2]), tf.zeros([2])]);
+    expect(predict(base, x)).toEqual(new Float32Array(4));
     base.dispose();
     expect(() => kernel.read()).toThrow(/already disposed/);
+  });
+
+  test('a recurrent layer that was built, and not called, keeps its weights', () => {
+    const layer = tf.layers.lstm({ units: 2 });
+    layer.build([2, 4, 3]);
+    layer.setWeights(trainedWeights(layer));
+    const before = valuesOf(layer);
+    wrap({ layer }).apply(tf.ones([2, 4, 3]));
+    expect(valuesOf(layer)).toEqual(before);
+  });
+
+  test('a layer with a part, and with weights that are not trained', async () => {
+    class Parted extends tf.layers.Layer {
+      static className = 'Parted';
+      kernel: tf.LayerVariable | undefined = undefined;
+      readonly others: tf.LayerVariable[] = [];
+      override build(): void {
+        this.kernel = this.addWeight('part/kernel', [5, 2], 'float32', tf.initializers.ones());
+        this.others.push(this.addWeight('bias', [2], 'float32', tf.initializers.ones()));
+        this.others.push(this.addWeight('part/count', [2], 'float32', tf.initializers.ones(), undefined, false));
+        this.built = true;
+      }
+      override computeOutputShape(shape: tf.Shape): tf.Shape {
+        return [shape[0]!, 2];
+      }
+      override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        return tf.matMul([inputs].flat()[0]!, this.kernel!.read());
+      }
+    }
+    const wrapper = wrap({ layer: new Parted({}), inputShape: [5], name: 'w' });
+    tf.sequential({ layers: [wrapper] });
+    const names = namesOf(wrapper).filter((name) => !/w.(g|vector_.)$/.test(name));
+    expect(names).toEqual(['w/part/kernel', 'w/bias', 'w/part/count']);
+    expect(namesOf({ weights: wrapper.trainableWeights })).not.toContain('w/part/count');
   });
 
   test('a layer that was called alone goes with its wrapper', () => {

@@ -239,6 +239,8 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     expect(JSON.stringify(config)).toBe(before);
     expect(JSON.stringify(again.getConfig())).toBe(before);
     expect((again as typeof wrapper).layer).toMatchObject({ depthMultiplier: 2 });
+    const plain = dense();
+    expect(wrap({ layer: plain }).getConfig().layer).toStrictEqual({ className: 'Dense', config: plain.getConfig() });
     expect(() => fromConfig(cls, { ...config, unheardOf: 1 })).toThrow(/unknown option 'unheardOf'/);
   });
 
