@@ -40,6 +40,11 @@ describe('bad input', () => {
       /QKNormalization: the inputs are \[query, key\]; received 1/,
     ],
     [
+      'three inputs',
+      () => qkNormalization({ sequenceLength: 4 }).apply([width(4), width(4), width(4)]),
+      /QKNormalization: the inputs are \[query, key\]; received 3/,
+    ],
+    [
       'widths',
       () => qkNormalization({ sequenceLength: 4 }).apply([width(4), width(5)]),
       /same width at axis -1; received 4 and 5/,

@@ -280,6 +280,22 @@ describe('the shapes of a call', () => {
     }
   });
 
+  test('a sum of sizes that are not known yet', () => {
+    const layer = ours.addLayerNormalization();
+    for (const shapes of [
+      [
+        [null, 5, 3],
+        [4, 5, 3],
+      ],
+      [
+        [4, 5, 3],
+        [4, null, 3],
+      ],
+    ]) {
+      expect(layer.computeOutputShape(shapes)).toEqual([shapes[0], shapes[0]]);
+    }
+  });
+
   test('parameters per example and per position by turns, the channels not last', () => {
     const layer = ours.featurewiseLinearModulation({ axis: 1 });
     const [x, rows] = [random(1, [4, 5, 3]), random(2, [4, 5])];
@@ -422,6 +438,20 @@ describe('what does not fit is refused', () => {
       'a residual of another shape',
       () => ours.addLayerNormalization().apply([x(), tf.ones([4, 1, 3])]),
       /AddLayerNormalization: the residual must have the shape of x, \[4,5,3\]; received \[4,1,3\]; nothing is broadcast/,
+    ],
+    [
+      'a residual of one axis more',
+      () => ours.addLayerNormalization().apply([x(), tf.ones([4, 5, 3, 1])]),
+      /AddLayerNormalization: the residual must have the shape of x, \[4,5,3\]; received \[4,5,3,1\]/,
+    ],
+    [
+      'summands of another width than the layer was built for',
+      () => {
+        const layer = ours.addLayerNormalization();
+        layer.apply([x(), x()]);
+        return layer.apply([tf.ones([4, 5, 6]), tf.ones([4, 5, 6])]);
+      },
+      /expected axis 2 of input shape to have value 3/,
     ],
     [
       'one summand',

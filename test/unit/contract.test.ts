@@ -124,6 +124,27 @@ describe('configs', () => {
     }
   });
 
+  test('a class derived from one of ours may have options of its own', () => {
+    class Named extends ours.LayerNormalization {
+      static override readonly className: string = 'Named';
+      readonly label: string;
+      constructor({ label, ...args }: ours.LayerNormalizationArgs & { label: string }) {
+        super({ ...args, label } as ours.LayerNormalizationArgs);
+        this.label = label;
+      }
+    }
+    class NamedCell extends (ours.LayerNormGRUCell as new (args: object) => Layer) {
+      static readonly className = 'NamedCell';
+    }
+    expect(new Named({ label: 'here', epsilon: 0.5 })).toMatchObject({ label: 'here', epsilon: 0.5 });
+    const options = { units: 2, label: 'here' };
+    expect(new NamedCell(options)).toMatchObject({ units: 2 });
+    expect(() => ours.layerNormGRUCell(options)).toThrow("LayerNormGRUCell: unknown option 'label'");
+    // As in TensorFlow.js, what a saved cell has more is left out.
+    const [cls, fromConfig] = tf.serialization.SerializationMap.getMap().classNameMap.LayerNormGRUCell!;
+    expect(fromConfig(cls, options)).toMatchObject({ units: 2 });
+  });
+
   test('nobody outside can change the axes of a layer', () => {
     const axis = [1, 2];
     const layer = ours.layerNormalization({ axis });
@@ -348,6 +369,31 @@ describe('constraints and regularizers', () => {
     expect(new Set(numbers(find(layer, weight).read()))).toEqual(new Set([0]));
     expect(numbers(model.predict(input) as tf.Tensor).every(Number.isFinite)).toBe(true);
     release();
+  });
+
+  test('a constraint is asked once for each value', () => {
+    let times = 0;
+    class Counting extends tf.serialization.Serializable {
+      static readonly className = 'Counting';
+      apply(value: tf.Tensor): tf.Tensor {
+        times++;
+        return tf.relu(value);
+      }
+      getConfig() {
+        return {};
+      }
+    }
+    const layer = ours.layerNormalization({ gammaConstraint: new Counting() as never });
+    layer.build([null, 4]);
+    const [gamma] = layer.weights as [Layer['weights'][number]];
+    gamma.read();
+    times = 0;
+    for (let i = 0; i < 3; i++) gamma.read();
+    expect(times).toBe(0);
+    tf.tidy(() => void variableOf(gamma).assign(tf.ones([4])));
+    for (let i = 0; i < 3; i++) gamma.read();
+    expect(times).toBe(1);
+    for (const weight of layer.weights) weight.dispose();
   });
 
   test('a value is projected once, and reading leaves it alone to the last bit', () => {
@@ -584,6 +630,13 @@ describe('masks', () => {
     expect(dirty).toEqual(clean);
     expect(dirty!.flat().every(Number.isFinite)).toBe(true);
   });
+});
+
+test('PixelNormalization: along its axis, with epsilon in the mean square', () => {
+  const x = tf.tensor(layerInputs({ shape: [2, 3, 4] }).x, [2, 3, 4]);
+  const y = ours.pixelNormalization({ axis: 1, epsilon: 0.5 }).apply(x) as tf.Tensor;
+  const expected = tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), 0.5)));
+  expect(numbers(y)).toBeClose(numbers(expected), { ofMax: 1e-6 });
 });
 
 test('ScaleNormalization: a vector no longer than epsilon is divided by it', () => {

@@ -370,6 +370,8 @@ test('statistics that are none', () => {
   expectError(make([0, 1], [1, -1]), who, ['variance must hold finite numbers of at least 0; received -1']);
   expectError(make([], [1]), who, ['mean must hold finite numbers; received []']);
   expectError(make([0, 1], ['1', 1]), who, ['variance must hold finite numbers of at least 0; received "1"']);
+  expectError(make(undefined, 1), who, ['mean and variance go together; received only variance; give both']);
+  expectError(make(1, undefined), who, ['mean and variance go together; received only mean; give both']);
   expectError(make([[0, 1], [2]], [1, 1]), who, ['mean must be a number or nested lists of one length']);
 });
 
@@ -753,6 +755,14 @@ describe('computeOutputShape of layers with other inputs', () => {
     expectError(shapeOf(ours.featureNormalization({ axis: 5 }), q), 'Normalization', ['axis']);
     const given = ours.featureNormalization({ mean: [1, 2], variance: [1, 1] });
     expectError(shapeOf(given, q), 'Normalization', ['mean must be one number']);
+    const ofTwoAxes = (mean: unknown, axis: number[] = [1, 2]) =>
+      shapeOf(ours.featureNormalization({ mean, variance: 1, axis } as never), [7, 2, 3]);
+    const row = [1, 2, 3];
+    for (const mean of [[[1, 2]], [row, row, row], [[row, row]]]) {
+      expectError(ofTwoAxes(mean), 'Normalization', ['mean must be one number, or have the shape [2,3] of the axes']);
+    }
+    expectError(ofTwoAxes([row], [2]), 'Normalization', ['received the shape [1,3]']);
+    for (const mean of [row, [row], [row, row], [[1], [2]], [[[1]]]]) expect(ofTwoAxes(mean)()).toEqual([7, 2, 3]);
     expect(shapeOf(given, [2, 3, 2])()).toEqual([2, 3, 2]);
     expect(shapeOf(given, [2, 3, null])()).toEqual([2, 3, null]);
     const groups = ours.groupNormalization({ groups: 3 });

@@ -96,6 +96,19 @@ describe('axes', () => {
   });
 });
 
+test('a mask may differ between heads', () => {
+  const layer = multiHeadAttention(small);
+  const x = normal([2, 3, 4], 1);
+  const inputs = [x, x, x];
+  apply(layer, inputs).dispose();
+  const pairs = tf.cast(tf.greater(normal([2, 2, 3, 3], 2), -0.5), 'bool');
+  const scores = (mask: tf.Tensor) =>
+    (layer.apply([...inputs, mask], { returnAttentionScores: true }) as tf.Tensor[])[1]!;
+  const each = tf.split(pairs, 2, 1).map((mask) => scores(tf.squeeze(mask, [1])));
+  const expected = each.map((weights, head) => tf.slice(weights, [0, head, 0, 0], [-1, 1, -1, -1]));
+  expect(scores(pairs).dataSync()).toBeClose(tf.concat(expected, 1).dataSync(), { atol: 1e-6 });
+});
+
 describe('in graphs', () => {
   const selfAttention = (kwargs = {}) => {
     const x = tf.input({ shape: [4, 6] });
@@ -311,6 +324,7 @@ describe('options', () => {
       /3 or more; received 2, 2, 2/,
     ],
     ['a key of another rank', () => multiHeadAttention(small).build([x, x, [null, 2, 3, 4]]), /received 3, 3, 4/],
+    ['a value of another rank', () => multiHeadAttention(small).build([x, [null, 2, 3, 4], x]), /received 3, 4, 3/],
     ['a query of another rank', () => multiHeadAttention(small).build([[null, 2, 3, 4], x, x]), /received 4, 3, 3/],
     ['ranks', () => multiHeadAttention(small).build([x, [null, 4]] as never), /same rank, 3 or more; received 3, 2, 2/],
     [
