@@ -243,6 +243,30 @@ describe('masks in graphs', () => {
 });
 const twice = <T>(x: T): [T, T] => [x, x];
 
+test('one mask of one tensor that is query, key and value, in the call or on the tensor', () => {
+  const layer = qkNormAttention({ sequenceLength: 4 });
+  const [x, mask] = [
+    tf.randomNormal([2, 3, 4]),
+    tf.tensor(
+      [
+        [1, 1, 0],
+        [1, 0, 0],
+      ],
+      [2, 3],
+      'bool',
+    ),
+  ];
+  const apply = (t: tf.Tensor, kwargs: object = {}) => (layer.apply([t, t, t], kwargs) as tf.Tensor).dataSync();
+  const expected = apply(x, { mask: [mask, mask, mask] });
+  expect(apply(x, { mask })).toEqual(expected);
+  expect(apply(Object.assign(tf.clone(x), { kerasMask: tf.clone(mask) }))).toEqual(expected);
+  const disposed = tf.clone(mask);
+  disposed.dispose();
+  const unmasked = apply(x);
+  expect(unmasked).not.toEqual(expected);
+  expect(apply(Object.assign(tf.clone(x), { kerasMask: disposed }))).toEqual(unmasked);
+});
+
 test('the list of masks may have one for the attention mask, as TensorFlow.js makes it', () => {
   const layer = qkNormAttention({ sequenceLength: 4 });
   const [x, keys, pairs] = [

@@ -161,6 +161,18 @@ describe('in graphs', () => {
     );
   });
 
+  test('a shared layer may be causal in all of its calls', () => {
+    const x = tf.input({ shape: [4, 6] });
+    const layer = multiHeadAttention(small);
+    const causal = { useCausalMask: true };
+    const first = layer.apply([x, x], causal) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: x, outputs: layer.apply([first, first], causal) as tf.SymbolicTensor });
+    const given = normal([1, 4, 6], 1);
+    const once = apply(layer, [given, given, given], causal);
+    const twice = apply(layer, [once, once, once], causal);
+    expect((model.predict(given) as tf.Tensor).dataSync()).toBeClose(twice.dataSync(), { atol: 1e-6 });
+  });
+
   test('calls that repeat other inputs are told apart, or refused', () => {
     const [x, y] = [tf.input({ shape: [4, 6] }), tf.input({ shape: [4, 6] })];
     const layer = multiHeadAttention(small);
