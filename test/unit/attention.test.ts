@@ -170,6 +170,24 @@ describe('masks in graphs', () => {
       /would lose the mask of its key/,
     ],
     [
+      'keys are added of two masks',
+      () => {
+        const x = embedded(tokens());
+        const sum = tf.layers.add().apply([x, embedded(tokens())]) as tf.SymbolicTensor;
+        return attention().apply([x, sum, sum]);
+      },
+      /would lose the mask of its key/,
+    ],
+    [
+      'keys are longer than their masked parts',
+      () => {
+        const x = embedded(tokens());
+        const longer = tf.layers.concatenate({ axis: 1 }).apply([x, x]) as tf.SymbolicTensor;
+        return attention().apply([x, longer, longer]);
+      },
+      /would lose the mask of its key/,
+    ],
+    [
       'heads are split after the mask',
       () => attention().apply([...twice(splitHeads(embedded(tokens()))), splitHeads(plain())]),
       /would lose the mask of its key, which ends at 'reshape.*' \(Reshape\)/,
@@ -215,6 +233,22 @@ describe('masks in graphs', () => {
     expect(z!.shape).toEqual([null, 2, 4, 3]);
   });
   const attention2 = () => qkNormAttention({ sequenceLength: 4 });
+
+  test('one mask comes by several ways: another embedding, an activation, a sum', () => {
+    const ids = tokens();
+    const [query, x] = [embedded(ids), embedded(ids)];
+    const key = tf.layers.activation({ activation: 'tanh' }).apply(x) as tf.SymbolicTensor;
+    const value = tf.layers.add().apply([x, key]) as tf.SymbolicTensor;
+    const layer = attention2();
+    const inputs = [query, key, value];
+    const model = tf.model({ inputs: ids, outputs: [...inputs, layer.apply(inputs) as tf.SymbolicTensor] });
+    const given = tf.tensor([[3, 1, 0, 0]]);
+    const [q, k, v, y] = model.predict(given) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const mask = tf.notEqual(given, 0);
+    const expected = qkNormAttention({ sequenceLength: 4 }).apply([q, k, v], { mask: [mask, mask, mask] }) as tf.Tensor;
+    expect(y.dataSync()).toBeClose(expected.dataSync(), { ofMax: 1e-6 });
+    expect(y.dataSync()).not.toBeClose((attention2().apply([q, k, v]) as tf.Tensor).dataSync(), { ofMax: 1e-3 });
+  });
 
   test('a mask of another layer, which has ended, does not reach attention, though its shape fits', () => {
     const ids = tokens();
