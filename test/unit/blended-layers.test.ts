@@ -322,6 +322,16 @@ describe('in this process', () => {
       expect(call(layer, spoilt, false).slice(24)).toEqual(y.slice(24));
     });
 
+    test('in the form of Keras, deviations start as the roots of the variances', () => {
+      const movingVarianceInitializer = tf.initializers.constant({ value: 4 });
+      const layer = built('BatchNormalization', { renorm: true, movingVarianceInitializer });
+      expect(state(layer)).toMatchObject({
+        moving_variance: [4, 4, 4],
+        moving_stddev: [2, 2, 2],
+        renorm_stddev: [2, 2, 2],
+      });
+    });
+
     test('in the form of Keras, a deviation below the root of epsilon counts as that', () => {
       const layer = built('BatchNormalization', { renorm: true, epsilon: 0.01 });
       give(layer, 'renorm_mean', [0, 0, 0]);

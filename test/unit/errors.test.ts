@@ -370,6 +370,7 @@ test('statistics that are none', () => {
   expectError(make([0, 1], [1, -1]), who, ['variance must hold finite numbers of at least 0; received -1']);
   expectError(make([], [1]), who, ['mean must hold finite numbers; received []']);
   expectError(make([0, 1], ['1', 1]), who, ['variance must hold finite numbers of at least 0; received "1"']);
+  expect(make(0, 0)).not.toThrow();
   expectError(make(undefined, 1), who, ['mean and variance go together; received only variance; give both']);
   expectError(make(1, undefined), who, ['mean and variance go together; received only mean; give both']);
   expectError(make([[0, 1], [2]], [1, 1]), who, ['mean must be a number or nested lists of one length']);

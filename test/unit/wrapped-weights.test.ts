@@ -185,6 +185,22 @@ describe.each([
     expect(() => kernel.read()).toThrow(/already disposed/);
   });
 
+  test('a weight of the layer that is frozen by itself stays, and the others learn', () => {
+    const wrapper = wrap({ layer: tf.layers.dense({ units: 3 }) });
+    const x = tf.tensor(normals(1, 20), [4, 5]);
+    wrapper.apply(x);
+    const bias = wrapper.trainableWeights.find(({ originalName }) => originalName.endsWith('/bias'))!;
+    bias.trainable = false;
+    expect(wrapper.layer.weights.map(({ trainable }) => trainable)).toEqual([true, false]);
+    const before = wrapper.weights.map((weight) => [weight, Array.from(numbers(weight.read() as tf.Tensor))] as const);
+    tf.train.sgd(0.1).minimize(() => tf.mean(tf.square(tf.sub(wrapper.apply(x, { training: true }) as tf.Tensor, 1))));
+    for (const [weight, values] of before) {
+      const after = expect(Array.from(numbers(weight.read() as tf.Tensor)));
+      if (weight.originalName.endsWith('/bias')) after.toEqual(values);
+      else after.not.toEqual(values);
+    }
+  });
+
   test('a recurrent layer that was built, and not called, keeps its weights', () => {
     const layer = tf.layers.lstm({ units: 2 });
     layer.build([2, 4, 3]);
