@@ -13,8 +13,10 @@ const folders = require('./folders.cjs');
 
 const root = join(__dirname, '..');
 
-/** Tests that would take longer than all others, by their titles: kernels of a backend, rows that are large, training, and files
- * that are broken at random. */
+/**
+ * Tests that would take longer than all others, by their titles: kernels of a backend, rows that are large, training, and files that
+ * are broken at random.
+ */
 const SLOW = [
   /by kernel/,
   /\d{5}/,
