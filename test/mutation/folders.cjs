@@ -150,13 +150,7 @@ module.exports = {
   },
   'layers/models/surgery': {
     mutate: ['layers/models/surgery/**/*.ts'],
-    tests: [
-      'unit/fold',
-      'unit/replace',
-      'unit/recalibrate',
-      'unit/accelerate',
-      'backends/surgery',
-    ],
+    tests: ['unit/fold', 'unit/replace', 'unit/recalibrate', 'unit/accelerate', 'backends/surgery'],
   },
   'layers/files': {
     mutate: ['layers/files/**/*.ts'],
