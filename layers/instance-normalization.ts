@@ -59,10 +59,7 @@ export class InstanceNormalization extends Normalization {
 
   constructor(args: InstanceNormalizationArgs = {}) {
     const { axis, ...others } = checkArgs(new.target, args);
-    super(axis === null || axis === undefined ? others : { ...others, axis }, {
-      options: ['epsilonPlacement'],
-      epsilon: 1e-3,
-    });
+    super({ ...others, axis: axis ?? -1 }, { options: ['epsilonPlacement'], epsilon: 1e-3 });
     this.#whole = axis === null;
     const placement = args.epsilonPlacement ?? 'inside';
     this.epsilonPlacement = checkOneOf(this.getClassName(), 'epsilonPlacement', placement, EPSILON_PLACEMENTS);

@@ -284,7 +284,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
     const { attentionAxes } = this;
     if (attentionAxes === undefined) return Array.from({ length: rank - 2 }, (_, i) => i + 1);
     const axes = [attentionAxes].flat().map((axis) => (axis < 0 ? axis + rank : axis));
-    const areRight = axes.every((axis) => Number.isInteger(axis) && axis > 0 && axis < rank - 1);
+    const areRight = axes.every((axis) => axis > 0 && axis < rank - 1);
     if (areRight && new Set(axes).size === axes.length && axes.length > 0) return axes.sort((a, b) => a - b);
     const rule = `attentionAxes must lie between the batch and the width of the ${rank} axes of the query, each once`;
     return fail(this.getClassName(), `${rule}; received ${show(attentionAxes)}; use 1 to ${rank - 2}`);
@@ -310,7 +310,6 @@ export class MultiHeadAttention extends ConfiguredLayer {
         dropout: isTraining(this, kwargs) ? this.dropout : 0,
         seed: this.seed,
         padding: [padding[0], padding[2], padding[1]],
-        batchFirst: true,
       };
       const [attended, weights] = attendHeads(this.getClassName(), ...this.#logits(q, k, v), options);
       const y = this.#projections.output.apply(joinHeads(attended, query.shape, axes));

@@ -75,7 +75,8 @@ export class SpatiallyAdaptiveNormalization extends ConditionalLayer {
 
   /** A map is projected by two convolutions instead of a matrix. */
   protected override buildProjection(map: Shape, x: Shape, outputs: readonly number[]): Project {
-    if (x.length !== 4 || map.length !== 4 || (this.axis !== -1 && this.axis !== 3)) {
+    // A map that is no row per example has the rank of x.
+    if (map.length !== 4 || (this.axis !== -1 && this.axis !== 3)) {
       const rule = 'a map needs x of [batch, height, width, channels]';
       fail(this.getClassName(), `${rule}; received x of [${x}] and a map of [${map}]; give [x, gamma, beta] instead`);
     }

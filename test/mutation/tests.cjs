@@ -13,7 +13,10 @@ const folders = require('./folders.cjs');
 
 const root = join(__dirname, '..');
 
-/** Tests that would take longer than all others, by their titles: kernels of a backend, rows that are large, and training. */
+/**
+ * Tests that would take longer than all others, by their titles: kernels of a backend, rows that are large, training, and files that
+ * are broken at random.
+ */
 const SLOW = [
   /by kernel/,
   /\d{5}/,
@@ -24,6 +27,8 @@ const SLOW = [
   /trains by fit/,
   /every rank and axis/,
   /five and six axes/,
+  /anything changed/,
+  /a thousand times as large/,
 ];
 const isSlow = (title) => SLOW.some((words) => words.test(title));
 

@@ -40,6 +40,11 @@ describe('bad input', () => {
       /QKNormalization: the inputs are \[query, key\]; received 1/,
     ],
     [
+      'three inputs',
+      () => qkNormalization({ sequenceLength: 4 }).apply([width(4), width(4), width(4)]),
+      /QKNormalization: the inputs are \[query, key\]; received 3/,
+    ],
+    [
       'widths',
       () => qkNormalization({ sequenceLength: 4 }).apply([width(4), width(5)]),
       /same width at axis -1; received 4 and 5/,
@@ -105,6 +110,11 @@ describe('bad input', () => {
       /QKNormAttention: the mask of shape \[3,3\] may be/,
     ],
     [
+      'a list of five masks',
+      () => qkNormAttention({ sequenceLength: 4 }).apply([cube, cube, cube], { mask: new Array(5).fill(null) }),
+      /mask must be a list of the masks of query, key and value; received 5/,
+    ],
+    [
       'a list of two masks',
       () => qkNormAttention({ sequenceLength: 4 }).apply([cube, cube, cube], { mask: [tf.ones([3, 3]), null] }),
       /mask must be a list of the masks of query, key and value; received 2/,
@@ -160,6 +170,24 @@ describe('masks in graphs', () => {
       /would lose the mask of its key/,
     ],
     [
+      'keys are added of two masks',
+      () => {
+        const x = embedded(tokens());
+        const sum = tf.layers.add().apply([x, embedded(tokens())]) as tf.SymbolicTensor;
+        return attention().apply([x, sum, sum]);
+      },
+      /would lose the mask of its key/,
+    ],
+    [
+      'keys are longer than their masked parts',
+      () => {
+        const x = embedded(tokens());
+        const longer = tf.layers.concatenate({ axis: 1 }).apply([x, x]) as tf.SymbolicTensor;
+        return attention().apply([x, longer, longer]);
+      },
+      /would lose the mask of its key/,
+    ],
+    [
       'heads are split after the mask',
       () => attention().apply([...twice(splitHeads(embedded(tokens()))), splitHeads(plain())]),
       /would lose the mask of its key, which ends at 'reshape.*' \(Reshape\)/,
@@ -175,6 +203,16 @@ describe('masks in graphs', () => {
         const layer = attention();
         layer.apply([...twice(plain()), plain()]);
         const x = embedded(tokens());
+        layer.apply([x, x, x]);
+      },
+      /is shared by calls with and without masks/,
+    ],
+    [
+      'one layer serves calls of which the first has a mask of its query alone',
+      () => {
+        const layer = attention();
+        const x = embedded(tokens());
+        layer.apply([x, ...twice(plain())]);
         layer.apply([x, x, x]);
       },
       /is shared by calls with and without masks/,
@@ -195,6 +233,22 @@ describe('masks in graphs', () => {
     expect(z!.shape).toEqual([null, 2, 4, 3]);
   });
   const attention2 = () => qkNormAttention({ sequenceLength: 4 });
+
+  test('one mask comes by several ways: another embedding, an activation, a sum', () => {
+    const ids = tokens();
+    const [query, x] = [embedded(ids), embedded(ids)];
+    const key = tf.layers.activation({ activation: 'tanh' }).apply(x) as tf.SymbolicTensor;
+    const value = tf.layers.add().apply([x, key]) as tf.SymbolicTensor;
+    const layer = attention2();
+    const inputs = [query, key, value];
+    const model = tf.model({ inputs: ids, outputs: [...inputs, layer.apply(inputs) as tf.SymbolicTensor] });
+    const given = tf.tensor([[3, 1, 0, 0]]);
+    const [q, k, v, y] = model.predict(given) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const mask = tf.notEqual(given, 0);
+    const expected = qkNormAttention({ sequenceLength: 4 }).apply([q, k, v], { mask: [mask, mask, mask] }) as tf.Tensor;
+    expect(y.dataSync()).toBeClose(expected.dataSync(), { ofMax: 1e-6 });
+    expect(y.dataSync()).not.toBeClose((attention2().apply([q, k, v]) as tf.Tensor).dataSync(), { ofMax: 1e-3 });
+  });
 
   test('a mask of another layer, which has ended, does not reach attention, though its shape fits', () => {
     const ids = tokens();
@@ -222,6 +276,72 @@ describe('masks in graphs', () => {
   });
 });
 const twice = <T>(x: T): [T, T] => [x, x];
+
+test('one mask of one tensor that is query, key and value, in the call or on the tensor', () => {
+  const layer = qkNormAttention({ sequenceLength: 4 });
+  const [x, mask] = [
+    tf.randomNormal([2, 3, 4]),
+    tf.tensor(
+      [
+        [1, 1, 0],
+        [1, 0, 0],
+      ],
+      [2, 3],
+      'bool',
+    ),
+  ];
+  const apply = (t: tf.Tensor, kwargs: object = {}) => (layer.apply([t, t, t], kwargs) as tf.Tensor).dataSync();
+  const expected = apply(x, { mask: [mask, mask, mask] });
+  expect(apply(x, { mask })).toEqual(expected);
+  expect(apply(Object.assign(tf.clone(x), { kerasMask: tf.clone(mask) }))).toEqual(expected);
+  const disposed = tf.clone(mask);
+  disposed.dispose();
+  const unmasked = apply(x);
+  expect(unmasked).not.toEqual(expected);
+  expect(apply(Object.assign(tf.clone(x), { kerasMask: disposed }))).toEqual(unmasked);
+});
+
+test('the list of masks may have one for the attention mask, as TensorFlow.js makes it', () => {
+  const layer = qkNormAttention({ sequenceLength: 4 });
+  const [x, keys, pairs] = [
+    tf.randomNormal([2, 3, 4]),
+    tf.tensor([
+      [1, 1, 0],
+      [1, 0, 1],
+    ]),
+    tf.ones([2, 3, 3]),
+  ];
+  const masks = [null, keys, null] as tf.Tensor[];
+  const [three, four] = [masks, [...masks, null]].map(
+    (mask) => layer.apply([x, x, x, pairs], { mask } as object) as tf.Tensor,
+  );
+  expect(four!.dataSync()).toEqual(three!.dataSync());
+  expect(three!.dataSync()).not.toEqual((layer.apply([x, x, x, pairs]) as tf.Tensor).dataSync());
+});
+
+describe('in graphs', () => {
+  test('a mask of keys is that of each example, where there are as many queries as examples', () => {
+    const [x, mask] = [tf.input({ shape: [3, 4] }), tf.input({ shape: [3] })];
+    const layer = qkNormAttention({ sequenceLength: 3 });
+    const model = tf.model({ inputs: [x, mask], outputs: layer.apply([x, x, x, mask]) as tf.SymbolicTensor });
+    const values = tf.randomNormal([3, 3, 4], 0, 1, 'float32', 1);
+    const keys = tf.tensor([
+      [1, 1, 0],
+      [1, 0, 0],
+      [1, 1, 1],
+    ]);
+    const y = model.predict([values, keys]) as tf.Tensor;
+    const expected = qkAttention(values, values, values, layer.getWeights()[0]!, { mask: tf.reshape(keys, [3, 1, 3]) });
+    expect(y.dataSync()).toBeClose(expected.dataSync(), { ofMax: 1e-6 });
+  });
+});
+
+test('built for a width, it takes no other', () => {
+  const layer = qkNormalization({ sequenceLength: 4 });
+  layer.apply([tf.ones([2, 3, 4]), tf.ones([2, 5, 4])]);
+  expect(() => layer.apply([tf.ones([2, 3, 6]), tf.ones([2, 5, 6])])).toThrow(/expected axis 2 .* value 4/);
+  expect(() => layer.apply([tf.ones([3, 4]), tf.ones([5, 4])])).toThrow(/ndim=3/);
+});
 
 test('a vector no longer than epsilon is divided by it', () => {
   const layer = qkNormalization({ scaleInitializer: 'ones', epsilon: 10 });

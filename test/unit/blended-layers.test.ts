@@ -247,6 +247,30 @@ describe('in this process', () => {
       expect(call(layer, x)[3]).toBeCloseTo(1.5 + 0.75, 4);
     });
 
+    test('without a ramp, rmin is 1 / rmax', () => {
+      const options = {
+        renormClipping: { rmax: 4, dmax: 0 },
+        rampSteps: null,
+        epsilon: 1e-12,
+        center: false,
+        scale: false,
+      };
+      const layer = built('BatchRenormalization', options, [2, 3]);
+      const x = tf.tile(tf.tensor([0.01, -0.01], [2, 1]), [1, 3]);
+      expect(call(layer, x)[0]).toBeCloseTo(1 / 4, 4);
+    });
+
+    test('the ramp of rmin, if there is one, is that of rmax', () => {
+      const options = { ...SHORT, renormClipping: { rmax: 1.5, rmin: 0.5, dmax: 0 }, momentum: 1, epsilon: 1e-12 };
+      const layer = built('BatchRenormalization', { ...options, center: false, scale: false }, [2, 3]);
+      const x = tf.tile(tf.tensor([0.01, -0.01], [2, 1]), [1, 3]); // stddev 0.01: r is at rmin
+      for (const rmin of [1, 1, 1, 0.875, 0.75, 0.625, 0.5, 0.5]) {
+        const { step } = state(layer);
+        const [y] = call(layer, x);
+        expect([step, y!]).toEqual([step, expect.closeTo(rmin, 3)]);
+      }
+    });
+
     test('saved and resumed in the middle of the ramp', async () => {
       const model = () => {
         const dense = tf.layers.dense({ units: 2, kernelInitializer: tf.initializers.glorotUniform({ seed: 2 }) });
@@ -298,6 +322,16 @@ describe('in this process', () => {
       expect(call(layer, spoilt, false).slice(24)).toEqual(y.slice(24));
     });
 
+    test('in the form of Keras, deviations start as the roots of the variances', () => {
+      const movingVarianceInitializer = tf.initializers.constant({ value: 4 });
+      const layer = built('BatchNormalization', { renorm: true, movingVarianceInitializer });
+      expect(state(layer)).toMatchObject({
+        moving_variance: [4, 4, 4],
+        moving_stddev: [2, 2, 2],
+        renorm_stddev: [2, 2, 2],
+      });
+    });
+
     test('in the form of Keras, a deviation below the root of epsilon counts as that', () => {
       const layer = built('BatchNormalization', { renorm: true, epsilon: 0.01 });
       give(layer, 'renorm_mean', [0, 0, 0]);
@@ -343,11 +377,22 @@ describe('in this process', () => {
     [{ rampSteps: { dmax: [1, 2, 3] } }, 'received [1,2,3]'],
     [{ rampSteps: { dmax: [0.5, 2] } }, 'received [0.5,2]'],
     [{ rampSteps: { dmax: 7 } }, 'received 7'],
+    [{ rampSteps: { rmax: [] } }, 'received []'],
+    [{ rampSteps: { rmax: [0] } }, 'received [0]'],
+    [{ rampSteps: { rmax: [0, 2 ** 24 + 1] } }, 'received [0,16777217]'],
     [{ rampSteps: { steps: [1, 2] } }, 'rampSteps must be an object of rmax, dmax; received steps'],
   ])('BatchRenormalization %j', (options, message) => {
     const before = tf.memory().numTensors;
     expect(() => makeLayer({ className: 'BatchRenormalization', options })).toThrow(message);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test.each([
+    { rampSteps: { rmax: [0, 2 ** 24] } },
+    { renormClipping: { rmin: 1 } },
+    { renormClipping: { rmin: null } },
+  ])('BatchRenormalization takes %j', (options) => {
+    expect(() => makeLayer({ className: 'BatchRenormalization', options })).not.toThrow();
   });
 
   test('gates before there are weights', () => {

@@ -88,8 +88,41 @@ describe('recommend', () => {
       { network: 'dense', data: 'usual', batch: 32, runs: 'here' },
       /batch must be one of one, small, large; received 32/,
     ],
+    [{ network: 'dense', data: 'usual', batch: ['one'], runs: 'here' }, /batch must be one of .* received \["one"\]/],
   ])('refuses what it does not know: %j', (situation, message) => {
     expect(() => recommend(situation as unknown as Situation)).toThrow(message);
+  });
+
+  const [BN, LN, GN] = ['BatchNormalization', 'LayerNormalization', 'GroupNormalization'];
+  const [WN, renorm] = ['WeightNormalization', 'BatchRenormalization'];
+  test.each([
+    ['convolutional', 'here', { usual: [GN, GN, BN], stream: [GN, renorm, renorm] }],
+    ['convolutional', 'here', { styles: [GN, 'SwitchableNormalization', 'BatchInstanceNormalization'] }],
+    ['convolutional', 'keras', { usual: [GN, GN, BN], stream: [GN, GN, GN], styles: [GN, GN, GN] }],
+    ['dense', 'here', { usual: [LN, LN, BN], stream: [LN, renorm, renorm], styles: [LN, LN, LN] }],
+    ['dense', 'keras', { usual: [LN, LN, BN], stream: [LN, LN, LN], styles: [LN, LN, LN] }],
+    [
+      'reinforcement',
+      'here',
+      { usual: [WN, WN, 'MeanOnlyBatchNormalization'], stream: [WN, WN, WN], styles: [WN, WN, WN] },
+    ],
+    ['reinforcement', 'keras', { usual: [LN, LN, LN], stream: [LN, LN, LN], styles: [LN, LN, LN] }],
+    ['transformer', 'here', { usual: new Array(3).fill('RMSNormalization') }],
+    ['transformer', 'keras', { usual: [LN, LN, LN] }],
+  ] as const)('%s, %s: for one, small and large batches of each kind of data', (network, runs, answers) => {
+    for (const [kind, classes] of Object.entries(answers)) {
+      const named = Object.keys(batches).map(
+        (batch) => recommend({ network, data: kind, batch, runs } as Situation).className,
+      );
+      expect([kind, named]).toEqual([kind, classes]);
+    }
+  });
+
+  test("the critic has Keras's form where Keras runs it, and there alone", () => {
+    const codeFor = (runs: 'here' | 'keras') =>
+      recommend({ network: 'critic', data: 'usual', batch: 'large', runs }).code;
+    expect(codeFor('keras')).toContain('reparameterize: false');
+    expect(codeFor('here')).not.toContain('reparameterize');
   });
 
   test('gives code that the package runs, and for Keras only what Keras has', () => {

@@ -132,6 +132,8 @@ describe.each(SUBJECTS)('%s', (className, subject) => {
     const layer = subject.make();
     layer.build(subject.shapes);
     expect(layer.weights.map(({ originalName }) => originalName)).toEqual(subject.weights);
+    const trained = subject.weights.filter((name) => !name.startsWith('moving'));
+    expect(layer.trainableWeights.map(({ originalName }) => originalName)).toEqual(trained);
     expect(layer.getClassName()).toBe(className);
   });
 
@@ -217,6 +219,144 @@ describe.each(SUBJECTS)('%s', (className, subject) => {
   });
 });
 
+describe('the shapes of a call', () => {
+  test('sizes that are not known yet fit any, also of a layer that is built', () => {
+    const [projected, given] = [ours.featurewiseLinearModulation(), ours.featurewiseLinearModulation()];
+    const shapes = [
+      [
+        projected,
+        [
+          [4, 5, 3],
+          [4, 2],
+        ],
+      ],
+      [
+        projected,
+        [
+          [null, 5, null],
+          [4, 2],
+        ],
+      ],
+      [
+        projected,
+        [
+          [4, 5, 3],
+          [null, null],
+        ],
+      ],
+      [
+        given,
+        [
+          [4, 5, 3],
+          [4, 3],
+          [4, 3],
+        ],
+      ],
+      [
+        given,
+        [
+          [4, 5, null],
+          [null, 3],
+          [4, 3],
+        ],
+      ],
+      [
+        given,
+        [
+          [null, 5, 3],
+          [4, null],
+          [4, 5, null],
+        ],
+      ],
+    ] as const;
+    for (const isBuilt of [false, true]) {
+      for (const [layer, list] of shapes) {
+        const given = list.map((shape) => [...shape]);
+        expect(layer.computeOutputShape(given)).toEqual(given[0]);
+        if (isBuilt) expect(layer.built).toBe(true);
+      }
+      projected.apply([tf.ones([4, 5, 3]), tf.ones([4, 2])]);
+      given.apply([tf.ones([4, 5, 3]), tf.ones([4, 3]), tf.ones([4, 3])]);
+    }
+  });
+
+  test('a sum of sizes that are not known yet', () => {
+    const layer = ours.addLayerNormalization();
+    for (const shapes of [
+      [
+        [null, 5, 3],
+        [4, 5, 3],
+      ],
+      [
+        [4, 5, 3],
+        [4, null, 3],
+      ],
+    ]) {
+      expect(layer.computeOutputShape(shapes)).toEqual([shapes[0], shapes[0]]);
+    }
+  });
+
+  test('parameters per example and per position by turns, the channels not last', () => {
+    const layer = ours.featurewiseLinearModulation({ axis: 1 });
+    const [x, rows] = [random(1, [4, 5, 3]), random(2, [4, 5])];
+    const everywhere = tf.mul(tf.expandDims(rows, -1), tf.ones([1, 1, 3]));
+    const [y, z] = [rows, everywhere].map((gamma) => layer.apply([x, gamma, gamma]) as tf.Tensor);
+    expect(values(z!)).toBeClose(values(y!), { ofMax: 1e-6 });
+  });
+});
+
+describe('AdaptiveLayerNormalizationZero', () => {
+  test.each([
+    { axis: 1, x: [4, 5, 3], condition: [4, 2], gate: [4, 5, 1] },
+    { axis: -1, x: [4, 5, 3], condition: [4, 5, 2], gate: [4, 5, 3] },
+    { axis: -1, x: [4, 3], condition: [4, 2], gate: [4, 3] },
+  ])('has the gate that it says: %j', ({ axis, x, condition, gate }) => {
+    const layer = ours.adaptiveLayerNormalizationZero({ axis });
+    const shapes = outputsOf(layer, [random(1, x), random(2, condition)]).map(({ shape }) => shape);
+    expect(shapes).toEqual([x, gate]);
+    expect(layer.computeOutputShape([x, condition])).toEqual(shapes);
+  });
+});
+
+describe('SpatiallyAdaptiveNormalization', () => {
+  const [x, gamma, beta] = [random(1, [2, 3, 3, 4], 2), random(2, [2, 3, 3, 4]), random(3, [2, 3, 3, 4])];
+  const parameters = { gamma: tf.add(gamma, 1), beta };
+  const epsilon = 0.1;
+
+  test('of each example: without averages, the same in training and inference', () => {
+    const layer = ours.spatiallyAdaptiveNormalization({ statistics: 'instance', epsilon });
+    const expected = values(ours.instanceNorm(x, { ...parameters, epsilon }));
+    for (const training of [true, false]) {
+      expect(values(layer.apply([x, gamma, beta], { training }) as tf.Tensor)).toBeClose(expected, { ofMax: 1e-6 });
+    }
+    expect(layer.weights).toEqual([]);
+  });
+
+  test('of the batch: in training alone, and only if it is not frozen', () => {
+    const layer = ours.spatiallyAdaptiveNormalization({ epsilon, momentum: 0.5 });
+    const apply = (training: boolean) => values(layer.apply([x, gamma, beta], { training }) as tf.Tensor);
+    const byAverages = () => {
+      const [mean, variance] = layer.getWeights() as [tf.Tensor, tf.Tensor];
+      return values(ours.batchNorm(x, { ...parameters, epsilon, mean, variance }).y);
+    };
+    const ofBatch = values(ours.batchNorm(x, { ...parameters, epsilon }).y);
+    expect(apply(true)).toBeClose(ofBatch, { ofMax: 1e-6 });
+    const inference = byAverages();
+    expect(inference).not.toBeClose(ofBatch, { ofMax: 0.01 });
+    expect(apply(false)).toBeClose(inference, { ofMax: 1e-6 });
+    layer.trainable = false;
+    expect(apply(true)).toBeClose(inference, { ofMax: 1e-6 });
+    expect(byAverages()).toEqual(inference);
+  });
+
+  test('a map for channels that are named from the front', () => {
+    const layer = ours.spatiallyAdaptiveNormalization({ axis: 3, hiddenUnits: 2 });
+    expect((layer.apply([x, random(4, [2, 6, 6, 2])]) as tf.Tensor).shape).toEqual(x.shape);
+    const shapes = layer.weights.map(({ shape }) => shape);
+    expect(shapes).toEqual([[3, 3, 2, 2], [2], [3, 3, 2, 8], [8], [4], [4]]);
+  });
+});
+
 describe('what does not fit is refused', () => {
   const x = () => tf.ones([4, 5, 3]);
   const REFUSED: readonly (readonly [what: string, make: () => unknown, message: RegExp])[] = [
@@ -270,6 +410,26 @@ describe('what does not fit is refused', () => {
       /FeaturewiseLinearModulation: .* is built for a condition of width 2; received \[4,6\]; make another layer/,
     ],
     [
+      'other channels than the layer was built for',
+      () => {
+        const layer = ours.featurewiseLinearModulation();
+        layer.apply([x(), tf.ones([4, 2])]);
+        return layer.apply([tf.ones([4, 5, 6]), tf.ones([4, 2])]);
+      },
+      /FeaturewiseLinearModulation: .* is built for 3 channels at axis 2; received \[4,5,6\]; make another layer/,
+    ],
+    ...(
+      [
+        [ours.featurewiseLinearModulation, 'epsilon'],
+        [ours.featurewiseLinearModulation, 'momentum'],
+        [ours.adaptiveLayerNormalization, 'momentum'],
+      ] as const
+    ).map(([make, option]): (typeof REFUSED)[number] => [
+      `${option} where there is none`,
+      () => make({ [option]: 0.5 } as object),
+      new RegExp(`Layer.*: unknown option '${option}'|Linear.*: unknown option '${option}'`),
+    ]),
+    [
       'a style of another batch',
       () => ours.adaptiveInstanceNormalization().apply([x(), tf.ones([3, 5, 3])]),
       /AdaptiveInstanceNormalization: content and style must have the same rank, batch and channels; received \[4,5,3\] and \[3,5,3\]/,
@@ -278,6 +438,20 @@ describe('what does not fit is refused', () => {
       'a residual of another shape',
       () => ours.addLayerNormalization().apply([x(), tf.ones([4, 1, 3])]),
       /AddLayerNormalization: the residual must have the shape of x, \[4,5,3\]; received \[4,1,3\]; nothing is broadcast/,
+    ],
+    [
+      'a residual of one axis more',
+      () => ours.addLayerNormalization().apply([x(), tf.ones([4, 5, 3, 1])]),
+      /AddLayerNormalization: the residual must have the shape of x, \[4,5,3\]; received \[4,5,3,1\]/,
+    ],
+    [
+      'summands of another width than the layer was built for',
+      () => {
+        const layer = ours.addLayerNormalization();
+        layer.apply([x(), x()]);
+        return layer.apply([tf.ones([4, 5, 6]), tf.ones([4, 5, 6])]);
+      },
+      /expected axis 2 of input shape to have value 3/,
     ],
     [
       'one summand',
@@ -318,6 +492,16 @@ describe('what does not fit is refused', () => {
     [
       'a map for x that is no image',
       () => ours.spatiallyAdaptiveNormalization().apply([x(), tf.ones([4, 5, 2])]),
+      /SpatiallyAdaptiveNormalization: a map needs x of \[batch, height, width, channels\]/,
+    ],
+    [
+      'a row per example instead of a map',
+      () => ours.spatiallyAdaptiveNormalization().apply([tf.ones([4, 5, 5, 3]), tf.ones([4, 2])]),
+      /SpatiallyAdaptiveNormalization: a map needs x of .*; received x of \[4,5,5,3\] and a map of \[4,2\]/,
+    ],
+    [
+      'a map for x with the channels elsewhere',
+      () => ours.spatiallyAdaptiveNormalization({ axis: 1 }).apply([tf.ones([4, 5, 5, 3]), tf.ones([4, 5, 5, 2])]),
       /SpatiallyAdaptiveNormalization: a map needs x of \[batch, height, width, channels\]/,
     ],
     [

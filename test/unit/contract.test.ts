@@ -124,6 +124,27 @@ describe('configs', () => {
     }
   });
 
+  test('a class derived from one of ours may have options of its own', () => {
+    class Named extends ours.LayerNormalization {
+      static override readonly className: string = 'Named';
+      readonly label: string;
+      constructor({ label, ...args }: ours.LayerNormalizationArgs & { label: string }) {
+        super({ ...args, label } as ours.LayerNormalizationArgs);
+        this.label = label;
+      }
+    }
+    class NamedCell extends (ours.LayerNormGRUCell as new (args: object) => Layer) {
+      static readonly className = 'NamedCell';
+    }
+    expect(new Named({ label: 'here', epsilon: 0.5 })).toMatchObject({ label: 'here', epsilon: 0.5 });
+    const options = { units: 2, label: 'here' };
+    expect(new NamedCell(options)).toMatchObject({ units: 2 });
+    expect(() => ours.layerNormGRUCell(options)).toThrow("LayerNormGRUCell: unknown option 'label'");
+    // As in TensorFlow.js, what a saved cell has more is left out.
+    const [cls, fromConfig] = tf.serialization.SerializationMap.getMap().classNameMap.LayerNormGRUCell!;
+    expect(fromConfig(cls, options)).toMatchObject({ units: 2 });
+  });
+
   test('nobody outside can change the axes of a layer', () => {
     const axis = [1, 2];
     const layer = ours.layerNormalization({ axis });
@@ -181,6 +202,27 @@ describe('weights', () => {
     expect(numbers(y!)).toEqual(numbers(expected!));
     tf.dispose([x, y!, expected!]);
   });
+
+  test.each([ours.rmsNormalization, ours.addRMSNormalization])(
+    'an offset of gamma: by default its start makes up for it, %p',
+    (make) => {
+      for (const gammaOffset of [0, 1, -0.5]) {
+        const layer = make({ gammaOffset }) as Layer;
+        layer.build(
+          make === ours.addRMSNormalization
+            ? [
+                [2, 4],
+                [2, 4],
+              ]
+            : [2, 4],
+        );
+        const gamma = layer.weights.find(({ originalName }) => lastPart(originalName) === 'scale')!;
+        expect(numbers(gamma.read())).toEqual(new Array(4).fill(1 - gammaOffset));
+        const ones = make({ gammaOffset, gammaInitializer: 'ones' }).getConfig();
+        expect(ones.gammaInitializer).toMatchObject({ className: 'Ones' });
+      }
+    },
+  );
 
   test.each(named)('%s: the option weights gives them their values', (_, subject) => {
     const { layer, release } = modelOf(subject);
@@ -249,6 +291,11 @@ describe('freezing', () => {
     const before = weightsOf(layer);
     layer.apply(input, { training: true });
     for (const [i, values] of weightsOf(layer).entries()) expect(values).not.toEqual(before[i]);
+    layer.trainable = false;
+    const after = weightsOf(layer);
+    layer.apply(input, { training: true });
+    expect(weightsOf(layer)).toEqual(after);
+    expect(namesOf(layer.nonTrainableWeights)).toEqual([...weightNames(subject).state]);
     release();
   });
 
@@ -322,6 +369,31 @@ describe('constraints and regularizers', () => {
     expect(new Set(numbers(find(layer, weight).read()))).toEqual(new Set([0]));
     expect(numbers(model.predict(input) as tf.Tensor).every(Number.isFinite)).toBe(true);
     release();
+  });
+
+  test('a constraint is asked once for each value', () => {
+    let times = 0;
+    class Counting extends tf.serialization.Serializable {
+      static readonly className = 'Counting';
+      apply(value: tf.Tensor): tf.Tensor {
+        times++;
+        return tf.relu(value);
+      }
+      getConfig() {
+        return {};
+      }
+    }
+    const layer = ours.layerNormalization({ gammaConstraint: new Counting() as never });
+    layer.build([null, 4]);
+    const [gamma] = layer.weights as [Layer['weights'][number]];
+    gamma.read();
+    times = 0;
+    for (let i = 0; i < 3; i++) gamma.read();
+    expect(times).toBe(0);
+    tf.tidy(() => void variableOf(gamma).assign(tf.ones([4])));
+    for (let i = 0; i < 3; i++) gamma.read();
+    expect(times).toBe(1);
+    for (const weight of layer.weights) weight.dispose();
   });
 
   test('a value is projected once, and reading leaves it alone to the last bit', () => {
@@ -455,6 +527,46 @@ describe('masks', () => {
     expectMoments(actual, momentsOf(y, [1, 1, 1, 1, 1, 1]));
   });
 
+  /** Moving averages with momentum 0 of a layer that takes what `graph` makes of the input, after one training step. */
+  async function momentsIn(graph: (x: tf.SymbolicTensor) => tf.SymbolicTensor, x: tf.Tensor): Promise<number[][]> {
+    const input = tf.input({ shape: x.shape.slice(1) });
+    const norm = ours.batchNormalization({ momentum: 0, center: false, scale: false });
+    const flat = tf.layers.flatten().apply(norm.apply(graph(input))) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: input, outputs: tf.layers.dense({ units: 1 }).apply(flat) as tf.SymbolicTensor });
+    model.compile({ optimizer: tf.train.sgd(0), loss: 'meanSquaredError' });
+    await model.fit(x, tf.zeros([x.shape[0]!, 1]), { verbose: 0, shuffle: false });
+    return weightsOf(norm);
+  }
+  const applied = (layer: Layer, x: tf.SymbolicTensor | tf.SymbolicTensor[]) => layer.apply(x) as tf.SymbolicTensor;
+  const linear = (x: tf.SymbolicTensor) => applied(tf.layers.activation({ activation: 'linear' }), x);
+
+  test('a mask goes through branches that are added, which bring it with one axis more', async () => {
+    const x = sequences();
+    const ofOne = await momentsIn((input) => {
+      const masked = applied(tf.layers.masking(), input);
+      return applied(tf.layers.add(), [masked, linear(masked)]);
+    }, x);
+    expectMoments(ofOne, momentsOf(tf.mul(x, 2), mask));
+  });
+
+  test('a mask ends at a layer that computes none, though TensorFlow.js passes it on', async () => {
+    const x = sequences();
+    const norm = ours.qkNormalization({ scaleInitializer: 'ones', epsilon: 10 });
+    const actual = await momentsIn((input) => {
+      const masked = applied(tf.layers.masking(), input);
+      return (norm.apply([masked, masked]) as tf.SymbolicTensor[])[1]!;
+    }, x);
+    // A vector no longer than epsilon is divided by it.
+    expectMoments(actual, momentsOf(tf.div(x, 10), [1, 1, 1, 1, 1, 1]));
+  });
+
+  test('there is none where the channels are along the batch', () => {
+    const layer = ours.batchNormalization({ axis: 0, momentum: 0 });
+    const x = tf.tensor(layerInputs({ shape: [2, 3, 4] }).x, [2, 3, 4]);
+    layer.apply(x, { training: true, mask: tf.zeros([3, 4], 'bool') } as object);
+    expect(weightsOf(layer)[2]).toBeClose(numbers(tf.mean(x, [1, 2])), { atol: 1e-5 });
+  });
+
   test('a layer made from Masking masks', async () => {
     const [Masking] = tf.serialization.SerializationMap.getMap().classNameMap.Masking!;
     class Zeros extends (Masking as unknown as new (options: object) => Layer) {
@@ -518,6 +630,24 @@ describe('masks', () => {
     expect(dirty).toEqual(clean);
     expect(dirty!.flat().every(Number.isFinite)).toBe(true);
   });
+});
+
+test('PixelNormalization: along its axis, with epsilon in the mean square', () => {
+  const x = tf.tensor(layerInputs({ shape: [2, 3, 4] }).x, [2, 3, 4]);
+  const y = ours.pixelNormalization({ axis: 1, epsilon: 0.5 }).apply(x) as tf.Tensor;
+  const expected = tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), 1, true), 0.5)));
+  expect(numbers(y)).toBeClose(numbers(expected), { ofMax: 1e-6 });
+});
+
+test('ScaleNormalization: a vector no longer than epsilon is divided by it', () => {
+  const layer = ours.scaleNormalization({ epsilon: 10, gammaInitializer: tf.initializers.constant({ value: 2 }) });
+  const y = layer.apply(
+    tf.tensor([
+      [3, 4, 0],
+      [30, 40, 0],
+    ]),
+  ) as tf.Tensor;
+  expect(numbers(y)).toBeClose([0.6, 0.8, 0, 1.2, 1.6, 0], { ofMax: 1e-6 });
 });
 
 test('FeatureNormalization has no tensors but its weights', () => {

@@ -220,6 +220,7 @@ describe.each(LAYER_NAMES)('%s', (className) => {
       expect(layer.built).toBe(false);
       layer.build([2, 4]);
       expect(layer.weights.length).toBeGreaterThan(0);
+      expect(layer.losses).toEqual([]);
       for (const weight of layer.weights) weight.dispose();
       expect(count()).toEqual(before);
     }
@@ -333,6 +334,48 @@ test('groups that do not divide the channels, and those that do', () => {
   expectError(() => ours.groupNormalization().build([2, 3, 48]), who, ['groups (32) must divide the channels (48)']);
 });
 
+test('renorm takes no mask', () => {
+  const layer = ours.batchNormalization({ renorm: true, name: 'n' });
+  const x = tf.ones([2, 3, 2]);
+  layer.build(x.shape);
+  const call = () => layer.apply(x, { training: true, mask: tf.ones([2, 3], 'bool') } as object);
+  expect(call).toThrow(/^BatchNormalization: renorm takes no mask; 'n' received one; use renorm: false/);
+});
+
+test('an initializer that its config cannot make', () => {
+  const betaInitializer = { className: 'VarianceScaling', config: { scale: -1 } };
+  expectError(() => ours.layerNormalization({ betaInitializer }), 'LayerNormalization', [
+    "betaInitializer 'VarianceScaling' could not be made: scale must be a positive float",
+  ]);
+});
+
+test('numbers of an initializer that are none: a truncated normal would be drawn for ever', () => {
+  const made = (config: object) => () =>
+    ours.layerNormalization({ betaInitializer: { className: 'TruncatedNormal', config } as never });
+  expectError(made({ stddev: Number.NaN }), 'LayerNormalization', [
+    "betaInitializer 'TruncatedNormal': stddev must be a finite number; received NaN",
+  ]);
+  expectError(made({ mean: '0', stddev: 1 }), 'LayerNormalization', ['mean must be a finite number; received "0"']);
+  expect(made({ mean: null, stddev: undefined, seed: null })).not.toThrow();
+});
+
+test('statistics that are none', () => {
+  const make = (mean: unknown, variance: unknown) => () =>
+    ours.featureNormalization({ mean, variance } as Parameters<typeof ours.featureNormalization>[0]);
+  const who = 'Normalization';
+  expectError(make([0, Number.NaN], [1, 1]), who, [
+    'mean must hold finite numbers; received NaN',
+    'each index of axis',
+  ]);
+  expectError(make([0, 1], [1, -1]), who, ['variance must hold finite numbers of at least 0; received -1']);
+  expectError(make([], [1]), who, ['mean must hold finite numbers; received []']);
+  expectError(make([0, 1], ['1', 1]), who, ['variance must hold finite numbers of at least 0; received "1"']);
+  expect(make(0, 0)).not.toThrow();
+  expectError(make(undefined, 1), who, ['mean and variance go together; received only variance; give both']);
+  expectError(make(1, undefined), who, ['mean and variance go together; received only mean; give both']);
+  expectError(make([[0, 1], [2]], [1, 1]), who, ['mean must be a number or nested lists of one length']);
+});
+
 test('a mask that is none of the positions is none of the layer, as in TensorFlow.js', () => {
   const x = tf.tensor([1, 2, 4, 7, 3, 5, 0, 8, 9, 6, 2, 1], [2, 3, 2]);
   const results = (mask: unknown) => {
@@ -341,7 +384,9 @@ test('a mask that is none of the positions is none of the layer, as in TensorFlo
     return [numbers(y), ...layer.getWeights().map(numbers)];
   };
   const plain = results(undefined);
-  const ofPooled = [[2, 6], [2, 2], [3, 3], [2, 3, 2], [6], [], [2, 3, 1]].map((shape) => tf.zeros(shape, 'bool'));
+  const ofPooled = [[2, 6], [2, 2], [3, 3], [2, 3, 2], [6], [], [2, 3, 1], [1, 2, 3]].map((shape) =>
+    tf.zeros(shape, 'bool'),
+  );
   for (const mask of [...ofPooled, null, [], [null], ofPooled.slice(0, 2), [[false]], true]) {
     expect(results(mask)).toEqual(plain);
   }
@@ -711,6 +756,14 @@ describe('computeOutputShape of layers with other inputs', () => {
     expectError(shapeOf(ours.featureNormalization({ axis: 5 }), q), 'Normalization', ['axis']);
     const given = ours.featureNormalization({ mean: [1, 2], variance: [1, 1] });
     expectError(shapeOf(given, q), 'Normalization', ['mean must be one number']);
+    const ofTwoAxes = (mean: unknown, axis: number[] = [1, 2]) =>
+      shapeOf(ours.featureNormalization({ mean, variance: 1, axis } as never), [7, 2, 3]);
+    const row = [1, 2, 3];
+    for (const mean of [[[1, 2]], [row, row, row], [[row, row]]]) {
+      expectError(ofTwoAxes(mean), 'Normalization', ['mean must be one number, or have the shape [2,3] of the axes']);
+    }
+    expectError(ofTwoAxes([row], [2]), 'Normalization', ['received the shape [1,3]']);
+    for (const mean of [row, [row], [row, row], [[1], [2]], [[[1]]]]) expect(ofTwoAxes(mean)()).toEqual([7, 2, 3]);
     expect(shapeOf(given, [2, 3, 2])()).toEqual([2, 3, 2]);
     expect(shapeOf(given, [2, 3, null])()).toEqual([2, 3, null]);
     const groups = ours.groupNormalization({ groups: 3 });

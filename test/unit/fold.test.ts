@@ -69,6 +69,36 @@ describe('a normalization before', () => {
     expect((await folded(train(modelOf([6, 6, 2], ours.batchNormalization(), point)))).changed).toHaveLength(1);
   });
 
+  test.each([
+    [1, 1, 1],
+    [1, 2, 0],
+    [2, 1, 0],
+    [[1, 2], 1, 0],
+  ])('a transposed kernel of %j with strides of %j: folded %d times', async (kernelSize, strides, times) => {
+    const kernel = l.conv2dTranspose({ filters: 3, kernelSize: kernelSize as number, strides });
+    expect((await folded(train(modelOf([6, 6, 2], ours.batchNormalization(), kernel)))).changed).toHaveLength(times);
+  });
+
+  test('past a linear activation, and not past another', async () => {
+    for (const [activation, times] of [
+      ['linear', 1],
+      ['tanh', 0],
+    ] as const) {
+      const model = modelOf([5], ours.batchNormalization(), l.activation({ activation }), l.dense({ units: 2 }));
+      expect((await folded(train(model))).changed).toHaveLength(times);
+    }
+  });
+
+  test('past nothing whose result is an output, too', async () => {
+    const input = tf.input({ shape: [5] });
+    const [norm, noise] = [ours.batchNormalization(), l.gaussianNoise({ stddev: 1 })];
+    const x = noise.apply(norm.apply(input)) as tf.SymbolicTensor;
+    const outputs = [x, l.dense({ units: 2 }).apply(x) as tf.SymbolicTensor];
+    const model = train(tf.model({ inputs: input, outputs }));
+    const { changed, left } = await foldBatchNormalization(model);
+    expect([changed.length, left.length]).toEqual([0, 1]);
+  });
+
   test('several layers: each takes it over', async () => {
     const input = tf.input({ shape: [6] });
     const x = ours.batchNormalization().apply(input) as tf.SymbolicTensor;
@@ -263,18 +293,28 @@ describe('left alone, with the reason:', () => {
     expect(classesOf(surgery.model)).toEqual(classesOf(model));
   });
 
-  test('statistics that are not finite', async () => {
-    const model = train(modelOf([5], dense('first'), norm()));
+  test.each([new Array(5).fill(Number.NaN), [1, 1, Number.NaN, 1, 1]])(
+    'statistics that are not finite: %j, %j, %j, %j, %j',
+    async (...variances) => {
+      const model = train(modelOf([5], dense('first'), norm()));
+      const weights = model.getWeights();
+      model.setWeights([...weights.slice(0, -1), tf.tensor(variances)]);
+      expect((await foldBatchNormalization(model)).left[0]!.message).toMatch(/not all finite/);
+    },
+  );
+
+  test('a channel without variance and epsilon is none of these: it gives beta', async () => {
+    const model = train(modelOf([5], dense('first'), ours.batchNormalization({ name: 'norm', epsilon: 0 })));
     const weights = model.getWeights();
-    model.setWeights([...weights.slice(0, -1), tf.fill([5], Number.NaN)]);
-    expect((await foldBatchNormalization(model)).left[0]!.message).toMatch(/not all finite/);
+    model.setWeights([...weights.slice(0, -1), tf.tensor([1, 2, 0, 1, 0])]);
+    expect((await folded(model)).changed).toHaveLength(1);
   });
 
   test('weights that would be larger than 32-bit floats can be', async () => {
     const large = (layers: Layer[]) => {
       const model = train(modelOf([5], ...layers));
       const layer = model.getLayer('norm');
-      layer.setWeights([1e28, 0, 0, 1e-30].map((value) => tf.fill([5], value)));
+      layer.setWeights([1e28, 0, 0, 1e-30].map((value) => tf.tensor([1, 1, value, 1, 1])));
       return model;
     };
     const make = () => ours.batchNormalization({ name: 'norm', epsilon: 0 });

@@ -196,6 +196,14 @@ describe.each(Object.entries(CELLS))('%s', (className, { make, oracle, shapes, m
     }
   });
 
+  test('a dropout of 1 drops nothing, as in TensorFlow.js', () => {
+    const [whole, none] = [make({ dropout: 1, recurrentDropout: 1 }), make({})].map((cell) => rnnOf(cell));
+    const expected = numbers(none!.apply(x));
+    whole!.apply(x);
+    whole!.setWeights(none!.getWeights());
+    expect(numbers(whole!.apply(x, { training: true }))).toEqual(expected);
+  });
+
   test('trains by fit, is saved and loaded, and leaves nothing', async () => {
     const model = modelOf(
       [STEPS, FEATURES],

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { loadModel as openFile } from '../../layers/files/index.ts';
-import { layerNormalization, loadModel, type MultiHeadAttention, multiHeadAttention } from '../../layers/index.ts';
+import {
+  layerNormalization,
+  loadModel,
+  type MultiHeadAttention,
+  multiHeadAttention,
+  rmsNorm,
+} from '../../layers/index.ts';
 import { called, graph2, graph3, input3, output, values } from '../support/keras-files.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
@@ -48,6 +54,7 @@ describe('the order of inputs', () => {
       ['mha/attention_output/kernel', [2, 3, 4]],
       ['mha/attention_output/bias', [4]],
     ]);
+    expect(layer.trainableWeights).toHaveLength(8);
   });
 });
 
@@ -75,7 +82,31 @@ describe('axes', () => {
     const expected = apply(flat, [rows, keys, keys, tf.reshape(mask, [2, 12, 6])]);
     expect(y.shape).toEqual([2, 3, 4, 5]);
     expect(y.dataSync()).toBeClose(expected.dataSync(), { atol: 1e-6 });
+    // In whatever order they are named, and from which end they are counted.
+    for (const attentionAxes of [
+      [2, 1],
+      [-3, -2],
+    ]) {
+      const named = multiHeadAttention({ ...small, attentionAxes });
+      apply(named, [query, value]).dispose();
+      named.setWeights(layer.getWeights());
+      expect(apply(named, [query, value, value, mask]).dataSync()).toEqual(y.dataSync());
+      expect(named.getConfig().attentionAxes).toEqual(attentionAxes);
+    }
   });
+});
+
+test('a mask may differ between heads', () => {
+  const layer = multiHeadAttention(small);
+  const x = normal([2, 3, 4], 1);
+  const inputs = [x, x, x];
+  apply(layer, inputs).dispose();
+  const pairs = tf.cast(tf.greater(normal([2, 2, 3, 3], 2), -0.5), 'bool');
+  const scores = (mask: tf.Tensor) =>
+    (layer.apply([...inputs, mask], { returnAttentionScores: true }) as tf.Tensor[])[1]!;
+  const each = tf.split(pairs, 2, 1).map((mask) => scores(tf.squeeze(mask, [1])));
+  const expected = each.map((weights, head) => tf.slice(weights, [0, head, 0, 0], [-1, 1, -1, -1]));
+  expect(scores(pairs).dataSync()).toBeClose(tf.concat(expected, 1).dataSync(), { atol: 1e-6 });
 });
 
 describe('in graphs', () => {
@@ -130,6 +161,18 @@ describe('in graphs', () => {
     );
   });
 
+  test('a shared layer may be causal in all of its calls', () => {
+    const x = tf.input({ shape: [4, 6] });
+    const layer = multiHeadAttention(small);
+    const causal = { useCausalMask: true };
+    const first = layer.apply([x, x], causal) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: x, outputs: layer.apply([first, first], causal) as tf.SymbolicTensor });
+    const given = normal([1, 4, 6], 1);
+    const once = apply(layer, [given, given, given], causal);
+    const twice = apply(layer, [once, once, once], causal);
+    expect((model.predict(given) as tf.Tensor).dataSync()).toBeClose(twice.dataSync(), { atol: 1e-6 });
+  });
+
   test('calls that repeat other inputs are told apart, or refused', () => {
     const [x, y] = [tf.input({ shape: [4, 6] }), tf.input({ shape: [4, 6] })];
     const layer = multiHeadAttention(small);
@@ -166,6 +209,7 @@ describe('options', () => {
     ]);
     expect(layer.getConfig()).toEqual(config);
     expect(Object.keys(config)).not.toContain('queryKeyNorm');
+    expect(Object.keys(config)).not.toContain('numKeyValueHeads');
     const copy = multiHeadAttention(config as never);
     expect(copy.getConfig()).toEqual(config);
     expect(
@@ -186,6 +230,45 @@ describe('options', () => {
     });
     const { queryKeyNorm, sequenceLength, numKeyValueHeads } = layer.getConfig();
     expect([queryKeyNorm, sequenceLength, numKeyValueHeads]).toEqual(['l2', 8, 2]);
+  });
+
+  test.each<[norm: 'l2' | 'rms', options: object, normalize: (x: tf.Tensor) => tf.Tensor, scale: number]>([
+    ['rms', {}, (x) => rmsNorm(x, { epsilon: 0.5, epsilonPlacement: 'inside' }), 3 ** -0.5],
+    [
+      'l2',
+      { scaleInitializer: tf.initializers.constant({ value: 2 }) },
+      (x) => tf.div(x, tf.maximum(tf.norm(x, 2, -1, true), 0.5)),
+      2,
+    ],
+  ])('the epsilon of %s counts, and is saved', (queryKeyNorm, options, normalize, scale) => {
+    const layer = multiHeadAttention({ numHeads: 1, keyDim: 3, queryKeyNorm, epsilon: 0.5, ...options });
+    expect(layer.getConfig().epsilon).toBe(0.5);
+    const x = tf.mul(normal([2, 6, 4], 1), 0.3);
+    const [, weights] = layer.apply([x, x, x], { returnAttentionScores: true }) as tf.Tensor[];
+    const project = (kernel: tf.LayerVariable) => {
+      const matrix = tf.tile(tf.reshape(kernel.read(), [1, 4, 3]), [2, 1, 1]);
+      return normalize(tf.matMul(x, matrix));
+    };
+    const [query, , key] = layer.weights.map((weight, i) => (i % 2 ? undefined : weight));
+    const logits = tf.mul(tf.matMul(project(query!), project(key!), false, true), scale);
+    expect(weights!.dataSync()).toBeClose(tf.softmax(logits).dataSync(), { atol: 1e-6 });
+  });
+
+  test('sizes that are not known yet fit any', () => {
+    const layer = multiHeadAttention(small);
+    const shapes = [
+      [null, null, 4],
+      [null, null, 4],
+      [2, 5, 4],
+    ];
+    expect(layer.computeOutputShape(shapes)).toEqual([null, null, 4]);
+  });
+
+  test('the mask of the query goes on', () => {
+    const layer = multiHeadAttention(small);
+    const [input, mask] = [tf.zeros([1, 3, 4]), tf.ones([1, 3], 'bool')];
+    expect(layer.computeMask([input, input], [mask, null as never])).toBe(mask);
+    expect(layer.supportsMasking).toBe(true);
   });
 
   test('dropout drops in training alone', () => {
@@ -219,6 +302,42 @@ describe('options', () => {
       () => apply(multiHeadAttention(small), [tf.zeros([1, 3, 4])]),
       /\[query, value\], then perhaps the key.*received 1/,
     ],
+    [
+      'five inputs',
+      () => apply(multiHeadAttention(small), new Array(5).fill(tf.zeros([1, 3, 4]))),
+      /; received 5; call apply/,
+    ],
+    [
+      'a seed that is none',
+      () => multiHeadAttention({ ...small, seed: '1' as never }),
+      /seed must be a number; received "1"/,
+    ],
+    [
+      'an axis that is none',
+      () => multiHeadAttention({ ...small, attentionAxes: [1, 1.5] }),
+      /attentionAxes must be an integer or a list of integers; received \[1,1.5\]/,
+    ],
+    ...[0, [], [1, 1], [0, 1], -1].map((attentionAxes): [string, () => unknown, RegExp] => [
+      `the axes ${JSON.stringify(attentionAxes)}`,
+      () =>
+        multiHeadAttention({ ...small, attentionAxes }).build([
+          [null, 3, 5, 4],
+          [null, 3, 5, 4],
+        ]),
+      /attentionAxes must lie between the batch and the width of the 4 axes of the query, each once; received .*; use 1 to 2/,
+    ]),
+    [
+      'two axes',
+      () =>
+        multiHeadAttention(small).build([
+          [null, 4],
+          [null, 4],
+        ]),
+      /3 or more; received 2, 2, 2/,
+    ],
+    ['a key of another rank', () => multiHeadAttention(small).build([x, x, [null, 2, 3, 4]]), /received 3, 3, 4/],
+    ['a value of another rank', () => multiHeadAttention(small).build([x, [null, 2, 3, 4], x]), /received 3, 4, 3/],
+    ['a query of another rank', () => multiHeadAttention(small).build([[null, 2, 3, 4], x, x]), /received 4, 3, 3/],
     ['ranks', () => multiHeadAttention(small).build([x, [null, 4]] as never), /same rank, 3 or more; received 3, 2, 2/],
     [
       'lengths',
@@ -241,6 +360,11 @@ describe('options', () => {
           tf.ones([3, 3]),
         ]),
       /\[batch, queries, keys\].*received \[3,3\]/,
+    ],
+    [
+      'a mask of five axes',
+      () => apply(multiHeadAttention(small), [...new Array(3).fill(tf.zeros([1, 3, 4])), tf.ones([1, 1, 1, 3, 3])]),
+      /\[batch, queries, keys\].*received \[1,1,1,3,3\]/,
     ],
     [
       'a mask of other lengths',

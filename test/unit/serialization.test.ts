@@ -292,6 +292,15 @@ describe('configs in other spellings', () => {
   test('the number of channels that TensorFlow Addons saves as groups of InstanceNormalization', () => {
     expect(load('InstanceNormalization', { groups: 7, epsilon: 0.5 }).getConfig()).toMatchObject({ epsilon: 0.5 });
   });
+
+  test.each([
+    ["keras_contrib's", { gammaConstraint: null }, 'outside'],
+    ["TensorFlow Addons's, which has groups", { gammaConstraint: null, groups: 7 }, 'inside'],
+    ['ours', { gammaConstraint: null, epsilonPlacement: 'inside' }, 'inside'],
+    ['one of a few options', { epsilon: 0.5 }, 'inside'],
+  ])('where epsilon of InstanceNormalization stands: a config that is %s', (_, config, epsilonPlacement) => {
+    expect(load('InstanceNormalization', config)).toMatchObject({ epsilonPlacement });
+  });
 });
 
 describe("the form of RMSNormalization that Keras's layer has", () => {

@@ -174,10 +174,65 @@ describe.each([
     tail.layer.setWeights([tf.ones([3, 2]), tf.zeros([2])]);
     expect(Array.from(kernel.read().dataSync())).toEqual(new Array(6).fill(1));
     // Who goes last takes them along.
-    model.dispose();
+    const state = model.weights.length - base.weights.length;
+    const tensors = tf.memory().numTensors;
+    expect(model.dispose().numDisposedVariables).toBe(state);
+    expect(tf.memory().numTensors).toBe(tensors - state);
     expect(predict(base, x)).not.toEqual(before);
+    base.layers[1]!.setWeights([tf.zeros([3, 2]), tf.zeros([2])]);
+    expect(predict(base, x)).toEqual(new Float32Array(4));
     base.dispose();
     expect(() => kernel.read()).toThrow(/already disposed/);
+  });
+
+  test('a weight of the layer that is frozen by itself stays, and the others learn', () => {
+    const wrapper = wrap({ layer: tf.layers.dense({ units: 3 }) });
+    const x = tf.tensor(normals(1, 20), [4, 5]);
+    wrapper.apply(x);
+    const bias = wrapper.trainableWeights.find(({ originalName }) => originalName.endsWith('/bias'))!;
+    bias.trainable = false;
+    expect(wrapper.layer.weights.map(({ trainable }) => trainable)).toEqual([true, false]);
+    const before = wrapper.weights.map((weight) => [weight, Array.from(numbers(weight.read() as tf.Tensor))] as const);
+    tf.train.sgd(0.1).minimize(() => tf.mean(tf.square(tf.sub(wrapper.apply(x, { training: true }) as tf.Tensor, 1))));
+    for (const [weight, values] of before) {
+      const after = expect(Array.from(numbers(weight.read() as tf.Tensor)));
+      if (weight.originalName.endsWith('/bias')) after.toEqual(values);
+      else after.not.toEqual(values);
+    }
+  });
+
+  test('a recurrent layer that was built, and not called, keeps its weights', () => {
+    const layer = tf.layers.lstm({ units: 2 });
+    layer.build([2, 4, 3]);
+    layer.setWeights(trainedWeights(layer));
+    const before = valuesOf(layer);
+    wrap({ layer }).apply(tf.ones([2, 4, 3]));
+    expect(valuesOf(layer)).toEqual(before);
+  });
+
+  test('a layer with a part, and with weights that are not trained', async () => {
+    class Parted extends tf.layers.Layer {
+      static className = 'Parted';
+      kernel: tf.LayerVariable | undefined = undefined;
+      readonly others: tf.LayerVariable[] = [];
+      override build(): void {
+        this.kernel = this.addWeight('part/kernel', [5, 2], 'float32', tf.initializers.ones());
+        this.others.push(this.addWeight('bias', [2], 'float32', tf.initializers.ones()));
+        this.others.push(this.addWeight('part/count', [2], 'float32', tf.initializers.ones(), undefined, false));
+        this.built = true;
+      }
+      override computeOutputShape(shape: tf.Shape): tf.Shape {
+        return [shape[0]!, 2];
+      }
+      override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        return tf.matMul([inputs].flat()[0]!, this.kernel!.read());
+      }
+    }
+    const wrapper = wrap({ layer: new Parted({}), inputShape: [5], name: 'w' });
+    tf.sequential({ layers: [wrapper] });
+    const names = namesOf(wrapper).filter((name) => !/w.(g|vector_.)$/.test(name));
+    expect(names).toEqual(['w/part/kernel', 'w/bias', 'w/part/count']);
+    expect(namesOf({ weights: wrapper.trainableWeights })).not.toContain('w/part/count');
   });
 
   test('a layer that was called alone goes with its wrapper', () => {
@@ -294,6 +349,16 @@ test("Keras's form: u is found for the kernel, so that the first training call d
   }
 });
 
+test("Keras's form: u of a new layer is where training starts, whatever the kernel", () => {
+  const starts = [1, 2].map((seed) => {
+    const layer = make(dense, { kernelInitializer: tf.initializers.glorotNormal({ seed }) });
+    const wrapper = spectralNormalization({ layer, reparameterize: false });
+    wrapper.apply(inputOf(dense));
+    return valuesOf(wrapper).at(-1);
+  });
+  expect(starts[0]).toEqual(starts[1]);
+});
+
 test("Addons's weight normalization: predictions stay, and follow the layer's weights", () => {
   const { layer, x, y } = trained(dense);
   const wrapper = new AddonsWeightNormalization(layer, { dataInit: false });
@@ -384,6 +449,20 @@ describe('what cannot be normalized is said', () => {
         expect(numbers(variance)).toBeClose([1, 0, 1], { atol: 1e-4 });
       }
     });
+  });
+
+  test('channels that come first', () => {
+    const layer = tf.layers.conv2d({ filters: 2, kernelSize: 2, dataFormat: 'channelsFirst', activation: 'relu' });
+    const wrapper = weightNormalization({ layer, dataInit: true });
+    const x = tf.tensor(normals(3, 2 * 3 * 25), [2, 3, 5, 5]);
+    wrapper.apply(x, { training: true });
+    const plain = tf.layers.conv2d({ filters: 2, kernelSize: 2, dataFormat: 'channelsFirst' });
+    plain.apply(x);
+    const { kernel } = wrapper.effectiveKernels();
+    plain.setWeights([kernel!, layer.weights[1]!.read()]);
+    const { mean, variance } = tf.moments(plain.apply(x) as tf.Tensor, [0, 2, 3]);
+    expect(numbers(mean)).toBeClose([0, 0], { atol: 1e-5 });
+    expect(numbers(variance)).toBeClose([1, 1], { atol: 1e-4 });
   });
 
   test('one image has positions enough', () => {

@@ -239,6 +239,8 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     expect(JSON.stringify(config)).toBe(before);
     expect(JSON.stringify(again.getConfig())).toBe(before);
     expect((again as typeof wrapper).layer).toMatchObject({ depthMultiplier: 2 });
+    const plain = dense();
+    expect(wrap({ layer: plain }).getConfig().layer).toStrictEqual({ className: 'Dense', config: plain.getConfig() });
     expect(() => fromConfig(cls, { ...config, unheardOf: 1 })).toThrow(/unknown option 'unheardOf'/);
   });
 
@@ -293,12 +295,79 @@ describe.each(wrapKinds)('%s as a layer', (className, wrap) => {
     ['no kernel', () => wrap({ layer: tf.layers.flatten() }).apply(tf.ones([2, 2, 2])), /has no kernel/],
     ['weights but no kernel', () => wrap({ layer: tf.layers.prelu() }).apply(tf.ones([2, 2])), /has no kernel/],
     ['an unknown option', () => wrap({ layer: dense(), units: 3 } as never), /unknown option 'units'/],
+    [
+      'a config that makes nothing',
+      () => wrap({ layer: { className: 'Dense', config: { units: -1 } } }),
+      /layer could not be made of its config, .*"units":-1.*: .*positive integer/,
+    ],
+    [
+      'a config of something else',
+      () => wrap({ layer: { className: 'Zeros', config: {} } }),
+      /layer must be a layer; received the config of a Zeros; wrap tf.layers.dense, for example/,
+    ],
+    [
+      'a layer that does not fit the input',
+      () => wrap({ layer: tf.layers.conv2d({ filters: 2, kernelSize: 2, name: 'c' }) }).build([null, 4, 4, null]),
+      /the layer 'c' could not be built: .*; change its options/,
+    ],
     ['effectiveKernels too early', () => wrap({ layer: dense() }).effectiveKernels(), /not built/],
   ];
   test.each(BAD)('%s is an error', (_, act, message) => {
     expect(act).toThrow(message);
     expect(act).toThrow(new RegExp(`^(${className}|SpectralNormalization): `));
   });
+});
+
+describe('kernels that one option is not for', () => {
+  /** A cell with one kernel, which belongs to it and not to the recurrent layer around it. */
+  class Adding extends tf.layers.RNNCell {
+    static className = 'Adding';
+    stateSize = 2;
+    kernel: tf.LayerVariable | undefined = undefined;
+    override build(): void {
+      this.kernel = this.addWeight('kernel', [2, 2], 'float32', tf.initializers.ones());
+      this.built = true;
+    }
+    override call(inputs: tf.Tensor[]): tf.Tensor[] {
+      const sum = tf.add(tf.matMul(inputs[0]!, this.kernel!.read()), inputs[1]!);
+      return [sum, sum];
+    }
+  }
+  /** A layer with two kernels of its own. */
+  class Twofold extends tf.layers.Layer {
+    static className = 'Twofold';
+    kernel: tf.LayerVariable | undefined = undefined;
+    recurrentKernel: tf.LayerVariable | undefined = undefined;
+    override build(): void {
+      this.kernel = this.addWeight('kernel', [2, 2], 'float32', tf.initializers.ones());
+      this.recurrentKernel = this.addWeight('recurrent_kernel', [2, 2], 'float32', tf.initializers.ones());
+      this.built = true;
+    }
+  }
+  const steps = [1, 2, 2];
+  const image = [1, 4, 4, 2];
+  const SEVERAL: [string, () => tf.layers.Layer, number[]][] = [
+    ['separableConv2d', () => tf.layers.separableConv2d({ filters: 2, kernelSize: 2 }), image],
+    ['a cell with one kernel', () => tf.layers.rnn({ cell: new Adding({}) }), steps],
+    ['a layer with two kernels', () => new Twofold(), [1, 2]],
+  ];
+
+  test.each(SEVERAL)('dataInit: %s', (_, make, shape) => {
+    expect(() => weightNormalization({ layer: make(), dataInit: true }).build(shape)).toThrow(
+      /^WeightNormalization: dataInit is for layers with one kernel, which \w+ is not; leave it out/,
+    );
+    expect(() => weightNormalization({ layer: make() }).build(shape)).not.toThrow();
+  });
+
+  test.each([...SEVERAL, ['depthwiseConv2d', () => tf.layers.depthwiseConv2d({ kernelSize: 2 }), image] as const])(
+    "Keras's form: %s",
+    (_, make, shape) => {
+      expect(() => spectralNormalization({ layer: make(), reparameterize: false }).build([...shape])).toThrow(
+        /^SpectralNormalization: \w+ has no weight kernel or embeddings of its own.*use reparameterize: true/,
+      );
+      expect(() => spectralNormalization({ layer: make() }).build([...shape])).not.toThrow();
+    },
+  );
 });
 
 describe('options and files', () => {
