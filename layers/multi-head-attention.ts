@@ -36,7 +36,7 @@ import {
 import { startOfScale } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
 import { isTraining } from './base/training.ts';
-import { addCheckedWeight, checkUnbuilt } from './base/weights.ts';
+import { addAllOrNone, addCheckedWeight, checkUnbuilt } from './base/weights.ts';
 
 /** Options of {@link MultiHeadAttention}. */
 export interface MultiHeadAttentionArgs extends LayerArgs, ProjectionArgs {
@@ -220,9 +220,14 @@ export class MultiHeadAttention extends ConfiguredLayer {
 
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
-    const who = this.getClassName();
     const { query, value, key } = this.#checkedShapes(inputShape);
-    const width = (shape: Shape) => checkSize(who, shape, shape.length - 1);
+    const widthOf = (shape: Shape) => checkSize(this.getClassName(), shape, shape.length - 1);
+    const widths = { query: widthOf(query), value: widthOf(value), key: widthOf(key) };
+    addAllOrNone(this, () => this.#addWeights(widths));
+    this.built = true;
+  }
+
+  #addWeights(widths: Readonly<Record<'query' | 'value' | 'key', number>>): void {
     const addTrained: AddWeight = (name, shape, initializer, regularizer, constraint) =>
       addCheckedWeight(this, this.addWeight, name, shape, 'float32', initializer, regularizer, true, constraint);
     const options = this as unknown as ProjectionOptions;
@@ -230,18 +235,17 @@ export class MultiHeadAttention extends ConfiguredLayer {
       new Projection(addTrained, name, inputs, outputs, options);
     const { numHeads, numKeyValueHeads, keyDim, valueDim } = this;
     const ofInputs = {
-      query: project('query', [width(query)], [numHeads, keyDim]),
-      key: project('key', [width(key)], [numKeyValueHeads, keyDim]),
-      value: project('value', [width(value)], [numKeyValueHeads, valueDim]),
+      query: project('query', [widths.query], [numHeads, keyDim]),
+      key: project('key', [widths.key], [numKeyValueHeads, keyDim]),
+      value: project('value', [widths.value], [numKeyValueHeads, valueDim]),
     };
     if (this.scaleInitializer) this.#norm = [addTrained('g', [], this.scaleInitializer)];
     if (this.queryKeyNorm === 'rms') {
       const names = ['query_norm/gamma', 'key_norm/gamma'];
       this.#norm = names.map((name) => addTrained(name, [keyDim], initializers.ones()));
     }
-    const outputs = this.#sizesOfOutput() ?? [width(query)];
+    const outputs = this.#sizesOfOutput() ?? [widths.query];
     this.#projections = { ...ofInputs, output: project('attention_output', [numHeads, valueDim], outputs) };
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {
