@@ -20,6 +20,7 @@ import { assignIdentifiers, type Identifier, type Initializer } from './base/ide
 import { maskOfFirst } from './base/mask.ts';
 import {
   type ConfigDict,
+  deepCopy,
   type Kwargs,
   type LayerArgs,
   listOfShapes,
@@ -61,7 +62,7 @@ export interface MultiHeadAttentionArgs extends LayerArgs, ProjectionArgs {
    * scale g; 'rms', root mean square normalization with a learned weight each, as in Qwen 3 and Gemma 3. Default: nothing.
    */
   queryKeyNorm?: 'l2' | 'rms';
-  /** With 'l2', the usual length of the training sequences, at which g starts, see {@link QKNormalization}. Required without scaleInitializer. */
+  /** With 'l2', the usual length of the training sequences, from which g starts: see {@link QKNormalization}. Required without scaleInitializer. */
   sequenceLength?: number;
   /** With 'l2', where g starts. Default: as `sequenceLength` says. */
   scaleInitializer?: Identifier<Initializer>;
@@ -163,7 +164,8 @@ export class MultiHeadAttention extends ConfiguredLayer {
     if (args.seed != null && typeof args.seed !== 'number')
       fail(who, `seed must be a number; received ${show(args.seed)}; leave it out, or give one`);
     this.seed = args.seed;
-    this.#outputShape = args.outputShape;
+    // Copies, since the caller may change its lists.
+    this.#outputShape = deepCopy(args.outputShape);
     for (const size of this.#sizesOfOutput() ?? []) checkPositiveInteger(who, 'outputShape', size, 64);
     for (const axis of [args.attentionAxes ?? []].flat()) {
       if (!Number.isInteger(axis))
@@ -172,7 +174,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
           `attentionAxes must be an integer or a list of integers; received ${show(args.attentionAxes)}; 1 is usual`,
         );
     }
-    this.attentionAxes = args.attentionAxes;
+    this.attentionAxes = deepCopy(args.attentionAxes);
     this.queryKeyNorm =
       args.queryKeyNorm == null
         ? undefined

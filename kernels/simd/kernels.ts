@@ -144,7 +144,7 @@ export function instantiate(memory: WebAssembly.Memory): Kernels {
 /** The size of an array with a value per column, padded to whole vectors. */
 export const padded = (columns: number) => Math.ceil(columns / 4) * 4;
 
-/** The columns in which kernels read a sample [s, c]: so many multiples of c that they fill the lanes, but at most s * c. */
+/** The number of columns as which kernels read a sample [s, c]: a multiple of c that fills the lanes, but at most s * c. */
 export function wideOf({ s, c }: Pick<View, 's' | 'c'>): number {
   if (c === 0) return 0;
   let copies = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;

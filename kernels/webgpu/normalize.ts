@@ -195,7 +195,7 @@ function termsOfConditions(operands: Operands): Terms {
   };
 }
 
-/** So many conditions a group may have whose sums its own are made of: each of them is read by all. */
+/** The most conditions of a group whose sums are added up to those of the group: all of them are read for dx. */
 const MOST_CONDITIONS = 256;
 
 /** Whether each group is a channel, and conditions are parts of it: then their sums are those for dgamma and dbeta, too. */
@@ -257,7 +257,7 @@ fn main(index : i32) {
   });
 }
 
-/** So many sums of parts one workgroup may join. */
+/** The most parts whose sums one workgroup joins. */
 const MOST_PIECES = 4096;
 
 export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {

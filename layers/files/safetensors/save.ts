@@ -123,7 +123,7 @@ async function checkFinite(entries: readonly Written[]): Promise<void> {
       const { originalName } = entry.weight;
       fail(
         WHO,
-        `the weight '${originalName}' holds ${values[at]}, as after a training that diverged; nothing was written`,
+        `the weight '${originalName}' holds ${values[at]}, which is not finite; train anew, at a lower learning rate`,
       );
     }
   }
