@@ -3,7 +3,7 @@
  * copied in, and its results out. Nothing is kept from one call to the next.
  */
 import { backend_util } from '@tensorflow/tfjs-core';
-import { instantiate, type Kernels } from '../simd/kernels.ts';
+import { instantiate, type SimdKernels } from '../simd/kernels.ts';
 
 const PAGE = 65536; // bytes of a page, and also the largest number of pages
 const ALIGNMENT = 64;
@@ -15,7 +15,7 @@ const KEPT = 64 * 2 ** 20;
 const MOST = 2 ** 31;
 
 export class Host {
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
   readonly #memory: WebAssembly.Memory;
   #floats: Float32Array;
   #end = 0;

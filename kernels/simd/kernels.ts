@@ -11,7 +11,7 @@ import { binary } from './module.ts';
  */
 export type Address = number;
 
-export interface Kernels {
+export interface SimdKernels {
   formSize(c: number, wide: number, affine: boolean): number;
   describe(
     form: Address,
@@ -133,12 +133,12 @@ function share(bytes: Uint8Array): void {
 }
 
 /** The kernels on `memory`. Throws where WebAssembly, its SIMD or its compilation is refused. */
-export function instantiate(memory: WebAssembly.Memory): Kernels {
+export function instantiate(memory: WebAssembly.Memory): SimdKernels {
   const bytes = bytesOf(binary);
   // Not by `instanceof`: pages without cross-origin isolation have no class SharedArrayBuffer.
   if (Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]') share(bytes);
   const module = new WebAssembly.Module(bytes);
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as SimdKernels;
 }
 
 /** The size of an array with a value per column, padded to whole vectors. */

@@ -20,14 +20,14 @@ const ENOUGH = 16;
 const TOGETHER = 8;
 
 /** A view as programs see it: in fours, channels are counted in fours, and so is all that is counted of a unit. */
-export interface Seen extends View {
+export interface GpuView extends View {
   readonly inFours: boolean;
 }
 
-export const inOnes = (view: View): Seen => ({ ...view, inFours: false });
+export const inOnes = (view: View): GpuView => ({ ...view, inFours: false });
 
 /** Four values at a time, if the channels of every group come in fours: memory is read in larger pieces. */
-export const inFours = (view: View): Seen =>
+export const inFours = (view: View): GpuView =>
   (view.c / view.groups) % 4 === 0 ? { ...view, c: view.c / 4, inFours: true } : inOnes(view);
 
 interface Units {
@@ -106,7 +106,7 @@ const partsOf = (visits: number, inFours = false): number =>
   Math.max(Math.ceil(visits / (inFours ? LONGEST / 4 : LONGEST)), Math.min(PARTS, Math.ceil(visits / PART)));
 
 /** The groups of a view. Index k in a group is that of channel k % period of row k / period. */
-export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }: Seen): Lanes {
+export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }: GpuView): Lanes {
   const period = c / groups;
   return lanesOf({
     units: n * groups,
@@ -120,7 +120,7 @@ export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }
 }
 
 /** The channels of a view, each over all samples. Index k in a channel is that of row k % period of sample k / period. */
-export const lanesOfChannels = ({ n, s, c, groups, inFours }: Seen): Lanes =>
+export const lanesOfChannels = ({ n, s, c, groups, inFours }: GpuView): Lanes =>
   lanesOf({ units: c, length: n * s, areAdjacent: true, inFours, period: s, alike: inFours && groups === 1 ? c : 1 });
 
 /**

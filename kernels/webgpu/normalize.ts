@@ -5,6 +5,7 @@ import { conditionsOf, type View } from '../core/view.ts';
 import { type Gpu, kernel, workgroupSize } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import {
+  type GpuView,
   GROUP,
   groupIntegers,
   inChannel,
@@ -16,7 +17,6 @@ import {
   lanesOfChannels,
   lanesOfGroups,
   place,
-  type Seen,
   total,
   walk,
 } from './lanes.ts';
@@ -148,7 +148,7 @@ function termsOfGroups(operands: Operands): Terms {
 /** Over each channel: of dy and of dy xHat. In fours where they are not cut into parts: what is joined later are single sums. */
 function termsOfChannels(
   { attrs, x, dy, statistics }: Operands,
-  lanesIn: (view: Seen) => Lanes = lanesOfChannels,
+  lanesIn: (view: GpuView) => Lanes = lanesOfChannels,
 ): Terms {
   const fours = inFours(attrs.view);
   const view = lanesIn(fours).parts > 1 ? inOnes(attrs.view) : fours;
@@ -171,7 +171,7 @@ function termsOfChannels(
 
 /** Over the rows of each condition and channel, the same. */
 function termsOfConditions(operands: Operands): Terms {
-  const lanesIn = (view: Seen) => {
+  const lanesIn = (view: GpuView) => {
     const { rowsPerCondition: length = 1, c, inFours } = view;
     const alike = inFours && view.groups === 1 ? c : 1;
     return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours, alike });
