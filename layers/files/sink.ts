@@ -31,7 +31,7 @@ export async function writeFile(
     await writeParts(sink.write);
     await sink.finish();
   } catch (error) {
-    await sink.abandon();
+    await sink.abandon().catch(() => undefined); // the first error says more
     throw error;
   }
 }
@@ -49,7 +49,8 @@ async function openSink(who: string, destination: string, size: number): Promise
 async function fileSink(who: string, { promises: fs }: FileSystem, destination: string): Promise<Sink> {
   const path = String(asPath(destination));
   const partial = `${path}.partial`;
-  const refuse = (error: Error): never => fail(who, `${error.message}; check the path and the space that is left`);
+  const refuse = (error: Error): never =>
+    fail(who, `the file cannot be written (${error.message}); choose another place`);
   const file = await fs.open(partial, 'w').catch(refuse);
   return {
     write: async (bytes) => {
