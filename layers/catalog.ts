@@ -47,7 +47,7 @@ const arxiv = (authors: string, title: string, year: number, id: string): Paper 
 const weightNormalizationPaper = arxiv('Salimans, Kingma', 'Weight Normalization', 2016, '1602.07868');
 
 /**
- * The normalizations: the twelve, those whose scale and shift come from another input, and younger ones.
+ * The normalizations: twelve that are long in use, then those whose scale and shift come from another input, then younger ones.
  *
  * @example
  * ```js

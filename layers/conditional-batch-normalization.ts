@@ -59,7 +59,7 @@ export class ConditionalBatchNormalization extends ConditionalLayer {
   }
 
   protected override transform(x: Tensor, given: readonly Tensor[], axis: number, kwargs: Kwargs): Tensor {
-    const training = isTraining(this, kwargs) && this.trainable;
+    const training = isTraining(this, kwargs) && !this.frozen;
     const mask = training ? usableMask(this, x, axis, kwargs) : undefined;
     const [gamma, beta] = parameters(this.getClassName(), { gamma: given[0], beta: given[1] }, x.shape, [axis]);
     return this.#moving.normalize(x, axis, { gamma, beta, mask }, centred(this.epsilon), training);

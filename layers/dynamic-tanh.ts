@@ -19,9 +19,9 @@ export interface DynamicTanhArgs extends Omit<AffineArgs, 'epsilon'> {
  *
  * alpha is one number. No statistics are taken: the same in training and inference.
  *
- * It is no layer normalization under another name. Published for large vision and language models; where it was tried with small ones it
- * was better after 1 million tokens and worse after 118 million (https://arxiv.org/abs/2604.23434). For language models the paper has larger starts of
- * alpha in attention than elsewhere, and smaller ones the wider the model is. Compare it with rmsNormalization on your data.
+ * It is no layer normalization under another name. It was published for large vision and language models; in a trial with small language
+ * models it was better after 1 million tokens and worse after 118 million (https://arxiv.org/abs/2604.23434). For language models the
+ * paper starts alpha larger in attention than elsewhere, and smaller the wider the model is. Compare it with rmsNormalization on your data.
  *
  * Advantages: takes no statistics, so that each value stands by itself; bounds what is far away. Disadvantages: alpha must start well,
  * above all in wide models; can fall behind with more training. Best for transformers in place of layer normalization.

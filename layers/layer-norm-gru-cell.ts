@@ -23,9 +23,9 @@ const DEFAULTS = { recurrentActivation: 'sigmoid', kernelInitializer: 'glorotUni
  *
  *     [z, r] = LN(W x) + LN(U h)     n = a(LN(W' x) + s(r) LN(U' h))     y = (1 - s(z)) h + s(z) n
  *
- * Each LN has a gamma and a beta; the first two span both gates. All as in the paper, where z is the share of the new value, not, as in Keras's
- * GRU, of the old one; a bias is added to LN(W x) and LN(W' x), which `useBias: false` leaves out. With dropout the values that are dropped are the
- * same in all steps of a sequence. The fused kernels of {@link layerNorm} run.
+ * Each LN has a gamma and a beta; the first two span both gates. All is as in the paper, where z is the share of the new value, not of the
+ * old one as in Keras's GRU. A bias is added to LN(W x) and LN(W' x), unless `useBias` is false. With dropout the same values are dropped in
+ * all steps of a sequence. The fused kernels of {@link layerNorm} run.
  *
  * Inputs: [x [batch, features], h [batch, units]]. Outputs: [y, y].
  * Weights: kernel [features, 3 units], recurrent_kernel [units, 3 units], bias [3 units], and gamma and beta of kernel_norm and

@@ -28,8 +28,8 @@ const DEFAULTS = { recurrentActivation: 'sigmoid', kernelInitializer: 'glorotUni
  *     [i, f, g, o] = LN(W x) + LN(U h) + b     c' = s(f) c + s(i) a(g)     y = s(o) a(LN(c'))
  *
  * Each LN has a gamma and a beta, and the first two span the four gates. The next states are y and, in the place of c, LN(c'), as in
- * TensorFlow Addons; in the paper, and with `normalizedCarry: false`, c' itself. With dropout the values that are dropped are the same in all steps of a sequence. The fused kernels of
- * {@link layerNorm} run.
+ * TensorFlow Addons; in the paper, and with `normalizedCarry: false`, c' itself. With dropout the same values are dropped in all steps of
+ * a sequence. The fused kernels of {@link layerNorm} run.
  *
  * Inputs: [x [batch, features], h [batch, units], c [batch, units]]. Outputs: [y, y, LN(c') or c'].
  * Weights: kernel [features, 4 units], recurrent_kernel [units, 4 units], bias [4 units], and gamma and beta of kernel_norm and

@@ -20,6 +20,7 @@ import { assignIdentifiers, type Identifier, type Initializer } from './base/ide
 import { maskOfFirst } from './base/mask.ts';
 import {
   type ConfigDict,
+  deepCopy,
   type Kwargs,
   type LayerArgs,
   listOfShapes,
@@ -36,7 +37,7 @@ import {
 import { startOfScale } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
 import { isTraining } from './base/training.ts';
-import { addCheckedWeight, checkUnbuilt } from './base/weights.ts';
+import { addAllOrNone, addCheckedWeight, checkUnbuilt } from './base/weights.ts';
 
 /** Options of {@link MultiHeadAttention}. */
 export interface MultiHeadAttentionArgs extends LayerArgs, ProjectionArgs {
@@ -61,7 +62,7 @@ export interface MultiHeadAttentionArgs extends LayerArgs, ProjectionArgs {
    * scale g; 'rms', root mean square normalization with a learned weight each, as in Qwen 3 and Gemma 3. Default: nothing.
    */
   queryKeyNorm?: 'l2' | 'rms';
-  /** With 'l2', the usual length of the training sequences, at which g starts, see {@link QKNormalization}. Required without scaleInitializer. */
+  /** With 'l2', the usual length of the training sequences, from which g starts: see {@link QKNormalization}. Required without scaleInitializer. */
   sequenceLength?: number;
   /** With 'l2', where g starts. Default: as `sequenceLength` says. */
   scaleInitializer?: Identifier<Initializer>;
@@ -163,7 +164,8 @@ export class MultiHeadAttention extends ConfiguredLayer {
     if (args.seed != null && typeof args.seed !== 'number')
       fail(who, `seed must be a number; received ${show(args.seed)}; leave it out, or give one`);
     this.seed = args.seed;
-    this.#outputShape = args.outputShape;
+    // Copies, since the caller may change its lists.
+    this.#outputShape = deepCopy(args.outputShape);
     for (const size of this.#sizesOfOutput() ?? []) checkPositiveInteger(who, 'outputShape', size, 64);
     for (const axis of [args.attentionAxes ?? []].flat()) {
       if (!Number.isInteger(axis))
@@ -172,7 +174,7 @@ export class MultiHeadAttention extends ConfiguredLayer {
           `attentionAxes must be an integer or a list of integers; received ${show(args.attentionAxes)}; 1 is usual`,
         );
     }
-    this.attentionAxes = args.attentionAxes;
+    this.attentionAxes = deepCopy(args.attentionAxes);
     this.queryKeyNorm =
       args.queryKeyNorm == null
         ? undefined
@@ -220,9 +222,14 @@ export class MultiHeadAttention extends ConfiguredLayer {
 
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
-    const who = this.getClassName();
     const { query, value, key } = this.#checkedShapes(inputShape);
-    const width = (shape: Shape) => checkSize(who, shape, shape.length - 1);
+    const widthOf = (shape: Shape) => checkSize(this.getClassName(), shape, shape.length - 1);
+    const widths = { query: widthOf(query), value: widthOf(value), key: widthOf(key) };
+    addAllOrNone(this, () => this.#addWeights(widths));
+    this.built = true;
+  }
+
+  #addWeights(widths: Readonly<Record<'query' | 'value' | 'key', number>>): void {
     const addTrained: AddWeight = (name, shape, initializer, regularizer, constraint) =>
       addCheckedWeight(this, this.addWeight, name, shape, 'float32', initializer, regularizer, true, constraint);
     const options = this as unknown as ProjectionOptions;
@@ -230,18 +237,17 @@ export class MultiHeadAttention extends ConfiguredLayer {
       new Projection(addTrained, name, inputs, outputs, options);
     const { numHeads, numKeyValueHeads, keyDim, valueDim } = this;
     const ofInputs = {
-      query: project('query', [width(query)], [numHeads, keyDim]),
-      key: project('key', [width(key)], [numKeyValueHeads, keyDim]),
-      value: project('value', [width(value)], [numKeyValueHeads, valueDim]),
+      query: project('query', [widths.query], [numHeads, keyDim]),
+      key: project('key', [widths.key], [numKeyValueHeads, keyDim]),
+      value: project('value', [widths.value], [numKeyValueHeads, valueDim]),
     };
     if (this.scaleInitializer) this.#norm = [addTrained('g', [], this.scaleInitializer)];
     if (this.queryKeyNorm === 'rms') {
       const names = ['query_norm/gamma', 'key_norm/gamma'];
       this.#norm = names.map((name) => addTrained(name, [keyDim], initializers.ones()));
     }
-    const outputs = this.#sizesOfOutput() ?? [width(query)];
+    const outputs = this.#sizesOfOutput() ?? [widths.query];
     this.#projections = { ...ofInputs, output: project('attention_output', [numHeads, valueDim], outputs) };
-    this.built = true;
   }
 
   override computeOutputShape(inputShape: Shape | Shape[]): Shape {

@@ -7,6 +7,7 @@ import { maskOfFirst } from './base/mask.ts';
 import { type Kwargs, listOfShapes, type Shape } from './base/options.ts';
 import { QueryKeyLayer, type ScaleArgs } from './base/query-key-layer.ts';
 import { registerLayer } from './base/register.ts';
+import { isTraining } from './base/training.ts';
 
 /** Options of {@link QKNormAttention}. */
 export interface QKNormAttentionArgs extends ScaleArgs {
@@ -93,7 +94,7 @@ export class QKNormAttention extends QueryKeyLayer {
       this.invokeCallHook(inputs, kwargs);
       const list = this.listOf(inputs, '[query, key, value] and perhaps a mask', 3, 4);
       const [query, key, value, mask] = list as [Tensor, Tensor, Tensor, Tensor | undefined];
-      const dropout = kwargs?.training ? this.dropout : 0;
+      const dropout = isTraining(this, kwargs) ? this.dropout : 0;
       const padding = this.#inputs.masks([query, key, value], kwargs);
       const batchFirst = this.inboundNodes.length > 0;
       const options = { mask, causal: this.causal, dropout, epsilon: this.epsilon, padding, batchFirst };

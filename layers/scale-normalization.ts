@@ -21,8 +21,8 @@ export interface ScaleNormalizationArgs extends AffineArgs {
  *
  *     y = g x / max(||x||, epsilon)
  *
- * A vector no longer than epsilon gets no gradient. The paper starts g at the root of the width, as `gammaInitializer: tf.initializers.constant({value: Math.sqrt(512)})` does. The same in
- * training and inference.
+ * A vector no longer than epsilon gets no gradient. The paper starts g at the root of the width, as does `gammaInitializer:
+ * tf.initializers.constant({value: Math.sqrt(512)})` for a width of 512. The same in training and inference.
  *
  * Advantages: one parameter in place of two for each feature; a little faster than layer normalization; helps translation from little data.
  * Disadvantages: all features share one scale; needs a good start of g. Best for transformers on small data.

@@ -86,10 +86,10 @@ export class SpatiallyAdaptiveNormalization extends ConditionalLayer {
 
   protected override transform(x: Tensor, given: readonly Tensor[], axis: number, kwargs: Kwargs): Tensor {
     const who = this.getClassName();
-    const [gamma, beta] = parameters(who, { gamma: given[0], beta: given[1] }, x.shape, [axis]);
     if (!this.#moving)
       return normalizeGroups(who, x, -1, { gamma: given[0], beta: given[1], axis, epsilon: this.epsilon });
-    const training = isTraining(this, kwargs) && this.trainable;
+    const [gamma, beta] = parameters(who, { gamma: given[0], beta: given[1] }, x.shape, [axis]);
+    const training = isTraining(this, kwargs) && !this.frozen;
     return this.#moving.normalize(x, axis, { gamma, beta }, centred(this.epsilon), training);
   }
 }

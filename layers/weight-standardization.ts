@@ -18,8 +18,8 @@ export interface WeightStandardizationArgs extends WrapperArgs {
  *     w = (v - mean) / sqrt(variance + epsilon)
  *
  * v is the layer's kernel, which is kept and trained; mean and variance are those of the weights of one output unit. epsilon is added to
- * the variance, as in BiT; the paper adds 1e-5 to the root. The same in training and inference. Such layers go before {@link GroupNormalization}, which
- * together did in large networks what batch normalization does with large batches.
+ * the variance, as in BiT; the paper adds 1e-5 to the root. The same in training and inference. A {@link GroupNormalization} belongs after
+ * such layers: together they did in large networks what batch normalization does with large batches.
  *
  * Advantages: makes the loss smoother; brings group normalization up to batch normalization; independent of the batch. Disadvantages: needs a
  * normalization of activations after it; starts by changing what the layer computes. Best for convolutions before group normalization,

@@ -11,7 +11,7 @@ export interface View {
   readonly c: number;
   readonly groups: number;
   /**
-   * Conditional normalization: so many consecutive rows of [n * s, c] share a row of gamma and beta, which are [conditions, c].
+   * Conditional normalization: how many consecutive rows of [n * s, c] share a row of gamma and beta, which are [conditions, c].
    * It is s, or a multiple or divisor of s, and a divisor of n * s. Absent: all rows share them, and gamma and beta are [c],
    * or there are neither.
    */

@@ -3,7 +3,7 @@
  * copied in, and its results out. Nothing is kept from one call to the next.
  */
 import { backend_util } from '@tensorflow/tfjs-core';
-import { instantiate, type Kernels } from '../simd/kernels.ts';
+import { instantiate, type SimdKernels } from '../simd/kernels.ts';
 
 const PAGE = 65536; // bytes of a page, and also the largest number of pages
 const ALIGNMENT = 64;
@@ -15,7 +15,7 @@ const KEPT = 64 * 2 ** 20;
 const MOST = 2 ** 31;
 
 export class Host {
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
   readonly #memory: WebAssembly.Memory;
   #floats: Float32Array;
   #end = 0;
@@ -62,13 +62,6 @@ export class Host {
     this.#floats = new Float32Array(this.#memory.buffer);
   }
 
-  /** As `take`, with `value` everywhere. */
-  filled(size: number, value: number): number {
-    const address = this.take(size);
-    this.fill(address, size, value);
-    return address;
-  }
-
   /** As `take`, with a copy of `values`. */
   copied(values: Float32Array): number {
     const address = this.take(values.length);
@@ -101,19 +94,20 @@ export class Host {
   }
 }
 
-let instance: Host | undefined | 'none' = 'none';
+let instance: Host | 'not made' | 'refused' = 'not made';
 
 /** The one host, made when first asked for; undefined where the kernels cannot run, which is said once. */
 export function host(): Host | undefined {
-  if (instance !== 'none') return instance;
+  if (instance !== 'not made') return instance === 'refused' ? undefined : instance;
   try {
     instance = new Host();
   } catch (error) {
-    instance = undefined;
+    instance = 'refused';
     backend_util.warn(
       `tfjs-normalizations: the WebAssembly kernels of the cpu backend cannot run here (${error}); ordinary TensorFlow.js ops ` +
         "take their place, more slowly. A content security policy must allow them by 'wasm-unsafe-eval' in script-src.",
     );
+    return undefined;
   }
   return instance;
 }
@@ -121,12 +115,12 @@ export function host(): Host | undefined {
 /** The host, with all its memory free. */
 export function freshHost(): Host {
   const fresh = host();
-  if (fresh === undefined) throw new Error('tfjs-normalizations: WebAssembly with SIMD is not available here');
+  if (!fresh) throw new Error('tfjs-normalizations: WebAssembly with SIMD is not available here; use another backend');
   fresh.clear();
   return fresh;
 }
 
 /** Drops a host whose memory has grown beyond what is kept; the next call makes a new one. */
 export function giveBack(): void {
-  if (instance instanceof Host && instance.bytes > KEPT) instance = 'none';
+  if (instance instanceof Host && instance.bytes > KEPT) instance = 'not made';
 }

@@ -2,7 +2,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Name } from '../core/contract.ts';
 import { product } from '../core/view.ts';
-import type { Address, Kernels } from '../simd/kernels.ts';
+import type { Address, SimdKernels } from '../simd/kernels.ts';
 import type { Memory, Output, SimdKernel, Window } from '../simd/memory.ts';
 import { BLOCK } from '../simd/pieces.ts';
 import { type CpuKernel, type CpuPort, tensor, valuesOf } from './backend.ts';
@@ -21,7 +21,7 @@ export function kernel<K extends Name>(body: SimdKernel<K>): CpuKernel<K> {
 
 /** The host's memory, with copies of the tensors. */
 class CopyMemory implements Memory {
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
   readonly block = BLOCK;
   readonly #backend: CpuPort;
   readonly #host: Host;

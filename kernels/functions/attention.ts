@@ -319,8 +319,13 @@ export function checkAttention(who: string, query: Shape, key: Shape, value: Sha
     const rule = 'query, key and value must have the same sizes before the last two axes';
     fail(who, `${rule}; received ${sizes.join(', ')} at axis ${axis}; repeat what is to be shared with tf.tile`);
   }
-  if (keys !== values) fail(who, `there must be one value per key; received ${keys} keys and ${values} values`);
+  if (keys !== values)
+    fail(who, `there must be one value per key; received ${keys} keys and ${values} values; give both of one length`);
   if (causal && queries != null && keys != null && keys < queries) {
-    fail(who, `causal attention needs at least as many keys as queries; received ${keys} keys and ${queries} queries`);
+    const rule = 'causal attention needs at least as many keys as queries';
+    fail(
+      who,
+      `${rule}; received ${keys} keys and ${queries} queries; add the keys of earlier positions, or leave causal out`,
+    );
   }
 }

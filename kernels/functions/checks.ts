@@ -270,12 +270,19 @@ export function checkGroups(who: string, groups: number, channels: number): numb
   );
 }
 
-/** A parameter with one value per channel, in any shape of that size, as float32. */
-export function checkParameter(who: string, name: string, value: Tensor | undefined, size: number): Tensor | undefined {
+/** A parameter of this many values, one for each `unit`, in any shape of that size, as float32. */
+export function checkParameter(
+  who: string,
+  name: string,
+  value: Tensor | undefined,
+  size: number,
+  unit = 'channel',
+): Tensor | undefined {
   if (value === undefined || value === null) return undefined;
   const t = checkTensor(who, name, value);
-  if (t.size !== size) fail(who, `${name} must hold ${size} values, one per channel; received the shape [${t.shape}]`);
-  return t;
+  if (t.size === size) return t;
+  const rule = size === 1 ? `${name} must hold one value` : `${name} must hold ${size} values, one per ${unit}`;
+  return fail(who, `${rule}; received the shape [${t.shape}]; reshape or tile it`);
 }
 
 /** A tensor of any shape, as float32. */

@@ -74,7 +74,7 @@ export function weightNorm(v: Tensor, options: WeightNormOptions = {}, ...more: 
     const axes = checkUnitAxes(who, options.axis ?? -1, checkKernel(who, v).rank);
     return withLast(v, axes, (v) => {
       const view = unitView(v.shape, axes.length);
-      const g = checkParameter(who, 'g', options.g, view.c);
+      const g = checkParameter(who, 'g', options.g, view.c, 'output unit');
       return normalizeLength(v, view, SMALLEST_NORM, g);
     });
   });
@@ -188,7 +188,7 @@ export function spectralNorm(
     const normalized = withLast(kernel, axes, (kernel) => {
       const { s: rest, c: units } = unitView(kernel.shape, axes.length);
       const vector = (name: 'u' | 'v', size: number) => {
-        const given = checkParameter(who, name, options[name], size);
+        const given = checkParameter(who, name, options[name], size, name === 'u' ? 'output unit' : 'weight of a unit');
         return given ? reshape(given, [1, size]) : zeros([1, size]);
       };
       // In 16-bit floats the kernel is brought near 1, which does not change the quotient.

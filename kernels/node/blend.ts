@@ -64,10 +64,11 @@ export const BlendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
 export const Average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
   const before = call.numbers(old);
   const both = call.numbers(moments);
-  const k = before.length;
-  const after = new Float32Array(k);
-  for (let i = 0; i < k; i++) {
-    after[i] = momentum * (before[i] as number) + (1 - momentum) * (both[row * k + i] as number);
+  const after = new Float32Array(before.length);
+  // Statistics may have more columns than `old` has values.
+  const start = row * (moments.shape[1] as number);
+  for (let i = 0; i < after.length; i++) {
+    after[i] = momentum * (before[i] as number) + (1 - momentum) * (both[start + i] as number);
   }
   return [call.small(after, old.shape)];
 });

@@ -1,6 +1,6 @@
 /**
- * The kernels as native ops: each runs one op of the shared object. Of conditional normalization the ops know what has conditions of many
- * rows; `withConditions` composes the rest of these kernels.
+ * The kernels as native ops: each runs one op of the shared object. The ops compute conditional normalization themselves if conditions
+ * have many rows; if they have few, `withConditions` composes it of several ops.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EpsilonPlacement, Kernel, KernelSet, NormalizeAttrs, Outputs } from '../core/contract.ts';
@@ -154,6 +154,6 @@ export function nativeKernels(prefix: string): Partial<KernelSet<NodePort>['kern
   };
 }
 
-/** Whether conditions have so few rows that it costs more to begin one than to compute it: an op takes them one after the other. */
+/** Whether conditions have few rows. An op takes one condition after the other, and beginning a short one costs more than computing it. */
 const isShort = ({ rowsPerCondition = SHORT }: View) => rowsPerCondition < SHORT;
 const SHORT = 8;

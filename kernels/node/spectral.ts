@@ -12,7 +12,7 @@ export const PowerIteration = kernel<'PowerIteration'>((call, inputs, attrs) => 
   const vw = () => weightedSumOfRows(call, v, w);
   const uwT = () => call.take(sumAlongRows(call, w, u));
   let sigma = 0;
-  // The product of which a vector is the direction, times that vector, is sigma.
+  // u is the direction of v w, and v that of u w^T: so the dot product of either vector with its product is sigma.
   const turnU = () => {
     const product = vw();
     u = direction(product, u, epsilon);

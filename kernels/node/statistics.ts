@@ -22,7 +22,7 @@ export interface Layout {
   readonly shape: readonly number[];
   /** The shape of statistics that are broadcast to x. */
   readonly statistics: readonly number[];
-  /** As how many columns each column is seen. */
+  /** The number of equal parts into which each column is cut; each part counts as a column. */
   readonly copies: number;
   /** How many sums are added up to that of a group: its channels, or 1 for rows. */
   readonly fold: number;

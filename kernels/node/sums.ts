@@ -14,7 +14,7 @@ export const PART = 256;
 /** The most values of a row that a matrix product may add up, eight or more at a time. Longer rows take TensorFlow's `Sum`. */
 export const LONG = 4096;
 
-/** As how many columns of equal length a column of s values is read: 1 if it is short, or s has no divisor of about `PART`. */
+/** The number of equal parts into which a column of s values is cut: 1 if it is short, or s has no divisor of about `PART`. */
 export function copiesOf(s: number): number {
   if (s <= ROWS) return 1;
   for (let rows = PART; rows >= PART / 8; rows--) if (s % rows === 0) return s / rows;

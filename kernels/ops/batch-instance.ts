@@ -1,7 +1,7 @@
 /** The small part of batch-instance normalization: scale and shift from moments and rho, and its gradient. */
 import { add, div, mul, neg, stack, sub, sum, type Tensor, unstack } from '@tensorflow/tfjs-core';
-import type { Blend, HalfOf, Tensors } from './blend.ts';
-import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf } from './half.ts';
+import type { Blend, HalfOf } from './blend.ts';
+import { batchOf, bounded, meanAlong, meanOfBoth, pooledFrom, ratio, sumOf, type Tensors } from './half.ts';
 import { pool, poolGrad, scaled, splitMoments } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';
 

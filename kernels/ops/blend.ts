@@ -7,12 +7,10 @@ import { reshape, stack, type Tensor, tidy, unstack } from '@tensorflow/tfjs-cor
 import { constant, recording, withGradient } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
 import { BlendGrad, compute } from './gradients.ts';
-import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf } from './half.ts';
+import { applied, type HalfBlend, inHalf, rowsOf, type Spread, spreadOf, type Tensors } from './half.ts';
 import { moments } from './moments.ts';
 import { scaled } from './pool.ts';
 import { scaleShift, scaleShiftGrad } from './scale-shift.ts';
-
-export type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
 
 /** The mean that x is centred by, its scale and shift, [n, c] each; and the batch's moments [2, 1, c], if they are used. */
 export type BlendValues = Tensors<'mean' | 'scale' | 'shift'> & Partial<Tensors<'batch'>>;

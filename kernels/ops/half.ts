@@ -36,7 +36,7 @@ import type { View } from '../core/view.ts';
 export const inHalf = (): boolean => isHalf() && engine().state.gradientDepth < 2;
 
 type Optional = Tensor | undefined;
-type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
+export type Tensors<Name extends string = string> = Readonly<Record<Name, Tensor>>;
 
 /** y = xHat * scale + shift, as a function of parameters and of the spread of x. */
 export interface HalfBlend<P extends string, V extends string = string> {

@@ -19,7 +19,7 @@ import {
   unstack,
   zerosLike,
 } from '@tensorflow/tfjs-core';
-import type { Blend, HalfOf, Tensors } from './blend.ts';
+import type { Blend, HalfOf } from './blend.ts';
 import {
   batchOf,
   bounded,
@@ -31,6 +31,7 @@ import {
   rowsOf,
   spreadOf,
   sumOf,
+  type Tensors,
 } from './half.ts';
 import { centredTimes, meanOver, type PooledAxis, pool, poolGrad, scaled, splitMoments } from './pool.ts';
 import { reciprocalRoot } from './quotient.ts';

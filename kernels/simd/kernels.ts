@@ -11,7 +11,7 @@ import { binary } from './module.ts';
  */
 export type Address = number;
 
-export interface Kernels {
+export interface SimdKernels {
   formSize(c: number, wide: number, affine: boolean): number;
   describe(
     form: Address,
@@ -133,18 +133,18 @@ function share(bytes: Uint8Array): void {
 }
 
 /** The kernels on `memory`. Throws where WebAssembly, its SIMD or its compilation is refused. */
-export function instantiate(memory: WebAssembly.Memory): Kernels {
+export function instantiate(memory: WebAssembly.Memory): SimdKernels {
   const bytes = bytesOf(binary);
   // Not by `instanceof`: pages without cross-origin isolation have no class SharedArrayBuffer.
   if (Object.prototype.toString.call(memory.buffer) === '[object SharedArrayBuffer]') share(bytes);
   const module = new WebAssembly.Module(bytes);
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as SimdKernels;
 }
 
 /** The size of an array with a value per column, padded to whole vectors. */
 export const padded = (columns: number) => Math.ceil(columns / 4) * 4;
 
-/** The columns in which kernels read a sample [s, c]: so many multiples of c that they fill the lanes, but at most s * c. */
+/** The number of columns as which kernels read a sample [s, c]: a multiple of c that fills the lanes, but at most s * c. */
 export function wideOf({ s, c }: Pick<View, 's' | 'c'>): number {
   if (c === 0) return 0;
   let copies = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;

@@ -5,10 +5,10 @@
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Attrs, Inputs, Name, Outputs } from '../core/contract.ts';
-import type { Address, Kernels } from './kernels.ts';
+import type { Address, SimdKernels } from './kernels.ts';
 
 export interface Memory {
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
   /** How many values of all inputs together should be in a window at a time. One sample may have more. */
   readonly block: number;
   /** Room for `size` float32 values, uninitialized, until the call ends. */

@@ -2,7 +2,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { NormalizeAttrs } from '../core/contract.ts';
 import { conditionsOf, type View } from '../core/view.ts';
-import { type Address, type Kernels, PLACEMENTS, wideOf } from './kernels.ts';
+import { type Address, PLACEMENTS, type SimdKernels, wideOf } from './kernels.ts';
 import type { Memory, SimdKernel, Window } from './memory.ts';
 import { BLOCK, pieceOf, read, rewrite, samplesTogether } from './pieces.ts';
 
@@ -109,7 +109,7 @@ const hasConditionsWithin = ({ s, rowsPerCondition = s }: View) => rowsPerCondit
 
 /** What the passes over the samples of one tensor share. */
 interface Pass {
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
   readonly form: Address;
   readonly view: View;
   readonly window: Window;

@@ -2,7 +2,7 @@
 import { backend_util, type EinsumAttrs, matMul, reshape, sum, type Tensor, transpose } from '@tensorflow/tfjs-core';
 import { composed } from './kernel.ts';
 
-/** A factor or product, and the number of each of its axes: those of the output come first, in its order, then those that are summed over. */
+/** A factor or product, and the number of each of its axes. Axes of the output have the lowest numbers, in its order. */
 interface Named {
   readonly x: Tensor;
   readonly axes: readonly number[];
@@ -15,7 +15,7 @@ export const einsum = composed<string, EinsumAttrs>((inputs, { equation }) => {
   backend_util.checkEinsumDimSizes(allDims.length, idDims, tensors);
   const [a, b] = tensors.map((x, i) => ({ x, axes: idDims[i] as number[] })) as unknown as [Named, Named?];
   const { x, axes } = b ? product(a, b, (axis) => summedDims.includes(axis)) : a;
-  // By their numbers, those of the output come first; the others only one factor has.
+  // Sorted by their numbers, the axes of the output come first. Those after them belong to one factor only, and are summed over.
   const inOrder = transpose(
     x,
     [...axes.keys()].sort((i, k) => (axes[i] as number) - (axes[k] as number)),
@@ -24,7 +24,7 @@ export const einsum = composed<string, EinsumAttrs>((inputs, { equation }) => {
   return axes.length > kept ? sum(inOrder, [...axes.keys()].slice(kept)) : inOrder;
 });
 
-/** Axes that both have are summed over, or else each index of them is a product of its own. */
+/** The product of two factors. An axis that both have is summed over, or else there is a product for each of its indices. */
 function product(a: Named, b: Named, isSummed: (axis: number) => boolean): Named {
   const both = a.axes.filter((axis) => b.axes.includes(axis));
   const summed = both.filter(isSummed);

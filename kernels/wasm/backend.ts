@@ -4,7 +4,7 @@
  */
 import { backend_util, type DataId, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel, Name } from '../core/contract.ts';
-import { instantiate, type Kernels } from '../simd/kernels.ts';
+import { instantiate, type SimdKernels } from '../simd/kernels.ts';
 
 /** The part of `BackendWasm` that is used. */
 export interface WasmPort {
@@ -27,7 +27,7 @@ export type WasmKernel<K extends Name> = Kernel<K, WasmPort>;
 /** The heap, and the kernels that work on it. */
 export interface Heap {
   readonly memory: WebAssembly.Memory;
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
 }
 
 /** The heap of each backend object; undefined where the kernels cannot run. */

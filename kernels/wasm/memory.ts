@@ -3,7 +3,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Name } from '../core/contract.ts';
 import { fail } from '../core/errors.ts';
 import { product } from '../core/view.ts';
-import type { Address, Kernels } from '../simd/kernels.ts';
+import type { Address, SimdKernels } from '../simd/kernels.ts';
 import type { Memory, Output, SimdKernel, Window } from '../simd/memory.ts';
 import { type Heap, heapOf, type WasmKernel, type WasmPort } from './backend.ts';
 
@@ -30,7 +30,7 @@ export function kernel<K extends Name>(body: SimdKernel<K>): WasmKernel<K> {
 
 /** The heap, for the time of one call. Views of it are made when they are used: each allocation may move it. */
 class HeapMemory implements Memory {
-  readonly kernels: Kernels;
+  readonly kernels: SimdKernels;
   readonly block = Number.POSITIVE_INFINITY; // nothing is copied
   readonly #backend: WasmPort;
   readonly #memory: WebAssembly.Memory;

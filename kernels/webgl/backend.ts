@@ -148,7 +148,7 @@ export class Gpu {
     };
     const scalars = inputs.map(([, { info }]) => ({ ...info, shape: [] }));
     const values = Object.values(uniforms).map((value) => (Array.isArray(value) ? value : [value]));
-    if (this.#backend.gpgpu.gl.isContextLost()) fail(name, 'the WebGL context is lost');
+    if (this.#backend.gpgpu.gl.isContextLost()) fail(name, 'the WebGL context is lost; load the page again');
     try {
       const { height, width, shift } = size;
       const info = this.#backend.runWebGLProgram(program, scalars, 'float32', values, true, [height, width]);

@@ -5,7 +5,6 @@
  * statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None of them is as small as the square of
  * 1 / f, which may be no 16-bit float.
  */
-
 import type { NormalizeGradAttrs } from '../core/contract.ts';
 import { conditionsOf } from '../core/view.ts';
 import { type Gpu, kernel } from './backend.ts';
@@ -20,8 +19,8 @@ import type { Texture } from './texture.ts';
 import { finished, groupMeans, totals } from './totals.ts';
 
 /**
- * Whether y is made of a factor and a summand for each line, or for each condition in a single line: if these take more texels than
- * are read for a factor and a summand.
+ * Whether the last draw of the statistics also makes a factor and a summand of y: one of each for every line, or in a single line for
+ * every condition. That pays if each of them serves many texels.
  */
 const isByAffine = (layout: Layout): boolean =>
   !layout.alongRows &&

@@ -11,7 +11,7 @@ export interface Texture {
 }
 export type Size = Omit<Texture, 'info'>;
 
-/** A texture for so many texels: nearly square, since fragments are shaded in blocks of 2 x 2, and 2^k wide. */
+/** A texture for this many texels: nearly square, since fragments are shaded in blocks of 2 x 2, and 2^k wide. */
 export function sizeFor(texels: number): Size {
   const shift = Math.max(1, Math.ceil(Math.log2(texels) / 2));
   return { width: 2 ** shift, height: Math.ceil(texels / 2 ** shift), shift };

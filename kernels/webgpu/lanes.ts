@@ -6,35 +6,35 @@
 import type { View } from '../core/view.ts';
 import { workgroupSize } from './backend.ts';
 
-/** A unit of which each lane visits no more values, or fours, is one part. More dispatches cost more than that. */
+/** A unit is not cut into parts if each lane visits no more values of it, or fours, than this: another dispatch would cost more. */
 const SHORT = 256;
-/** What a lane visits of a part, values or fours, if there need not be more parts than `PARTS`: each of them is read by all. */
+/** The values, or fours, of a part that a lane visits; more if there would be more parts than `PARTS`, all of which are read to join them. */
 const PART = 128;
 const PARTS = 256;
-/** What a lane may visit at most, in values. */
+/** The most values that a lane visits, however many parts that takes. */
 const LONGEST = 1024;
-/** So many units a lane may visit at once, if it reads something once for all of them, and no fewer workgroups are left than `ENOUGH`. */
+/** The units that a lane visits at once, if it reads something once for all of them, and at least `ENOUGH` workgroups are left. */
 const AT_ONCE = 4;
 const ENOUGH = 16;
-/** So many units, whose values lie side by side, are visited together: memory is read in pieces of eight values. */
+/** The units that are visited together if their values lie side by side: memory is read in pieces of eight values. */
 const TOGETHER = 8;
 
 /** A view as programs see it: in fours, channels are counted in fours, and so is all that is counted of a unit. */
-export interface Seen extends View {
+export interface GpuView extends View {
   readonly inFours: boolean;
 }
 
-export const inOnes = (view: View): Seen => ({ ...view, inFours: false });
+export const inOnes = (view: View): GpuView => ({ ...view, inFours: false });
 
 /** Four values at a time, if the channels of every group come in fours: memory is read in larger pieces. */
-export const inFours = (view: View): Seen =>
+export const inFours = (view: View): GpuView =>
   (view.c / view.groups) % 4 === 0 ? { ...view, c: view.c / 4, inFours: true } : inOnes(view);
 
 interface Units {
   readonly units: number;
   /** Values in each. */
   readonly length: number;
-  /** So many values of a unit lie side by side; default 1. */
+  /** How many values of a unit lie side by side; default 1. */
   readonly run?: number;
   /** Whether values of neighbouring units lie side by side, where a run ends. */
   readonly areAdjacent: boolean;
@@ -44,7 +44,7 @@ interface Units {
   readonly period?: number;
   /** Not to be cut into parts. */
   readonly isWhole?: boolean;
-  /** For so many units in a row, lanes read something that is the same for all of them; default 1. */
+  /** The number of consecutive units for which lanes read something that is the same for all of them; default 1. */
   readonly alike?: number;
 }
 
@@ -79,7 +79,7 @@ export function lanesOf({
   const abreast = workgroupSize / lanes;
   const chunk = Math.ceil(length / (isWhole || lanes * SHORT >= length ? 1 : partsOf(length / lanes, inFours)));
   const parts = Math.ceil(length / chunk); // none is empty
-  const block = AT_ONCE * abreast; // so many units would be the work of one workgroup
+  const block = AT_ONCE * abreast; // the units that would be the work of one workgroup
   const areManyAtOnce =
     parts === 1 && AT_ONCE * length <= lanes * SHORT && alike % block === 0 && units >= ENOUGH * block;
   const atOnce = areManyAtOnce ? AT_ONCE : 1;
@@ -101,12 +101,12 @@ export function lanesOf({
   };
 }
 
-/** How many parts a unit is cut into of which each lane would visit so many values, or fours. */
+/** How many parts a unit is cut into. `visits`: the values, or fours, that each lane would visit without a cut. */
 const partsOf = (visits: number, inFours = false): number =>
   Math.max(Math.ceil(visits / (inFours ? LONGEST / 4 : LONGEST)), Math.min(PARTS, Math.ceil(visits / PART)));
 
 /** The groups of a view. Index k in a group is that of channel k % period of row k / period. */
-export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }: Seen): Lanes {
+export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }: GpuView): Lanes {
   const period = c / groups;
   return lanesOf({
     units: n * groups,
@@ -120,7 +120,7 @@ export function lanesOfGroups({ n, s, c, groups, inFours, rowsPerCondition = n }
 }
 
 /** The channels of a view, each over all samples. Index k in a channel is that of row k % period of sample k / period. */
-export const lanesOfChannels = ({ n, s, c, groups, inFours }: Seen): Lanes =>
+export const lanesOfChannels = ({ n, s, c, groups, inFours }: GpuView): Lanes =>
   lanesOf({ units: c, length: n * s, areAdjacent: true, inFours, period: s, alike: inFours && groups === 1 ? c : 1 });
 
 /**

@@ -5,6 +5,7 @@ import { conditionsOf, type View } from '../core/view.ts';
 import { type Gpu, kernel, workgroupSize } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import {
+  type GpuView,
   GROUP,
   groupIntegers,
   inChannel,
@@ -16,7 +17,6 @@ import {
   lanesOfChannels,
   lanesOfGroups,
   place,
-  type Seen,
   total,
   walk,
 } from './lanes.ts';
@@ -148,7 +148,7 @@ function termsOfGroups(operands: Operands): Terms {
 /** Over each channel: of dy and of dy xHat. In fours where they are not cut into parts: what is joined later are single sums. */
 function termsOfChannels(
   { attrs, x, dy, statistics }: Operands,
-  lanesIn: (view: Seen) => Lanes = lanesOfChannels,
+  lanesIn: (view: GpuView) => Lanes = lanesOfChannels,
 ): Terms {
   const fours = inFours(attrs.view);
   const view = lanesIn(fours).parts > 1 ? inOnes(attrs.view) : fours;
@@ -171,7 +171,7 @@ function termsOfChannels(
 
 /** Over the rows of each condition and channel, the same. */
 function termsOfConditions(operands: Operands): Terms {
-  const lanesIn = (view: Seen) => {
+  const lanesIn = (view: GpuView) => {
     const { rowsPerCondition: length = 1, c, inFours } = view;
     const alike = inFours && view.groups === 1 ? c : 1;
     return lanesOf({ units: conditionsOf(view) * c, length, areAdjacent: true, inFours, alike });
@@ -195,7 +195,7 @@ function termsOfConditions(operands: Operands): Terms {
   };
 }
 
-/** So many conditions a group may have whose sums its own are made of: each of them is read by all. */
+/** The most conditions of a group whose sums are added up to those of the group: all of them are read for dx. */
 const MOST_CONDITIONS = 256;
 
 /** Whether each group is a channel, and conditions are parts of it: then their sums are those for dgamma and dbeta, too. */
@@ -257,7 +257,7 @@ fn main(index : i32) {
   });
 }
 
-/** So many sums of parts one workgroup may join. */
+/** The most parts whose sums one workgroup joins. */
 const MOST_PIECES = 4096;
 
 export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {

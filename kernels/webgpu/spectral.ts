@@ -41,7 +41,7 @@ function dot(gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo {
   return sumsOf(gpu, terms, []);
 }
 
-/** WGSL: the `norm` of values of `array`, of which each lane visits some. They are near 1 when squared, since their squares may be no floats. */
+/** WGSL: the `norm` of the values of `array`. Each lane visits some; they are brought near 1 first, since their squares may be no floats. */
 const normOf = (array: string, begin: string, end: string) => `
   var greatest = vec2<f32>(0.0);
   for (var k = ${begin}; k < ${end}; k += uniforms.lanes) {
@@ -93,7 +93,7 @@ fn main(index : i32) {
 export const PowerIteration = kernel<'PowerIteration'>((gpu, inputs, { iterations, first, epsilon }) => {
   const { w } = inputs;
   let { u, v } = inputs;
-  // The last product is what its vector makes sigma of.
+  // sigma is the dot product of the last product and of the vector that is its direction.
   let last = iterations === 0 ? product(gpu, w, u, true, v) : undefined;
   const turnU = () => {
     last = product(gpu, w, v, false, u);

@@ -8,6 +8,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { View } from '../core/view.ts';
 import type { Gpu } from './backend.ts';
 import {
+  type GpuView,
   GROUP,
   groupIntegers,
   inGroup,
@@ -16,13 +17,12 @@ import {
   lanesOfGroups,
   partialIndex,
   place,
-  type Seen,
   total,
   totals,
 } from './lanes.ts';
 
 /** WGSL: `mean#`, `rest#` and `variance#` of what the lanes of the units visit: all of each group, or a part of it. */
-const ofX = (view: Seen, lanes: Lanes, center: boolean): string => `
+const ofX = (view: GpuView, lanes: Lanes, center: boolean): string => `
   let visited = f32(select(1, min(uniforms.chunk, uniforms.length - partStart), isUsed));
 ${
   center
@@ -89,7 +89,7 @@ export interface Source {
 }
 
 /** The statistics of groups, or of parts of them, if they are long, which the programs that need them join. */
-export function sourceOf(gpu: Gpu, x: TensorInfo, view: Seen, center: boolean): Source {
+export function sourceOf(gpu: Gpu, x: TensorInfo, view: GpuView, center: boolean): Source {
   const lanes = lanesOfGroups(view);
   if (lanes.parts === 1) {
     return { functions: '', statements: ofX(view, lanes, center), inputs: { x }, integers: {} };
@@ -139,7 +139,7 @@ const written = (array: string) => `
   }`;
 
 /** The tensor of statistics is written, too, by a program that finds those of whole groups. */
-export function alsoWritten(gpu: Gpu, source: Source, view: Seen): Source {
+export function alsoWritten(gpu: Gpu, source: Source, view: GpuView): Source {
   const columns = columnsOf(view);
   const info = gpu.make([2, columns]);
   return {
@@ -152,7 +152,7 @@ export function alsoWritten(gpu: Gpu, source: Source, view: Seen): Source {
 }
 
 /** The tensor of statistics; or of moments [2, groups], the same without what is for the gradient. */
-export function statistics(gpu: Gpu, source: Source, view: Seen, asMoments = false): TensorInfo {
+export function statistics(gpu: Gpu, source: Source, view: GpuView, asMoments = false): TensorInfo {
   const units = view.n * view.groups;
   const columns = asMoments ? units : columnsOf(view);
   const ofParts = source.integers.pieces !== undefined;
@@ -182,7 +182,7 @@ fn saved(group : i32) -> vec3<f32> {
 }`;
 
 /** The statistics of groups from the tensor of them. */
-export const savedSource = (info: TensorInfo, { n, groups }: Seen): Source => ({
+export const savedSource = (info: TensorInfo, { n, groups }: GpuView): Source => ({
   functions: SAVED,
   statements: `
   let its# = saved(unit#);
@@ -195,7 +195,7 @@ export const savedSource = (info: TensorInfo, { n, groups }: Seen): Source => ({
 });
 
 /** Statistics that came from here; those of another backend have no rests, and are taken anew. */
-export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: Seen, center: boolean): TensorInfo {
+export function savedStatistics(gpu: Gpu, info: TensorInfo, x: TensorInfo, view: GpuView, center: boolean): TensorInfo {
   const isOurs = info.shape[1] === columnsOf(view);
   return isOurs ? info : statistics(gpu, sourceOf(gpu, x, view, center), view);
 }

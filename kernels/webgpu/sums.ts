@@ -25,7 +25,7 @@ export interface Terms {
   readonly floats?: Readonly<Record<string, number>>;
 }
 
-/** Sums of so many parts of units, waiting to be joined in rows of `width` units. */
+/** Sums of parts of units, `pieces` of each, waiting to be joined in rows of `width` units. */
 export interface PartialSums {
   readonly info: TensorInfo;
   readonly width: number;
@@ -82,7 +82,7 @@ fn main(index : i32) {
 }
 
 /**
- * The sums of d h of so many units, from those of parts; and those of d, which are written to `ofD` where that is given. What were rows of
+ * The sums of d h of `units` units, from those of parts; and those of d, which are written to `ofD` where that is given. What were rows of
  * units may count as parts of one row.
  */
 export function joined(gpu: Gpu, partials: PartialSums, units: number, shape: number[], ofD?: TensorInfo): TensorInfo {

@@ -29,7 +29,7 @@ import {
   type ProjectionOptions,
 } from './projection.ts';
 import { RepeatedInputs } from './repeated-inputs.ts';
-import { addCheckedWeight, checkUnbuilt } from './weights.ts';
+import { addAllOrNone, addCheckedWeight, checkUnbuilt } from './weights.ts';
 
 /** Options of every conditional layer. Those of the projection count with the inputs [x, condition]. */
 export interface ConditionalArgs extends LayerArgs, ProjectionArgs {
@@ -116,10 +116,13 @@ export abstract class ConditionalLayer extends ConfiguredLayer {
     const { x, others, axis } = this.#shapesOf(inputShape);
     const who = this.getClassName();
     const channels = checkSize(who, x, axis);
-    if (others.length === 1) {
-      this.#projection = this.buildProjection(others[0] as Shape, x, [this.#traits.parameters.length, channels]);
-    }
-    this.buildState(channels);
+    addAllOrNone(this, () => {
+      if (others.length === 1) {
+        this.#projection = this.buildProjection(others[0] as Shape, x, [this.#traits.parameters.length, channels]);
+      }
+      this.buildState(channels);
+    });
+    this.listenToFreezing();
     const width = others.length === 1 ? ((others[0] as Shape).at(-1) as number) : null;
     this.#built = { inputs: others.length + 1, channels, width };
     this.built = true;

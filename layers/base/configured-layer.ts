@@ -4,12 +4,14 @@
  */
 import { serialization } from '@tensorflow/tfjs-core';
 import { initializers, type LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { placeholderWeight } from './freezing.ts';
 import { configOf, type Initializer } from './identifiers.ts';
 import { type ConfigDict, checkArgs, checkOptions, deepCopy, type LayerArgs, savedOptions } from './options.ts';
 import { isRegistered } from './register.ts';
 
 export abstract class ConfiguredLayer extends layers.Layer {
   readonly #options: readonly string[];
+  readonly #placeholder = placeholderWeight();
 
   /** `options` are the names of those that `tf.layers.Layer` does not have. Each is a field of the same name. */
   protected constructor(args: LayerArgs, options: readonly string[]) {
@@ -31,6 +33,30 @@ export abstract class ConfiguredLayer extends layers.Layer {
     dtype: 'float32' | 'int32' | 'bool' = 'float32',
   ): LayerVariable {
     return this.addWeight(name, [...shape], dtype, initializer, undefined, false);
+  }
+
+  /**
+   * To be called at the end of `build` by layers that do something else when they are frozen: without a trainable weight they
+   * would not hear of it, see `placeholderWeight`.
+   */
+  protected listenToFreezing(): void {
+    if (this._trainableWeights.length === 0) this._trainableWeights.push(this.#placeholder);
+  }
+
+  /** The weights that training adjusts; none if the layer is frozen. */
+  override get trainableWeights(): LayerVariable[] {
+    return super.trainableWeights.filter((weight) => weight !== this.#placeholder);
+  }
+
+  /** The weights that are frozen, and those that are never trained. */
+  override get nonTrainableWeights(): LayerVariable[] {
+    return super.nonTrainableWeights.filter((weight) => weight !== this.#placeholder);
+  }
+
+  /** Whether no weight may change: `trainable` of the layer is false, or that of each of its trainable weights. */
+  protected get frozen(): boolean {
+    const weights = this._trainableWeights;
+    return !this.trainable || (weights.length > 0 && weights.every((weight) => !weight.trainable));
   }
 
   /** All options that the constructor takes, each from the field of its name. */

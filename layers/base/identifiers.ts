@@ -68,7 +68,7 @@ export function resolveIdentifier<T extends serialization.Serializable>(
     try {
       made = factory ? factory(own) : (registered?.[1](registered[0], own) as T | undefined);
     } catch (error) {
-      fail(who, `${option} '${name}' could not be made: ${(error as Error).message}`);
+      fail(who, `${option} '${name}' could not be made: ${(error as Error).message}; give other options`);
     }
     if (made && usable(made)) return made;
   }

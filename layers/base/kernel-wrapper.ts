@@ -185,7 +185,7 @@ export abstract class KernelWrapper extends ConfiguredLayer {
   }
 
   /** Whether no weight may change: the wrapper, the layer or a model that holds the wrapper is frozen. */
-  protected get frozen(): boolean {
+  protected override get frozen(): boolean {
     const isTrainable = this.trainable && this.layer.trainable;
     return !isTrainable || this._trainableWeights.every((weight) => !weight.trainable);
   }

@@ -8,7 +8,6 @@ import { InputSpec, type LayerVariable, type layers } from '@tensorflow/tfjs-lay
 import { fail } from '../../kernels/core/errors.ts';
 import { checkAnyMomentum, checkBoolean, checkEpsilon, checkMomentum } from '../../kernels/functions/checks.ts';
 import type { AffineOptions } from '../../kernels/functions/normalization.ts';
-import { placeholderWeight } from './freezing.ts';
 import {
   assignIdentifiers,
   type Constraint,
@@ -21,7 +20,7 @@ import {
 import type { Kwargs, LayerArgs, Shape } from './options.ts';
 import { type AxisRule, SingleInputLayer } from './single-input-layer.ts';
 import { isTraining } from './training.ts';
-import { addCheckedWeight } from './weights.ts';
+import { addAllOrNone, addCheckedWeight } from './weights.ts';
 
 /** Options of every layer that has beta, beside those of `tf.layers.Layer`. */
 export interface BetaArgs extends LayerArgs {
@@ -79,8 +78,6 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   protected gamma: LayerVariable | undefined = undefined;
   readonly #gammaName: string | null;
   readonly #initializerNames: readonly string[];
-  /** Among the trainable weights of a layer that has no others: see `placeholderWeight`. */
-  readonly #placeholder = placeholderWeight();
 
   protected constructor(
     args: Omit<AffineArgs, 'axis'> & { axis?: number | number[]; momentum?: number },
@@ -136,33 +133,18 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
     this.checkSizes(sizes);
     const sizeAtAxis = Object.fromEntries(axes.map((axis, i) => [axis, sizes[i] as number]));
     this.inputSpec = [new InputSpec({ ndim: shape.length, axes: sizeAtAxis })];
-    try {
+    addAllOrNone(this, () => {
       if (this.scale && this.#gammaName) this.gamma = this.#addParameter(this.#gammaName, 'gamma', sizes);
       if (this.center) this.beta = this.#addParameter('beta', 'beta', sizes);
       this.buildState(sizes, shape.length);
-    } catch (error) {
-      // If an initializer fails, for example, no weight is left, and the layer is as it was before.
-      for (const weight of this.weights) weight.dispose();
-      Object.assign(this, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
-      throw error;
-    }
-    if (this._trainableWeights.length === 0) this._trainableWeights.push(this.#placeholder);
+    });
+    this.listenToFreezing();
     this.built = true;
   }
 
   #addParameter(name: string, option: 'gamma' | 'beta', sizes: readonly number[]): LayerVariable {
     const [initializer, regularizer, constraint] = identifiersOf(this, option);
     return this.addWeight(name, this.parameterShape(sizes), 'float32', initializer, regularizer, true, constraint);
-  }
-
-  /** The weights that training adjusts; none if the layer is frozen. */
-  override get trainableWeights(): LayerVariable[] {
-    return super.trainableWeights.filter((weight) => weight !== this.#placeholder);
-  }
-
-  /** The weights that are frozen, and statistics. */
-  override get nonTrainableWeights(): LayerVariable[] {
-    return super.nonTrainableWeights.filter((weight) => weight !== this.#placeholder);
   }
 
   /** The shape of the input; fails if the layer could not be built for it, or has been built for another one. */
@@ -199,11 +181,6 @@ export abstract class Normalization<Axis extends number | number[] = number> ext
   /** The axis of the channels counted from the front. */
   protected frontAxis(this: Normalization, rank: number): number {
     return this.axis < 0 ? this.axis + rank : this.axis;
-  }
-
-  /** Whether no weight may change: `trainable` of the layer is false, or that of each of its trainable weights. */
-  protected get frozen(): boolean {
-    return !this.trainable || this._trainableWeights.every((weight) => !weight.trainable);
   }
 }
 

@@ -5,7 +5,7 @@ import { checkEpsilon } from '../../kernels/functions/checks.ts';
 import { ConfiguredLayer } from './configured-layer.ts';
 import { type Identifier, type Initializer, resolveIdentifier } from './identifiers.ts';
 import type { LayerArgs } from './options.ts';
-import { addCheckedWeight, checkUnbuilt } from './weights.ts';
+import { addAllOrNone, addCheckedWeight, checkUnbuilt } from './weights.ts';
 
 /** Options of both layers. */
 export interface ScaleArgs extends LayerArgs {
@@ -36,7 +36,9 @@ export abstract class QueryKeyLayer extends ConfiguredLayer {
   /** Adds g, the only weight. */
   protected addScale(): void {
     checkUnbuilt(this);
-    this.g = addCheckedWeight(this, this.addWeight, 'g', [], 'float32', this.scaleInitializer);
+    addAllOrNone(this, () => {
+      this.g = addCheckedWeight(this, this.addWeight, 'g', [], 'float32', this.scaleInitializer);
+    });
     this.built = true;
   }
 

@@ -39,7 +39,8 @@ export function isOfRegisteredClass(layer: layers.Layer): boolean {
 
 /**
  * Gives `BatchNormalization`, `LayerNormalization`, `GRU` and `GRUCell` in model files back to TensorFlow.js's own classes, which
- * importing this package had replaced, any number of copies of it. Models that are loaded already keep their layers; our other classes stay registered.
+ * importing this package, or several copies of it, had replaced. Models that are loaded already keep their layers; our other classes stay
+ * registered.
  *
  * @example
  * ```js

@@ -38,6 +38,17 @@ export function addCheckedWeight(layer: layers.Layer, add: AddWeight, ...args: P
   }
 }
 
+/** Runs `add`, which adds the weights of a layer. If it fails, no weight is left, and the layer is as it was before. */
+export function addAllOrNone(layer: layers.Layer, add: () => void): void {
+  try {
+    add();
+  } catch (error) {
+    for (const weight of layer.weights) weight.dispose();
+    Object.assign(layer, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
+    throw error;
+  }
+}
+
 /**
  * Makes every value that `weight` reads satisfy its constraint. Optimizers write to the variable itself, and `fit` applies no
  * constraints, so the value is projected when it is next read: by a call, by `getWeights`, by `save`. A value is projected once,

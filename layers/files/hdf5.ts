@@ -9,12 +9,12 @@ type Values = Float32Array | Int32Array;
 
 /** Classes of HDF5's types. A boolean is an enumeration of integers. */
 const [INTEGER, FLOAT, OPAQUE, ENUM] = [0, 1, 5, 8];
-/** So much of a weight passes through the library's memory at once, which never shrinks again. */
+/** The most bytes of a weight that pass through the library's memory at once: that memory never shrinks again. */
 const BLOCK_BYTES = 2 ** 24;
 /** Deflate makes of one byte at most 1032. */
 const MOST_COMPRESSION = 1032;
 
-/** What the library's memory may grow to: so much, and so many times the size of the file. */
+/** The library's memory may grow to `MOST_BYTES` and `MOST_OF_FILE` times the size of the file. */
 const MOST_BYTES = 2 ** 28;
 const MOST_OF_FILE = 4;
 
@@ -51,8 +51,8 @@ export class Hdf5File {
     this.#bytes = bytes.byteLength;
     this.#name = `/tfjs-normalizations-${opened++}.h5`;
     this.#onClose = onClose;
-    module.FS.writeFile(this.#name, bytes, { canOwn: true });
     try {
+      module.FS.writeFile(this.#name, bytes, { canOwn: true });
       this.#file = this.#call('', () => {
         const file = open(this.#name, 'r') as File;
         if (file.file_id <= 0n) throw new Error('it cannot be opened');

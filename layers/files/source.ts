@@ -50,7 +50,6 @@ export interface FileSystem {
   readonly promises: {
     readFile(path: string | URL): Promise<Uint8Array>;
     open(path: string | URL, flags: 'r' | 'w'): Promise<FileHandle>;
-    writeFile(path: string | URL, bytes: Uint8Array): Promise<void>;
     rename(from: string, to: string): Promise<void>;
     rm(path: string, options: { readonly force: boolean }): Promise<void>;
   };

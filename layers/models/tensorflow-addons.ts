@@ -30,7 +30,7 @@ import {
 } from '../base/options.ts';
 import { registerLayer } from '../base/register.ts';
 import { SingleInputLayer } from '../base/single-input-layer.ts';
-import { addCheckedWeight } from '../base/weights.ts';
+import { addAllOrNone, addCheckedWeight } from '../base/weights.ts';
 import { FilterResponseNormalization, type FilterResponseNormalizationArgs } from '../filter-response-normalization.ts';
 import { SpectralNormalization, type SpectralNormalizationArgs } from '../spectral-normalization.ts';
 
@@ -306,8 +306,10 @@ export class AddonsTLU extends SingleInputLayer {
       const [initializer, regularizer, constraint] = identifiersOf(this, name);
       return addCheckedWeight(this, this.addWeight, name, sizes, 'float32', initializer, regularizer, true, constraint);
     };
-    this.#tau = add('tau');
-    if (this.affine) this.#alpha = add('alpha');
+    addAllOrNone(this, () => {
+      this.#tau = add('tau');
+      if (this.affine) this.#alpha = add('alpha');
+    });
     this.built = true;
   }
 

@@ -78,6 +78,8 @@ describeKernels('the blended form', (backend) => {
         { size, row: 1, momentum: 0.5 },
         { size, row: 1, momentum: 0 },
         { size, row: 0, momentum: 1 },
+        { size, row: 0, momentum: 0.5, columns: size + 3 },
+        { size, row: 1, momentum: 0.5, columns: size + 3 },
       ] as const) {
         const { old, moments } = averageInputs(inputs);
         const { value, kernels, leaked } = await backend.run('average', { route, ...inputs });

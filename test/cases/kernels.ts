@@ -140,9 +140,9 @@ export const blendGrad = (args: Inputs) =>
 
 export const average = (args: Routed<AverageInputs>) =>
   withTensors(async (make) => {
-    const { route, size, row, momentum } = args;
+    const { route, size, columns = size, row, momentum } = args;
     const values = averageInputs(args);
-    const [old, moments] = [make(values.old), make(values.moments, [2, size])];
+    const [old, moments] = [make(values.old), make(values.moments, [2, columns])];
     const attributes = { row, momentum };
     const routes = {
       kernel: () => run('Average', { old, moments }, attributes)[0],

@@ -92,6 +92,11 @@ export interface AverageInputs {
   readonly size: number;
   readonly row: 0 | 1;
   readonly momentum: number;
+  /** Columns of the moments; more than `size` in statistics of some backends. Default: `size`. */
+  readonly columns?: number;
 }
 
-export const averageInputs = ({ size }: AverageInputs) => ({ old: normals(11, size), moments: normals(12, 2 * size) });
+export const averageInputs = ({ size, columns = size }: AverageInputs) => ({
+  old: normals(11, size),
+  moments: normals(12, 2 * columns),
+});

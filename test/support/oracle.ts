@@ -175,5 +175,6 @@ export function blendGrad(
 
 /** momentum * old + (1 - momentum) * moments[row]. */
 export function average(old: Values, moments: Values, row: 0 | 1, momentum: number): Float64Array {
-  return Float64Array.from(old, (value, i) => momentum * value + (1 - momentum) * moments[row * old.length + i]!);
+  const start = (row * moments.length) / 2;
+  return Float64Array.from(old, (value, i) => momentum * value + (1 - momentum) * moments[start + i]!);
 }

@@ -54,7 +54,7 @@ describe('bad input', () => {
       () => qkNorm(width(4), width(5), tf.scalar(1)),
       /qkNorm: query and key must have the same width/,
     ],
-    ['g', () => qkNorm(width(4), width(4), tf.zeros([2])), /qkNorm: g must hold 1 value/],
+    ['g', () => qkNorm(width(4), width(4), tf.zeros([2])), /qkNorm: g must hold one value/],
     ['no g', () => qkNorm(width(4), width(4), undefined as never), /qkNorm: g, the scale of the logits, is missing/],
     [
       'heads',

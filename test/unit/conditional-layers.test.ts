@@ -357,6 +357,40 @@ describe('SpatiallyAdaptiveNormalization', () => {
   });
 });
 
+test('a build that fails leaves no weight, and the layer can be built again', () => {
+  let fails = true;
+  class SometimesShort extends tf.serialization.Serializable {
+    static readonly className = 'SometimesShort';
+    apply(shape: number[]): tf.Tensor {
+      return fails ? tf.ones([7]) : tf.ones(shape);
+    }
+    getConfig() {
+      return {};
+    }
+  }
+  const given = new SometimesShort() as unknown as ours.Initializer;
+  const both = [
+    [2, 3, 4],
+    [2, 3, 4],
+  ];
+  for (const [layer, inputShape] of [
+    [ours.conditionalBatchNormalization({ biasInitializer: given }), [both[0]!, [2, 5]]],
+    [ours.multiHeadAttention({ numHeads: 1, keyDim: 2, biasInitializer: given }), both],
+    [ours.qkNormalization({ scaleInitializer: given }), both],
+    [new ours.AddonsTLU({ affine: true, alphaInitializer: given }), both[0]!],
+  ] as const) {
+    const before = tf.memory().numTensors;
+    fails = true;
+    expect(() => layer.build(inputShape as number[][])).toThrow('made the shape [7]');
+    expect(layer.weights).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before);
+    fails = false;
+    layer.build(inputShape as number[][]);
+    expect(layer.built).toBe(true);
+    expect(layer.weights.length).toBeGreaterThan(0);
+  }
+});
+
 describe('what does not fit is refused', () => {
   const x = () => tf.ones([4, 5, 3]);
   const REFUSED: readonly (readonly [what: string, make: () => unknown, message: RegExp])[] = [
@@ -593,6 +627,12 @@ describe('gradients of a sum and its normalization', () => {
   });
 });
 
+/** Of gamma and beta for each position. */
+const PARAMETERS = [
+  [4, 6, 6, 3],
+  [4, 6, 6, 3],
+];
+
 describe('statistics', () => {
   test('a conditional batch normalization follows the batch in training and takes its averages in inference', () => {
     const layer = ours.conditionalBatchNormalization({ epsilon: 1e-5, momentum: 0.5 });
@@ -611,6 +651,28 @@ describe('statistics', () => {
     layer.trainable = false;
     layer.apply([x, gamma, beta], { training: true });
     expect(values(layer.getWeights()[0]!)).toEqual(values(mean));
+  });
+
+  test.each([
+    ['ConditionalBatchNormalization', 'a condition', ours.conditionalBatchNormalization, [[4, 6, 6, 5]]],
+    ['ConditionalBatchNormalization', 'given parameters', ours.conditionalBatchNormalization, PARAMETERS],
+    ['SpatiallyAdaptiveNormalization', 'a map', ours.spatiallyAdaptiveNormalization, [[4, 6, 6, 5]]],
+    ['SpatiallyAdaptiveNormalization', 'given parameters', ours.spatiallyAdaptiveNormalization, PARAMETERS],
+  ] as const)('%s with %s keeps its averages in a frozen model, and moves them again', (_, __, make, others) => {
+    const layer = make();
+    const shapes: number[][] = [[4, 6, 6, 3], ...others.map((shape) => [...shape])];
+    const symbols = shapes.map((shape) => tf.input({ shape: shape.slice(1) }));
+    const model = tf.model({ inputs: symbols, outputs: layer.apply(symbols) as tf.SymbolicTensor });
+    const inputs = shapes.map((shape, i) => random(i, shape, 2));
+    const averages = () => layer.weights.filter((weight) => /moving/.test(weight.name)).map((w) => values(w.read()));
+    const before = averages();
+    const inference = values(model.predict(inputs) as tf.Tensor);
+    model.trainable = false;
+    expect(values(layer.apply(inputs, { training: true }) as tf.Tensor)).toEqual(inference);
+    expect(averages()).toEqual(before);
+    model.trainable = true;
+    layer.apply(inputs, { training: true });
+    expect(averages()).not.toEqual(before);
   });
 
   test('masked positions do not count', () => {

@@ -341,6 +341,10 @@ test('what true means in a training call, in every layer that it concerns', () =
   const attend = (training: unknown) => numbers(attention.apply([q, k, v], { training } as object) as tf.Tensor);
   expect(attend(1)).not.toEqual(attend(false));
   for (const no of [undefined, null, 0]) expect(attend(no)).toEqual(attend(false));
+  const input = tf.input({ shape: [8, 4] });
+  const outputs = attention.apply([input, input, input], { training: true }) as tf.SymbolicTensor;
+  const dropping = tf.model({ inputs: input, outputs });
+  expect(numbers(dropping.predict(q) as tf.Tensor)).not.toEqual(numbers(attention.apply([q, q, q]) as tf.Tensor));
 });
 
 test('classes from the map of TensorFlow.js can be extended, and keep their names for what they have', () => {

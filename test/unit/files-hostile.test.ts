@@ -228,6 +228,18 @@ describe('an HDF5 file', () => {
     expect(module.HEAPU8.length).toBeGreaterThan(before);
   });
 
+  test('for which there is no memory, so that the next one need not wait for it', async () => {
+    const { module } = await loadHdf5('test');
+    const write = jest.spyOn(module.FS, 'writeFile').mockImplementationOnce(() => {
+      throw new Error('no memory');
+    });
+    expect(await loaded(good)).toMatch(/no memory/);
+    write.mockRestore();
+    const model = await loaded(good);
+    if (typeof model === 'string') throw new Error(model);
+    disposeAll(model);
+  });
+
   test('that was not closed when writing failed', async () => {
     const library = await (await import('h5wasm')).ready;
     const write = jest.spyOn(library, 'create_dataset').mockImplementationOnce(() => {

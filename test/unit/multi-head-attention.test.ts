@@ -220,6 +220,14 @@ describe('options', () => {
     ).toEqual([null, 2, 2, 3]);
   });
 
+  test('that are lists are copied', () => {
+    const lists = { outputShape: [2, 3], attentionAxes: [1, 2] };
+    const layer = multiHeadAttention({ ...small, ...lists });
+    lists.outputShape.push(4);
+    lists.attentionAxes.pop();
+    expect(layer.getConfig()).toMatchObject({ outputShape: [2, 3], attentionAxes: [1, 2] });
+  });
+
   test('of normalized queries and keys are saved', () => {
     const layer = multiHeadAttention({
       ...small,

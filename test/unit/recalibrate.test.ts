@@ -217,8 +217,11 @@ describe('recalibrate', () => {
     await expect(recalibrate(model, tf.ones([2, 2]), { batchSize: 0 })).rejects.toThrow(
       'batchSize must be a positive integer',
     );
-    await expect(recalibrate(model, tf.ones([2, 3]))).rejects.toThrow(/expected .* to have shape/);
-    await expect(recalibrate(model, [tf.ones([0, 2])])).rejects.toThrow('the data hold no batch');
+    const [wide, empty] = [tf.ones([2, 3]), tf.ones([0, 2])];
+    const before = tf.memory().numTensors;
+    await expect(recalibrate(model, wide)).rejects.toThrow(/expected .* to have shape/);
+    await expect(recalibrate(model, [empty])).rejects.toThrow('the data hold no batch');
+    expect(tf.memory().numTensors).toBe(before); // nothing is left of the model that was begun
     const inputs = ['a', 'b'].map((name) => tf.input({ shape: [2], name }));
     const two = tf.model({ inputs, outputs: l.add().apply(inputs) as tf.SymbolicTensor });
     await expect(recalibrate(two, [tf.ones([4, 2]), tf.ones([3, 2])])).rejects.toThrow(

@@ -413,7 +413,11 @@ describe('calls that are wrong', () => {
       /loadSafetensors: ENOENT.*check the path/,
     ],
     ['a path of a folder', () => loadSafetensors(linear(), scratch), /is no file; give the path of the file itself/],
-    ['a path in no folder', () => saveSafetensors(linear(), join(scratch, 'no', 'where')), /saveSafetensors: ENOENT/],
+    [
+      'a path in no folder',
+      () => saveSafetensors(linear(), join(scratch, 'no', 'where')),
+      /saveSafetensors: the file cannot be written \(ENOENT.*choose another place/,
+    ],
     [
       'a destination that is no path',
       () => saveSafetensors(linear(), 5 as never),

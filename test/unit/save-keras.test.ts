@@ -1,8 +1,8 @@
 /** What saveKeras refuses, before anything is written, and its ways to write. That Keras opens the files is test/package/keras. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { kerasFile, loadModel, saveKeras } from '../../layers/files/index.ts';
 import { RULES } from '../../layers/files/keras/classes.ts';
@@ -226,6 +226,40 @@ describe('written', () => {
       await expectSame(join(folder, 'b.keras'));
     } finally {
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('nowhere, where a file cannot be: nothing is left', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
+    try {
+      mkdirSync(join(folder, 'a.keras'));
+      await expect(saveKeras(model, join(folder, 'a.keras'))).rejects.toThrow(
+        /^saveKeras: the file cannot be written \(E.*place$/,
+      );
+      await expect(saveKeras(model, join(folder, 'no', 'a.keras'))).rejects.toThrow(
+        /^saveKeras: the file cannot be written \(ENOENT.*place$/,
+      );
+      expect(readdirSync(folder)).toEqual(['a.keras']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    await expect(saveKeras(model, 'downloads://a.keras')).rejects.toThrow(
+      'saveKeras: "downloads://a.keras" is for pages; give a path',
+    );
+  });
+
+  test('to a download of a page', async () => {
+    const link = { click: jest.fn() };
+    Object.assign(globalThis, { document: { createElement: () => link } });
+    const makeUrl = jest.spyOn(URL, 'createObjectURL').mockReturnValue('blob:file');
+    try {
+      await saveKeras(model, 'downloads://a.keras');
+      expect(link).toEqual({ click: link.click, download: 'a.keras', href: 'blob:file' });
+      expect(link.click).toHaveBeenCalledTimes(1);
+      await expectSame(new Uint8Array(await (makeUrl.mock.calls[0]![0] as Blob).arrayBuffer()));
+    } finally {
+      makeUrl.mockRestore();
+      Reflect.deleteProperty(globalThis, 'document');
     }
   });
 

@@ -17,7 +17,7 @@ static bool hasAvx512() {
 
 const char* instructionSet() { return hasAvx512() ? "AVX-512" : hasAvx2() ? "AVX2" : "SSE4.2"; }
 
-// Whether few values of a row are left over, to be done one by one, if registers have so many lanes.
+// Whether registers of `lanes` values leave few values of a row over, which are done one by one.
 static bool fits(int64_t rowSize, int64_t lanes) { return rowSize % lanes == 0 || rowSize >= 8 * lanes; }
 
 const Kernels& kernelsFor(int64_t rowSize) {

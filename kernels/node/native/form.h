@@ -20,8 +20,8 @@ struct Form {
   double epsilon;
   Placement placement;
   bool center;
-  // So many consecutive rows of [n s, c] share a row of gamma and beta, a condition: all of them, if there are no conditions. It is s, or
-  // a multiple or divisor of s.
+  // How many consecutive rows of [n s, c] share a row of gamma and beta, a condition: n s if there are no conditions. It is s, or a
+  // multiple or divisor of s.
   int64_t rowsPerCondition;
 
   INLINE int64_t sampleSize() const { return s * c; }

@@ -40,7 +40,7 @@ struct Kernels {
   void (*add)(const float* a, const float* b, int64_t size, float* sum);
 };
 
-// The kernels of the widest instruction set of this processor that suits rows of so many values.
+// The kernels of the widest instruction set of this processor that suits rows of `rowSize` values.
 const Kernels& kernelsFor(int64_t rowSize);
 // The name of the widest instruction set of this processor.
 const char* instructionSet();

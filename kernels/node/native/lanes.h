@@ -23,7 +23,6 @@ INLINE inline float load(const float* p, float) { return *p; }
 INLINE inline void store(float* p, Lanes v) { *reinterpret_cast<UnalignedLanes*>(p) = v; }
 INLINE inline void store(float* p, float v) { *p = v; }
 
-
 // Calls body(kind, i, k) for all values from `from` to `to`, each time for as many from i on as `kind` has. k is 0 to 3, so that four
 // sums can be added up independently.
 template <class Body>

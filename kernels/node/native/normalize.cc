@@ -28,8 +28,8 @@ void sumUpConditions(const Room& room, int64_t runs, int64_t runsOfCondition, in
   }
 }
 
-// How samples [s, c] are shared out to tasks: a task has several small samples, or one part of a large one. The samples of a task have the
-// same conditions, and so have all rows of a part.
+// How samples [s, c] are shared out to tasks: a task has several small samples, or one part of a large one. All samples of a task have the
+// same conditions, and all rows of a part have one condition.
 struct Columns {
   const Form& form;
   const int64_t size, conditions, sizeOfCondition, wide;
@@ -84,7 +84,7 @@ struct Columns {
   static constexpr int64_t LEAST_ROWS = 8, LEAST_ROWS_OF_PART = 64;
   bool isLarge() const { return size > 2 * TASK; }
   int64_t rows() const { return ratioUp(sizeOfCondition, wide); }
-  // So many samples have the same conditions.
+  // How many consecutive samples have the same conditions.
   int64_t sharing() const { return form.samplesPerCondition(); }
 };
 

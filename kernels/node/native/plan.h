@@ -28,7 +28,7 @@ struct Runs {
   int64_t last(int64_t run) const { return least(items, (run + 1) * length); }
 };
 
-// The columns in which a sample [s, c] is read: so many multiples of c that they fill registers, but at most s * c.
+// The number of columns as which a sample [s, c] is read: a multiple of c that fills registers, but at most s * c.
 inline int64_t wideOf(int64_t s, int64_t c) {
   constexpr int64_t REGISTER = 16, ENOUGH = 64, WIDE = 256;
   if (c >= WIDE) return c;

@@ -66,7 +66,7 @@ export function powerIteration(
   let sigma: f64 = 0;
   for (let i = 0; i < iterations; ++i) {
     for (let half = 0; half < 2; ++half) {
-      // The product of which a vector is the direction, times that vector, is sigma.
+      // u is the direction of v w, and v that of u w^T: so the dot product of either vector with its product is sigma.
       if (uFirst == (half == 0)) {
         timesV(w, v, product, sums, rest, out);
         turn(u, product, out, epsilon);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command `tfjs-normalizations`: converts model files, says what is in one, and compiles native kernels. Everything that needs TensorFlow.js is imported
- * once it is needed, so that --help, and what to install, are there without it.
+ * The command `tfjs-normalizations`: converts model files, says what is in one, and compiles native kernels. What needs TensorFlow.js is
+ * imported when a command needs it: so --help works without it, and a command can say what to install.
  */
 import { parseArgs } from 'node:util';
 import { lineOf, UsageError } from './messages.ts';

@@ -1,9 +1,10 @@
 /** The model.json of TensorFlow.js and its weights as files, without TensorFlow.js's package for Node. */
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { isRecord } from '../../models/keras/saved.ts';
+import { writeFile } from '../sink.ts';
 
 /** How many bytes of weights are in one file at most. */
 const SHARD = 64 * 2 ** 20;
@@ -92,13 +93,5 @@ export const isPartOf = (name: string, path: string): boolean => {
 };
 
 /** Writes a file that is there only when it is complete. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const partial = `${path}.partial`;
-  try {
-    await writeFile(partial, bytes);
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true }).catch(() => undefined); // the first error says more
-    fail(path, `the file cannot be written (${(error as Error).message}); choose another place`);
-  }
-}
+export const writeWhole = (path: string, bytes: Uint8Array): Promise<void> =>
+  writeFile(path, path, bytes.length, (write) => write(bytes));

@@ -44,7 +44,7 @@ export function weightGroups(saved: Saved, model: LayersModel, layout = LAYERS):
 }
 
 /** Keras's name for the groups of a class: `BatchNormalization` becomes `batch_normalization`, `PReLU` `p_re_lu`. */
-export const groupName = (className: string): string =>
+const groupName = (className: string): string =>
   className
     .replace(/\W+/g, '')
     .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
@@ -56,7 +56,7 @@ export const groupName = (className: string): string =>
  *
  * @param countOf how often a layer is counted; once by default
  */
-export function namedGroups(layers: readonly Saved[], countOf = (_: Saved) => 1): [layer: Saved, name: string][] {
+function namedGroups(layers: readonly Saved[], countOf = (_: Saved) => 1): [layer: Saved, name: string][] {
   const counts = new Map<string, number>();
   return layers.filter(isCounted).map((layer) => {
     const name = groupName(classOf(layer));

@@ -199,7 +199,10 @@ function checkedValues(name: string, { dtype }: StoredTensor, bytes: Uint8Array,
   const weightType = entry.role === 'constant' ? 'float32' : entry.weight.dtype;
   const values = arrayFor(weightType, given);
   const refuse = (i: number, why: string) =>
-    fail(WHO, `the tensor '${name}' holds ${given[i]} as value ${i}, ${why}; the model was not changed`);
+    fail(
+      WHO,
+      `the tensor '${name}' holds ${given[i]} as value ${i}, ${why}; write the file anew (the model was not changed)`,
+    );
   /** Whether a value may be rounded: one number with a fraction for another. */
   const isRounded = weightType === 'float32' && isFloat(dtype);
   for (let i = 0; i < values.length; i++) {

@@ -2,12 +2,12 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall, optionNames } from '../../../kernels/functions/checks.ts';
+import { bytesToFill, writeFile } from '../sink.ts';
 import type { Dtype } from './dtypes.ts';
 import type { Entry } from './entries.ts';
 import { byteLengthOf, headerBytes, type NewTensor } from './header.ts';
 import { toFile } from './layout.ts';
 import { planOf, type SafetensorsOptions } from './model.ts';
-import { memorySink, openSink } from './places.ts';
 
 const WHO = 'saveSafetensors';
 const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress');
@@ -78,22 +78,19 @@ export async function saveSafetensors(
   const head = headerBytes(tensors, { format: mode === 'pytorch' ? 'pt' : 'tfjs' });
   const sizes = tensors.map(({ dtype, shape }) => byteLengthOf(dtype, shape));
   const total = sizes.reduce((sum, size) => sum + size, head.length);
-  const memory = destination === undefined ? memorySink(total) : undefined;
-  const sink = memory ?? (await openSink(WHO, destination as string, total));
-  try {
-    await sink.write(head);
+  const writeParts = async (write: (bytes: Uint8Array) => Promise<void>) => {
+    await write(head);
     let done = head.length;
     for (const [i, entry] of written.entries()) {
-      await sink.write(bytesOf(await valuesOf(entry)));
+      await write(bytesOf(await valuesOf(entry)));
       done += sizes[i] as number;
       onProgress?.(done / total);
     }
-    await sink.finish();
-  } catch (error) {
-    await sink.abandon();
-    throw error;
-  }
-  return memory?.bytes;
+  };
+  if (destination !== undefined) return writeFile(WHO, destination, total, writeParts);
+  const { bytes, write } = bytesToFill(total);
+  await writeParts(write);
+  return bytes;
 }
 
 type Written = Exclude<Entry, { readonly role: 'ignored' }>;
@@ -123,7 +120,7 @@ async function checkFinite(entries: readonly Written[]): Promise<void> {
       const { originalName } = entry.weight;
       fail(
         WHO,
-        `the weight '${originalName}' holds ${values[at]}, as after a training that diverged; nothing was written`,
+        `the weight '${originalName}' holds ${values[at]}, which is not finite; train anew, at a lower learning rate`,
       );
     }
   }

@@ -22,9 +22,9 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   GroupedQueryAttention: { head_dim: 'key_dim', num_query_heads: 'num_heads' },
   LeakyReLU: { negative_slope: 'alpha' },
 };
-/** By class, the options that Keras saves without using them, and TensorFlow.js refuses. */
 const kernel = ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint'];
 const ofHeads = ['use_gate', 'sliding_window', 'flash_attention', 'query_shape', 'key_shape', 'value_shape'];
+/** By class, the options that Keras saves without using them, and TensorFlow.js refuses. */
 const UNUSED: Readonly<Record<string, readonly string[]>> = {
   GroupedQueryAttention: ofHeads,
   MultiHeadAttention: ofHeads,
@@ -34,7 +34,6 @@ const UNUSED: Readonly<Record<string, readonly string[]>> = {
 const ADDONS = 'Addons>';
 const ACTIVATIONS: Readonly<Record<string, string>> = { hard_swish: 'hard_silu', silu: 'swish' };
 
-/** By class, the options that TensorFlow.js's layers ignore, with the only value for which ignoring them is right. */
 const convolution = { groups: 1 };
 const depthwise = { groups: 1, dilation_rate: 1 };
 const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
@@ -42,6 +41,7 @@ const transposed = { groups: 1, dilation_rate: 1, output_padding: null };
 const pooling = { data_format: 'channels_last' };
 const recurrent = { time_major: false };
 const heads = { use_gate: false, sliding_window: null };
+/** By class, the options that TensorFlow.js's layers ignore, with the only value for which ignoring them is right. */
 const IGNORED: Readonly<Record<string, Config>> = {
   AveragePooling1D: pooling,
   Conv1D: convolution,

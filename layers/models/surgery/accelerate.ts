@@ -1,5 +1,4 @@
 /** Graph models whose normalizations are spelled out: these become one operation each, which our kernels run. */
-
 import {
   dispose,
   type io,
@@ -81,7 +80,8 @@ export async function registerGraphNormalizations(): Promise<void> {
  * A graph model with the same predictions that runs normalizations by the kernels of this package: where an exporter has spelled one
  * out, in about ten to sixteen operations, it becomes a single one.
  *
- *     mean = sum(x) / n or mean(x)     variance = mean((x - mean)^2) or mean(x^2) - mean^2     y = (x - mean) / sqrt(variance + epsilon) gamma + beta
+ *     mean = sum(x) / n or mean(x)     variance = mean((x - mean)^2) or mean(x^2) - mean^2
+ *     y = (x - mean) / sqrt(variance + epsilon) gamma + beta
  *     y = x / sqrt(mean(x^2) + epsilon) gamma           y = x / sqrt(max(sum(x^2), epsilon))
  *
  * They are found by what the operations compute and over which axes, in any order of their factors, never by names: layer, batch
@@ -92,8 +92,9 @@ export async function registerGraphNormalizations(): Promise<void> {
  *
  * @param source a URL of a model.json, an `io.IOHandler`, what its `load` gives, or a `tf.GraphModel`, which stays as it is
  * @param options those of `tf.loadGraphModel`, where source is a URL
- * @returns the new `tf.GraphModel` (in TypeScript `accelerate<tf.GraphModel>(...)` has its type), the normalizations that are one operation now, by the names of their last nodes, and those that
- *   seemed to be some and are left, each with the reason. Saved, it needs {@link registerGraphNormalizations} before it is loaded
+ * @returns `model`, the new `tf.GraphModel` (in TypeScript `accelerate<tf.GraphModel>(...)` has its type); `changed`, the normalizations
+ *   that are one operation now, by the names of their last nodes; and `left`, what looked like a normalization and is left, with the
+ *   reason. If the model is saved, {@link registerGraphNormalizations} must come before it is loaded
  * @throws if the package @tensorflow/tfjs-converter is not installed (@tensorflow/tfjs brings it), source holds no graph model, or
  *   its weights are missing
  * @example

@@ -34,9 +34,9 @@ const WHO = 'foldBatchNormalization';
  *
  * A normalization stays, and is in `left`, where an activation is between it and the layer, the layer's result is also used
  * elsewhere, it is before a layer that pads (and not only multiplies), another layer is between, the graph calls it with
- * `training: true`, its statistics or the new weights are not finite, or the model is in `fit`. Whether layers are frozen is no matter, since the new
- * model is for inference: trained further, it is another model than the old one would become. Regularizers and constraints of the
- * changed weights, which were meant for others, are gone.
+ * `training: true`, its statistics or the new weights are not finite, or the model is in `fit`. Frozen layers are folded like others, since
+ * the new model is for inference: trained further, it would become another model than the old one. Regularizers and constraints of the
+ * changed weights are left out: they were meant for the old values.
  *
  * @param model a model of layers, in which models may be nested and layers shared
  * @returns the new model, the normalizations that are folded, and those that are left, each with the reason
@@ -111,7 +111,7 @@ async function fold(graph: Draft, name: string, layer: layers.Layer): Promise<re
 
 const TOO_LARGE = 'the weights would be larger than 32-bit floats can be';
 
-/** Whether weights that are finite are no longer when they become others, as 32-bit floats. */
+/** Whether the new weights are too large for 32-bit floats, though the old ones are not. */
 const overflows = (before: Values, after: Values): boolean => {
   const areFinite = (values: Values) =>
     [...values.values()].every((own) => own.every((v) => Number.isFinite(Math.fround(v))));

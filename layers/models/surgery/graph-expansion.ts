@@ -2,7 +2,7 @@
 import type { Graph } from './graph.ts';
 import { ARITHMETIC, PASSING, QUOTIENTS } from './graph-ops.ts';
 
-/** From a root to the end of its normalization there are at most so many nodes. */
+/** The most nodes from a root to the end of its normalization. */
 export const LONGEST = 8;
 
 /** A part of the formula of a normalization. */

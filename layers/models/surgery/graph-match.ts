@@ -54,7 +54,7 @@ export class Matcher {
     if (!most)
       return 'what is done with its root is no normalization, or its axes or sizes are not known before the graph runs';
     for (const name of [most.result, ...most.within]) {
-      // They say that something comes before, which one operation would not.
+      // Such an input only says that another node must run before this step, which one operation for all steps cannot say.
       if (this.#ops.graph.node(name)?.input?.some((input) => input.startsWith('^')))
         return `its step ${name} waits for another`;
     }

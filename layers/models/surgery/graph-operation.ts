@@ -57,7 +57,7 @@ interface Options {
   readonly epsilonPlacement: Match['placement'];
 }
 
-/** The axes of some are what they say. */
+/** For functions that have fixed axes, those of batch, instance and group normalization. */
 const withoutAxes = ({ axis: _, epsilonPlacement: __, ...options }: Options) => options;
 
 const RUN: Readonly<Record<GraphForm, (x: Tensor, options: Options) => Tensor>> = {

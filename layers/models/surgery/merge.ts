@@ -24,8 +24,8 @@ const WHO = 'mergeStatistics';
  *   shapes of weights; names may differ, and what has no effect on predictions, such as initializers and the rate of dropout
  * @param counts for each model of how many values, such as examples, its weights and statistics are; 0 leaves it out
  * @returns the new model, with the names of the first, the layers whose weights are merged, and those that keep some of one model
- * @throws if there is no model, the architectures differ, a count is negative or not finite, all are 0 or more than numbers can be, or weights of a model that
- *   counts are not finite
+ * @throws if there is no model, the architectures differ, a count is negative or not finite, all counts are 0 or their sum is not finite,
+ *   or weights of a model with a count above 0 are not finite
  * @example
  * ```js
  * const [a, b] = [0, 1].map(() => tf.sequential({layers: [batchNormalization({inputShape: [1]})]}));
@@ -61,11 +61,11 @@ export async function mergeStatistics(models: readonly LayersModel[], counts: re
     checkAlike(first, model, `models[${i}]`);
     checkSameFunction(draft, draftOf(model), `models[${i}]`);
   }
-  // A model that counts nothing may hold anything.
+  // The weights of a model with the count 0 are not looked at.
   const counting = models.map((model, i) => ({ model, count: counts[i] as number })).filter(({ count }) => count > 0);
-  const [changed, left]: SurgeryNote[][] = [[], []];
-  await mergeWithin(draft, counting, changed as SurgeryNote[], left as SurgeryNote[]);
-  return { model: await build(WHO, draft), changed: changed as SurgeryNote[], left: left as SurgeryNote[] };
+  const [changed, left]: [SurgeryNote[], SurgeryNote[]] = [[], []];
+  await mergeWithin(draft, counting, changed, left);
+  return { model: await build(WHO, draft), changed, left };
 }
 
 /** Fails unless both models have layers of the same classes with weights of the same shapes. */

@@ -7,6 +7,7 @@ import { lastPartOfName } from '../../base/inner-layer.ts';
 import { usableMask } from '../../base/mask.ts';
 import type { Kwargs } from '../../base/options.ts';
 import { FeatureNormalization } from '../../feature-normalization.ts';
+import { disposeWeights } from '../empty-model.ts';
 import { type DataSource, type Passes, passesOf } from './dataset.ts';
 import { build, type Draft, draftOf, innerOf, isFrozen, layersWithin, numbersOf } from './draft.ts';
 import { withCalls } from './intercept.ts';
@@ -82,7 +83,21 @@ export async function recalibrate(
   const passes = passesOf(WHO, data, model.inputNames, checkPositiveInteger(WHO, 'batchSize', batchSize, 32));
   const draft = draftOf(model);
   const copy = await build(WHO, draft);
-  const titles = titlesOf(draft, copy);
+  try {
+    return { model: copy, ...(await recalibrateLayers(copy, titlesOf(draft, copy), passes, onProgress)) };
+  } catch (error) {
+    disposeWeights(copy);
+    throw error;
+  }
+}
+
+/** Gives all layers of a model that keep statistics those of the data, in place, but for those that have a reason to be left. */
+async function recalibrateLayers(
+  copy: LayersModel,
+  titles: ReadonlyMap<layers.Layer, string>,
+  passes: Passes,
+  onProgress: (progress: RecalibrationProgress) => void,
+): Promise<Omit<Surgery, 'model'>> {
   const keeping = [...new Set(layersWithin(copy))].filter(hasStatistics);
   const reasons = new Map(keeping.map((layer) => [layer, reasonToLeave(layer)]));
   const wanted = keeping.filter((layer) => reasons.get(layer) === undefined);
@@ -103,7 +118,7 @@ export async function recalibrate(
   const changed = keeping.flatMap((layer) =>
     reasons.get(layer) ? [] : [note(layer, 'has the statistics of all data')],
   );
-  return { model: copy, changed, left };
+  return { changed, left };
 }
 
 /** By layer of the new model, its name with those of the models that it is in. */

@@ -39,7 +39,7 @@ import {
 const WHO = 'replaceNormalization';
 
 /** The classes of normalizations of activations by one axis, or several, and of what takes their place. */
-export const NORMALIZATIONS: readonly string[] = [
+const NORMALIZATIONS: readonly string[] = [
   'BatchNormalization',
   'BatchRenormalization',
   'MeanOnlyBatchNormalization',
