@@ -146,6 +146,21 @@ describeBackends('layers of five and six axes', ({ run }) => {
   );
 });
 
+/** What is small, TensorFlow.js's webgpu backend computes on the processor otherwise, where its operations know all types. */
+const GPU_ALONE = { only: ['webgpu'] as BackendName[], flags: { WEBGPU_CPU_FORWARD: false } };
+
+describeBackends(
+  'layers on the GPU alone',
+  ({ run }) => {
+    test.each(LAYER_NAMES)('%s: an integer input, on other axes than the last', async (className) => {
+      const subjects = everyAxis(className).filter(({ shape, options }) => shape.length === 3 && options.axis !== -1);
+      expect(subjects.length).toBeGreaterThan(0);
+      for (const subject of subjects) await checkLayer(run, { ...subject, dtype: 'int32', training: true });
+    });
+  },
+  GPU_ALONE,
+);
+
 const CPU: { only: BackendName[] } = { only: ['cpu'] };
 
 describeBackends(
