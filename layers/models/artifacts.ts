@@ -71,6 +71,12 @@ function hint(message: string, place = ''): string {
   const [path = ''] = place.toLowerCase().split(/[?#]/);
   const kind = KINDS.find(([end]) => end.test(path))?.[1];
   if (kind) return ` The name is that of ${kind}.`;
+  if (/parse URL|fetch failed/.test(message) && !/^https?:/.test(path)) {
+    return (
+      ' In Node the path of a model.json needs @tensorflow/tfjs-node, and file:// before it; or npx tfjs-normalizations convert makes a ' +
+      '.keras file of it, whose path loadModel of tfjs-normalizations/files takes.'
+    );
+  }
   if (/JSON|Unexpected token/.test(message)) {
     return (
       ' loadModel reads the model.json that TensorFlow.js or its converter wrote; what is there may be another file, or the ' +
