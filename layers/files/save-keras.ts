@@ -7,12 +7,11 @@ import { type Dataset, writeHdf5 } from './hdf5-write.ts';
 import { weightGroups } from './keras/groups.ts';
 import { modelInKeras } from './keras/topology.ts';
 import { SAVED_HERE } from './open.ts';
-import { fileSystem } from './source.ts';
+import { openSink } from './sink.ts';
 
 const WHO = 'saveKeras';
 /** The version of Keras that reads and writes such files in the tests. */
 const KERAS_VERSION = '3.15.1';
-const DOWNLOADS = 'downloads://';
 
 /**
  * Saves a model as a file of Keras 3, which opens there with the same predictions.
@@ -134,18 +133,14 @@ async function datasetsOf(config: ReturnType<typeof modelInKeras>, model: Layers
   return datasets;
 }
 
+/** A file that was there before stays as it was if the new one cannot be written. */
 async function writeTo(destination: string, bytes: Uint8Array): Promise<void> {
-  if (destination.startsWith(DOWNLOADS)) return download(destination.slice(DOWNLOADS.length), bytes);
-  const files = fileSystem();
-  if (!files) fail(WHO, `there are no files in a page to write '${destination}' to; use ${DOWNLOADS}${destination}`);
-  await files.promises.writeFile(destination, bytes);
-}
-
-/** Has the browser save the file, as if a link to it had been clicked. */
-function download(name: string, bytes: Uint8Array): void {
-  const link = document.createElement('a');
-  link.download = name;
-  link.href = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>]));
-  link.click();
-  URL.revokeObjectURL(link.href);
+  const sink = await openSink(WHO, destination, bytes.length);
+  try {
+    await sink.write(bytes);
+    await sink.finish();
+  } catch (error) {
+    await sink.abandon();
+    throw error;
+  }
 }

@@ -217,7 +217,9 @@ describe('recalibrate', () => {
     await expect(recalibrate(model, tf.ones([2, 2]), { batchSize: 0 })).rejects.toThrow(
       'batchSize must be a positive integer',
     );
-    await expect(recalibrate(model, tf.ones([2, 3]))).rejects.toThrow(/expected .* to have shape/);
+    await expect(recalibrate(model, tf.ones([2, 3]))).rejects.toThrow(
+      /^recalibrate: the model could not predict on the data \(.*expected .* to have shape.*\); give batches of what it takes$/,
+    );
     await expect(recalibrate(model, [tf.ones([0, 2])])).rejects.toThrow('the data hold no batch');
     const inputs = ['a', 'b'].map((name) => tf.input({ shape: [2], name }));
     const two = tf.model({ inputs, outputs: l.add().apply(inputs) as tf.SymbolicTensor });
@@ -225,6 +227,18 @@ describe('recalibrate', () => {
       'all inputs must have as many examples; received 4, 3 for a, b',
     );
   });
+});
+
+test('recalibrate leaves no tensor of a model that it could not finish', async () => {
+  const model = modelOf([2], ours.batchNormalization());
+  const [fits, other] = [tf.ones([2, 2]), tf.ones([2, 3])];
+  const before = tf.memory().numTensors;
+  for (const data of [other, [fits, other], []]) await expect(recalibrate(model, data)).rejects.toThrow('recalibrate:');
+  const stop = () => {
+    throw new Error('stop');
+  };
+  await expect(recalibrate(model, fits, { onProgress: stop })).rejects.toThrow('stop');
+  expect(tf.memory().numTensors).toBe(before);
 });
 
 describe('adapt', () => {

@@ -1,5 +1,5 @@
 /** What saveKeras refuses, before anything is written, and its ways to write. That Keras opens the files is test/package/keras. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -224,6 +224,21 @@ describe('written', () => {
       const { modelArtifactsInfo } = await model.save(kerasFile(join(folder, 'b.keras')));
       expect(modelArtifactsInfo.modelTopologyType).toBe('JSON');
       await expectSame(join(folder, 'b.keras'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('or not at all, with what to check, and the file that was there as it was', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
+    try {
+      await expect(saveKeras(model, join(folder, 'nowhere', 'a.keras'))).rejects.toThrow(
+        /^saveKeras: ENOENT.*; check the path$/,
+      );
+      mkdirSync(join(folder, 'a.keras', 'within'), { recursive: true });
+      await expect(saveKeras(model, join(folder, 'a.keras'))).rejects.toThrow(/^saveKeras: .*; check the path$/);
+      await expect(model.save(kerasFile(`file://${folder}/b.keras`))).resolves.toBeDefined();
+      expect(readdirSync(folder)).toEqual(['a.keras', 'b.keras']);
     } finally {
       rmSync(folder, { recursive: true });
     }

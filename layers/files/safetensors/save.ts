@@ -2,12 +2,12 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, show } from '../../../kernels/core/errors.ts';
 import { checkCall, optionNames } from '../../../kernels/functions/checks.ts';
+import { memorySink, openSink } from '../sink.ts';
 import type { Dtype } from './dtypes.ts';
 import type { Entry } from './entries.ts';
 import { byteLengthOf, headerBytes, type NewTensor } from './header.ts';
 import { toFile } from './layout.ts';
 import { planOf, type SafetensorsOptions } from './model.ts';
-import { memorySink, openSink } from './places.ts';
 
 const WHO = 'saveSafetensors';
 const OPTIONS = optionNames('mode', 'modules', 'channelsLast', 'onProgress');

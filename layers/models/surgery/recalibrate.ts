@@ -1,5 +1,5 @@
 /** Recalibration: the statistics that layers keep are taken anew, exactly, of all data of a dataset. */
-import { dispose, keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { dispose, keep, type Tensor, type TensorContainer, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { checkCall, checkFunction, checkPositiveInteger, optionNames } from '../../../kernels/functions/checks.ts';
@@ -7,6 +7,7 @@ import { lastPartOfName } from '../../base/inner-layer.ts';
 import { usableMask } from '../../base/mask.ts';
 import type { Kwargs } from '../../base/options.ts';
 import { FeatureNormalization } from '../../feature-normalization.ts';
+import { disposeWeights } from '../empty-model.ts';
 import { type DataSource, type Passes, passesOf } from './dataset.ts';
 import { build, type Draft, draftOf, innerOf, isFrozen, layersWithin, numbersOf } from './draft.ts';
 import { withCalls } from './intercept.ts';
@@ -82,6 +83,21 @@ export async function recalibrate(
   const passes = passesOf(WHO, data, model.inputNames, checkPositiveInteger(WHO, 'batchSize', batchSize, 32));
   const draft = draftOf(model);
   const copy = await build(WHO, draft);
+  try {
+    return { model: copy, ...(await recalibrateLayers(copy, draft, passes, onProgress)) };
+  } catch (error) {
+    disposeWeights(copy);
+    throw error;
+  }
+}
+
+/** Takes the statistics of the new model anew, layer after layer; says of which, and of which not. */
+async function recalibrateLayers(
+  copy: LayersModel,
+  draft: Draft,
+  passes: Passes,
+  onProgress: (progress: RecalibrationProgress) => void,
+): Promise<Omit<Surgery, 'model'>> {
   const titles = titlesOf(draft, copy);
   const keeping = [...new Set(layersWithin(copy))].filter(hasStatistics);
   const reasons = new Map(keeping.map((layer) => [layer, reasonToLeave(layer)]));
@@ -103,7 +119,7 @@ export async function recalibrate(
   const changed = keeping.flatMap((layer) =>
     reasons.get(layer) ? [] : [note(layer, 'has the statistics of all data')],
   );
-  return { model: copy, changed, left };
+  return { changed, left };
 }
 
 /** By layer of the new model, its name with those of the models that it is in. */
@@ -142,7 +158,8 @@ function observed(model: LayersModel, watched: readonly layers.Layer[], inputs: 
   try {
     withCalls(watched, around, () => dispose(model.predict(inputs, { batchSize })));
   } catch (error) {
-    if (error !== ENOUGH) throw error;
+    if (error === ENOUGH) return;
+    fail(WHO, `the model could not predict on the data (${(error as Error).message}); give batches of what it takes`);
   }
 }
 
@@ -176,19 +193,21 @@ async function recalibrateLayer(
   let batches = 0;
   for await (const inputs of passes()) {
     const seen: { x: Tensor; mask: Tensor | undefined }[] = [];
-    observed(model, [layer], inputs, (_, x, kwargs) => {
-      const mask =
-        layer.getClassName() === 'BatchNormalization'
-          ? usableMask(layer, x, axesOf(layer, x)[0] as number, kwargs)
-          : undefined;
-      seen.push({ x: keep(x.clone()), mask: mask && keep(mask.clone()) });
-      if (seen.length === calls) throw ENOUGH;
-    });
-    for (const { x, mask } of seen) {
-      const part = await statisticsOfTensor(layer, x, mask);
-      if (part) all = all ? merge([all, part]) : part;
-      x.dispose();
-      mask?.dispose();
+    try {
+      observed(model, [layer], inputs, (_, x, kwargs) => {
+        const mask =
+          layer.getClassName() === 'BatchNormalization'
+            ? usableMask(layer, x, axesOf(layer, x)[0] as number, kwargs)
+            : undefined;
+        seen.push({ x: keep(x.clone()), mask: mask && keep(mask.clone()) });
+        if (seen.length === calls) throw ENOUGH;
+      });
+      for (const { x, mask } of seen) {
+        const part = await statisticsOfTensor(layer, x, mask);
+        if (part) all = all ? merge([all, part]) : part;
+      }
+    } finally {
+      dispose(seen as TensorContainer);
     }
     onBatch(++batches);
   }
