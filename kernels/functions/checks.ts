@@ -219,8 +219,7 @@ export function checkInput(who: string, x: unknown): Tensor {
 }
 
 function asFloat(who: string, name: string, t: Tensor): Tensor {
-  if (t.isDisposed)
-    fail(who, `${name} has been disposed of; return it from the tf.tidy in which it was made, or tf.keep it`);
+  if (t.isDisposed) fail(who, `${name} has been disposed of; return it from its tf.tidy, or tf.keep it`);
   if (t.dtype === 'float32' || t.dtype === 'int32' || t.dtype === 'bool') return toFloat(t);
   return fail(who, `${name} must be numeric; received dtype ${t.dtype}; cast it to 'float32'`);
 }

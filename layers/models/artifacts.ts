@@ -72,10 +72,7 @@ function hint(message: string, place = ''): string {
   const kind = KINDS.find(([end]) => end.test(path))?.[1];
   if (kind) return ` The name is that of ${kind}.`;
   if (/parse URL|fetch failed/.test(message) && !/^https?:/.test(path)) {
-    return (
-      ' In Node the path of a model.json needs @tensorflow/tfjs-node, and file:// before it; or npx tfjs-normalizations convert makes a ' +
-      '.keras file of it, whose path loadModel of tfjs-normalizations/files takes.'
-    );
+    return ' In Node a path needs @tensorflow/tfjs-node, and file:// before it, or a .keras file: npx tfjs-normalizations convert.';
   }
   if (/JSON|Unexpected token/.test(message)) {
     return (

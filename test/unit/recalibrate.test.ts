@@ -218,7 +218,7 @@ describe('recalibrate', () => {
       'batchSize must be a positive integer',
     );
     await expect(recalibrate(model, tf.ones([2, 3]))).rejects.toThrow(
-      /^recalibrate: the model could not predict on the data \(.*expected .* to have shape.*\); give batches of what it takes$/,
+      /^recalibrate: the model does not predict on the data \(.*expected .* to have shape.*\); give what it takes$/,
     );
     await expect(recalibrate(model, [tf.ones([0, 2])])).rejects.toThrow('the data hold no batch');
     const inputs = ['a', 'b'].map((name) => tf.input({ shape: [2], name }));

@@ -159,7 +159,7 @@ function observed(model: LayersModel, watched: readonly layers.Layer[], inputs: 
     withCalls(watched, around, () => dispose(model.predict(inputs, { batchSize })));
   } catch (error) {
     if (error === ENOUGH) return;
-    fail(WHO, `the model could not predict on the data (${(error as Error).message}); give batches of what it takes`);
+    fail(WHO, `the model does not predict on the data (${(error as Error).message}); give what it takes`);
   }
 }
 
