@@ -157,6 +157,17 @@ describeBackends(
       expect(subjects.length).toBeGreaterThan(0);
       for (const subject of subjects) await checkLayer(run, { ...subject, dtype: 'int32', training: true });
     });
+
+    test('an average over the steps that a mask counts', async () => {
+      const { value, leaked } = await run('averageUnmasked', {
+        ids: [
+          [1, 2, 0],
+          [0, 4, 0],
+        ],
+      });
+      expect(value).toBeClose([1.5, 15, 4, 40], FORWARD);
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+    });
   },
   GPU_ALONE,
 );

@@ -303,6 +303,30 @@ export const trainTwoModels = async (_: Record<string, never>) => {
   return { alone, together };
 };
 
+/** Keras's average over the steps that an embedding does not mask: the embedding of the number i is [i, 10 i]. */
+export const averageUnmasked = ({ ids }: { ids: number[][] }) =>
+  withTensors(async (make) => {
+    const [entry] = tf.serialization.SerializationMap.getMap().classNameMap.KerasGlobalAveragePooling1D!;
+    const pooling = entry.fromConfig(entry, {}) as unknown as tf.layers.Layer;
+    const weights = [
+      make(
+        Float32Array.from({ length: 10 }, (_, i) => (i >> 1) * (i % 2 ? 10 : 1)),
+        [5, 2],
+      ),
+    ];
+    const embedding = tf.layers.embedding({
+      inputDim: 5,
+      outputDim: 2,
+      maskZero: true,
+      weights,
+      inputLength: ids[0]!.length,
+    });
+    const model = tf.sequential({ layers: [embedding, pooling] });
+    const result = await take(tf.tidy(() => model.predict(tf.tensor(ids)) as tf.Tensor));
+    model.dispose();
+    return result;
+  });
+
 const messageOf = (body: () => tf.TensorContainer): string => {
   try {
     tf.dispose(body());
