@@ -258,6 +258,8 @@ export interface KernelSet<Backend = never> {
    * never.
    */
   isHalf?(): boolean;
+  /** Whether TensorFlow.js casts integers to float32 without writing floats, and has operations that then give zeros. Absent: it does not. */
+  readonly castsInPlace?: boolean;
   /** Which of several implementations this backend object runs, and why, in one line. Absent: there is one of each kernel. */
   describe?(backend: Backend): string;
 }

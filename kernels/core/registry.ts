@@ -118,6 +118,9 @@ export const has = (name: OptionalKernelName): boolean =>
 /** Whether the current backend has fused kernels, and tensors of 16-bit floats. */
 export const isHalf = (): boolean => fused() && (sets.get(engine().backendName)?.isHalf?.() ?? false);
 
+/** Whether tensors of the current backend may keep integers when they are cast to float32. */
+export const castsInPlace = (): boolean => sets.get(engine().backendName)?.castsInPlace === true;
+
 /** Runs one kernel of the current backend. */
 export function run<K extends Name>(name: K, inputs: Inputs<K, Tensor>, attrs: Attrs<K>): Outputs<K, Tensor> {
   // The types of the engine allow any names of tensors and attributes, and any number of outputs.

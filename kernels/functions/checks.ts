@@ -2,8 +2,9 @@
  * The checks of everything public, each in one place and with one message: who, the rule, what was received, the way out.
  * Constructors, `build` and the public functions call them; kernels and ops trust their inputs.
  */
-import { cast, Tensor } from '@tensorflow/tfjs-core';
+import { Tensor } from '@tensorflow/tfjs-core';
 import { fail, show } from '../core/errors.ts';
+import { toFloat } from '../core/floats.ts';
 
 /** Names that other frameworks, or other layers here, have for an option, in lower case without underscores. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
@@ -218,8 +219,8 @@ export function checkInput(who: string, x: unknown): Tensor {
 }
 
 function asFloat(who: string, name: string, t: Tensor): Tensor {
-  if (t.dtype === 'float32') return t;
-  if (t.dtype === 'int32' || t.dtype === 'bool') return cast(t, 'float32');
+  if (t.isDisposed) fail(who, `${name} has been disposed of; return it from its tf.tidy, or tf.keep it`);
+  if (t.dtype === 'float32' || t.dtype === 'int32' || t.dtype === 'bool') return toFloat(t);
   return fail(who, `${name} must be numeric; received dtype ${t.dtype}; cast it to 'float32'`);
 }
 

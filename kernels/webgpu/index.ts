@@ -25,6 +25,7 @@ export const webgpu: KernelSet<WebGPUPort> = {
     PowerIteration,
   },
   supported: () => isKnown(engine().backend as unknown as WebGPUPort),
+  castsInPlace: true,
 };
 
 register(webgpu, 'webgpu');

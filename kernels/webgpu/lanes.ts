@@ -192,12 +192,14 @@ export const groupIntegers = ({ s, c, groups }: View) => ({ s, c, groups });
 
 /**
  * WGSL: what `combine` makes of the values of all lanes of a unit. All invocations must call it. Some lanes, the *heads*, about the root of
- * their number, combine the values of a few each, and then every lane those of the heads: so are two barriers enough.
+ * their number, combine the values of a few each, and then every lane those of the heads: so are two barriers enough, if what heads have found
+ * has an array of its own. In the same array it waits at the next call until all have read it.
  */
-const reduction = (name: string, type: string, combine: string) => `
+const reduction = (name: string, type: string, combine: string, ofHeads = 'ofHeads') => `
 fn ${name}(value : ${type}, invocation : i32) -> ${type} {
   let lane = invocation / uniforms.stride % uniforms.lanes;
   let first = invocation - lane * uniforms.stride;
+  ${ofHeads === 'scratch' ? 'workgroupBarrier();' : ''}
   scratch[invocation] = value;
   workgroupBarrier();
   if (lane < uniforms.heads) {
@@ -206,25 +208,28 @@ fn ${name}(value : ${type}, invocation : i32) -> ${type} {
       let b = scratch[first + other * uniforms.stride];
       a = ${combine};
     }
-    ofHeads[invocation] = a;
+    ${ofHeads}[invocation] = a;
   }
   workgroupBarrier();
-  var a = ofHeads[first];
+  var a = ${ofHeads}[first];
   for (var head = 1; head < uniforms.heads; head++) {
-    let b = ofHeads[first + head * uniforms.stride];
+    let b = ${ofHeads}[first + head * uniforms.stride];
     a = ${combine};
   }
   return a;
 }`;
 
+/** Bytes that the variables of a workgroup may take on every device. What needs more than a device has gives zeros, without an error. */
+const LEAST_STORAGE = 16_384;
+
 /** WGSL: `total`, the sum over the lanes of a unit; of several units at once they are the columns of a matrix. */
 export const total = (copies = 1, components = 2): string => {
   const column = components === 1 ? 'f32' : `vec${components}<f32>`;
   const type = copies === 1 ? column : `mat${copies}x${components}<f32>`;
-  return `
-var<workgroup> scratch : array<${type}, ${workgroupSize}>;
-var<workgroup> ofHeads : array<${type}, ${workgroupSize}>;
-${reduction('total', type, 'a + b')}`;
+  const array = (name: string) => `var<workgroup> ${name} : array<${type}, ${workgroupSize}>;`;
+  const bytes = 4 * copies * components * workgroupSize;
+  if (2 * bytes > LEAST_STORAGE) return `${array('scratch')} ${reduction('total', type, 'a + b', 'scratch')}`;
+  return `${array('scratch')} ${array('ofHeads')} ${reduction('total', type, 'a + b')}`;
 };
 
 /** WGSL: `name#`, the totals of `ofLane#`. */

@@ -71,6 +71,9 @@ function hint(message: string, place = ''): string {
   const [path = ''] = place.toLowerCase().split(/[?#]/);
   const kind = KINDS.find(([end]) => end.test(path))?.[1];
   if (kind) return ` The name is that of ${kind}.`;
+  if (/parse URL|fetch failed/.test(message) && !/^https?:/.test(path)) {
+    return ' In Node a path needs @tensorflow/tfjs-node, and file:// before it, or a .keras file: npx tfjs-normalizations convert.';
+  }
   if (/JSON|Unexpected token/.test(message)) {
     return (
       ' loadModel reads the model.json that TensorFlow.js or its converter wrote; what is there may be another file, or the ' +

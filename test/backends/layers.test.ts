@@ -146,6 +146,32 @@ describeBackends('layers of five and six axes', ({ run }) => {
   );
 });
 
+/** What is small, TensorFlow.js's webgpu backend computes on the processor otherwise, where its operations know all types. */
+const GPU_ALONE = { only: ['webgpu'] as BackendName[], flags: { WEBGPU_CPU_FORWARD: false } };
+
+describeBackends(
+  'layers on the GPU alone',
+  ({ run }) => {
+    test.each(LAYER_NAMES)('%s: an integer input, on other axes than the last', async (className) => {
+      const subjects = everyAxis(className).filter(({ shape, options }) => shape.length === 3 && options.axis !== -1);
+      expect(subjects.length).toBeGreaterThan(0);
+      for (const subject of subjects) await checkLayer(run, { ...subject, dtype: 'int32', training: true });
+    });
+
+    test('an average over the steps that a mask counts', async () => {
+      const { value, leaked } = await run('averageUnmasked', {
+        ids: [
+          [1, 2, 0],
+          [0, 4, 0],
+        ],
+      });
+      expect(value).toBeClose([1.5, 15, 4, 40], FORWARD);
+      expect(leaked).toEqual({ tensors: 0, data: 0 });
+    });
+  },
+  GPU_ALONE,
+);
+
 const CPU: { only: BackendName[] } = { only: ['cpu'] };
 
 describeBackends(

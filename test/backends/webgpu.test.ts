@@ -49,6 +49,11 @@ describeBackends(
       expect(leaked).toEqual(SAME);
     });
 
+    test('no program needs more storage in a workgroup than every device has', async () => {
+      const { value } = await backend.run('workgroupStorage', {});
+      expect(value).toBe(16_384);
+    });
+
     test.each(DISPATCHES)('dispatches of %s', async (_, args, on256, on32) => {
       for (const [workgroup, [forward, both]] of [[256, on256] as const, [32, on32] as const]) {
         const { value } = await backend.run('normalizeDispatches', { ...args, workgroup });

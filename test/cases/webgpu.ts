@@ -155,6 +155,32 @@ export const compileAll = async (_: Record<string, never>) => {
   return { names: [...new Set(modules.map(([, name]) => name))].sort(), count: modules.length, messages };
 };
 
+/** The most bytes that the variables of a workgroup take in any program, in workgroups of 256 invocations. */
+export const workgroupStorage = async (_: Record<string, never>) => {
+  const device = backend().device as { createShaderModule?: unknown };
+  const codes: string[] = [];
+  device.createShaderModule = ({ code }: { code: string }) => codes.push(code);
+  try {
+    await withWorkgroups(256, () => withTensors(async (make) => withoutRunning(() => runAll(make))));
+  } finally {
+    delete device.createShaderModule;
+  }
+  return Math.max(...codes.map(storageOf));
+};
+
+const COMPONENTS: Record<string, number> = {
+  f32: 1,
+  'vec2<f32>': 2,
+  'vec4<f32>': 4,
+  'mat4x2<f32>': 8,
+  'mat4x4<f32>': 16,
+};
+
+const storageOf = (code: string): number =>
+  [...code.matchAll(/var<workgroup> \w+ : array<([^,]+), (\d+)>/g)]
+    .map(([, type, length]) => 4 * COMPONENTS[type!]! * Number(length))
+    .reduce((a, b) => a + b, 0);
+
 function runAll(make: Make): void {
   // In one part, and in several.
   const views: View[] = [
@@ -169,6 +195,7 @@ function runAll(make: Make): void {
     { n: 4, s: 1, c: 8, groups: 1, rowsPerCondition: 2 },
     // With several rows, or channels, at once for each lane.
     { n: 64, s: 1, c: 512, groups: 1 },
+    { n: 127, s: 1, c: 512, groups: 1 },
     { n: 64, s: 1, c: 512, groups: 1, rowsPerCondition: 32 },
     { n: 2, s: 4, c: 3, groups: 3, rowsPerCondition: 2 },
   ];
@@ -275,6 +302,30 @@ export const trainTwoModels = async (_: Record<string, never>) => {
   const together = await Promise.all([train(0), train(1)]);
   return { alone, together };
 };
+
+/** Keras's average over the steps that an embedding does not mask: the embedding of the number i is [i, 10 i]. */
+export const averageUnmasked = ({ ids }: { ids: number[][] }) =>
+  withTensors(async (make) => {
+    const [entry] = tf.serialization.SerializationMap.getMap().classNameMap.KerasGlobalAveragePooling1D!;
+    const pooling = entry.fromConfig(entry, {}) as unknown as tf.layers.Layer;
+    const weights = [
+      make(
+        Float32Array.from({ length: 10 }, (_, i) => (i >> 1) * (i % 2 ? 10 : 1)),
+        [5, 2],
+      ),
+    ];
+    const embedding = tf.layers.embedding({
+      inputDim: 5,
+      outputDim: 2,
+      maskZero: true,
+      weights,
+      inputLength: ids[0]!.length,
+    });
+    const model = tf.sequential({ layers: [embedding, pooling] });
+    const result = await take(tf.tidy(() => model.predict(tf.tensor(ids)) as tf.Tensor));
+    model.dispose();
+    return result;
+  });
 
 const messageOf = (body: () => tf.TensorContainer): string => {
   try {

@@ -111,7 +111,7 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 22],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 10],
   ['`loadModel` of `files`, without h5wasm and fflate', `export { loadModel } from '${NAME}/files';`, 52],
-  ['`surgery`, without kernels', `export * from '${NAME}/surgery';`, 48],
+  ['`surgery`, without kernels', `export * from '${NAME}/surgery';`, 48.5],
   ['`foldBatchNormalization` alone', `export { foldBatchNormalization } from '${NAME}/surgery';`, 8],
 ];
 

@@ -10,6 +10,11 @@ import { fillWeights, type Layer, makeLayer } from '../support/layers.ts';
 
 const count = () => ({ tensors: tf.memory().numTensors, data: tf.engine().backend.numDataIds() });
 const numbers = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
+const gone = (shape: number[]): tf.Tensor => {
+  const tensor = tf.zeros(shape);
+  tensor.dispose();
+  return tensor;
+};
 const has = (option: string) => LAYER_NAMES.filter((className) => option in rowOf(className).defaults);
 
 /** `action` throws one error, which begins with `who` and holds every part, and leaves no tensor behind. */
@@ -258,6 +263,7 @@ describe.each(LAYER_NAMES)('%s', (className) => {
     const complex = tf.complex(tf.zeros([2, 4]), tf.zeros([2, 4]));
     expectError(call(text), className, ['must be numeric; received dtype string', 'cast']);
     expectError(call(complex), className, ['must be numeric; received dtype complex64', 'cast']);
+    expectError(call(gone([2, 4])), className, ['the input has been disposed of', 'tf.keep']);
     expectError(call([[1, 2, 3, 4]]), className, ['must be one tensor', 'received an array']);
     expectError(call(undefined), className, ['must be one tensor; received undefined']);
     expectError(call(7), className, ['must be one tensor; received 7']);
@@ -436,6 +442,8 @@ describe.each(Object.keys(FUNCTIONS))('%s', (name) => {
       name,
       ['2 to 6 axes', 'received 1'],
     );
+    expectError(() => f(gone([2, 3, 4]), {}), name, ['the input has been disposed of', 'tf.keep']);
+    expectError(() => f(input, { gamma: gone([4]) }), name, ['gamma has been disposed of', 'tf.keep']);
     expectError(() => f([1, 2] as unknown as tf.Tensor, {}), name, ['must be one tensor', 'received an array']);
   });
 });

@@ -1204,6 +1204,15 @@ describe('refused', () => {
     await expect(missing).rejects.toThrow(/^loadModel: Request to .* failed with status code 404/);
   });
 
+  test.each(['web/model.json', './model.json', 'file:///web/model.json'])(
+    'in Node without its package: the path %s',
+    async (path) => {
+      await expect(ours.loadModel(path)).rejects.toThrow(
+        /^loadModel: .* In Node a path needs @tensorflow\/tfjs-node.* npx tfjs-normalizations convert\.$/,
+      );
+    },
+  );
+
   test('what is no place to load from', async () => {
     await expect(ours.loadModel({} as never)).rejects.toThrow(
       'loadModel: the first argument must be a URL or a handler',

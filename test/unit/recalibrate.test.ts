@@ -219,7 +219,9 @@ describe('recalibrate', () => {
     );
     const [wide, empty] = [tf.ones([2, 3]), tf.ones([0, 2])];
     const before = tf.memory().numTensors;
-    await expect(recalibrate(model, wide)).rejects.toThrow(/expected .* to have shape/);
+    await expect(recalibrate(model, wide)).rejects.toThrow(
+      /^recalibrate: the model does not predict on the data \(.*expected .* to have shape.*\); give what it takes$/,
+    );
     await expect(recalibrate(model, [empty])).rejects.toThrow('the data hold no batch');
     expect(tf.memory().numTensors).toBe(before); // nothing is left of the model that was begun
     const inputs = ['a', 'b'].map((name) => tf.input({ shape: [2], name }));
@@ -228,6 +230,18 @@ describe('recalibrate', () => {
       'all inputs must have as many examples; received 4, 3 for a, b',
     );
   });
+});
+
+test('recalibrate leaves no tensor of a model that it could not finish', async () => {
+  const model = modelOf([2], ours.batchNormalization());
+  const [fits, other] = [tf.ones([2, 2]), tf.ones([2, 3])];
+  const before = tf.memory().numTensors;
+  for (const data of [other, [fits, other], []]) await expect(recalibrate(model, data)).rejects.toThrow('recalibrate:');
+  const stop = () => {
+    throw new Error('stop');
+  };
+  await expect(recalibrate(model, fits, { onProgress: stop })).rejects.toThrow('stop');
+  expect(tf.memory().numTensors).toBe(before);
 });
 
 describe('adapt', () => {

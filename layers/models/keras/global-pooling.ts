@@ -1,6 +1,7 @@
 /** Global pooling as Keras has it: with `keepdims`, and over the steps of a sequence that its mask counts. TensorFlow.js has neither. */
-import { cast, div, expandDims, mul, reshape, serialization, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { div, expandDims, mul, reshape, serialization, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
+import { toFloat } from '../../../kernels/core/floats.ts';
 import { usableMask } from '../../base/mask.ts';
 import type { Kwargs, LayerArgs, Shape } from '../../base/options.ts';
 import { registerLayer } from '../../base/register.ts';
@@ -55,7 +56,7 @@ class KerasGlobalAveragePooling1D extends withKeepdims('GlobalAveragePooling1D')
   override pool(x: Tensor, kwargs: Kwargs): Tensor {
     const mask = usableMask(this, x, x.rank - 1, kwargs);
     if (!mask) return super.pool(x, kwargs);
-    const counts = expandDims(cast(mask, 'float32'), -1);
+    const counts = expandDims(toFloat(mask), -1);
     return div(sum(mul(x, counts), 1), sum(counts, 1));
   }
 }

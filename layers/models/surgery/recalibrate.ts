@@ -1,5 +1,5 @@
 /** Recalibration: the statistics that layers keep are taken anew, exactly, of all data of a dataset. */
-import { dispose, keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { dispose, keep, type Tensor, type TensorContainer, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { checkCall, checkFunction, checkPositiveInteger, optionNames } from '../../../kernels/functions/checks.ts';
@@ -84,20 +84,21 @@ export async function recalibrate(
   const draft = draftOf(model);
   const copy = await build(WHO, draft);
   try {
-    return { model: copy, ...(await recalibrateLayers(copy, titlesOf(draft, copy), passes, onProgress)) };
+    return { model: copy, ...(await recalibrateLayers(copy, draft, passes, onProgress)) };
   } catch (error) {
     disposeWeights(copy);
     throw error;
   }
 }
 
-/** Gives all layers of a model that keep statistics those of the data, in place, but for those that have a reason to be left. */
+/** Takes the statistics of the new model anew, layer after layer; says of which, and of which not. */
 async function recalibrateLayers(
   copy: LayersModel,
-  titles: ReadonlyMap<layers.Layer, string>,
+  draft: Draft,
   passes: Passes,
   onProgress: (progress: RecalibrationProgress) => void,
 ): Promise<Omit<Surgery, 'model'>> {
+  const titles = titlesOf(draft, copy);
   const keeping = [...new Set(layersWithin(copy))].filter(hasStatistics);
   const reasons = new Map(keeping.map((layer) => [layer, reasonToLeave(layer)]));
   const wanted = keeping.filter((layer) => reasons.get(layer) === undefined);
@@ -157,7 +158,8 @@ function observed(model: LayersModel, watched: readonly layers.Layer[], inputs: 
   try {
     withCalls(watched, around, () => dispose(model.predict(inputs, { batchSize })));
   } catch (error) {
-    if (error !== ENOUGH) throw error;
+    if (error === ENOUGH) return;
+    fail(WHO, `the model does not predict on the data (${(error as Error).message}); give what it takes`);
   }
 }
 
@@ -191,19 +193,21 @@ async function recalibrateLayer(
   let batches = 0;
   for await (const inputs of passes()) {
     const seen: { x: Tensor; mask: Tensor | undefined }[] = [];
-    observed(model, [layer], inputs, (_, x, kwargs) => {
-      const mask =
-        layer.getClassName() === 'BatchNormalization'
-          ? usableMask(layer, x, axesOf(layer, x)[0] as number, kwargs)
-          : undefined;
-      seen.push({ x: keep(x.clone()), mask: mask && keep(mask.clone()) });
-      if (seen.length === calls) throw ENOUGH;
-    });
-    for (const { x, mask } of seen) {
-      const part = await statisticsOfTensor(layer, x, mask);
-      if (part) all = all ? merge([all, part]) : part;
-      x.dispose();
-      mask?.dispose();
+    try {
+      observed(model, [layer], inputs, (_, x, kwargs) => {
+        const mask =
+          layer.getClassName() === 'BatchNormalization'
+            ? usableMask(layer, x, axesOf(layer, x)[0] as number, kwargs)
+            : undefined;
+        seen.push({ x: keep(x.clone()), mask: mask && keep(mask.clone()) });
+        if (seen.length === calls) throw ENOUGH;
+      });
+      for (const { x, mask } of seen) {
+        const part = await statisticsOfTensor(layer, x, mask);
+        if (part) all = all ? merge([all, part]) : part;
+      }
+    } finally {
+      dispose(seen as TensorContainer);
     }
     onBatch(++batches);
   }
