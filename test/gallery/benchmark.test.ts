@@ -141,7 +141,8 @@ describeGallery('benchmark', ({ open }) => {
   });
 
   test('stops, fills the table as it goes, and leaks nothing', async () => {
-    const page = await open('benchmark', { settings: { ...openQuick, norms: 'rms,layer', sizes: '64x128' } });
+    const settings = { ...openQuick, norms: 'rms,group', sizes: '64x128,2x16x16x32' };
+    const page = await open('benchmark', { settings });
     await runTask(page, START);
     const tensors = await tensorsOf(page);
     for (let i = 0; i < 2; i++) {
@@ -154,9 +155,9 @@ describeGallery('benchmark', ({ open }) => {
     await page.locator('.task[data-state="stopped"]').waitFor();
     const { results } = await reported(page);
     expect(results.length).toBe(1);
-    const [rms, layer] = await cells(page);
+    const [rms, group] = await cells(page);
     near(microseconds(rms[0].ours), results[0].us.ours);
-    expect(new Set(Object.values(layer[0]))).toEqual(new Set(['…']));
+    expect(new Set(Object.values(group[0]))).toEqual(new Set(['…']));
     expect(await tensorsOf(page)).toBe(tensors);
     await runTask(page, START);
     expect((await reported(page)).results.length).toBe(2);

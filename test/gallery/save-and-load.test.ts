@@ -106,7 +106,7 @@ describeGallery('save-and-load', (gallery) => {
       })),
     );
     expect(files.map(({ name }) => name).sort()).toEqual(['digits.json', 'digits.weights.bin']);
-    const other = await open({ settings: { steps: 2, backend: 'webgl' } });
+    const other = await open({ settings: { steps: 2, backend: 'wasm' } });
     const status = other.locator('.storage > output');
     await other.locator('input[name=files]').setInputFiles(files.slice(0, 1));
     await status.filter({ hasText: /^Choose both files/ }).waitFor();
@@ -114,7 +114,7 @@ describeGallery('save-and-load', (gallery) => {
     await status.filter({ hasText: /^Loaded/ }).waitFor();
     const after = await predictionsOf(other);
     expect(largest(before, after)).toBeLessThan(1e-5);
-    expect(await other.locator('.comparison').textContent()).toContain('saved on cpu, and runs on webgl');
+    expect(await other.locator('.comparison').textContent()).toContain('saved on cpu, and runs on wasm');
     await runTask(other, 'Train');
     const losses = await lossesOf(other);
     expect(losses).toHaveLength(4);
