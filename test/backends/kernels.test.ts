@@ -115,6 +115,10 @@ describeEverywhere('kernels', (backend) => {
       }
     });
 
+    test.each(named(conditional.filter((_, i) => i % 3 === 0)))('neither gamma nor beta, %s', (_, inputs) =>
+      checkNormalize(backend, route, { ...USUAL, ...inputs, gamma: false, beta: false }),
+    );
+
     const summed = [...KINDS, ...(thorough ? [...WIDE, ...large, ...CONDITIONAL_VIEWS] : [])];
     test.each(named(summed))('x and a residual, %s', async (_, inputs) => {
       const run = { ...USUAL, ...inputs, residual: true };
