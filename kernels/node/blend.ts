@@ -64,10 +64,11 @@ export const BlendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
 export const Average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
   const before = call.numbers(old);
   const both = call.numbers(moments);
-  const k = before.length;
-  const after = new Float32Array(k);
-  for (let i = 0; i < k; i++) {
-    after[i] = momentum * (before[i] as number) + (1 - momentum) * (both[row * k + i] as number);
+  // The moments are the first columns of statistics, which another backend may have made wider.
+  const start = (row * both.length) / 2;
+  const after = new Float32Array(before.length);
+  for (let i = 0; i < after.length; i++) {
+    after[i] = momentum * (before[i] as number) + (1 - momentum) * (both[start + i] as number);
   }
   return [call.small(after, old.shape)];
 });

@@ -140,9 +140,9 @@ export const blendGrad = (args: Inputs) =>
 
 export const average = (args: Routed<AverageInputs>) =>
   withTensors(async (make) => {
-    const { route, size, row, momentum } = args;
+    const { route, row, momentum } = args;
     const values = averageInputs(args);
-    const [old, moments] = [make(values.old), make(values.moments, [2, size])];
+    const [old, moments] = [make(values.old), make(values.statistics, [2, values.statistics.length / 2])];
     const attributes = { row, momentum };
     const routes = {
       kernel: () => run('Average', { old, moments }, attributes)[0],

@@ -90,8 +90,13 @@ export function blendInputs(inputs: Inputs) {
 
 export interface AverageInputs {
   readonly size: number;
+  /** The columns of statistics after the moments. Default: none. */
+  readonly further?: number;
   readonly row: 0 | 1;
   readonly momentum: number;
 }
 
-export const averageInputs = ({ size }: AverageInputs) => ({ old: normals(11, size), moments: normals(12, 2 * size) });
+export const averageInputs = ({ size, further = 0 }: AverageInputs) => ({
+  old: normals(11, size),
+  statistics: normals(12, 2 * (size + further)),
+});
