@@ -245,6 +245,23 @@ function tests(backend: Backend): void {
     expect(moments.dataSync()).toBeClose(oracle.moments(x, view), { ofMax: 2e-5 });
   });
 
+  test('a value that comes again and again does not round the sum of a long row away', () => {
+    const [rows, c] = [2, 300_007];
+    const attrs = { ...USUAL, view: rowView([rows, c], 1) };
+    const values = numbers([rows, c], 1).map((value) => Math.max(value, 0));
+    const equal = new Float32Array(rows * c).fill(0.1 / 7);
+    const inputs = { x: tensor(values, [rows, c]), gamma: undefined };
+    const [y, statistics] = run('Normalize', inputs, attrs) as [Tensor, Tensor];
+    const [inference] = run('Normalize', inputs, { ...attrs, yOnly: true });
+    const given = { ...inputs, dy: tensor(equal, [rows, c]), statistics };
+    const [dx] = run('NormalizeGrad', given, { ...attrs, affine: false });
+    const right = oracle.normalize(values, undefined, undefined, attrs).y;
+    for (const result of [y, inference]) expect(result.dataSync()).toBeClose(right, { ofMax: 2e-6 });
+    // What is left where equal values cancel.
+    const gradient = oracle.normalizeGrad(equal, values, undefined, attrs).dx;
+    expect(dx.dataSync()).toBeClose(gradient, { atol: 1e-5 * equal[0]! });
+  });
+
   /** The ops of Layer: forward, inference and backward, whose results must be right. */
   function layerOps(mean = 0) {
     const shape = [6, 33];
