@@ -115,6 +115,12 @@ describeEverywhere('kernels', (backend) => {
       }
     });
 
+    if (route === 'kernel') {
+      test.each(named(KINDS))('statistics with further columns, %s', (_, inputs) =>
+        checkNormalize(backend, route, { ...USUAL, ...inputs, further: 3 }, false),
+      );
+    }
+
     test.each(named(conditional.filter((_, i) => i % 3 === 0)))('neither gamma nor beta, %s', (_, inputs) =>
       checkNormalize(backend, route, { ...USUAL, ...inputs, gamma: false, beta: false }),
     );

@@ -8,7 +8,7 @@ import { type BackendWasm, setThreadsCount, setWasmPaths } from '@tensorflow/tfj
 import { instantiate, PLACEMENTS } from '../../kernels/simd/kernels.ts';
 import { heapOf, type WasmPort } from '../../kernels/wasm/backend.ts';
 import { wasm } from '../../kernels/wasm/index.ts';
-import { layerNorm, registerKernels, spectralNorm } from '../../layers/index.ts';
+import { batchNorm, layerNorm, registerKernels, spectralNorm } from '../../layers/index.ts';
 import { type BackendName, describeBackends } from '../support/backends.ts';
 import { normalizeInputs } from '../support/inputs.ts';
 import * as oracle from '../support/oracle.ts';
@@ -153,10 +153,15 @@ describe('the heap', () => {
       return address;
     });
     const before = size();
-    const moved = tf.tidy(() => layerNorm(given[0]!, { gamma: given[1]!, beta: given[2]! }).dataSync());
+    const [x, gamma, beta] = given as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const variance = tf.tidy(() => tf.square(beta));
+    const normalized = () => [layerNorm(x, { gamma, beta }), batchNorm(x, { mean: beta, variance, gamma, beta }).y];
+    const read = () => tf.tidy(() => normalized().map((y) => y.dataSync()));
+    const moved = read();
     expect(size()).toBeGreaterThan(before);
     jest.restoreAllMocks();
-    expect(moved).toEqual(tf.tidy(() => layerNorm(given[0]!, { gamma: given[1]!, beta: given[2]! }).dataSync()));
+    expect(moved).toEqual(read());
+    variance.dispose();
     tf.dispose([given, others, grown]);
   });
 

@@ -25,6 +25,8 @@ export interface NormalizeInputs extends Inputs {
   readonly beta: boolean;
   /** Whether a residual is added to x, and the sum is wanted, too. */
   readonly residual?: boolean;
+  /** The columns after the moments in the statistics that the gradient is given, as of another backend. Default: the backend's own. */
+  readonly further?: number;
 }
 
 export const shapeOf = ({ view: { n, s, c }, shape }: Inputs): number[] =>
