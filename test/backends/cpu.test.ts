@@ -149,6 +149,19 @@ const tests = () => {
     expect(tf.backend().numDataIds()).toBe(before);
   });
 
+  test('a gradient that comes again and again does not round a sum away, with parameters for each position', () => {
+    const [s, c] = [65_537, 4];
+    const view = { n: 1, s, c, groups: c, rowsPerCondition: 1 };
+    const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
+    const equal = 0.1 / 7;
+    tf.tidy(() => {
+      const [x, gamma, dy] = [tf.tensor(wave(s * c, 3, 0.7), [s, c]), tf.ones([s, c]), tf.fill([s, c], equal)];
+      const [, statistics] = run('Normalize', { x, gamma }, attrs) as [tf.Tensor, tf.Tensor];
+      const [dx] = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true });
+      expect(dx.dataSync()).toBeClose(new Float32Array(s * c), { atol: 1e-6 * equal });
+    });
+  });
+
   test('memory that a large matrix takes is given back', () => {
     const before = host()!.bytes;
     tf.tidy(() => spectralNorm(tf.ones([5000, 5000]), { u: tf.ones([1, 5000]) }).sigma.dataSync());
