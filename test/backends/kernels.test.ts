@@ -175,6 +175,13 @@ describeEverywhere('kernels', (backend) => {
 
       test('a zero gradient', () => checkNormalize(backend, route, { ...USUAL, ...inputs, special: 'zero dy' }));
 
+      test('a mean square of NaN is above every floor', async () => {
+        const options = { ...USUAL, ...inputs, center: false, epsilonPlacement: 'floor', special: 'nan' } as const;
+        const { value } = await backend.run('normalize', { route, ...options });
+        const inside = Array.from(value.y!).filter((_, i) => inFirstGroup(inputs.view, i));
+        expect(inside.filter(Number.isFinite)).toEqual([]);
+      });
+
       test.each(['nan', 'infinity'] as const)('%s stays in its group', async (special) => {
         const run = { route, ...USUAL, ...inputs };
         const { value } = await backend.run('normalize', { ...run, special });
