@@ -71,7 +71,7 @@ export function normalizeToStyle(
   });
 }
 
-/** Fails if content and style have not the same rank, batch and channels, as far as they are known. */
+/** Fails if content and style have not the same rank, batch and channels, as far as they are known, or a style has no values. */
 export function checkStyle(
   who: string,
   content: readonly (number | null)[],
@@ -80,10 +80,12 @@ export function checkStyle(
 ): void {
   const channels = checkAxis(who, axis, content.length);
   const differ = (at: number) => content[at] != null && style[at] != null && content[at] !== style[at];
-  if (content.length === style.length && !differ(0) && !differ(channels)) return;
-  const rule = 'content and style must have the same rank, batch and channels';
-  fail(
-    who,
-    `${rule}; received [${content}] and [${style}]; give a style for each example, with the channels of the content`,
-  );
+  const received = `received [${content}] and [${style}]`;
+  if (content.length !== style.length || differ(0) || differ(channels)) {
+    const rule = 'content and style must have the same rank, batch and channels';
+    fail(who, `${rule}; ${received}; give a style for each example, with the channels of the content`);
+  }
+  if (style.includes(0) && !content.includes(0)) {
+    fail(who, `a style must have values, of which statistics are taken; ${received}; give it one position or more`);
+  }
 }

@@ -64,9 +64,9 @@ export const BlendGrad = kernel<'BlendGrad'>((call, inputs, { view }) => {
 export const Average = kernel<'Average'>((call, { old, moments }, { row, momentum }) => {
   const before = call.numbers(old);
   const both = call.numbers(moments);
+  // The moments are the first columns of statistics, which another backend may have made wider.
+  const start = (row * both.length) / 2;
   const after = new Float32Array(before.length);
-  // Statistics may have more columns than `old` has values.
-  const start = row * (moments.shape[1] as number);
   for (let i = 0; i < after.length; i++) {
     after[i] = momentum * (before[i] as number) + (1 - momentum) * (both[start + i] as number);
   }

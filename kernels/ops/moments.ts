@@ -3,9 +3,11 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { constant } from '../core/tape.ts';
 import type { View } from '../core/view.ts';
 import { apply, compute, Moments } from './gradients.ts';
+import { ofNothing } from './nothing.ts';
 
-/** Moments [2, n * c]; `view.groups` must be `view.c`. */
-export const moments = (x: Tensor, view: View): Tensor => apply(Moments, { x }, { view });
+/** Moments [2, n * c], zeros if x is empty; `view.groups` must be `view.c`. */
+export const moments = (x: Tensor, view: View): Tensor =>
+  x.size === 0 ? ofNothing([2, view.n * view.c], x) : apply(Moments, { x }, { view });
 
 /** The statistics [2, k] that the kernel `Normalize` would output: a constant to every gradient. */
 export const statisticsOf = (x: Tensor, view: View): Tensor =>

@@ -7,6 +7,8 @@ import type { Memory, SimdKernel, Window } from './memory.ts';
 import { BLOCK, pieceOf, read, rewrite, samplesTogether } from './pieces.ts';
 
 type Optional = TensorInfo | undefined;
+/** Where kernels write dgamma and dbeta. */
+type Gradients = readonly [dgamma: { readonly address: Address }, dbeta: { readonly address: Address }];
 
 export const normalize: SimdKernel<'Normalize'> = (memory, { x, residual, gamma, beta }, attrs) => {
   const { view, yOnly } = attrs;
@@ -60,7 +62,7 @@ export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x
   const { view, affine } = attrs;
   const shape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
   const parameters = affine ? ([memory.output(shape), memory.output(shape)] as const) : undefined;
-  const form = describe(memory, attrs, gamma, undefined, parameters);
+  const form = describe(memory, attrs, gamma, undefined, parameters ?? unwanted(memory, view));
   // Row 1 begins after all columns of row 0: another backend's statistics have more of them than there are groups.
   const mean = memory.address(statistics);
   const variance = mean + 4 * (statistics.shape[1] as number);
@@ -71,17 +73,24 @@ export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x
   return [dx, dgamma.tensor(), dbeta.tensor()];
 };
 
+/** Room for dgamma and dbeta that nobody wants: where a sample has several conditions, they are steps on the way to dx. */
+function unwanted(memory: Memory, view: View): Gradients | undefined {
+  if (!hasConditionsWithin(view)) return undefined;
+  const room = () => ({ address: memory.scratch(conditionsOf(view) * view.c) });
+  return [room(), room()];
+}
+
 /**
  * Describes a normalization to the kernels, and returns the address of its form.
  *
- * @param gradients where to write dgamma and dbeta, if they are wanted
+ * @param gradients where to write dgamma and dbeta, if they are made
  */
 function describe(
   memory: Memory,
   { view, center, rescale, epsilonPlacement, epsilon }: NormalizeAttrs,
   gamma: Optional,
   beta: Optional,
-  gradients?: readonly [dgamma: { readonly address: Address }, dbeta: { readonly address: Address }],
+  gradients?: Gradients,
 ): Address {
   const { s, c, groups, rowsPerCondition } = view;
   const affine = gradients !== undefined;

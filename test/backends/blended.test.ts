@@ -1,5 +1,6 @@
 /** The kernels of the blended form (moments, scale and shift, moving averages) against the oracle, on every backend. */
 import { describe, expect, test } from '@jest/globals';
+import { momentsIn } from '../../kernels/core/numbers.ts';
 import { describeKernels } from '../support/backends.ts';
 import { activations, affineInputs, averageInputs, blendInputs, type Inputs } from '../support/inputs.ts';
 import { checkMoments, expectOurs, isThorough, ROUTES, tolerance } from '../support/kernel-checks.ts';
@@ -78,12 +79,12 @@ describeKernels('the blended form', (backend) => {
         { size, row: 1, momentum: 0.5 },
         { size, row: 1, momentum: 0 },
         { size, row: 0, momentum: 1 },
-        { size, row: 0, momentum: 0.5, columns: size + 3 },
-        { size, row: 1, momentum: 0.5, columns: size + 3 },
+        { size, row: 0, momentum: 0.5, further: 3 },
+        { size, row: 1, momentum: 0.5, further: 3 },
       ] as const) {
-        const { old, moments } = averageInputs(inputs);
+        const { old, statistics } = averageInputs(inputs);
         const { value, kernels, leaked } = await backend.run('average', { route, ...inputs });
-        const average = oracle.average(old, moments, inputs.row, inputs.momentum);
+        const average = oracle.average(old, momentsIn(statistics, size), inputs.row, inputs.momentum);
         expect(value.average).toBeClose(average, tolerance(backend, route, {}, 'activations'));
         expect(leaked).toEqual({ tensors: 0, data: 0 });
         expectOurs(backend, route, kernels, ['Average']);

@@ -111,30 +111,54 @@ const tests = () => {
     });
   });
 
-  test('long rows with parameters of their own are as each of them alone', () => {
-    const c = 2 ** 20 + 3;
-    const ofRows = (values: Float32Array, n: number, conditions: boolean) => {
-      const view = { n, s: 1, c, groups: 1, ...(conditions && { rowsPerCondition: 1 }) };
+  test('long rows with parameters for every two of them, and a residual, are as the last sums alone', () => {
+    const [rows, c] = [2, 2 ** 20 + 3];
+    const ofRows = (x: Float32Array, dy: Float32Array, gamma: Float32Array, added?: Float32Array) => {
+      const [n, conditions] = [x.length / c, gamma.length / c];
+      const view = { n, s: 1, c, groups: 1, ...(conditions > 1 && { rowsPerCondition: rows }) };
       const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
-      const shape = conditions ? [n, c] : [c];
-      const [x, dy] = [tf.tensor(values, [n, c]), tf.tensor(values.map(Math.cos), [n, c])];
-      const [gamma, beta] = [tf.tensor(values, shape), tf.tensor(values.map(Math.abs), shape)];
-      const [y, statistics] = run('Normalize', { x, residual: undefined, gamma, beta }, attrs) as [
-        tf.Tensor,
-        tf.Tensor,
-      ];
-      const gradients = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true }) as tf.Tensor[];
-      return [y, ...gradients].map((t) => t.dataSync() as Float32Array);
+      const shape = conditions > 1 ? [conditions, c] : [c];
+      const parameters = { gamma: tf.tensor(gamma, shape), beta: tf.tensor(gamma.map(Math.abs), shape) };
+      const residual = added && tf.tensor(added, [n, c]);
+      const given = tf.tensor(x, [n, c]);
+      const [y, statistics, sum = given] = run(
+        'Normalize',
+        { x: given, residual, ...parameters },
+        attrs,
+      ) as tf.Tensor[];
+      const inputs = { dy: tf.tensor(dy, [n, c]), dsum: residual, x: sum!, statistics: statistics!, ...parameters };
+      const gradients = run('NormalizeGrad', inputs, { ...attrs, affine: true }) as tf.Tensor[];
+      return [y!, sum!, ...gradients].map((t) => t.dataSync() as Float32Array);
     };
+    const [x, residual, dy] = [wave(4 * c, 3, 0.7), wave(4 * c, 1, 0.3), wave(4 * c, 0.5, 1.3)];
+    const gamma = wave(2 * c, 2, 0.1);
+    const before = tf.backend().numDataIds();
     tf.tidy(() => {
-      const x = wave(2 * c, 3, 0.7);
-      const together = ofRows(x, 2, true);
-      for (const row of [0, 1]) {
-        const alone = ofRows(x.slice(row * c, (row + 1) * c), 1, false);
-        for (const [i, values] of alone.entries()) {
-          expect(together[i]!.subarray(row * c, (row + 1) * c)).toBeClose(values, { ofMax: 1e-6 });
-        }
+      const together = ofRows(x, dy, gamma, residual);
+      const lastOf = (values: Float32Array) => values.subarray(values.length / 2);
+      const added = lastOf(residual);
+      const sum = lastOf(x).map((value, i) => value + added[i]!);
+      const [y, , dx, ...ofParameters] = ofRows(sum, lastOf(dy), lastOf(gamma));
+      const right = [y!, sum, dx!.map((value, i) => value + added[i]!), ...ofParameters];
+      // Some of the millions: to compare all would take longer than what is tested.
+      const some = (values: Float32Array) => values.filter((_, i) => i % 997 === 0);
+      for (const [i, values] of right.entries()) {
+        expect(some(lastOf(together[i]!))).toBeClose(some(values), { ofMax: 1e-6 });
       }
+    });
+    expect(tf.backend().numDataIds()).toBe(before);
+  });
+
+  test('a gradient that comes again and again does not round a sum away, with parameters for each position', () => {
+    const [s, c] = [65_537, 4];
+    const view = { n: 1, s, c, groups: c, rowsPerCondition: 1 };
+    const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
+    const equal = 0.1 / 7;
+    tf.tidy(() => {
+      const [x, gamma, dy] = [tf.tensor(wave(s * c, 3, 0.7), [s, c]), tf.ones([s, c]), tf.fill([s, c], equal)];
+      const [, statistics] = run('Normalize', { x, gamma }, attrs) as [tf.Tensor, tf.Tensor];
+      const [dx] = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true });
+      expect(dx.dataSync()).toBeClose(new Float32Array(s * c), { atol: 1e-6 * equal });
     });
   });
 

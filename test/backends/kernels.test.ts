@@ -115,6 +115,16 @@ describeEverywhere('kernels', (backend) => {
       }
     });
 
+    if (route === 'kernel') {
+      test.each(named(KINDS))('statistics with further columns, %s', (_, inputs) =>
+        checkNormalize(backend, route, { ...USUAL, ...inputs, further: 3 }, false),
+      );
+    }
+
+    test.each(named(conditional.filter((_, i) => i % 3 === 0)))('neither gamma nor beta, %s', (_, inputs) =>
+      checkNormalize(backend, route, { ...USUAL, ...inputs, gamma: false, beta: false }),
+    );
+
     const summed = [...KINDS, ...(thorough ? [...WIDE, ...large, ...CONDITIONAL_VIEWS] : [])];
     test.each(named(summed))('x and a residual, %s', async (_, inputs) => {
       const run = { ...USUAL, ...inputs, residual: true };
@@ -164,6 +174,13 @@ describeEverywhere('kernels', (backend) => {
       });
 
       test('a zero gradient', () => checkNormalize(backend, route, { ...USUAL, ...inputs, special: 'zero dy' }));
+
+      test('a mean square of NaN is above every floor', async () => {
+        const options = { ...USUAL, ...inputs, center: false, epsilonPlacement: 'floor', special: 'nan' } as const;
+        const { value } = await backend.run('normalize', { route, ...options });
+        const inside = Array.from(value.y!).filter((_, i) => inFirstGroup(inputs.view, i));
+        expect(inside.filter(Number.isFinite)).toEqual([]);
+      });
 
       test.each(['nan', 'infinity'] as const)('%s stays in its group', async (special) => {
         const run = { route, ...USUAL, ...inputs };

@@ -3,7 +3,7 @@
  * without values come out as they are, with gradients of 0, and change no statistic.
  */
 import { expect, test } from '@jest/globals';
-import { describeKernels, isWasm } from '../support/backends.ts';
+import { describeBackends, describeKernels, isWasm } from '../support/backends.ts';
 import { FIRST } from '../support/layer-table.ts';
 
 /** Values whose means float32 rounds in many ways, from small samples to rows of several blocks. */
@@ -159,6 +159,24 @@ describeKernels('tensors without values', ({ name, run }) => {
       ],
     ],
     [
+      'AdaptiveInstanceNormalization',
+      {},
+      [
+        [
+          [0, 3, 4],
+          [0, 5, 4],
+        ],
+        [
+          [2, 0, 4],
+          [2, 5, 4],
+        ],
+        [
+          [2, 0, 4],
+          [2, 0, 4],
+        ],
+      ],
+    ],
+    [
       'QKNormAttention',
       { sequenceLength: 4 },
       [
@@ -199,7 +217,7 @@ describeKernels('tensors without values', ({ name, run }) => {
       for (const training of [true, false]) {
         for (const which of shapes.keys()) {
           const { value, leaked } = await run('layerOfNothing', { className, options, shapes, training, which });
-          const from = className === 'QKNormAttention' ? 0 : which;
+          const from = className === 'QKNormalization' ? which : 0;
           const width = isWrapper ? 3 : shapes.at(className === 'QKNormAttention' ? 2 : which)!.at(-1);
           expect(value.y).toEqual([...shapes[from]!.slice(0, -1), width]);
           expect(value.plain).toEqual(value.y);
@@ -229,3 +247,25 @@ describeKernels('tensors without values', ({ name, run }) => {
     }
   });
 });
+
+describeBackends(
+  'kernels of tensors without values',
+  ({ run }) => {
+    test.each([
+      { n: 0, s: 1, c: 4, groups: 1 },
+      { n: 0, s: 3, c: 4, groups: 2 },
+      { n: 2, s: 0, c: 4, groups: 4 },
+      { n: 2, s: 3, c: 0, groups: 1 },
+    ])('%j', async (view) => {
+      const { n, s, c, groups } = view;
+      const { value, leaked } = await run('kernelsOfNothing', { view });
+      const ofGroups = [2, n * groups];
+      expect(value.shapes).toEqual({ likeX: Array(5).fill([n, s, c]), moments: [ofGroups, ofGroups] });
+      const { dgamma, dbeta, dscale, dshift } = value.sums;
+      for (const sum of [dgamma, dbeta]) expect(Array.from(sum!)).toEqual(Array(c).fill(0));
+      for (const sum of [dscale, dshift]) expect(Array.from(sum!)).toEqual(Array(n * c).fill(0));
+      expect(leaked).toEqual(FLAWLESS);
+    });
+  },
+  { only: ['cpu', 'wasm'] },
+);

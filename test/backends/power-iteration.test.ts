@@ -77,8 +77,8 @@ describeKernels('power iteration', (backend) => {
     }
   });
 
-  test('a matrix of zeros keeps u and v', async () => {
-    const args = { rest: 5, out: 3, first: 'u', iterations: 2, epsilon: 1e-12, scale: 0 } as const;
+  test.each([1e-12, 0])('a matrix of zeros keeps u and v, epsilon %d', async (epsilon) => {
+    const args = { rest: 5, out: 3, first: 'u', iterations: 2, epsilon, scale: 0 } as const;
     const { u, v } = powerIterationInputs(args);
     const value = await run(args);
     expect(value.u).toBeClose(u, { ofMax: 0 });

@@ -97,11 +97,11 @@ async function expectSame(kernel: string, shapes: Record<string, readonly number
   expect(await run('wasm', kernel, shapes, attrs)).toBeClose(expected, { ...ROUNDING, what: kernel });
 }
 
-/** Five rows above. */
-const PADDED: Attrs['pad'] = [
+/** So many rows above, and columns at both sides. */
+const above = (rows: number, sides: number): Attrs['pad'] => [
   [0, 0],
-  [5, 0],
-  [0, 0],
+  [rows, 0],
+  [sides, sides],
   [0, 0],
 ];
 const channelsFirst = ([n, h, w, c]: Shape): Shape => [n, c, h, w];
@@ -175,7 +175,8 @@ describe('the gradients of generated convolutions are those of cpu', () => {
   test.each([
     ['a long sum in parts, of which the last is shorter', [9, 40, 40, 1], [2, 2, 1, 2], [1, 1]],
     ['large examples in parts, of which the last is shorter', [5, 1000, 1000, 1], [2, 2, 1, 2], [10, 10]],
-    ['one that reads the padding only', [1, 4, 4, 1], [1, 1, 1, 2], [9, 1], PADDED],
+    ['one that reads the padding only', [1, 4, 4, 1], [1, 1, 1, 2], [9, 1], above(5, 0)],
+    ['one that reads the row above only', [1, 4, 4, 1], [1, 1, 1, 2], [9, 1], above(1, 1)],
     ['one tap, padded to the size of x', [2, 3, 3, 1], [1, 1, 1, 2], [2, 2], 1],
     ['one tap', [37, 20, 20, 3], [1, 1, 3, 5], [1, 1]],
     ['one tap with strides', [5, 7, 6, 3], [1, 1, 3, 5], [2, 3]],

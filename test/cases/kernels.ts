@@ -2,7 +2,7 @@
  * Every kernel, by three routes: 'kernel' runs the current backend's own, 'reference' the same function composed from
  * ordinary ops, 'ops' the differentiable operation that chooses between them, with its gradients through the tape.
  */
-import { dispose, stack, type Tensor, tidy, unstack, valueAndGrads } from '@tensorflow/tfjs';
+import { concat, dispose, ones, slice, stack, type Tensor, tidy, unstack, valueAndGrads } from '@tensorflow/tfjs';
 import { momentsIn } from '../../kernels/core/numbers.ts';
 import { fused, run } from '../../kernels/core/registry.ts';
 import { conditionsOf } from '../../kernels/core/view.ts';
@@ -33,6 +33,10 @@ type Routed<T> = T & { readonly route: Route };
 /** Whether the current backend has kernels of its own. */
 export const hasKernels = async (_: Record<string, never>) => fused();
 
+/** The moments in statistics, with further columns, which mean nothing. */
+const widened = (statistics: Tensor, groups: number, further: number): Tensor =>
+  tidy(() => concat([slice(statistics, [0, 0], [2, groups]), ones([2, further])], 1));
+
 export const normalize = (args: Routed<NormalizeInputs>) =>
   withTensors(async (make) => {
     const { route, view, epsilon, epsilonPlacement, center, rescale } = args;
@@ -62,8 +66,10 @@ export const normalize = (args: Routed<NormalizeInputs>) =>
       const outputs = run('Normalize', { x, residual, gamma, beta }, attributes);
       const [y, statistics, sum] = outputs as [Tensor, Tensor, Tensor | undefined];
       const affine = args.gamma || args.beta;
-      const inputs = { dy, dsum, x: sum ?? x, statistics, gamma };
+      const wider = args.further && widened(statistics, view.n * view.groups, args.further);
+      const inputs = { dy, dsum, x: sum ?? x, statistics: wider || statistics, gamma };
       const [dx, dgamma, dbeta] = run('NormalizeGrad', inputs, { ...attributes, affine });
+      if (wider) wider.dispose();
       const all = {
         y,
         moments: statistics,
@@ -140,9 +146,9 @@ export const blendGrad = (args: Inputs) =>
 
 export const average = (args: Routed<AverageInputs>) =>
   withTensors(async (make) => {
-    const { route, size, columns = size, row, momentum } = args;
+    const { route, row, momentum } = args;
     const values = averageInputs(args);
-    const [old, moments] = [make(values.old), make(values.moments, [2, columns])];
+    const [old, moments] = [make(values.old), make(values.statistics, [2, values.statistics.length / 2])];
     const attributes = { row, momentum };
     const routes = {
       kernel: () => run('Average', { old, moments }, attributes)[0],

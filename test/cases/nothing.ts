@@ -1,5 +1,7 @@
 /** Groups without variance and tensors without values: what every function and layer gives, and the gradients of it. */
 import * as tf from '@tensorflow/tfjs';
+import { run } from '../../kernels/core/registry.ts';
+import type { View } from '../../kernels/core/view.ts';
 import * as ours from '../../layers/index.ts';
 import { type FunctionName, functions } from '../support/functions.ts';
 import { normals } from '../support/random.ts';
@@ -95,6 +97,31 @@ export const functionOfNothing = ({ name, shape, options }: Omit<EqualCase, 'val
     const { value, grads } = tf.valueAndGrads(f)([x, ...parameters]);
     const shapes = [plain.shape, value.shape, grads[0]!.shape];
     return { shapes, gradients: await takeAll({ plain, value, dx: grads[0], dgamma: grads[1], dbeta: grads[2] }) };
+  });
+
+/** The kernels themselves, of x without values: the shapes of all outputs, and what is summed over x. */
+export const kernelsOfNothing = ({ view }: { readonly view: View }) =>
+  withTensors(async (make) => {
+    const { n, s, c } = view;
+    const x = make(new Float32Array(0), [n, s, c]);
+    const [gamma, beta] = [make(new Float32Array(c)), make(new Float32Array(c))];
+    const [mean, scale, shift] = [0, 1, 2].map(() => make(new Float32Array(n * c))) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    const attrs = { view, epsilon: 1e-3, epsilonPlacement: 'inside', center: true, rescale: true } as const;
+    const [y, statistics, sum] = run('Normalize', { x, residual: x, gamma, beta }, attrs) as tf.Tensor[];
+    const inputs = { dy: x, dsum: x, x, statistics: statistics!, gamma };
+    const [dx, dgamma, dbeta] = run('NormalizeGrad', inputs, { ...attrs, affine: true }) as tf.Tensor[];
+    const [scaled] = run('ScaleShift', { x, mean, scale, shift }, { view, epsilon: 0 });
+    const [dscale, dshift] = run('ScaleShiftGrad', { dy: x, x, mean }, { view });
+    const [blended] = run('BlendGrad', { dy: x, x, mean, scale, a: scale, b: shift }, { view });
+    const [moments] = run('Moments', { x }, { view });
+    const likeX = [y!, sum!, dx!, scaled, blended];
+    const shapes = { likeX: likeX.map(({ shape }) => shape), moments: [statistics!.shape, moments.shape] };
+    tf.dispose([...likeX, statistics!, moments]);
+    return { shapes, sums: await takeAll({ dgamma, dbeta, dscale, dshift }) };
   });
 
 export interface LayerOfNothingCase {

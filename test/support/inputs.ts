@@ -25,6 +25,8 @@ export interface NormalizeInputs extends Inputs {
   readonly beta: boolean;
   /** Whether a residual is added to x, and the sum is wanted, too. */
   readonly residual?: boolean;
+  /** The columns after the moments in the statistics that the gradient is given, as of another backend. Default: the backend's own. */
+  readonly further?: number;
 }
 
 export const shapeOf = ({ view: { n, s, c }, shape }: Inputs): number[] =>
@@ -90,13 +92,13 @@ export function blendInputs(inputs: Inputs) {
 
 export interface AverageInputs {
   readonly size: number;
+  /** The columns of statistics after the moments. Default: none. */
+  readonly further?: number;
   readonly row: 0 | 1;
   readonly momentum: number;
-  /** Columns of the moments; more than `size` in statistics of some backends. Default: `size`. */
-  readonly columns?: number;
 }
 
-export const averageInputs = ({ size, columns = size }: AverageInputs) => ({
+export const averageInputs = ({ size, further = 0 }: AverageInputs) => ({
   old: normals(11, size),
-  moments: normals(12, 2 * columns),
+  statistics: normals(12, 2 * (size + further)),
 });

@@ -45,6 +45,7 @@ export const LARGE_CONDITIONAL_VIEWS = [
   conditional(batch(40000, 5), 8),
   conditional(instance(3, 4099, 36), 4099),
   conditional(instance(2, 4100, 6), 1025),
+  conditional(instance(80, 33, 32), 33 * 40),
 ];
 
 /** Sizes of 1, primes, around powers of two and beyond the blocks of every backend, in several shapes. */

@@ -716,6 +716,9 @@ describe('what functions take', () => {
       const given = input(other);
       expectError(() => ours.adaptiveInstanceNorm(content, given), 'adaptiveInstanceNorm', parts);
     }
+    const none = tf.zeros([3, 0, 6]);
+    const parts = ['a style must have values', 'received [3,4,6] and [3,0,6]'];
+    expectError(() => ours.adaptiveInstanceNorm(content, none), 'adaptiveInstanceNorm', parts);
   });
 
   test('a mask that is the same along some axes only', () => {
