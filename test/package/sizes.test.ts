@@ -100,7 +100,7 @@ const kernels = (backend: string) => `import '${NAME}/kernels/${backend}';`;
 /** [what, its source, limit in KB of our code, minified and gzipped]. Growth is a decision: it moves a limit. */
 const ROWS: readonly (readonly [string, string, number])[] = [
   ['all layers, with the kernels for browsers', `import '${NAME}';`, 79],
-  ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 91],
+  ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 92],
   ['kernels for cpu', kernels('cpu'), 15],
   ['kernels for wasm', kernels('wasm'), 14],
   ['kernels for webgl', kernels('webgl'), 13],
@@ -139,7 +139,7 @@ describe('sizes', () => {
   test.each(LAYERS)('%s is smaller alone than among the others, with every backend', async (name) => {
     const all = (await bundle(`export * from '${NAME}';`)).bytes;
     const alone = (await bundle(layer(name))).bytes;
-    expect(alone).toBeLessThan(16_500);
+    expect(alone).toBeLessThan(16_600);
     for (const backend of KERNEL_FOLDERS) {
       const { bytes, modules } = await bundle(layer(name) + kernels(backend));
       expect(bytes).toBeLessThan(alone + (await bundle(kernels(backend))).bytes + 1000);
