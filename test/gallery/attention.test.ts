@@ -67,7 +67,7 @@ function softmax(row: number[]): number[] {
 }
 
 describeGallery('attention', ({ open }) => {
-  test.each(['webgl', 'wasm', 'cpu'])(
+  test.each(['webgl', 'wasm'])(
     'shows the logits and the attention that queries and keys give, on %s',
     async (backend) => {
       const page = await open('attention', { settings: { ...SETTINGS, backend } });

@@ -109,7 +109,7 @@ describeGallery('critic', ({ open }) => {
     expect(largestSingularValue(a.map((x) => b.map((y) => x * y)))).toBeCloseTo(norm(a) * norm(b), 10);
   });
 
-  test.each(['webgl', 'wasm', 'cpu'])(
+  test.each(['webgl', 'wasm'])(
     'shows before and after training what the weights say, on %s',
     async (backend) => {
       const page = await open('critic', { settings: { ...SETTINGS, backend } });

@@ -69,7 +69,7 @@ const grid = Array.from({ length: 1600 }, (_, i) => {
 const surface = grid.map(([x, y]) => Math.sin(2 * x + 1.5 * Math.sin(2 * y)));
 
 describeGallery('reparameterization', ({ open }) => {
-  test.each(['webgl', 'wasm', 'cpu'])(
+  test.each(['webgl', 'wasm'])(
     'predicts and draws what the weights say, with and without the normalization, on %s',
     async (backend) => {
       const page = await open('reparameterization', { settings: { ...SETTINGS, backend } });

@@ -149,7 +149,7 @@ describeGallery('style transfer', ({ open }) => {
   describe.each([
     ['webgl', 3, 1],
     ['wasm', 10, 2],
-    ['cpu', 3, 1],
+    ['cpu', 1, 1],
   ])('%s', (backend, changes, measurements) => {
     test.each(cases)('$name is painted as by onnxruntime', async ({ name, shape, styles }) => {
       const chosen = Object.keys(styles).map(Number);

@@ -1,6 +1,6 @@
 /** Bundles of Vite, webpack and esbuild, in a page and in its Worker: they are built from the tarball, run, and answer. */
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { ANSWER_MODULE, type Answers, expectAnswers, IMPORTS } from '../support/answers.ts';
 import { closePages, describePages, visit } from '../support/pages.ts';
@@ -27,24 +27,26 @@ const WORKER = `${IMPORTS} ${BACKEND_IMPORTS} ${CALL}.then((answers) => postMess
 
 const ENTRY = { page: 'page.js', Worker: 'page-with-worker.js' } as const;
 type Kind = keyof typeof ENTRY;
+const KINDS = Object.keys(ENTRY) as Kind[];
 
 let user: User;
 
-/** Builds an entry into a folder; its path there, be it a page or the script of one. */
-const bundlers: Record<string, (kind: Kind) => Promise<{ path: string; folder: string }>> = {
-  Vite: async (kind) => {
-    user.write(`${kind}.html`, `${HTML}<script type="module" src="/${ENTRY[kind]}"></script>`);
-    const folder = join(user.folder, `vite-${kind}`);
-    const config = { logLevel: 'warn', build: { outDir: folder, rollupOptions: { input: `${kind}.html` } } };
+/** Builds both entries into a folder; the path of each there, be it a page or the script of one. */
+const bundlers: Record<string, (folder: string) => Promise<Record<Kind, string>>> = {
+  Vite: async (folder) => {
+    for (const kind of KINDS) {
+      user.write(`${kind}.html`, `${HTML}<script type="module" src="/${ENTRY[kind]}"></script>`);
+    }
+    const input = KINDS.map((kind) => `${kind}.html`);
+    const config = { logLevel: 'warn', build: { outDir: folder, rollupOptions: { input } } };
     user.write('vite.config.js', `export default ${JSON.stringify(config)};`);
     expect(succeeded(await user.tool('vite/bin/vite.js', 'build'))).toEqual({ code: 0, output: '' });
-    return { path: `/${kind}.html`, folder };
+    return { page: '/page.html', Worker: '/Worker.html' };
   },
-  webpack: async (kind) => {
-    const folder = join(user.folder, `webpack-${kind}`);
+  webpack: async (folder) => {
     const options = {
       mode: 'production',
-      entry: `./${ENTRY[kind]}`,
+      entry: Object.fromEntries(KINDS.map((kind) => [kind, `./${ENTRY[kind]}`])),
       output: { path: folder },
       performance: false,
       optimization: { minimize: false }, // which would spend most of a minute on TensorFlow.js; the others minify
@@ -57,20 +59,18 @@ const bundlers: Record<string, (kind: Kind) => Promise<{ path: string; folder: s
       });`,
     );
     expect(succeeded(await user.node(script))).toEqual({ code: 0, output: '' });
-    return { path: '/main.js', folder };
+    return { page: '/page.js', Worker: '/Worker.js' };
   },
-  esbuild: async (kind) => {
-    const folder = join(user.folder, `esbuild-${kind}`);
-    const entryPoints = kind === 'page' ? [ENTRY[kind]] : [ENTRY[kind], 'worker.js'];
+  esbuild: async (folder) => {
     await build({
-      entryPoints: entryPoints.map((name) => join(user.folder, name)),
+      entryPoints: [...Object.values(ENTRY), 'worker.js'].map((name) => join(user.folder, name)),
       outdir: folder,
       bundle: true,
       minify: true,
       format: 'esm',
       logLevel: 'error',
     });
-    return { path: `/${entryPoints[0]}`, folder };
+    return { page: `/${ENTRY.page}`, Worker: `/${ENTRY.Worker}` };
   },
 };
 
@@ -85,21 +85,28 @@ afterAll(() => user.remove());
 closePages();
 
 describePages('a bundle in a browser', () => {
-  test.each(
-    Object.keys(bundlers).flatMap((name) => (['page', 'Worker'] as const).map((kind) => [name, kind] as const)),
-  )(
-    'of %s, in a %s',
-    async (name, kind) => {
-      const { path, folder } = await bundlers[name]!(kind);
-      const isPage = path.endsWith('.html');
-      const page = `${HTML}<script type="module" src="${path}"></script>`;
-      const { result, errors } = await visit<Answers>(isPage ? path : '/', isPage ? {} : { '/': page }, {
-        ...BINARIES,
-        '/': folder,
-      });
-      expect(errors).toEqual([]);
-      expectAnswers(result, BACKENDS);
-    },
-    120_000,
-  );
+  describe.each(Object.entries(bundlers))('of %s', (name, build) => {
+    let folder: string;
+    let paths: Record<Kind, string>;
+    beforeAll(async () => {
+      folder = join(user.folder, `by-${name}`);
+      paths = await build(folder);
+    }, 120_000);
+
+    test.each(KINDS)(
+      'in a %s',
+      async (kind) => {
+        const path = paths[kind];
+        const isPage = path.endsWith('.html');
+        const page = `${HTML}<script type="module" src="${path}"></script>`;
+        const { result, errors } = await visit<Answers>(isPage ? path : '/', isPage ? {} : { '/': page }, {
+          ...BINARIES,
+          '/': folder,
+        });
+        expect(errors).toEqual([]);
+        expectAnswers(result, BACKENDS);
+      },
+      120_000,
+    );
+  });
 });

@@ -175,8 +175,9 @@ export async function runTask(page: Page, label: string): Promise<void> {
 export const tensorsOf = async (page: Page): Promise<number> =>
   Number(await page.locator('[data-tensors]').getAttribute('data-tensors'));
 
-/** A picture of the whole page, for the eye: in .cache/screenshots. */
+/** A picture of the whole page, for the eye, in .cache/screenshots: under SCREENSHOTS=1, as all of them take half a minute. */
 export async function screenshot(page: Page, name: string): Promise<void> {
+  if (!process.env.SCREENSHOTS) return;
   mkdirSync(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
 }
