@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { fuzzFiles } from '../support/fuzz-files.ts';
 
-const COUNT = Number(process.env.FUZZ_FILES ?? 2000);
+const COUNT = Number(process.env.FUZZ_FILES ?? 1000);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 
 /** Files with which something went wrong once. */
