@@ -2,6 +2,20 @@
  * What is broken, folder by folder, and the tests of it that run in one process on the cpu backend: the quick ones first, since a
  * mutant is left at the first test that kills it.
  */
+
+/** Tests of layers, beside those of all layers. */
+const LAYERS = [
+  'unit/attention',
+  'unit/multi-head-attention',
+  'unit/conditional-layers',
+  'unit/blended-layers',
+  'unit/gru',
+  'unit/layer-norm-cells',
+  'unit/wrappers',
+  'unit/wrapped-weights',
+  'unit/weight-standardization',
+];
+
 module.exports = {
   'kernels/core': {
     mutate: ['kernels/core/**/*.ts'],
@@ -77,15 +91,7 @@ module.exports = {
       'unit/contract',
       'unit/repeated-inputs',
       'unit/calls',
-      'unit/attention',
-      'unit/multi-head-attention',
-      'unit/conditional-layers',
-      'unit/blended-layers',
-      'unit/gru',
-      'unit/layer-norm-cells',
-      'unit/wrappers',
-      'unit/wrapped-weights',
-      'unit/weight-standardization',
+      ...LAYERS,
       'unit/serialization',
       'unit/freezing',
       'unit/keras-format',
@@ -104,15 +110,7 @@ module.exports = {
       'unit/freezing',
       'unit/drop-in',
       'unit/catalog',
-      'unit/attention',
-      'unit/multi-head-attention',
-      'unit/conditional-layers',
-      'unit/blended-layers',
-      'unit/gru',
-      'unit/layer-norm-cells',
-      'unit/wrappers',
-      'unit/wrapped-weights',
-      'unit/weight-standardization',
+      ...LAYERS,
       'unit/repeated-inputs',
       'unit/keras-format',
       'backends/conditional',

@@ -14,9 +14,9 @@ env().set('WEBGL_FENCE_API_ENABLED', false);
 env().set('WEBGL_DISJOINT_QUERY_TIMER_EXTENSION_VERSION', 0);
 setWasmPaths('/wasm/');
 // WebGPU in software lets the invocations of a workgroup wait for each other at great cost: TensorFlow.js's products of small matrices, of
-// 256 invocations for each value, took half the time of all tests. This is the number of its program that has a workgroup for 16 x 8 values.
+// 256 invocations for each value, took half of webgpu's time. This is the number of its program that has a workgroup for 16 x 8 values.
 env().set('WEBGPU_MATMUL_PROGRAM_TYPE', 2);
-setWorkgroupSize(16); // the same of ours
+setWorkgroupSize(16); // our own kernels are faster in small workgroups there, too
 
 async function useBackend(name: string, flags: Record<string, number | boolean>): Promise<void> {
   for (const [flag, value] of Object.entries(flags)) env().set(flag, value);

@@ -113,15 +113,17 @@ export async function askKeras(
   };
   mkdirSync(folder, { recursive: true });
   // NumPy does not train, but compiles nothing either, and so takes a tenth of JAX's time.
-  const trained = ask(
-    'jax',
-    questions.filter(({ step }) => step),
-  );
-  const predicted = ask(
-    'numpy',
-    questions.filter(({ step }) => !step),
-  );
-  return { ...(await trained), ...(await predicted) };
+  const answers = await Promise.all([
+    ask(
+      'jax',
+      questions.filter(({ step }) => step),
+    ),
+    ask(
+      'numpy',
+      questions.filter(({ step }) => !step),
+    ),
+  ]);
+  return Object.assign({}, ...answers);
 }
 
 /** A port that nobody listens on. */
