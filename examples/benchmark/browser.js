@@ -5,7 +5,6 @@
  */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const BUNDLED = new URL('../../.cache/benchmark/browser.cjs', import.meta.url);
@@ -44,9 +43,7 @@ export async function openPage(script) {
     for (const end of opened.reverse()) await end();
   };
   try {
-    const launched = await launchChromium();
-    opened.push(() => launched.close());
-    const browser = await chromium.connect(launched.wsEndpoint());
+    const browser = await launchChromium();
     opened.push(() => browser.close());
     const page = await browser.newPage();
     await page.goto(url);

@@ -1,6 +1,5 @@
 /** The built gallery in a headless browser, for scripts that record it. Browser and server are those of the tests. */
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { testSupport } from '../benchmark/browser.js';
 
 export const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
@@ -14,8 +13,7 @@ export async function withGallery(work) {
   const { launchChromium, serve } = await testSupport();
   // `npm run build:gallery` builds it; the variable names another place to look for it.
   const { url, server } = await serve({}, { '/': process.env.GALLERY ?? path('../../dist/gallery') });
-  const launched = await launchChromium('look');
-  const browser = await chromium.connect(launched.wsEndpoint());
+  const browser = await launchChromium('look');
   try {
     await work(async (folder, settings = {}, context = {}) => {
       const page = await browser.newPage({
@@ -31,7 +29,6 @@ export async function withGallery(work) {
     });
   } finally {
     await browser.close();
-    await launched.close();
     server.close();
   }
 }

@@ -61,7 +61,7 @@ const absent = process.env.TEST_NO_BROWSER;
     const complaints: string[] = [];
     beforeAll(async () => {
       ({ url, server } = await serve({}, { '/some/folder/': BUILT }));
-      browser = await connectToBrowser('look');
+      browser = await connectToBrowser();
       page = await browser.newPage({ serviceWorkers: 'block' });
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       page.on('pageerror', (error) => complaints.push(String(error)));

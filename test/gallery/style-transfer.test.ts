@@ -444,13 +444,11 @@ describeGallery('style transfer', ({ open }) => {
       expect(await camera.textContent()).toBe('Stop the camera');
       expect(await states()).toEqual(['live']);
       await page.locator(end).click();
-      await painted(page);
       expect(await states()).toEqual(['ended']);
-      const [width, height] = await page.evaluate(() => {
-        const { width, height } = document.querySelector('canvas[data-state]');
-        return [width, height];
-      });
-      expect([width, height]).toEqual(end.includes('camera') ? [64, 48] : [64, 64]);
+      // The photograph takes the place of the camera's picture when it has been loaded.
+      const height = end.includes('camera') ? 48 : 64;
+      await page.locator(`canvas[data-state][width="64"][height="${height}"]`).waitFor();
+      await painted(page);
       const stopped = await pictureCount(page);
       await page.waitForTimeout(500);
       expect(await pictureCount(page)).toBe(stopped);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { connectToBrowser } from './browser.ts';
+import { makeLate } from './late.ts';
 import { serve } from './server.ts';
 
 const ROOT = join(__dirname, '..', '..');
@@ -52,7 +53,7 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
     beforeAll(async () => {
       if (!existsSync(join(BUILT, 'index.html'))) throw new Error('no gallery is built; npm run build:gallery does it');
       ({ url, server } = await serve({}, { [FOLDER]: BUILT }));
-      browser = await connectToBrowser('look');
+      browser = await connectToBrowser();
       await browser.newPage(); // the headless shell ends with its last page
     });
     afterAll(async () => {
@@ -86,6 +87,7 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
         if (protocol.startsWith('http') && origin !== url) complaints.push(`asked for ${request.url()}`);
       });
       if (options.watch) await page.addInitScript(watch);
+      await makeLate(page);
       const all = anyBackend ? settings : { backend: 'wasm', ...settings };
       const query = Object.entries(all).map(([name, value]) => [name, String(value)]);
       const path = folder ? `${folder}/index.html` : 'index.html';

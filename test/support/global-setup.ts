@@ -3,10 +3,9 @@
  * Workers learn the results through environment variables, the teardown through a global.
  */
 import { dirname, join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { bundle } from './bundle.ts';
 import { checkChoice, leftOut } from './chosen-backends.ts';
-import { launchChromium } from './chromium.ts';
+import { launchChromium, serveChromium } from './chromium.ts';
 import { oneProgramForAllShapes } from './one-program.ts';
 import { serve } from './server.ts';
 import { sharePages } from './shared-pages.ts';
@@ -20,13 +19,9 @@ const MOST_BROWSERS = 4;
 
 /** Two to compute in, as with webgl and with webgpu, and one to look at for each worker, up to a few. The first by itself: it unpacks the program. */
 async function startBrowsers(workers: number): Promise<() => Promise<void>> {
-  const first = await launchChromium('compute');
-  const count = Math.min(workers, MOST_BROWSERS);
-  const launch = (use: 'compute' | 'look', length: number) =>
-    Promise.all(Array.from({ length }, () => launchChromium(use)));
-  const toCompute = [first, ...(await launch('compute', count > 1 ? 1 : 0))];
-  const toLook = await launch('look', count);
-  const endpoints = (browsers: typeof toLook) => browsers.map((browser) => browser.wsEndpoint()).join(' ');
+  const forWebGL = await launchChromium('compute');
+  const forWebGPU = workers > 1 ? await launchChromium('compute') : forWebGL;
+  const toLook = await Promise.all(Array.from({ length: Math.min(workers, MOST_BROWSERS) }, serveChromium));
   const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
     '/cases.js': await bundle(join(__dirname, 'page.ts'), {
@@ -37,14 +32,12 @@ async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
   const usual = await serve(files, folders);
   const isolated = await serve(files, folders, ISOLATION);
-  process.env.TEST_BROWSERS = endpoints(toCompute);
-  process.env.TEST_LOOKED_AT = endpoints(toLook);
-  const [forWebGL, ...others] = await Promise.all(toCompute.map((browser) => chromium.connect(browser.wsEndpoint())));
-  const cases = await sharePages([forWebGL!, ...others], { usual: usual.url, isolated: isolated.url });
+  process.env.TEST_BROWSERS = toLook.map((browser) => browser.wsEndpoint()).join(' ');
+  const cases = await sharePages({ forWebGL, forWebGPU }, { usual: usual.url, isolated: isolated.url });
   process.env.TEST_CASES = cases.url;
   return async () => {
     cases.close();
-    for (const browser of [...toCompute, ...toLook]) await browser.close();
+    for (const browser of new Set([forWebGL, forWebGPU, ...toLook])) await browser.close();
     usual.server.close();
     isolated.server.close();
   };

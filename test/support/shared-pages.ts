@@ -66,13 +66,13 @@ class SharedPage {
 
 /** Serves cases to workers; returns the address, and what ends it. */
 export async function sharePages(
-  browsers: readonly [Browser, ...Browser[]],
+  { forWebGL, forWebGPU }: Readonly<Record<'forWebGL' | 'forWebGPU', Browser>>,
   urls: { readonly usual: string; readonly isolated: string },
 ): Promise<{ url: string; close(): void }> {
   const pages = new Map<string, SharedPage>();
   const open = async ({ backend, flags, isolated }: PageOptions) => {
     // A browser draws for all its pages in one process: those of webgl and those of webgpu shall not wait for each other.
-    const page = await browsers[backend === 'webgpu' ? browsers.length - 1 : 0]!.newPage();
+    const page = await (backend === 'webgpu' ? forWebGPU : forWebGL).newPage();
     await page.goto(isolated ? urls.isolated : urls.usual);
     await page.evaluate(([backend, flags]) => globalThis.testPage.useBackend(backend, flags), [
       backend,
