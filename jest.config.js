@@ -43,7 +43,8 @@ const withBrowser = {
  * @type {import('jest').Config}
  */
 export default {
-  testTimeout: 60_000,
+  // Against a test that never ends: no test takes half as long on a machine that is ten times as slow.
+  testTimeout: 500_000,
   // More than there are cores, since a worker waits where a page computes; by default Jest leaves a core to itself.
   maxWorkers: availableParallelism() + 1,
   testSequencer: '<rootDir>/test/support/sequencer.mjs',

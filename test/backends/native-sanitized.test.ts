@@ -46,7 +46,7 @@ const absent = leftOut('tensorflow') ?? process.env.TEST_NO_NATIVE;
   let driver: string;
   beforeAll(async () => {
     driver = await compiledDriver();
-  }, 300_000);
+  });
 
   test.each(process.arch === 'x64' ? ['baseline', 'avx2', 'avx512'] : ['baseline'])(
     '%s: right on generated views, and never beside an array',
@@ -55,6 +55,5 @@ const absent = leftOut('tensorflow') ?? process.env.TEST_NO_NATIVE;
       const { stdout } = await run(driver, [seed, '60', instructions], { timeout: 280_000 });
       expect(stdout).toMatch(/^60 views, worst error \S+ of its limit, 0 failures|this processor has no/);
     },
-    300_000,
   );
 });

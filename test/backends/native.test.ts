@@ -211,7 +211,7 @@ const absent = process.env.TEST_NO_TENSORFLOW ?? process.env.TEST_NO_NATIVE;
   async function outputOf(script: string, env: Record<string, string> = {}): Promise<string> {
     const path = join(folder, `script-${Math.random()}.cjs`);
     writeFileSync(path, LOAD + script);
-    const options = { timeout: 50_000, env: { ...process.env, ...env } };
+    const options = { timeout: 240_000, env: { ...process.env, ...env } };
     const { stdout } = await promisify(execFile)(process.execPath, [path], options);
     return stdout.trim();
   }

@@ -406,7 +406,7 @@ function tests(backend: Backend): void {
     expect(held()).toEqual(before);
     // A handle that is kept costs about 300 bytes, and a step has some twenty of them.
     expect(process.memoryUsage().rss - rss).toBeLessThan(20 * 2 ** 20);
-  }, 120_000);
+  });
 }
 
 describeBackends('TensorFlow ops', tests, { only: ['tensorflow-ops'] });

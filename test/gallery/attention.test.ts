@@ -105,7 +105,6 @@ describeGallery('attention', ({ open }) => {
       expect(shown).toContain(`the largest logit is ${end.networks[0]!.largest.toFixed(1)} with`);
       expect(shown).toContain(`and ${end.networks[1]!.largest.toFixed(1)} with`);
     },
-    240_000,
   );
 
   test('RMS and Layer are timed in turns, by median', async () => {
@@ -123,7 +122,7 @@ describeGallery('attention', ({ open }) => {
     const ratio = (times[1]!.median / times[0]!.median).toFixed(2);
     expect(await page.locator('.task output').last().textContent()).toContain(`takes ${ratio} of the time`);
     expect(await tensorsOf(page)).toBe(tensors);
-  }, 120_000);
+  });
 
   test('the logits grow with the usual attention and stay with the normalized one', async () => {
     const page = await open('attention', { settings: { steps: 60 } });
@@ -132,7 +131,7 @@ describeGallery('attention', ({ open }) => {
     expect(usual!.largest).toBeGreaterThan(3 * normalized!.largest);
     expect(usual!.entropy).toBeLessThan(normalized!.entropy);
     for (const { accuracy } of [usual!, normalized!]) expect(accuracy).toBeGreaterThan(0.9);
-  }, 240_000);
+  });
 
   test('repeated runs are the same and leave nothing behind', async () => {
     const page = await open('attention', { settings: { ...SETTINGS, steps: 5, task: 'sort', norm: 'rms' } });
@@ -143,7 +142,7 @@ describeGallery('attention', ({ open }) => {
       seen.push(JSON.stringify([await tensorsOf(page), networks.map(({ largest, entropy }) => [largest, entropy])]));
     }
     expect(new Set(seen).size).toBe(1);
-  }, 240_000);
+  });
 
   test('stops, and starts again', async () => {
     const page = await open('attention', { settings: { backend: 'cpu', steps: 500 } });
@@ -155,7 +154,7 @@ describeGallery('attention', ({ open }) => {
     await page.locator('input[name=steps]').fill('5');
     await runTask(page, 'Train both');
     expect(await tensorsOf(page)).toBe(tensors);
-  }, 120_000);
+  });
 
   test('answers a sequence of the reader, refuses what is none, and shows what another g would do', async () => {
     const page = await open('attention', { settings: { steps: 5 } });

@@ -1,9 +1,7 @@
 /** What is averaged with what: the picture against the layer's own behaviour. */
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { describeGallery, screenshot, tensorsOf } from '../support/gallery.ts';
-
-jest.setTimeout(300_000);
 
 interface Cell {
   readonly example: number;
@@ -83,7 +81,7 @@ const perturbed = (page: Page) =>
 /** Another normalization, and waits until its result is there. */
 async function choose(page: Page, norm: string): Promise<void> {
   await page.locator('select[name=norm]').selectOption(norm);
-  await page.waitForFunction((name) => window.gallery.result().name === name, norm, { timeout: 60_000 });
+  await page.waitForFunction((name) => window.gallery.result().name === name, norm);
 }
 
 describeGallery('averages', ({ open }) => {

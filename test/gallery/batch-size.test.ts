@@ -51,7 +51,7 @@ describeGallery('batch size lab', ({ open }) => {
     const page = await open('batch-size', { settings });
     await runTask(page, 'Train');
     await expectTable(page, norms);
-  }, 400_000);
+  });
 
   test('shows the numbers of the networks that it trained, and learns', async () => {
     const norms = ALL.slice(1, 3);
@@ -67,7 +67,7 @@ describeGallery('batch size lab', ({ open }) => {
       'Loss in training',
     ]);
     await screenshot(page, 'batch-size');
-  }, 400_000);
+  });
 
   test('every normalization trains on a single digit at a time', async () => {
     for (const [backend, norms] of [
@@ -81,7 +81,7 @@ describeGallery('batch size lab', ({ open }) => {
       await expectTable(page, norms);
       for (const norm of norms) expect(Number.isFinite((await measured(page, norm)).loss)).toBe(true);
     }
-  }, 400_000);
+  });
 
   test('leaves nothing behind, after a stop, too, and is the same again', async () => {
     const norms = ['BatchRenormalization', 'MeanOnlyBatchNormalization'];
@@ -107,7 +107,7 @@ describeGallery('batch size lab', ({ open }) => {
     await page.locator('select[name=batch]').selectOption('2');
     expect(await tensorsOf(page)).toBe(atFirst);
     expect(await cell(page, norms[0]!, 'accuracy')).toBe('–');
-  }, 400_000);
+  });
 
   test('says of how many values each mean is taken', async () => {
     const page = await open('batch-size', { settings: { norms: ALL.slice(1, 5).join(), batch: 2 } });

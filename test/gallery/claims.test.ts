@@ -93,7 +93,7 @@ describe('npm run claims', () => {
         expect([id, name, change <= RERUN[id]!]).toEqual([id, name, true]);
       }
     }
-  }, 280_000);
+  });
 
   test('refuses what it does not know, in words', async () => {
     await expect(claims('--claim', 'batch-9')).rejects.toMatchObject({
@@ -101,7 +101,7 @@ describe('npm run claims', () => {
       stderr: expect.stringMatching(/claims: --claim takes batch-1, .*received 'batch-9'/) as never,
     });
     await expect(claims('--seeds', '0')).rejects.toMatchObject({ code: 2 });
-  }, 120_000);
+  });
 });
 
 describeGallery('claims', ({ open }) => {
@@ -146,7 +146,7 @@ describeGallery('claims', ({ open }) => {
       expect(machine).toMatch(/^\d+ cores .*wasm backend of TensorFlow\.js [\d.]+, Node [\d.]+$/);
     }
     await screenshot(page, 'claims');
-  }, 120_000);
+  });
 
   test('runs one seed in the page, as it was recorded, and leaves nothing behind', async () => {
     const page = await open('claims', { settings: { claim: 'spectral-3', seed: 2 } });
@@ -161,5 +161,5 @@ describeGallery('claims', ({ open }) => {
     await page.getByText(/‘Requires extra parameters for weighting’, seed 2 on wasm\. 64 channels: 6/).waitFor();
     expect(await tensorsOf(page)).toBe(tensors);
     await page.waitForURL(/claim=switchable-4/); // written a moment later
-  }, 240_000);
+  });
 });

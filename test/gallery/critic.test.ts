@@ -109,50 +109,46 @@ describeGallery('critic', ({ open }) => {
     expect(largestSingularValue(a.map((x) => b.map((y) => x * y)))).toBeCloseTo(norm(a) * norm(b), 10);
   });
 
-  test.each(['webgl', 'wasm'])(
-    'shows before and after training what the weights say, on %s',
-    async (backend) => {
-      const page = await open('critic', { settings: { ...SETTINGS, backend } });
-      const before = await see(page);
-      await runTask(page, 'Train both');
-      const after = await see(page);
-      await screenshot(page, `critic-${backend}`);
-      // The two start alike but for the division.
-      expect(before[1]!.layers.map(({ kernel }) => kernel)).toEqual(before[0]!.layers.map(({ kernel }) => kernel));
-      expect(before[1]!.samples).toEqual(before[0]!.samples);
-      expect(after[0]!.samples).not.toEqual(before[0]!.samples);
+  test.each(['webgl', 'wasm'])('shows before and after training what the weights say, on %s', async (backend) => {
+    const page = await open('critic', { settings: { ...SETTINGS, backend } });
+    const before = await see(page);
+    await runTask(page, 'Train both');
+    const after = await see(page);
+    await screenshot(page, `critic-${backend}`);
+    // The two start alike but for the division.
+    expect(before[1]!.layers.map(({ kernel }) => kernel)).toEqual(before[0]!.layers.map(({ kernel }) => kernel));
+    expect(before[1]!.samples).toEqual(before[0]!.samples);
+    expect(after[0]!.samples).not.toEqual(before[0]!.samples);
 
-      for (const { layers, sigmas, landscape, slope, cells } of [...before, ...after]) {
-        expect(sigmas).toHaveLength(4);
-        layers.forEach((layer, i) => {
-          const exact = largestSingularValue(effective(layer));
-          expect(sigmas[i]! / exact).toBeLessThan(1 + 1e-4);
-          expect(sigmas[i]! / exact).toBeGreaterThan(0.98); // power iteration comes from below
-        });
-        const bound = sigmas.reduce((product, sigma) => product * sigma);
-        const format = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
-        expect(cells.slice(0, 2)).toEqual([format(bound), format(slope)]);
-        expect(slope).toBeLessThan(bound * 1.05);
+    for (const { layers, sigmas, landscape, slope, cells } of [...before, ...after]) {
+      expect(sigmas).toHaveLength(4);
+      layers.forEach((layer, i) => {
+        const exact = largestSingularValue(effective(layer));
+        expect(sigmas[i]! / exact).toBeLessThan(1 + 1e-4);
+        expect(sigmas[i]! / exact).toBeGreaterThan(0.98); // power iteration comes from below
+      });
+      const bound = sigmas.reduce((product, sigma) => product * sigma);
+      const format = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+      expect(cells.slice(0, 2)).toEqual([format(bound), format(slope)]);
+      expect(slope).toBeLessThan(bound * 1.05);
 
-        // The landscape: 40 by 40 places in [-3, 3], rows from above.
-        const size = Math.sqrt(landscape.length);
-        const middle = (cell: number) => ((2 * cell + 1) / size - 1) * 3;
-        for (const at of [0, size - 1, 777, size * size - size, size * size - 1]) {
-          const value = critic(layers, [middle(at % size), -middle(Math.floor(at / size))]);
-          expect(Math.abs(landscape[at]! - value)).toBeLessThan(1e-4 * (1 + Math.abs(value)));
-        }
-        const slopes = landscape.flatMap((value, i) => [
-          (i + 1) % size ? landscape[i + 1]! - value : 0,
-          i + size < landscape.length ? landscape[i + size]! - value : 0,
-        ]);
-        expect(slope).toBeCloseTo(Math.max(...slopes.map(Math.abs)) / (6 / size), 5);
+      // The landscape: 40 by 40 places in [-3, 3], rows from above.
+      const size = Math.sqrt(landscape.length);
+      const middle = (cell: number) => ((2 * cell + 1) / size - 1) * 3;
+      for (const at of [0, size - 1, 777, size * size - size, size * size - 1]) {
+        const value = critic(layers, [middle(at % size), -middle(Math.floor(at / size))]);
+        expect(Math.abs(landscape[at]! - value)).toBeLessThan(1e-4 * (1 + Math.abs(value)));
       }
-      for (const sigma of after[1]!.sigmas) expect(Math.abs(sigma - 1)).toBeLessThan(0.2);
-      const points = await page.evaluate(() => window.gallery.chart.points.slice(-8).map(({ x, y }) => [x, y]));
-      expect(points).toEqual(after.flatMap(({ sigmas }) => sigmas.map((sigma) => [SETTINGS.steps, sigma])));
-    },
-    240_000,
-  );
+      const slopes = landscape.flatMap((value, i) => [
+        (i + 1) % size ? landscape[i + 1]! - value : 0,
+        i + size < landscape.length ? landscape[i + size]! - value : 0,
+      ]);
+      expect(slope).toBeCloseTo(Math.max(...slopes.map(Math.abs)) / (6 / size), 5);
+    }
+    for (const sigma of after[1]!.sigmas) expect(Math.abs(sigma - 1)).toBeLessThan(0.2);
+    const points = await page.evaluate(() => window.gallery.chart.points.slice(-8).map(({ x, y }) => [x, y]));
+    expect(points).toEqual(after.flatMap(({ sigmas }) => sigmas.map((sigma) => [SETTINGS.steps, sigma])));
+  });
 
   test('the same seed gives the same numbers, and repeated runs leave nothing behind', async () => {
     const page = await open('critic', { settings: SETTINGS });
@@ -163,7 +159,7 @@ describeGallery('critic', ({ open }) => {
       seen.push(JSON.stringify([await tensorsOf(page), numbers]));
     }
     expect(new Set(seen).size).toBe(1);
-  }, 240_000);
+  });
 
   test('stops, and starts again', async () => {
     const page = await open('critic', { settings: { ...SETTINGS, steps: 2000, backend: 'cpu' } });
@@ -176,5 +172,5 @@ describeGallery('critic', ({ open }) => {
     await runTask(page, 'Train both');
     expect(await tensorsOf(page)).toBe(tensors);
     expect((await see(page)).flatMap(({ sigmas }) => sigmas).every(Number.isFinite)).toBe(true);
-  }, 120_000);
+  });
 });

@@ -1,9 +1,7 @@
 /** Federated training in a page: three workers with digits of their own, merged. */
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { describeGallery, runTask, screenshot, tensorsOf } from '../support/gallery.ts';
-
-jest.setTimeout(180_000);
 
 /** What the page exposes. */
 declare const window: { gallery: { rounds(): { title: string; accuracies: number[] }[] } };

@@ -46,49 +46,42 @@ describeGallery('learned gates', ({ open }) => {
   test.each([
     ['webgl', 5, 0],
     ['wasm', 25, 0.25],
-  ])(
-    'shows the gates and the accuracy that the networks have, on %s',
-    async (backend, steps, least) => {
-      const page = await open('gates', { settings: { steps, backend } });
-      await runTask(page, 'Train');
-      const { networks, rhoPoints, weights, labels } = await read(page);
-      expect(networks).toHaveLength(6);
-      for (const { kind, question, gates, found } of networks) {
-        const right = found.flatMap((set, i) => set.filter((label, j) => label === labels[i]![question][j]));
-        const shown = page.locator(`tr[data-kind=${kind}] [data-question=${question}]`);
-        expect(await shown.textContent()).toBe(`${(right.length / 5).toFixed(1)} %`);
-        expect(right.length / 500).toBeGreaterThan(least);
-        for (const [layer, own] of gates.entries()) {
-          if (kind === 'BatchInstanceNormalization') {
-            const { rho } = own!;
-            const point = rhoPoints.find((point) => {
-              return point.question === question && point.layer === layer && point.step === steps;
-            })!;
-            expect(point.mean).toBeCloseTo(
-              rho.reduce((sum, value) => sum + value / rho.length, 0),
-              5,
-            );
-            expect(point.spread).toBeGreaterThan(0);
-          }
-          if (kind === 'SwitchableNormalization') {
-            for (const { of, source, weight } of weights[question].filter(
-              (p) => p.layer === layer && p.step === steps,
-            )) {
-              expect(weight).toBe(own![of === 'means' ? 'mean' : 'variance'][source]);
-            }
+  ])('shows the gates and the accuracy that the networks have, on %s', async (backend, steps, least) => {
+    const page = await open('gates', { settings: { steps, backend } });
+    await runTask(page, 'Train');
+    const { networks, rhoPoints, weights, labels } = await read(page);
+    expect(networks).toHaveLength(6);
+    for (const { kind, question, gates, found } of networks) {
+      const right = found.flatMap((set, i) => set.filter((label, j) => label === labels[i]![question][j]));
+      const shown = page.locator(`tr[data-kind=${kind}] [data-question=${question}]`);
+      expect(await shown.textContent()).toBe(`${(right.length / 5).toFixed(1)} %`);
+      expect(right.length / 500).toBeGreaterThan(least);
+      for (const [layer, own] of gates.entries()) {
+        if (kind === 'BatchInstanceNormalization') {
+          const { rho } = own!;
+          const point = rhoPoints.find((point) => {
+            return point.question === question && point.layer === layer && point.step === steps;
+          })!;
+          expect(point.mean).toBeCloseTo(
+            rho.reduce((sum, value) => sum + value / rho.length, 0),
+            5,
+          );
+          expect(point.spread).toBeGreaterThan(0);
+        }
+        if (kind === 'SwitchableNormalization') {
+          for (const { of, source, weight } of weights[question].filter((p) => p.layer === layer && p.step === steps)) {
+            expect(weight).toBe(own![of === 'means' ? 'mean' : 'variance'][source]);
           }
         }
       }
-      // At first rho is a half, and the sources have a third each.
-      for (const { mean, spread } of rhoPoints.filter(({ step }) => step === 0))
-        expect([mean, spread]).toEqual([0.5, 0]);
-      const starts = [...weights.digit, ...weights.style].filter(({ step }) => step === 0);
-      expect(starts).toHaveLength(24);
-      for (const { weight } of starts) expect(weight).toBeCloseTo(1 / 3, 5);
-      await screenshot(page, 'gates');
-    },
-    400_000,
-  );
+    }
+    // At first rho is a half, and the sources have a third each.
+    for (const { mean, spread } of rhoPoints.filter(({ step }) => step === 0)) expect([mean, spread]).toEqual([0.5, 0]);
+    const starts = [...weights.digit, ...weights.style].filter(({ step }) => step === 0);
+    expect(starts).toHaveLength(24);
+    for (const { weight } of starts) expect(weight).toBeCloseTo(1 / 3, 5);
+    await screenshot(page, 'gates');
+  });
 
   test('in the first layer the gates part: batch for the style, the single picture for the digit', async () => {
     const page = await open('gates', { settings: { steps: 50 } });
@@ -103,7 +96,7 @@ describeGallery('learned gates', ({ open }) => {
     const batch = (question: Question) => first('SwitchableNormalization', question).variance.batch;
     expect(batch('digit')).toBeLessThan(1 / 3);
     expect(batch('style')).toBeGreaterThan(0.6);
-  }, 400_000);
+  });
 
   test('leaves nothing behind, after a stop, too', async () => {
     const page = await open('gates', { settings: { steps: 5 } });
@@ -123,5 +116,5 @@ describeGallery('learned gates', ({ open }) => {
     expect(await tensorsOf(page)).toBe(after);
     await page.locator('select[name=gates]').selectOption('1');
     expect(await tensorsOf(page)).toBe(atFirst);
-  }, 400_000);
+  });
 });

@@ -84,15 +84,11 @@ describeGallery('gallery', ({ open }) => {
     expect(await page.locator('nav a').first().getAttribute('href')).not.toContain('backend');
   });
 
-  test.each(pages)(
-    '$folder explains itself on every backend; on wasm the next test looks closer',
-    async (page) => {
-      for (const backend of ['webgl', 'webgpu', 'cpu']) {
-        await expectExplained(await open(page.folder, { settings: { backend } }), page, backend);
-      }
-    },
-    240_000,
-  );
+  test.each(pages)('$folder explains itself on every backend; on wasm the next test looks closer', async (page) => {
+    for (const backend of ['webgl', 'webgpu', 'cpu']) {
+      await expectExplained(await open(page.folder, { settings: { backend } }), page, backend);
+    }
+  });
 
   test.each(all)(
     "'%s' opens without a jump, shows something at once, is accessible, leads somewhere, and takes every setting",
@@ -108,7 +104,6 @@ describeGallery('gallery', ({ open }) => {
       await expectLinks(page, folder);
       await expectSettingsInAddress(page, folder, settings);
     },
-    240_000,
   );
 
   test.each(all)(
@@ -120,7 +115,6 @@ describeGallery('gallery', ({ open }) => {
         await page.evaluate(() => document.querySelector('main')!.getBoundingClientRect().top),
       ).toBeLessThanOrEqual(250);
     },
-    240_000,
   );
 
   async function expectExplained(page: Page, about: (typeof pages)[number], backend: string): Promise<void> {
@@ -236,7 +230,7 @@ describeGallery('gallery', ({ open }) => {
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Train both');
     await press('Stop');
     await task.and(page.locator('[data-state=stopped]')).waitFor();
-  }, 120_000);
+  });
 
   test('recorded runs say that they are, and a training replaces them', async () => {
     for (const folder of [
@@ -258,7 +252,7 @@ describeGallery('gallery', ({ open }) => {
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.locator('.task[data-state=done]').waitFor();
     expect(await page.locator('.task[data-recorded]').count()).toBe(0);
-  }, 120_000);
+  });
 
   test('works without a network after the first visit', async () => {
     const page = await open('critic', { offline: true });
@@ -286,7 +280,7 @@ describeGallery('gallery', ({ open }) => {
     await page.goto(page.url().replace(/critic\/index.html.*/, 'index.html'));
     await page.locator('main:not([aria-busy=true])').waitFor({ state: 'attached' });
     expect(await page.locator('.tour .lit').count()).toBeGreaterThan(10);
-  }, 120_000);
+  });
 
   test('the chooser answers every question with a normalization, its code and a page that shows it', async () => {
     const page = await open('');
@@ -319,7 +313,7 @@ describeGallery('gallery', ({ open }) => {
     const known = catalog.map(({ className }) => className);
     expect([...answers].filter((name) => !known.includes(name))).toEqual([]);
     expect(known.slice(0, 12).filter((name) => !answers.has(name))).toEqual(['QKNormalization']);
-  }, 120_000);
+  });
 
   test('the tour of the start page moves by itself until it is touched, and not for those who want no motion', async () => {
     const page = await open('');

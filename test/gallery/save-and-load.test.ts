@@ -1,11 +1,9 @@
 /** Save and load: what is loaded predicts what was saved, and trains on. */
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { Download, Page } from 'playwright-core';
 import { describeGallery, type OpenOptions, runTask, screenshot, stands, tensorsOf } from '../support/gallery.ts';
-
-jest.setTimeout(180_000);
 
 /** What the page exposes. */
 declare const window: {

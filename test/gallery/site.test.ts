@@ -80,25 +80,21 @@ const absent = process.env.TEST_NO_BROWSER;
       ['dark', 1280],
       ['light', 375],
       ['dark', 375],
-    ] as const)(
-      'the documentation fits, %s, at %d px',
-      async (colorScheme, width) => {
-        await page.setViewportSize({ width, height: 812 });
-        await page.emulateMedia({ colorScheme });
-        for (const file of files.filter((file) =>
-          /docs\/(index|documents\/.*|classes\/.*\.GroupNormalization)\.html$/.test(file),
-        )) {
-          await open(file);
-          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-          expect([file, overflow <= 0]).toEqual([file, true]);
-          if (/docs\/index|Backends|GroupNormalization/.test(file)) {
-            const name = file.split('/').pop()!.replace('.html', '');
-            await page.screenshot({ path: join(SCREENSHOTS, `docs-${name}-${width}-${colorScheme}.png`) });
-          }
+    ] as const)('the documentation fits, %s, at %d px', async (colorScheme, width) => {
+      await page.setViewportSize({ width, height: 812 });
+      await page.emulateMedia({ colorScheme });
+      for (const file of files.filter((file) =>
+        /docs\/(index|documents\/.*|classes\/.*\.GroupNormalization)\.html$/.test(file),
+      )) {
+        await open(file);
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect([file, overflow <= 0]).toEqual([file, true]);
+        if (/docs\/index|Backends|GroupNormalization/.test(file)) {
+          const name = file.split('/').pop()!.replace('.html', '');
+          await page.screenshot({ path: join(SCREENSHOTS, `docs-${name}-${width}-${colorScheme}.png`) });
         }
-      },
-      120_000,
-    );
+      }
+    });
 
     test.each([
       ['a name', 'groupNormalization', 'GroupNormalization'],

@@ -1,7 +1,7 @@
 /** Style transfer: the page's network against pictures by onnxruntime, and what the page does with it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type * as TensorFlow from '@tensorflow/tfjs';
 import type { Page } from 'playwright-core';
 import { describeGallery, runTask, screenshot, tensorsOf } from '../support/gallery.ts';
@@ -41,7 +41,6 @@ declare const document: { createElement(name: string): Canvas; querySelector(sel
 declare const Image: new () => { src: string; decode(): Promise<void> };
 
 /** Where there is no GPU, the first picture compiles for half a minute. */
-jest.setTimeout(300_000);
 
 const GOLDENS = join(__dirname, '..', 'goldens', 'style26');
 const PAGE = join(__dirname, '..', '..', 'examples', 'gallery', 'style-transfer');

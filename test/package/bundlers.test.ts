@@ -91,22 +91,18 @@ describePages('a bundle in a browser', () => {
     beforeAll(async () => {
       folder = join(user.folder, `by-${name}`);
       paths = await build(folder);
-    }, 120_000);
+    });
 
-    test.each(KINDS)(
-      'in a %s',
-      async (kind) => {
-        const path = paths[kind];
-        const isPage = path.endsWith('.html');
-        const page = `${HTML}<script type="module" src="${path}"></script>`;
-        const { result, errors } = await visit<Answers>(isPage ? path : '/', isPage ? {} : { '/': page }, {
-          ...BINARIES,
-          '/': folder,
-        });
-        expect(errors).toEqual([]);
-        expectAnswers(result, BACKENDS);
-      },
-      120_000,
-    );
+    test.each(KINDS)('in a %s', async (kind) => {
+      const path = paths[kind];
+      const isPage = path.endsWith('.html');
+      const page = `${HTML}<script type="module" src="${path}"></script>`;
+      const { result, errors } = await visit<Answers>(isPage ? path : '/', isPage ? {} : { '/': page }, {
+        ...BINARIES,
+        '/': folder,
+      });
+      expect(errors).toEqual([]);
+      expectAnswers(result, BACKENDS);
+    });
   });
 });

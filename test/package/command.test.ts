@@ -23,7 +23,7 @@ beforeAll(async () => {
     await user.run('tar', '-xzf', user.tarball, '-C', modules);
     await user.run('mv', join(modules, 'package'), join(modules, NAME));
   }
-}, 120_000);
+});
 afterAll(() => {
   user.remove();
   rmSync(scratch, { recursive: true, force: true });

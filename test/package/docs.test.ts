@@ -33,7 +33,7 @@ describe('the texts', () => {
   let outcomes: Outcome[];
   beforeAll(async () => {
     outcomes = await runExamples(examples.map(({ example }) => example));
-  }, 120_000);
+  });
 
   test.each(examples.map(({ path }, i) => [i, path] as const))('code block %d, of %s, does what it says', (i) => {
     expect(outcomes[i]!.error).toBeUndefined();
@@ -68,7 +68,7 @@ describe('the texts', () => {
     expect(calls.length).toBeGreaterThan(12);
     for (const [i, { error }] of (await runExamples(blocks)).entries())
       expect([calls[i], error]).toEqual([calls[i], undefined]);
-  }, 120_000);
+  });
 
   test('the table of epsilon and momentum has the defaults', () => {
     const rows = [...read('examples/guides/migration.md').matchAll(/^\| here: (.+?) \| ([\d.e-]+)[^|]*\| ([\d.]*)/gm)];
@@ -337,5 +337,5 @@ describe('the API reference', () => {
       .map((name, i) => ({ name, ...outcomes[i]! }))
       .filter(({ claims, error }) => error || claims === 0);
     expect(wrong).toEqual([]);
-  }, 120_000);
+  });
 });

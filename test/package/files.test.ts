@@ -10,7 +10,7 @@ import { MODULES, NAME, User } from '../support/user.ts';
 let user: User;
 beforeAll(async () => {
   user = await User.install();
-}, 120_000);
+});
 afterAll(() => user.remove());
 closePages();
 
@@ -79,5 +79,5 @@ describePages('bundled by esbuild', () => {
       const largest = Math.max(...expectedOf(name).y.map(Math.abs));
       expect(y).toBeClose(expectedOf(name).y, { rtol: 0, atol: 1e-6 * largest, what: name });
     }
-  }, 120_000);
+  });
 });

@@ -55,7 +55,7 @@ describeKeras(`Keras${keras.absent === undefined ? '' : ` (absent: ${keras.absen
       questions[name] = await questionOf(name, file, subject, TRAINED.includes(name));
     }
     answers = await askKeras(python, folder, Object.values(questions));
-  }, 500_000);
+  });
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -130,7 +130,7 @@ describeKeras(`Keras${keras.absent === undefined ? '' : ` (absent: ${keras.absen
       );
       const all = await Promise.all(ranks.map(async ([how, rank]) => [`${how}, rank ${rank}`, await run(how, rank)]));
       losses = Object.fromEntries(all);
-    }, 300_000);
+    });
 
     test('has the same losses on one device, on two, and in two processes', () => {
       const [first, ...others] = Object.values(losses) as [number[], ...number[][]];

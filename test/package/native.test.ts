@@ -20,7 +20,7 @@ const GLIBC = '2.28';
     built = join(folder, 'dist', 'kernels', 'node', 'native', `${process.platform}-${process.arch}.node`);
     const result = await user.node(join(folder, PACKAGE.bin[NAME]), 'build-native');
     output = succeeded(result).output || result.output;
-  }, 200_000);
+  });
   afterAll(() => user.remove());
 
   test('build-native says where it puts them, and npm packs them', async () => {

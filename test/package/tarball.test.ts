@@ -32,7 +32,7 @@ test('attw finds the types of every entry', async () => {
   const { analysis } = JSON.parse(result.output) as { analysis: { entrypoints: Record<string, object> } };
   const entries = Object.keys(PACKAGE.exports).filter((entry) => entry !== './package.json');
   expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(entries));
-}, 120_000);
+});
 
 test('it holds what users need and no more', async () => {
   const { output } = await user.run('tar', '-tzf', user.tarball);
@@ -58,7 +58,7 @@ test('every module of layers is an entry', () => {
 test('the WebAssembly module is what its source compiles to', async () => {
   const result = await user.node(join(ROOT, 'kernels', 'simd', 'build.mjs'), '--check');
   expect(succeeded(result)).toEqual({ code: 0, output: '' });
-}, 120_000);
+});
 
 test('the file for pages is of this version', () => {
   const file = readFileSync(join(ROOT, PACKAGE.unpkg), 'utf8');

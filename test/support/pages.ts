@@ -32,7 +32,7 @@ export async function visit<T>(
       if (message.type() === 'warning' && !message.text().includes('GL Driver')) warnings.push(message.text());
     });
     await page.goto(url + path);
-    await page.waitForFunction('"result" in globalThis', undefined, { timeout: 30_000 }).catch(() => {
+    await page.waitForFunction('"result" in globalThis', undefined, { timeout: 240_000 }).catch(() => {
       throw new Error(`the page gave no result; its errors: ${errors.join('\n') || 'none'}`);
     });
     const result = (await page.evaluate('globalThis.result')) as T;
