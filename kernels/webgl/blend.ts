@@ -9,7 +9,7 @@ import { type Gpu, isHalfPrecision, kernel } from './backend.ts';
 import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
-import { type Layout, layoutOf, samePacking, withoutParameters } from './layout.ts';
+import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { LONGEST } from './parts.ts';
 import { giveStatistics, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
@@ -17,7 +17,7 @@ import type { Texture } from './texture.ts';
 import { totals } from './totals.ts';
 
 export const Moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) => {
-  const layout = layoutOf(withoutParameters(view), gpu.packedShape(x));
+  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x));
   const ofX = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
   return [asStatistics ? giveStatistics(gpu, ofX) : gpu.give(ofX.texture, [2, layout.units])];
 });

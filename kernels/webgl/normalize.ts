@@ -11,7 +11,7 @@ import { type Gpu, kernel } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
 import { item, ofLine, parameter, pivots, spread } from './glsl.ts';
-import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, withoutParameters } from './layout.ts';
+import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
 import { cut, LONGEST, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
@@ -31,7 +31,7 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { x, residual } = inputs;
   const gamma = parameters(gpu, inputs.gamma, attrs.view);
   const beta = parameters(gpu, inputs.beta, attrs.view);
-  const view = gamma || beta ? attrs.view : withoutParameters(attrs.view);
+  const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const given = gpu.texture(x, layout.shape);
@@ -214,7 +214,7 @@ export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
   const { center, affine } = attrs;
   const { x } = inputs;
   const gamma = parameters(gpu, inputs.gamma, attrs.view);
-  const view = gamma || affine ? attrs.view : withoutParameters(attrs.view);
+  const view = gamma || affine ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const activations = gpu.texture(x, layout.shape);
