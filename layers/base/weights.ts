@@ -38,16 +38,38 @@ export function addCheckedWeight(layer: layers.Layer, add: AddWeight, ...args: P
   }
 }
 
-/** Runs `add`, which adds the weights of a layer. If it fails, no weight is left, and the layer is as it was before. */
+/** The fields in which TensorFlow.js keeps what `addWeight` adds; the weights of a recurrent layer are those of its cell. */
+interface Fields {
+  readonly _trainableWeights: readonly LayerVariable[];
+  readonly _nonTrainableWeights: readonly LayerVariable[];
+  readonly _addedWeightNames: readonly string[];
+  readonly _losses: readonly unknown[];
+  readonly cell?: Fields;
+}
+const LISTS = ['_trainableWeights', '_nonTrainableWeights', '_addedWeightNames', '_losses'] as const;
+
+/** Runs `add`, which adds weights to a layer or its cell. If it fails, none of them is left, and the layer is as it was before. */
 export function addAllOrNone(layer: layers.Layer, add: () => void): void {
+  const whole = layer as unknown as Fields;
+  const before = [whole, ...(whole.cell ? [whole.cell] : [])].map((part) => {
+    const lists = LISTS.map((name) => [name, [...part[name]]]);
+    return [part, { ...part, ...(Object.fromEntries(lists) as Fields) }] as const;
+  });
   try {
     add();
   } catch (error) {
-    for (const weight of layer.weights) weight.dispose();
-    Object.assign(layer, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
+    for (const [part, fields] of before) {
+      const kept = new Set(weightsIn(fields));
+      for (const weight of weightsIn(part)) if (!kept.has(weight)) weight.dispose();
+      Object.assign(part, fields);
+    }
     throw error;
   }
 }
+const weightsIn = ({ _trainableWeights, _nonTrainableWeights }: Fields) => [
+  ..._trainableWeights,
+  ..._nonTrainableWeights,
+];
 
 /**
  * Makes every value that `weight` reads satisfy its constraint. Optimizers write to the variable itself, and `fit` applies no
