@@ -2,7 +2,7 @@
 
 /** Every error of this package. `cause`: the error of another that it explains. */
 export function fail(who: string, message: string, cause?: unknown): never {
-  throw new Error(`${who}: ${message}`, cause === undefined ? undefined : { cause });
+  throw new Error(`${who}: ${message}`, cause ? { cause } : undefined);
 }
 
 /** A value for a message, whatever it is: not everything can become JSON, or a string. */
