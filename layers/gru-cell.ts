@@ -1,8 +1,9 @@
 import { add, matMul, mul, split, sub, type Tensor, tidy, unstack } from '@tensorflow/tfjs-core';
 import type { GRUCellLayerArgs, LayerVariable, layers } from '@tensorflow/tfjs-layers';
 import { checkBoolean } from '../kernels/functions/checks.ts';
-import type { ConfigDict, Kwargs } from './base/options.ts';
+import type { ConfigDict, Kwargs, Shape } from './base/options.ts';
 import { CELL_OPTIONS, checkedOptions, dropped, PlainGruCell, registerRecurrent } from './base/recurrent-cell.ts';
+import { addAllOrNone } from './base/weights.ts';
 
 /** Options of {@link GRUCell}: those of `tf.layers.gruCell`, and `resetAfter`. */
 export interface GRUCellArgs extends Omit<GRUCellLayerArgs, 'resetAfter'> {
@@ -47,6 +48,10 @@ export class GRUCell extends PlainGruCell {
   }
 
   declare stateSize: number;
+
+  override build(inputShape: Shape | Shape[]): void {
+    addAllOrNone(this, () => super.build(inputShape));
+  }
 
   /** The products of the input and of the state have biases of their own if `resetAfter`. */
   override addWeight(...[name, shape, ...others]: Parameters<layers.Layer['addWeight']>): LayerVariable {

@@ -11,6 +11,7 @@ import {
   PlainGruCell,
   registerRecurrent,
 } from './base/recurrent-cell.ts';
+import { addAllOrNone } from './base/weights.ts';
 
 /** Options of {@link LayerNormGRUCell}: those of `tf.layers.gruCell`, with Keras's defaults, and of the normalizations. */
 export interface LayerNormGRUCellArgs extends Omit<GRUCellLayerArgs, 'resetAfter'>, NormArgs {}
@@ -53,9 +54,11 @@ export class LayerNormGRUCell extends PlainGruCell {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    super.build(inputShape);
-    this.#ofInput = this.#norms.add('kernel_norm', 2 * this.units, this.units);
-    this.#ofState = this.#norms.add('recurrent_norm', 2 * this.units, this.units);
+    addAllOrNone(this, () => {
+      super.build(inputShape);
+      this.#ofInput = this.#norms.add('kernel_norm', 2 * this.units, this.units);
+      this.#ofState = this.#norms.add('recurrent_norm', 2 * this.units, this.units);
+    });
   }
 
   override call(inputs: Tensor[], kwargs: Kwargs): Tensor[] {

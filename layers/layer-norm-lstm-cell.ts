@@ -12,6 +12,7 @@ import {
   PlainLstmCell,
   registerRecurrent,
 } from './base/recurrent-cell.ts';
+import { addAllOrNone } from './base/weights.ts';
 
 /** Options of {@link LayerNormLSTMCell}: those of `tf.layers.lstmCell`, with TensorFlow Addons' defaults, and of the normalizations. */
 export interface LayerNormLSTMCellArgs extends LSTMCellLayerArgs, NormArgs {
@@ -63,11 +64,13 @@ export class LayerNormLSTMCell extends PlainLstmCell {
   }
 
   override build(inputShape: Shape | Shape[]): void {
-    // TensorFlow.js's initializer of the forget gate's bias leaves its parts behind.
-    tidy(() => super.build(inputShape));
-    this.#ofInput = this.#norms.add('kernel_norm', 4 * this.units);
-    this.#ofState = this.#norms.add('recurrent_norm', 4 * this.units);
-    this.#ofCarry = this.#norms.add('state_norm', this.units);
+    addAllOrNone(this, () => {
+      // TensorFlow.js's initializer of the forget gate's bias leaves its parts behind.
+      tidy(() => super.build(inputShape));
+      this.#ofInput = this.#norms.add('kernel_norm', 4 * this.units);
+      this.#ofState = this.#norms.add('recurrent_norm', 4 * this.units);
+      this.#ofCarry = this.#norms.add('state_norm', this.units);
+    });
   }
 
   override call(inputs: Tensor[], kwargs: Kwargs): Tensor[] {

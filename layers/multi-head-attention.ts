@@ -72,6 +72,21 @@ export interface MultiHeadAttentionArgs extends LayerArgs, ProjectionArgs {
   kernelInitializer?: Identifier<Initializer>;
 }
 
+const OPTIONS = [
+  ...[
+    'numHeads',
+    'keyDim',
+    'valueDim',
+    'numKeyValueHeads',
+    'dropout',
+    'useBias',
+    'outputShape',
+    'attentionAxes',
+    'seed',
+  ],
+  ...['queryKeyNorm', 'sequenceLength', 'scaleInitializer', 'epsilon', ...PROJECTION_IDENTIFIERS],
+];
+
 /**
  * Multi-head attention, as in Keras: several attentions side by side, each on projections of its own.
  *
@@ -136,70 +151,25 @@ export class MultiHeadAttention extends ConfiguredLayer {
   #norm: readonly LayerVariable[] = [];
 
   constructor(args: MultiHeadAttentionArgs) {
-    super(args, [
-      ...[
-        'numHeads',
-        'keyDim',
-        'valueDim',
-        'numKeyValueHeads',
-        'dropout',
-        'useBias',
-        'outputShape',
-        'attentionAxes',
-        'seed',
-      ],
-      ...['queryKeyNorm', 'sequenceLength', 'scaleInitializer', 'epsilon', ...PROJECTION_IDENTIFIERS],
-    ]);
+    super(args, OPTIONS);
     const who = this.getClassName();
     this.numHeads = checkPositiveInteger(who, 'numHeads', args.numHeads, 8);
     this.keyDim = checkPositiveInteger(who, 'keyDim', args.keyDim, 64);
     this.valueDim = checkPositiveInteger(who, 'valueDim', args.valueDim ?? args.keyDim, 64);
-    this.numKeyValueHeads = checkPositiveInteger(who, 'numKeyValueHeads', args.numKeyValueHeads ?? args.numHeads, 2);
-    if (this.numHeads % this.numKeyValueHeads !== 0) {
-      const received = `${this.numKeyValueHeads} for ${this.numHeads}`;
-      fail(who, `numKeyValueHeads must divide numHeads; received ${received}; each serves as many heads of queries`);
-    }
+    this.numKeyValueHeads = checkKeyValueHeads(who, args.numKeyValueHeads ?? args.numHeads, this.numHeads);
     this.dropout = checkRate(who, 'dropout', args.dropout ?? 0);
     this.useBias = checkBoolean(who, 'useBias', args.useBias ?? true);
-    if (args.seed != null && typeof args.seed !== 'number')
-      fail(who, `seed must be a number; received ${show(args.seed)}; leave it out, or give one`);
-    this.seed = args.seed;
-    // Copies, since the caller may change its lists.
-    this.#outputShape = deepCopy(args.outputShape);
-    for (const size of this.#sizesOfOutput() ?? []) checkPositiveInteger(who, 'outputShape', size, 64);
-    for (const axis of [args.attentionAxes ?? []].flat()) {
-      if (!Number.isInteger(axis))
-        fail(
-          who,
-          `attentionAxes must be an integer or a list of integers; received ${show(args.attentionAxes)}; 1 is usual`,
-        );
-    }
-    this.attentionAxes = deepCopy(args.attentionAxes);
-    this.queryKeyNorm =
-      args.queryKeyNorm == null
-        ? undefined
-        : checkOneOf(who, 'queryKeyNorm', args.queryKeyNorm, ['l2', 'rms'] as const);
-    this.#checkNormOptions(args);
+    this.seed = checkSeed(who, args.seed);
+    this.#outputShape = checkOutputShape(who, args.outputShape);
+    this.attentionAxes = checkAttentionAxes(who, args.attentionAxes);
+    this.queryKeyNorm = checkQueryKeyNorm(who, args);
     this.epsilon = args.epsilon === undefined ? undefined : checkEpsilon(who, args.epsilon);
     this.sequenceLength = args.sequenceLength;
-    const { sequenceLength, scaleInitializer } = args;
     this.scaleInitializer =
-      this.queryKeyNorm === 'l2' ? startOfScale(who, sequenceLength, scaleInitializer) : undefined;
+      this.queryKeyNorm === 'l2' ? startOfScale(who, args.sequenceLength, args.scaleInitializer) : undefined;
     const defaults = { kernelInitializer: 'glorotUniform', biasInitializer: 'zeros' };
     assignIdentifiers(this, args, PROJECTION_IDENTIFIERS, defaults);
     this.supportsMasking = true;
-  }
-
-  #checkNormOptions(args: MultiHeadAttentionArgs): void {
-    const needs = { sequenceLength: ['l2'], scaleInitializer: ['l2'], epsilon: ['l2', 'rms'] };
-    for (const [option, norms] of Object.entries(needs)) {
-      if (args[option as keyof typeof needs] === undefined || norms.includes(this.queryKeyNorm ?? '')) continue;
-      const out = `give queryKeyNorm: '${norms[0]}', or leave it out`;
-      fail(
-        this.getClassName(),
-        `${option} is an option of queryKeyNorm; received it with ${show(args.queryKeyNorm)}; ${out}`,
-      );
-    }
   }
 
   protected override optionOf(name: string): unknown {
@@ -364,6 +334,43 @@ export class MultiHeadAttention extends ConfiguredLayer {
     const own = maskOfFirst(mask);
     return this.#givesScores ? ([own, null] as unknown as Tensor) : own;
   }
+}
+
+function checkKeyValueHeads(who: string, given: unknown, numHeads: number): number {
+  const count = checkPositiveInteger(who, 'numKeyValueHeads', given, 2);
+  if (numHeads % count === 0) return count;
+  const rule = `numKeyValueHeads must divide numHeads; received ${count} for ${numHeads}`;
+  return fail(who, `${rule}; each serves as many heads of queries`);
+}
+
+function checkSeed(who: string, seed: number | undefined): number | undefined {
+  if (seed == null || typeof seed === 'number') return seed;
+  return fail(who, `seed must be a number; received ${show(seed)}; leave it out, or give one`);
+}
+
+/** A copy, since the caller may change its list. */
+function checkOutputShape(who: string, shape: MultiHeadAttentionArgs['outputShape']): typeof shape {
+  for (const size of shape === undefined ? [] : [shape].flat()) checkPositiveInteger(who, 'outputShape', size, 64);
+  return deepCopy(shape);
+}
+
+/** A copy, since the caller may change its list. */
+function checkAttentionAxes(who: string, axes: MultiHeadAttentionArgs['attentionAxes']): typeof axes {
+  if ([axes ?? []].flat().every(Number.isInteger)) return deepCopy(axes);
+  return fail(who, `attentionAxes must be an integer or a list of integers; received ${show(axes)}; 1 is usual`);
+}
+
+/** `queryKeyNorm`, with no options of another one. */
+function checkQueryKeyNorm(who: string, args: MultiHeadAttentionArgs): 'l2' | 'rms' | undefined {
+  const given = args.queryKeyNorm;
+  const norm = given == null ? undefined : checkOneOf(who, 'queryKeyNorm', given, ['l2', 'rms'] as const);
+  const needs = { sequenceLength: ['l2'], scaleInitializer: ['l2'], epsilon: ['l2', 'rms'] };
+  for (const [option, norms] of Object.entries(needs)) {
+    if (args[option as keyof typeof needs] === undefined || norms.includes(norm ?? '')) continue;
+    const out = `give queryKeyNorm: '${norms[0]}', or leave it out`;
+    fail(who, `${option} is an option of queryKeyNorm; received it with ${show(given)}; ${out}`);
+  }
+  return norm;
 }
 
 /** Makes a {@link MultiHeadAttention}. */

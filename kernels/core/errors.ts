@@ -1,8 +1,8 @@
 /** What every message is made of: who speaks, the rule, what was received, the way out. */
 
-/** Every error of this package. */
-export function fail(who: string, message: string): never {
-  throw new Error(`${who}: ${message}`);
+/** Every error of this package. `cause`: the error of another that it explains. */
+export function fail(who: string, message: string, cause?: unknown): never {
+  throw new Error(`${who}: ${message}`, cause ? { cause } : undefined);
 }
 
 /** A value for a message, whatever it is: not everything can become JSON, or a string. */

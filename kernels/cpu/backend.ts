@@ -11,7 +11,10 @@ export interface CpuPort {
 
 export type CpuKernel<K extends Name> = Kernel<K, CpuPort>;
 
-/** The values of a float32 tensor, read-only: the backend's own array, or a copy where a cast has left an array of integers. */
+/**
+ * The values of a float32 tensor, read-only: the backend's own array, or a copy where a cast has left an array of integers, whose `map`
+ * would give integers.
+ */
 export function valuesOf(backend: CpuPort, { dataId }: TensorInfo): Float32Array {
   const { values = [] } = backend.data.get(dataId);
   return values instanceof Float32Array ? values : Float32Array.from(values);

@@ -12,7 +12,10 @@ type Optional = Tensor | undefined;
 /** How many rows parameters of c channels have; 1 where there are none. */
 const rowsOf = (c: number, gamma: Optional, beta: Optional) => Math.max(gamma?.size ?? c, beta?.size ?? c) / c;
 
-/** The view, with `rowsPerCondition` if gamma or beta has several rows; if both are given, they have equally many. */
+/**
+ * The view, with `rowsPerCondition` if gamma or beta has several rows; if both are given, they have equally many. Kernels rely on it that
+ * what has neither has no conditions.
+ */
 export function conditioned(view: View, gamma: Optional, beta: Optional): View {
   if ((gamma === undefined || gamma.size === view.c) && (beta === undefined || beta.size === view.c)) return view;
   return { ...view, rowsPerCondition: (view.n * view.s) / rowsOf(view.c, gamma, beta) };

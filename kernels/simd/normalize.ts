@@ -62,7 +62,7 @@ export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x
   const { view, affine } = attrs;
   const shape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
   const parameters = affine ? ([memory.output(shape), memory.output(shape)] as const) : undefined;
-  const form = describe(memory, attrs, gamma, undefined, parameters ?? unwanted(memory, view));
+  const form = describe(memory, attrs, gamma, undefined, parameters);
   // Row 1 begins after all columns of row 0: another backend's statistics have more of them than there are groups.
   const mean = memory.address(statistics);
   const variance = mean + 4 * (statistics.shape[1] as number);
@@ -72,13 +72,6 @@ export const normalizeGrad: SimdKernel<'NormalizeGrad'> = (memory, { dy, dsum, x
   if (view.rowsPerCondition === undefined) memory.kernels.parameterGradients(form, dgamma.address, dbeta.address);
   return [dx, dgamma.tensor(), dbeta.tensor()];
 };
-
-/** Room for dgamma and dbeta that nobody wants: where a sample has several conditions, they are steps on the way to dx. */
-function unwanted(memory: Memory, view: View): Gradients | undefined {
-  if (!hasConditionsWithin(view)) return undefined;
-  const room = () => ({ address: memory.scratch(conditionsOf(view) * view.c) });
-  return [room(), room()];
-}
 
 /**
  * Describes a normalization to the kernels, and returns the address of its form.

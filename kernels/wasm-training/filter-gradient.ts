@@ -86,10 +86,9 @@ export const depthwiseConv2dNativeBackpropFilter = composed<'x' | 'dy', Depthwis
   },
 );
 
+/** Whether the convolution is a product of matrices. The other way gives the same, more slowly. */
 const isPointwise = ({ height, width }: Geometry): boolean =>
-  [height, width].every(
-    ({ filter, stride, before, input, output }) => filter === 1 && stride === 1 && before === 0 && input === output,
-  );
+  [height, width].every(({ filter, stride, input, output }) => filter === 1 && stride === 1 && input === output);
 
 /** [n, c, h, w] to [n, h, w, c]. */
 const channelsLast = (t: Tensor4D): Tensor4D => transpose(t, [0, 2, 3, 1]);

@@ -5,19 +5,20 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AverageAttrs } from '../core/contract.ts';
 import { splitMean } from '../core/half-values.ts';
+import { momentsIn } from '../core/numbers.ts';
 import { type Gpu, isHalfPrecision, kernel } from './backend.ts';
 import { reciprocalRoot } from './divisor.ts';
 import { elementwise } from './elementwise.ts';
 import { CELL, item, saturate } from './glsl.ts';
-import { type Layout, layoutOf, samePacking, withoutParameters } from './layout.ts';
+import { type Layout, layoutOf, oneChannelAsRows, samePacking } from './layout.ts';
 import { LONGEST } from './parts.ts';
-import { giveStatistics, statistics } from './statistics.ts';
+import { areOwn, giveStatistics, statistics } from './statistics.ts';
 import { reduced, sumsOfParts } from './sums.ts';
 import type { Texture } from './texture.ts';
 import { totals } from './totals.ts';
 
 export const Moments = kernel<'Moments'>((gpu, { x }, { view, asStatistics }) => {
-  const layout = layoutOf(withoutParameters(view), gpu.packedShape(x));
+  const layout = layoutOf(oneChannelAsRows(view), gpu.packedShape(x));
   const ofX = statistics(gpu, gpu.texture(x, layout.shape), layout, true, { moments: true });
   return [asStatistics ? giveStatistics(gpu, ofX) : gpu.give(ofX.texture, [2, layout.units])];
 });
@@ -173,13 +174,13 @@ function averageOnHost(gpu: Gpu, old: TensorInfo, moments: TensorInfo, { row, mo
 }
 
 /**
- * The moments [2, c] of a batch. Statistics hold them more exactly, and beyond 65504, in the columns after the moments: relative
+ * The moments [2, c] of a batch. Statistics that were made here hold them more exactly, and beyond 65504, in the columns after the moments: relative
  * means and deviations, and in the last region the first values of the channels, to which the means are relative.
  */
 function momentsOnHost(gpu: Gpu, statistics: TensorInfo, c: number): Float32Array {
   const values = gpu.onHost(statistics) ?? gpu.read(statistics);
+  if (!areOwn(statistics)) return momentsIn(values, c);
   const k = values.length / 2;
-  if (k === c) return values;
   const width = 2 * Math.ceil(c / 2);
   const at = (row: 0 | 1, region: number, channel: number) => values[row * k + region * width + channel] as number;
   const last = k / width - 1;

@@ -92,12 +92,8 @@ export function layoutOf(
 export const conditionsOfSample = ({ view: { s, rowsPerCondition = s } }: Layout): number =>
   Math.max(1, s / rowsPerCondition);
 
-/**
- * The view of what has neither gamma nor beta: nothing depends on conditions then, and samples of one channel are rows, which fill texels
- * better than columns of one channel do.
- */
-export const withoutParameters = ({ n, s, c, groups }: View): View =>
-  c === 1 ? { n, s: 1, c: s, groups: 1 } : { n, s, c, groups };
+/** For what has neither gamma nor beta: samples of one channel as rows, which fill texels better than columns of one channel do. */
+export const oneChannelAsRows = (view: View): View => (view.c === 1 ? { n: view.n, s: 1, c: view.s, groups: 1 } : view);
 
 interface Matrix extends Packing {
   readonly batches: number;

@@ -5,13 +5,14 @@
  * statistics and the sums of dy and dy xHat; the last draw of these sums computes them. None of them is as small as the square of
  * 1 / f, which may be no 16-bit float.
  */
-import type { NormalizeGradAttrs } from '../core/contract.ts';
-import { conditionsOf } from '../core/view.ts';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Inputs, NormalizeGradAttrs } from '../core/contract.ts';
+import { conditionsOf, type View } from '../core/view.ts';
 import { type Gpu, kernel } from './backend.ts';
 import { reciprocal, slopes } from './divisor.ts';
 import { elementwise, firstValues, parameterHere, parameters } from './elementwise.ts';
 import { item, ofLine, parameter, pivots, spread } from './glsl.ts';
-import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, withoutParameters } from './layout.ts';
+import { conditionLines, conditionsOfSample, type Layout, type Lines, layoutOf, oneChannelAsRows } from './layout.ts';
 import { cut, LONGEST, MERGED } from './parts.ts';
 import { giveStatistics, type Statistics, savedStatistics, statistics } from './statistics.ts';
 import { type Last, overLines, reduced, type Sums, sumsOfParts } from './sums.ts';
@@ -31,7 +32,7 @@ export const Normalize = kernel<'Normalize'>((gpu, inputs, attrs) => {
   const { x, residual } = inputs;
   const gamma = parameters(gpu, inputs.gamma, attrs.view);
   const beta = parameters(gpu, inputs.beta, attrs.view);
-  const view = gamma || beta ? attrs.view : withoutParameters(attrs.view);
+  const view = gamma || beta ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
   const { alongRows } = layout;
   const given = gpu.texture(x, layout.shape);
@@ -139,11 +140,14 @@ vec4 finish(int region, int line, int column, vec4 means) {
   };
 }
 
-/**
- * Sums over the texels of each line, which is a sample or a condition in it, of dy or, given gamma, gamma dy. `isFinished`: they are
- * coefficients already.
- */
-function sumsOfLines(gpu: Gpu, operands: Operands, lines: Lines): { sums: Sums; isFinished: boolean } {
+interface SumsOfLines {
+  readonly sums: Sums;
+  /** They are coefficients already. */
+  readonly isFinished: boolean;
+}
+
+/** Sums over the texels of each line, which is a sample or a condition in it, of dy or, given gamma, gamma dy. */
+function sumsOfLines(gpu: Gpu, operands: Operands, lines: Lines): SumsOfLines {
   const { layout, attrs, x, dy, gamma, statistics } = operands;
   const { alongRows, view } = layout;
   const { center } = attrs;
@@ -210,64 +214,105 @@ function writeDx(gpu: Gpu, operands: Operands, { texture, start }: Coefficients)
   });
 }
 
-export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
-  const { center, affine } = attrs;
-  const { x } = inputs;
+/** What the draws read; statistics of another backend are taken anew. */
+function operandsOf(gpu: Gpu, inputs: Inputs<'NormalizeGrad', TensorInfo>, attrs: NormalizeGradAttrs): Operands {
+  const { dy, dsum, x, statistics: saved } = inputs;
   const gamma = parameters(gpu, inputs.gamma, attrs.view);
-  const view = gamma || affine ? attrs.view : withoutParameters(attrs.view);
+  const view = gamma || attrs.affine ? attrs.view : oneChannelAsRows(attrs.view);
   const layout = layoutOf(view, gpu.packedShape(x));
-  const { alongRows } = layout;
   const activations = gpu.texture(x, layout.shape);
-  const weighted = weightedIn(layout);
-  const operands: Operands = {
+  return {
     layout,
     attrs,
     x: activations,
-    dy: gpu.texture(inputs.dy, layout.shape),
-    dsum: inputs.dsum && gpu.texture(inputs.dsum, layout.shape),
+    dy: gpu.texture(dy, layout.shape),
+    dsum: dsum && gpu.texture(dsum, layout.shape),
     gamma,
-    weighted,
+    weighted: weightedIn(layout),
     statistics:
-      savedStatistics(gpu, inputs.statistics, layout) ??
-      statistics(gpu, activations, layout, center, { moments: false }),
+      savedStatistics(gpu, saved, layout) ?? statistics(gpu, activations, layout, attrs.center, { moments: false }),
   };
-  const unweighted = { ...operands, gamma: undefined };
-  const { sums, isFinished } = sumsOfLines(
-    gpu,
-    weighted === 'dy' ? operands : unweighted,
-    conditionsOfSample(layout) > 1 && weighted === 'sums' ? conditionLines(layout) : layout,
-  );
-  const conditions = conditionsOf(view);
-  const rowsOfCondition = (view.n * view.s) / conditions;
-  const count = alongRows ? rowsOfCondition : Math.min(view.s, rowsOfCondition);
-  const total = (of: Sums, which: 'd' | 'dh', more?: { last: Last; gamma: Texture | undefined }) =>
-    totals(gpu, of, { which, c: view.c, count, ...more });
-  const give = (dx: Texture) => gpu.give(dx, x.shape, layout.shape);
-  const giveParameter = (texture: Texture) =>
-    gpu.give(texture, view.rowsPerCondition === undefined ? [view.c] : [conditions, view.c]);
+}
 
-  const last = coefficients(operands);
-  const weights = weighted === 'sums' ? gamma : undefined;
-  if (affine && weighted !== 'dy' && view.groups === view.c && view.n === 1) {
-    const all = overLines(gpu, sums, conditions, Math.ceil(LONGEST / conditions));
-    const dgamma = total(all, 'dh', { last, gamma: weights });
-    const dbeta = total(all, 'd');
-    const dx = writeDx(gpu, operands, { texture: dgamma, start: Math.ceil(conditions / 2) });
-    return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
-  }
-  const texture = isFinished
-    ? sums.texture
-    : alongRows
-      ? finished(gpu, reduced(gpu, sums, 1), layout.columns, last)
-      : groupMeans(gpu, sums, layout, weights, last);
-  const dx = writeDx(gpu, operands, { texture, start: 0 });
-  if (!affine) return [give(dx)];
-  const ofConditions = alongRows
-    ? sumsOfChannels(gpu, operands, { texture, start: 0 }, count)
-    : weighted === 'dy'
-      ? sumsOfLines(gpu, unweighted, conditionLines(layout)).sums
-      : sums;
-  const perCondition = overLines(gpu, ofConditions, conditions);
-  const [dgamma, dbeta] = [total(perCondition, 'dh'), total(perCondition, 'd')];
-  return [give(dx), giveParameter(dgamma), giveParameter(dbeta)];
+/** dx, and dgamma and dbeta if they are wanted. */
+type Gradients = [dx: Texture] | [dx: Texture, dgamma: Texture, dbeta: Texture];
+
+export const NormalizeGrad = kernel<'NormalizeGrad'>((gpu, inputs, attrs) => {
+  const operands = operandsOf(gpu, inputs, attrs);
+  const { layout, weighted } = operands;
+  const { view } = layout;
+  const isOfConditions = conditionsOfSample(layout) > 1 && weighted === 'sums';
+  const found = sumsOfLines(
+    gpu,
+    weighted === 'dy' ? operands : unweighted(operands),
+    isOfConditions ? conditionLines(layout) : layout,
+  );
+  const isOneGroupPerChannel = view.groups === view.c && view.n === 1;
+  const [dx, dgamma, dbeta] =
+    attrs.affine && weighted !== 'dy' && isOneGroupPerChannel
+      ? gradientsFromTotals(gpu, operands, found.sums)
+      : gradientsFromLines(gpu, operands, found);
+  const given = gpu.give(dx, inputs.x.shape, layout.shape);
+  if (!dgamma || !dbeta) return [given];
+  const shape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
+  return [given, gpu.give(dgamma, shape), gpu.give(dbeta, shape)];
 });
+
+const unweighted = (operands: Operands): Operands => ({ ...operands, gamma: undefined });
+
+/** What multiplies the sums where they are added up. */
+const weightsOfSums = ({ weighted, gamma }: Operands): Texture | undefined => (weighted === 'sums' ? gamma : undefined);
+
+/** If the sums of dx are those of dgamma and dbeta, over all conditions: the draw of dgamma also makes the coefficients of dx. */
+function gradientsFromTotals(gpu: Gpu, operands: Operands, sums: Sums): Gradients {
+  const finishing = { last: coefficients(operands), gamma: weightsOfSums(operands) };
+  const [dgamma, dbeta] = parameterGradients(gpu, operands.layout, sums, finishing);
+  const start = Math.ceil(conditionsOf(operands.layout.view) / 2);
+  return [writeDx(gpu, operands, { texture: dgamma, start }), dgamma, dbeta];
+}
+
+/** Each line has coefficients of dx of its own. */
+function gradientsFromLines(gpu: Gpu, operands: Operands, { sums, isFinished }: SumsOfLines): Gradients {
+  const ofDx = { texture: isFinished ? sums.texture : finishedSums(gpu, operands, sums), start: 0 };
+  const dx = writeDx(gpu, operands, ofDx);
+  if (!operands.attrs.affine) return [dx];
+  return [dx, ...parameterGradients(gpu, operands.layout, sumsForParameters(gpu, operands, sums, ofDx))];
+}
+
+/** The coefficients of dx from the sums of each line. */
+function finishedSums(gpu: Gpu, operands: Operands, sums: Sums): Texture {
+  const { layout } = operands;
+  const last = coefficients(operands);
+  if (layout.alongRows) return finished(gpu, reduced(gpu, sums, 1), layout.columns, last);
+  return groupMeans(gpu, sums, layout, weightsOfSums(operands), last);
+}
+
+/** The sums of dy and dy xHat for dgamma and dbeta; those for dx, unless they run along rows or have gamma in them. */
+function sumsForParameters(gpu: Gpu, operands: Operands, sums: Sums, ofDx: Coefficients): Sums {
+  const { layout, weighted } = operands;
+  if (layout.alongRows) return sumsOfChannels(gpu, operands, ofDx, rowsOfCondition(layout.view));
+  return weighted === 'dy' ? sumsOfLines(gpu, unweighted(operands), conditionLines(layout)).sums : sums;
+}
+
+const rowsOfCondition = (view: View): number => (view.n * view.s) / conditionsOf(view);
+
+/**
+ * dgamma and dbeta.
+ *
+ * @param finishing behind dgamma the coefficients of dx are written, for which one fragment reads the sums of all conditions
+ */
+function parameterGradients(
+  gpu: Gpu,
+  { view, alongRows }: Layout,
+  sums: Sums,
+  finishing?: { readonly last: Last; readonly gamma: Texture | undefined },
+): [dgamma: Texture, dbeta: Texture] {
+  const conditions = conditionsOf(view);
+  const ofConditions = overLines(gpu, sums, conditions, finishing ? Math.ceil(LONGEST / conditions) : LONGEST);
+  const rows = rowsOfCondition(view);
+  const all = { c: view.c, count: alongRows ? rows : Math.min(view.s, rows) };
+  return [
+    totals(gpu, ofConditions, { which: 'dh', ...all, ...finishing }),
+    totals(gpu, ofConditions, { which: 'd', ...all }),
+  ];
+}

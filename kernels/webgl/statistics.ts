@@ -70,19 +70,26 @@ const regions = (layout: Layout, hasAffine: boolean, hasFirstValues: boolean): n
 /** Whether one draw takes all statistics: those of rows that are not cut. */
 const isWhole = (layout: Layout): boolean => layout.alongRows && cut(layout).parts === 1;
 
-/** The tensor of statistics [2, k]: two columns for each texel. */
-export const giveStatistics = (gpu: Gpu, { texture, texels }: Statistics): TensorInfo =>
-  gpu.give(texture, [2, 2 * texels]);
+/** The data of statistics that were made here: what others have after the moments, in as many columns, means nothing. */
+const own = new WeakSet<TensorInfo['dataId']>();
+export const areOwn = ({ dataId }: TensorInfo): boolean => own.has(dataId);
 
-/**
- * Statistics that this backend has saved for the same layout; undefined for others, such as those of another backend, which have
- * moments only.
- */
+/** The tensor of statistics [2, k]: two columns for each texel. */
+export function giveStatistics(gpu: Gpu, { texture, texels }: Statistics): TensorInfo {
+  const info = gpu.give(texture, [2, 2 * texels]);
+  own.add(info.dataId);
+  return info;
+}
+
+/** Statistics that this backend has saved for the same layout; undefined for others. */
 export function savedStatistics(gpu: Gpu, info: TensorInfo, layout: Layout): Statistics | undefined {
+  if (!areOwn(info)) return undefined;
   const texels = (info.shape[1] as number) / 2;
   const count = layout.count * layout.across;
-  const isOurs = [false, true].some(
+  const isForLayout = [false, true].some(
     (hasAffine) => texels === layout.momentTexels + regions(layout, hasAffine, isHalfPrecision()) * count,
   );
-  return isOurs ? { texture: gpu.texture(info, info.shape), momentTexels: layout.momentTexels, texels } : undefined;
+  return isForLayout
+    ? { texture: gpu.texture(info, info.shape), momentTexels: layout.momentTexels, texels }
+    : undefined;
 }

@@ -143,13 +143,12 @@ export class Gpu {
     const { device } = this.#backend;
     if (lost.has(device)) fail(name, 'the device is lost; register the backend anew, or load the page again');
     const most = device.limits.maxStorageBufferBindingSize;
-    for (const size of [sizeOf(shape), ...buffers.map((info) => sizeOf(info.shape))]) {
-      if (size === 0) fail(name, 'a tensor is empty; WebGPU has no empty buffers');
-      if (4 * size > most) {
-        fail(
-          name,
-          `a tensor of ${4 * size} bytes is larger than the ${most} that this device binds; use smaller batches`,
-        );
+    for (const one of [...buffers.map((info) => info.shape), shape]) {
+      const bytes = 4 * sizeOf(one);
+      if (bytes === 0) fail(name, 'a tensor is empty; WebGPU has no empty buffers');
+      if (bytes > most) {
+        const rule = `a tensor [${one}] of ${bytes} bytes is larger than the ${most} that this device binds`;
+        fail(name, `${rule}; use smaller batches, a smaller layer, or tf.setBackend('webgl')`);
       }
     }
     const output = this.make(shape);

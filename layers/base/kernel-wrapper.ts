@@ -25,7 +25,7 @@ import {
 } from './inner-layer.ts';
 import { type ConfigDict, checkArgs, type Kwargs, type LayerArgs, type Shape } from './options.ts';
 import { isTraining } from './training.ts';
-import { checkUnbuilt, keepConstrained } from './weights.ts';
+import { addAllOrNone, checkUnbuilt, keepConstrained } from './weights.ts';
 
 /** Options of every wrapper, beside those of `tf.layers.Layer`. */
 export interface WrapperArgs extends LayerArgs {
@@ -84,23 +84,19 @@ export abstract class KernelWrapper extends ConfiguredLayer {
 
   override build(inputShape: Shape | Shape[]): void {
     checkUnbuilt(this);
-    const who = this.getClassName();
     const { layer } = this;
     const isTrained = isBuilt(layer);
-    if (!isTrained) {
-      try {
-        layer.build(inputShape);
-      } catch (error) {
-        fail(who, `the layer '${layer.name}' could not be built: ${(error as Error).message}; change its options`);
-      }
-      if (layer.initialWeights) layer.setWeights(layer.initialWeights);
-    }
-    layer.built = true;
-    for (const weight of layer.weights) keepConstrained(weight);
-    this.kernels = kernelsOf(who, layer);
-    this.buildState();
+    addAllOrNone(layer, () => {
+      if (!isTrained) this.#buildLayer(inputShape);
+      layer.built = true;
+      for (const weight of layer.weights) keepConstrained(weight);
+      addAllOrNone(this, () => {
+        this.kernels = kernelsOf(this.getClassName(), layer);
+        this.buildState();
+        if (this.#initializing) this.startState(isTrained);
+      });
+    });
     this.#takeWeights();
-    if (this.#initializing) this.startState(isTrained);
     this.#shared = countUser(layer);
     const { setWeights } = layer;
     // setWeights of the layer itself starts the wrapper's own weights anew; setWeights of the wrapper sets all of them.
@@ -109,6 +105,17 @@ export abstract class KernelWrapper extends ConfiguredLayer {
       if (!this.#isDisposed) this.startState(true);
     };
     this.built = true;
+  }
+
+  #buildLayer(inputShape: Shape | Shape[]): void {
+    const { layer } = this;
+    try {
+      layer.build(inputShape);
+    } catch (error) {
+      const why = `the layer '${layer.name}' could not be built: ${(error as Error).message}`;
+      fail(this.getClassName(), `${why}; change its options`);
+    }
+    if (layer.initialWeights) layer.setWeights(layer.initialWeights);
   }
 
   /** Lists the layer's weights after the wrapper's own, named as if the wrapper had made them: saved models have these names. */

@@ -38,16 +38,35 @@ export function addCheckedWeight(layer: layers.Layer, add: AddWeight, ...args: P
   }
 }
 
-/** Runs `add`, which adds the weights of a layer. If it fails, no weight is left, and the layer is as it was before. */
+/** What TensorFlow.js declares protected: the lists of weights of a layer, and the cell of a recurrent layer, which has its weights. */
+interface Fields {
+  readonly _trainableWeights: readonly LayerVariable[];
+  readonly _nonTrainableWeights: readonly LayerVariable[];
+  readonly cell?: Fields;
+}
+
+/** Runs `add`, which adds weights to a layer or its cell. If it fails, none of them is left, and the layer is as it was before. */
 export function addAllOrNone(layer: layers.Layer, add: () => void): void {
+  const whole = layer as unknown as Fields;
+  const parts = whole.cell ? [whole, whole.cell] : [whole];
+  const before = parts.map(copyOf);
   try {
     add();
   } catch (error) {
-    for (const weight of layer.weights) weight.dispose();
-    Object.assign(layer, { _trainableWeights: [], _nonTrainableWeights: [], _addedWeightNames: [], _losses: [] });
+    for (const [i, part] of parts.entries()) {
+      const old = before[i] as Fields;
+      for (const weight of weightsIn(part)) if (!weightsIn(old).includes(weight)) weight.dispose();
+      Object.assign(part, old);
+    }
     throw error;
   }
 }
+const weightsIn = (part: Fields) => [...part._trainableWeights, ...part._nonTrainableWeights];
+/** With copies of the lists, to which weights are added. */
+const copyOf = (part: Fields): Fields =>
+  Object.fromEntries(
+    Object.entries(part).map(([key, value]) => [key, Array.isArray(value) ? [...value] : value]),
+  ) as never;
 
 /**
  * Makes every value that `weight` reads satisfy its constraint. Optimizers write to the variable itself, and `fit` applies no

@@ -90,9 +90,7 @@ async function modelOf(bytes: Uint8Array, onProgress: (share: number) => void): 
     const { message } = error as Error;
     if (message.startsWith(`${WHO}: `)) throw error;
     const remedy = 'get the file or save the model again';
-    throw new Error(`${WHO}: the file does not hold a model as Keras saves it (${message}); ${remedy}`, {
-      cause: error,
-    });
+    return fail(WHO, `the file does not hold a model as Keras saves it (${message}); ${remedy}`, error);
   } finally {
     weights.close();
   }

@@ -28,7 +28,7 @@ export async function readSource(who: string, source: FileSource, options: ReadO
     fail(who, `the file must be a URL, a path, a File, a Blob or bytes; received ${show(source)}`);
   }
   if (source instanceof Uint8Array) return { bytes: source, name: '' };
-  if (source instanceof Blob) return { bytes: await bytesOfBlob(who, source), name: (source as File).name ?? '' };
+  if (source instanceof Blob) return { bytes: await bytesOfBlob(who, source), name: nameOf(source) };
   if (!(typeof source === 'string' || source instanceof URL)) return { bytes: new Uint8Array(source), name: '' };
   const place = String(source);
   const name = place.split(/[?#]/)[0]?.split('/').at(-1) ?? '';
@@ -37,13 +37,17 @@ export async function readSource(who: string, source: FileSource, options: ReadO
   return { bytes, name };
 }
 
-async function bytesOfBlob(who: string, blob: Blob): Promise<Uint8Array> {
+/** What is in a Blob from byte `start` to `end`. */
+export async function bytesOfBlob(who: string, blob: Blob, start = 0, end = blob.size): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await blob.arrayBuffer());
+    return new Uint8Array(await blob.slice(start, end).arrayBuffer());
   } catch (error) {
-    return fail(who, `the file could not be read (${(error as Error).message}); choose it again`);
+    const name = nameOf(blob);
+    const rule = `the ${name ? `file '${name}'` : 'Blob'} must stay as it was when it was chosen`;
+    return fail(who, `${rule}; it could not be read (${(error as Error).message}); choose it again`, error);
   }
 }
+const nameOf = (blob: Blob): string => (blob as Partial<File>).name ?? '';
 
 /** What is used of Node's file system. */
 export interface FileSystem {
@@ -82,25 +86,30 @@ async function bytesOfPath(who: string, files: FileSystem, source: string | URL)
   try {
     return await files.promises.readFile(asPath(source));
   } catch (error) {
-    return fail(who, `the file '${source}' could not be read (${(error as Error).message}); give the path of a file`);
+    return fail(
+      who,
+      `the file '${source}' could not be read (${(error as Error).message}); give the path of a file`,
+      error,
+    );
   }
 }
 
 async function download(who: string, url: string, options: ReadOptions): Promise<Uint8Array> {
   const { fetchFunc = env().platform.fetch, requestInit, onProgress } = options;
-  const refuse = (why: string) => fail(who, `'${url}' could not be loaded (${why}); open it in a browser to see why`);
+  const refuse = (why: string, error?: unknown) =>
+    fail(who, `'${url}' could not be loaded (${why}); open it in a browser to see why`, error);
   let response: Response;
   try {
     response = await fetchFunc(url, requestInit);
   } catch (error) {
-    return refuse((error as Error).message);
+    return refuse((error as Error).message, error);
   }
   if (!response.ok) return refuse(`status ${response.status}`);
   try {
     const body = onProgress ? withProgress(response, onProgress) : response;
     return new Uint8Array(await body.arrayBuffer());
   } catch (error) {
-    return refuse((error as Error).message);
+    return refuse((error as Error).message, error);
   }
 }
 

@@ -63,7 +63,7 @@ export async function readArtifacts(who: string, handler: io.IOHandler, place?: 
     return await handler.load();
   } catch (error) {
     const { message = String(error) } = error as Partial<Error>;
-    throw new Error(`${who}: ${message}${hint(message, place)}`, { cause: error });
+    return fail(who, message + hint(message, place), error);
   }
 }
 
@@ -74,6 +74,9 @@ function hint(message: string, place = ''): string {
   if (/parse URL|fetch failed/.test(message) && !/^https?:/.test(path)) {
     return ' In Node a path needs @tensorflow/tfjs-node, and file:// before it, or a .keras file: npx tfjs-normalizations convert.';
   }
+  // tf.io.browserFiles
+  if (/^Failed to (read|weights)/.test(message))
+    return ' Files must stay as they were when they were chosen: choose them again.';
   if (/JSON|Unexpected token/.test(message)) {
     return (
       ' loadModel reads the model.json that TensorFlow.js or its converter wrote; what is there may be another file, or the ' +

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '
 import * as tf from '@tensorflow/tfjs';
 import { run } from '../../kernels/core/registry.ts';
 import { host } from '../../kernels/cpu/host.ts';
-import { groupNorm, layerNorm, rmsNorm, spectralNorm } from '../../layers/index.ts';
+import { batchNorm, groupNorm, layerNorm, rmsNorm, spectralNorm } from '../../layers/index.ts';
 import { describeBackends } from '../support/backends.ts';
 
 const MB = 2 ** 20;
@@ -159,6 +159,17 @@ const tests = () => {
       const [, statistics] = run('Normalize', { x, gamma }, attrs) as [tf.Tensor, tf.Tensor];
       const [dx] = run('NormalizeGrad', { dy, x, statistics, gamma }, { ...attrs, affine: true });
       expect(dx.dataSync()).toBeClose(new Float32Array(s * c), { atol: 1e-6 * equal });
+    });
+  });
+
+  test('integers that a cast has left in their array count as floats', () => {
+    tf.tidy(() => {
+      const x = tf.tensor2d([1, 2, 5, 7], [2, 2]);
+      const [mean, variance] = [tf.tensor1d([1, 2], 'int32'), tf.tensor1d([3, 5], 'int32')];
+      const y = batchNorm(x, { mean, variance }).y.dataSync();
+      const right = batchNorm(x, { mean: tf.tensor1d([1, 2]), variance: tf.tensor1d([3, 5]) }).y.dataSync();
+      expect(y).toEqual(right);
+      expect(Array.from(y).some((value) => !Number.isInteger(value))).toBe(true);
     });
   });
 

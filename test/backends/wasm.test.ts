@@ -183,14 +183,21 @@ describe('the heap', () => {
     const [x, gamma, beta] = inputs(5, 6) as [tf.Tensor, tf.Tensor, tf.Tensor];
     const before = held();
     const start = backend.wasm.HEAPU8.slice(0, 64);
-    let count = 0;
+    const asked: number[] = [];
     const full = jest.spyOn(backend.wasm, '_malloc').mockImplementation((bytes) => {
-      count++;
-      return count === last ? 0 : malloc(bytes);
+      asked.push(bytes);
+      return asked.length === last ? 0 : malloc(bytes);
     });
-    expect(() => layerNorm(x, { gamma, beta })).toThrow(
+    let message = '';
+    try {
+      layerNorm(x, { gamma, beta });
+    } catch (error) {
+      ({ message } = error as Error);
+    }
+    expect(message).toMatch(
       /^tfjs-normalizations: a kernel of the wasm backend needs \d+ bytes more of its memory, which is full; dispose of/,
     );
+    expect(message).toContain(` ${asked[last - 1]} bytes`);
     full.mockImplementation(malloc);
     expect(backend.wasm.HEAPU8.slice(0, 64)).toEqual(start);
     expect({ ...held(), taken: 0 }).toEqual({ ...before, taken: 0 });

@@ -1,8 +1,9 @@
 /** What only WebGL has: exact draws, one program for all shapes, any upstream tensor, 16-bit textures, a lost context. */
 import { describe, expect, test } from '@jest/globals';
+import { momentsIn } from '../../kernels/core/numbers.ts';
 import type { DrawCase } from '../cases/webgl.ts';
 import { describeBackends } from '../support/backends.ts';
-import { type Inputs, type NormalizeInputs, normalizeInputs } from '../support/inputs.ts';
+import { averageInputs, type Inputs, type NormalizeInputs, normalizeInputs } from '../support/inputs.ts';
 import * as oracle from '../support/oracle.ts';
 import { SOURCE_NAMES } from '../support/webgl-sources.ts';
 
@@ -191,6 +192,22 @@ describeBackends(
           expect(Array.from(values!).every(Number.isFinite)).toBe(true);
         }
       });
+    });
+
+    // Statistics of this backend would have columns of their own there, of which it makes more exact moments.
+    test.each([
+      [1, 3],
+      [64, 64],
+      [64, 128],
+    ])('an average of %d values from statistics of others, with %d further columns', async (size, further) => {
+      for (const row of [0, 1] as const) {
+        const inputs = { size, further, row, momentum: 0.5 };
+        const { old, statistics } = averageInputs(inputs);
+        const { value, leaked } = await backend.run('average', { route: 'kernel', ...inputs });
+        const average = oracle.average(old, momentsIn(statistics, size), row, inputs.momentum);
+        expect(value.average).toBeClose(average, { ofMax: 1e-3 });
+        expect(leaked).toEqual({ tensors: 0, data: 0 });
+      }
     });
   },
   { only, flags: { WEBGL_FORCE_F16_TEXTURES: true } },

@@ -164,7 +164,7 @@ describeBackends(
     test('a tensor that the device does not bind is an error that says so', async () => {
       const { value, leaked } = await backend.run('overTheLimit', {});
       expect(value).toMatch(
-        /tfjs-normalizations: the WebGPU program '.*' could not run: a tensor of 32 bytes is larger than the 16 .* smaller batches/,
+        /tfjs-normalizations: the WebGPU program '.*' could not run: a tensor \[2,4\] of 32 bytes is larger than the 16 .*; use smaller batches, .*setBackend\('webgl'\)$/,
       );
       expect(leaked).toEqual(SAME);
     });

@@ -40,13 +40,16 @@ const widened = (statistics: Tensor, groups: number, further: number): Tensor =>
 export const normalize = (args: Routed<NormalizeInputs>) =>
   withTensors(async (make) => {
     const { route, view, epsilon, epsilonPlacement, center, rescale } = args;
-    const attributes = { view, epsilon, epsilonPlacement, center, rescale };
     const values = normalizeInputs(args);
     const [x, dy] = [values.x, values.dy].map((v) => make(v, shapeOf(args))) as [Tensor, Tensor];
     const [residual, dsum] = [values.residual, values.dsum].map((v) => v && make(v, shapeOf(args)));
     const parameterShape = view.rowsPerCondition === undefined ? [view.c] : [conditionsOf(view), view.c];
     const gamma = values.gamma && make(values.gamma, parameterShape);
     const beta = values.beta && make(values.beta, parameterShape);
+    const { n, s, c, groups } = view;
+    // As from the public functions, where `conditioned` makes the view.
+    const seen = gamma || beta ? view : { n, s, c, groups };
+    const attributes = { view: seen, epsilon, epsilonPlacement, center, rescale };
     const none = { sum: undefined, dresidual: undefined };
     if (route === 'ops') {
       const inputs = [x, residual, gamma, beta].filter((t) => t !== undefined);

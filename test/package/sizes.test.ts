@@ -103,12 +103,12 @@ const ROWS: readonly (readonly [string, string, number])[] = [
   ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 92],
   ['kernels for cpu', kernels('cpu'), 15],
   ['kernels for wasm', kernels('wasm'), 14],
-  ['kernels for webgl', kernels('webgl'), 13],
+  ['kernels for webgl', kernels('webgl'), 14],
   ['kernels for webgpu', kernels('webgpu'), 10],
   ['kernels for node', kernels('node'), 11],
   ['kernels for training on wasm', kernels('wasm-training'), 3.5],
   ['`LayerNormalization`, kernels for cpu', layer('layer-normalization') + kernels('cpu'), 24],
-  ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 22],
+  ['`LayerNormalization`, kernels for webgl', layer('layer-normalization') + kernels('webgl'), 23],
   ['`LayerNormalization`, without kernels', layer('layer-normalization'), 10],
   ['`loadModel` of `files`, without h5wasm and fflate', `export { loadModel } from '${NAME}/files';`, 52],
   ['`surgery`, without kernels', `export * from '${NAME}/surgery';`, 48.5],
@@ -139,7 +139,7 @@ describe('sizes', () => {
   test.each(LAYERS)('%s is smaller alone than among the others, with every backend', async (name) => {
     const all = (await bundle(`export * from '${NAME}';`)).bytes;
     const alone = (await bundle(layer(name))).bytes;
-    expect(alone).toBeLessThan(16_600);
+    expect(alone).toBeLessThan(16_700);
     for (const backend of KERNEL_FOLDERS) {
       const { bytes, modules } = await bundle(layer(name) + kernels(backend));
       expect(bytes).toBeLessThan(alone + (await bundle(kernels(backend))).bytes + 1000);

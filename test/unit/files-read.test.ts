@@ -1,11 +1,13 @@
 /** Files of Keras, read without Python: what they predict, what is refused and what is said then. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, openAsBlob, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
-import { loadModel, loadWeights } from '../../layers/files/index.ts';
+import { loadModel, loadSafetensors, loadWeights } from '../../layers/files/index.ts';
 import { loadModel as loadModelOfMainEntry } from '../../layers/index.ts';
 import { artifactsOf } from '../support/keras-models.ts';
 import { bytesOf, disposeAll, expectedOf, loaded, pathOf, predict, wholeModels } from '../support/read-files.ts';
@@ -145,6 +147,48 @@ describe('a file', () => {
     expect(await loaded('http://127.0.0.1:1/model.h5')).toMatch(
       /^loadModel: 'http:\/\/127.0.0.1:1\/model.h5' could not be/,
     );
+  });
+});
+
+describe('a file that has changed since it was chosen', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
+
+  /** As pages are given it: its bytes are read when they are asked for. */
+  async function changed(): Promise<Blob> {
+    const path = join(folder, 'chosen.keras');
+    writeFileSync(path, bytesOf('3.15/spec.keras'));
+    const blob = await openAsBlob(path);
+    writeFileSync(path, 'other');
+    return blob;
+  }
+
+  test.each<[who: string, load: (blob: Blob) => Promise<unknown>]>([
+    ['loadModel', (blob) => loadModel(blob)],
+    ['loadWeights', (blob) => loadWeights(model, blob)],
+    ['loadSafetensors', (blob) => loadSafetensors(model, blob)],
+  ])('%s', async (who, load) => {
+    for (const [file, name] of [
+      ['Blob', undefined],
+      ["file 'chosen.keras'", 'chosen.keras'],
+    ]) {
+      const blob = Object.assign(await changed(), { name });
+      const error = await load(blob).catch((error: Error) => error);
+      const rule = `the ${file} must stay as it was when it was chosen`;
+      expect(String(error)).toMatch(new RegExp(`: ${who}: ${rule}; it could not be read \\(.+\\); choose it again$`));
+      expect((error as Error).cause).toMatchObject({ name: 'NotReadableError' });
+    }
+  });
+
+  test('among those of a model.json', async () => {
+    const message = "Failed to weights data from file of path 'weights.bin'.";
+    // What tf.io.browserFiles gives, which only pages have, rejects with texts.
+    const error = await loadModel({ load: () => Promise.reject(message) }).catch((error: Error) => error);
+    expect(error).toMatchObject({
+      message: `loadModel: ${message} Files must stay as they were when they were chosen: choose them again.`,
+      cause: message,
+    });
   });
 });
 

@@ -12,7 +12,8 @@ enum Placement { INSIDE = 0, OUTSIDE = 1, FLOOR = 2, NO_DIVISION = 3 };
 constexpr double SMALLEST_DIVISOR = 1.0842021724855044e-19;
 // A variance of no more than this share of the square of the mean deviation from the pivot is rounding error: 2^-14.
 constexpr double ROUNDING = 6.103515625e-5;
-// The same for a variance merged from parts, as a share of the square of the mean: 2^-66.
+// The same for a variance merged from parts, as a share of the square of the mean: 2^-66, as in kernels/core/numbers.ts. Equal values have
+// exact means in all parts, whose sum is exact up to 2^29 values: only a group of more leaves an error here, which no test makes.
 constexpr double MERGED = 1.3552527156068805e-20;
 
 struct Form {

@@ -115,7 +115,7 @@ void forwardCoefficients(const Columns& columns, const double* moments, const fl
     }
     eachMoment([&](double rows, double columnMean, double m2) { v += m2 + rows * (columnMean - mu) * (columnMean - mu); });
     v /= count;
-    if (v <= mu * mu * MERGED) v = 0;  // also if rounding has made it negative
+    if (v <= mu * mu * MERGED) v = 0;
     const float pivot = static_cast<float>(mu);
     const double delta = mu - static_cast<double>(pivot), r = form.reciprocal(v);
     if (mean) {

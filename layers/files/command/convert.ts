@@ -19,7 +19,7 @@ export async function convert(from: string, to: string, options: Options): Promi
     throw new UsageError('from .safetensors to .safetensors there is nothing to do');
   if (!isWeights && options.model !== undefined)
     throw new UsageError(`--model is for weights alone; ${from} has its model`);
-  sizeOfFile(from);
+  if (isWeights) sizeOfFile(from);
   refuseToReplace(to, options.force);
 
   const model = await loadFile(isWeights ? (options.model as string) : from);

@@ -2,6 +2,7 @@
 import { fail } from '../../../kernels/core/errors.ts';
 import {
   asPath,
+  bytesOfBlob,
   type FileSource,
   type FileSystem,
   fileSystem,
@@ -18,7 +19,7 @@ export interface OpenBytes extends Bytes {
 
 /** `options.onProgress` is told the share of a download that has arrived. */
 export async function openBytes(who: string, source: FileSource, options: ReadOptions = {}): Promise<OpenBytes> {
-  if (source instanceof Blob) return ofBlob(source);
+  if (source instanceof Blob) return ofBlob(who, source);
   const fs = fileSystem();
   if (fs && (typeof source === 'string' || source instanceof URL) && isPath(String(source))) {
     return openFile(who, fs, source);
@@ -27,13 +28,15 @@ export async function openBytes(who: string, source: FileSource, options: ReadOp
   return { size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
-const ofBlob = (blob: Blob): OpenBytes => ({
+const ofBlob = (who: string, blob: Blob): OpenBytes => ({
   size: blob.size,
-  read: async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+  read: (offset, length) => bytesOfBlob(who, blob, offset, offset + length),
 });
 
 async function openFile(who: string, { promises: fs }: FileSystem, path: string | URL): Promise<OpenBytes> {
-  const file = await fs.open(asPath(path), 'r').catch((error: Error) => fail(who, `${error.message}; check the path`));
+  const file = await fs
+    .open(asPath(path), 'r')
+    .catch((error: Error) => fail(who, `${error.message}; check the path`, error));
   const stat = await file.stat();
   if (!stat.isFile()) {
     await file.close();
