@@ -16,13 +16,14 @@ export interface Partials {
   readonly chunk: number;
 }
 
+/** GLSL: the square of the offset may be infinite, and is never taken: times 0 values it would be NaN. */
 export const JOIN = `
 void join(inout float n, inout vec2 mean, inout vec2 m2, float count, vec2 itsMean, vec2 itsM2) {
   float total = n + count;
   vec2 offset = itsMean - mean;
   float share = count / total;
   mean += offset * share;
-  m2 += itsM2 + offset * offset * (n * share);
+  m2 += itsM2 + offset * (offset * (n * share));
   n = total;
 }`;
 

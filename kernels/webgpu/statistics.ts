@@ -21,6 +21,9 @@ import {
   totals,
 } from './lanes.ts';
 
+/** The largest float32. */
+const LARGEST = '3.4028234e38';
+
 /** WGSL: `mean#`, `rest#` and `variance#` of what the lanes of the units visit: all of each group, or a part of it. */
 const ofX = (view: GpuView, lanes: Lanes, center: boolean): string => `
   let visited = f32(select(1, min(uniforms.chunk, uniforms.length - partStart), isUsed));
@@ -38,8 +41,10 @@ ${
       squares# += vec2<f32>(average(deviation#), average(deviation# * deviation#));`)}
   ${totals('deviations', 'squares', lanes)}
   let rest# = deviations#.x / visited;
-  let square# = deviations#.y / visited - rest# * rest#;
-  let variance# = select(square#, 0.0, square# < 0.0);`
+  let square# = deviations#.y / visited;
+  // Squares that are too large for a float are infinite, maybe that of the rest, too, and then the difference is NaN.
+  let difference# = select(square# - rest# * rest#, square#, square# > ${LARGEST});
+  let variance# = select(difference#, 0.0, difference# < 0.0);`
     : `
   var sum# = vec2<f32>(0.0);
   ${inGroup(view)('let value# = xAt(at#); sum#.x += average(value# * value#);')}

@@ -173,6 +173,15 @@ describeEverywhere('kernels', (backend) => {
         }
       });
 
+      test.each([1e25, 1e30])('values of %d, whose squares are no floats, give finite ones', async (std) => {
+        for (const center of [true, false]) {
+          const { value } = await backend.run('normalize', { route, ...USUAL, ...inputs, center, std });
+          for (const values of [value.y!, value.dx!, value.dgamma!]) {
+            expect(Array.from(values).filter((one) => !Number.isFinite(one))).toEqual([]);
+          }
+        }
+      });
+
       test('a zero gradient', () => checkNormalize(backend, route, { ...USUAL, ...inputs, special: 'zero dy' }));
 
       test('a mean square of NaN is above every floor', async () => {
