@@ -1,9 +1,9 @@
 /** Safetensors files that are broken, do not fit or are of a model that PyTorch has not; the plain mode; notes. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, promises as fs, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import {
   type LoadSafetensorsOptions,
@@ -482,6 +482,40 @@ describe('sources', () => {
   test('a URL where nothing is', async () => {
     await expect(loadSafetensors(linear(), await url('nothing'))).rejects.toThrow(/could not be loaded \(status 404\)/);
   });
+
+  test('a File that was changed after it was chosen', async () => {
+    const changed = new Blob([Uint8Array.from(file)]);
+    changed.slice = () => Object.assign(new Blob(), { arrayBuffer: () => Promise.reject(new Error('gone')) });
+    await expect(loadSafetensors(linear(), changed)).rejects.toThrow(
+      'loadSafetensors: the file could not be read (gone); choose it again',
+    );
+  });
+
+  test.each<[what: string, read: () => Promise<{ bytesRead: number }>, says: RegExp]>([
+    ['that fails', () => Promise.reject(new Error('EIO')), /'.*linear.safetensors' could not be read \(EIO\); copy it/],
+    ['that ends early', async () => ({ bytesRead: 0 }), /'.*linear.safetensors' became shorter while it was read/],
+  ])('a disk %s, and the file is closed', async (_, read, says) => {
+    const opened = await fs.open(path, 'r');
+    const close = jest.spyOn(opened, 'close');
+    const open = jest.spyOn(fs, 'open').mockResolvedValue(Object.assign(opened, { read }));
+    await expect(loadSafetensors(linear(), path)).rejects.toThrow(says);
+    open.mockRestore();
+    expect(close).toHaveBeenCalledTimes(1);
+  });
+});
+
+test('a disk that is full when the file is closed leaves nothing, and is told', async () => {
+  const path = join(scratch, 'full.safetensors');
+  const opened = await fs.open(`${path}.partial`, 'w');
+  const close = opened.close.bind(opened);
+  const fails = () => close().then(() => Promise.reject(new Error('ENOSPC')));
+  jest.spyOn(opened, 'close').mockImplementationOnce(fails);
+  const open = jest.spyOn(fs, 'open').mockResolvedValue(opened);
+  await expect(saveSafetensors(linear(), path)).rejects.toThrow(
+    'saveSafetensors: the file cannot be written (ENOSPC); choose another place',
+  );
+  open.mockRestore();
+  expect([existsSync(path), existsSync(`${path}.partial`)]).toEqual([false, false]);
 });
 
 test('a file at a path has the same bytes, and is there only when it is complete', async () => {

@@ -2,6 +2,7 @@
 import { fail } from '../../../kernels/core/errors.ts';
 import {
   asPath,
+  bytesOfBlob,
   type FileSource,
   type FileSystem,
   fileSystem,
@@ -18,18 +19,18 @@ export interface OpenBytes extends Bytes {
 
 /** `options.onProgress` is told the share of a download that has arrived. */
 export async function openBytes(who: string, source: FileSource, options: ReadOptions = {}): Promise<OpenBytes> {
-  if (source instanceof Blob) return ofBlob(source);
+  if (source instanceof Blob) return ofBlob(who, source);
   const fs = fileSystem();
   if (fs && (typeof source === 'string' || source instanceof URL) && isPath(String(source))) {
     return openFile(who, fs, source);
   }
-  const { bytes } = await readSource(who, source, options);
+  const bytes = await readSource(who, source, options);
   return { size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
-const ofBlob = (blob: Blob): OpenBytes => ({
+const ofBlob = (who: string, blob: Blob): OpenBytes => ({
   size: blob.size,
-  read: async (offset, length) => new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer()),
+  read: (offset, length) => bytesOfBlob(who, blob.slice(offset, offset + length)),
 });
 
 async function openFile(who: string, { promises: fs }: FileSystem, path: string | URL): Promise<OpenBytes> {
@@ -39,10 +40,12 @@ async function openFile(who: string, { promises: fs }: FileSystem, path: string 
     await file.close();
     fail(who, `'${path}' is no file; give the path of the file itself`);
   }
+  const refuse = (error: Error): never =>
+    fail(who, `'${path}' could not be read (${error.message}); copy it to another disk`);
   const read = async (offset: number, length: number) => {
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length; ) {
-      const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+      const { bytesRead } = await file.read(bytes, at, length - at, offset + at).catch(refuse);
       if (bytesRead === 0) fail(who, `'${path}' became shorter while it was read; read it again`);
       at += bytesRead;
     }
