@@ -85,6 +85,8 @@ describe('an archive', () => {
     ['cut off', good.subarray(0, good.length - 30), /its end is missing/],
     ['of which half is there', good.subarray(0, good.length / 2), /its end is missing/],
     ['whose directory is elsewhere', patched(good, [end + 16, 0xfffffff0]), /entry 0 of 3 is missing/],
+    ['whose directory is its last byte', patched(good, [end + 16, good.length - 1]), /entry 0 of 3 is missing/],
+    ['with more after it than a comment', new Uint8Array([...good, ...new Uint8Array(2 ** 16)]), /its end is missing/],
     [
       'with an entry that is elsewhere',
       patched(good, [central + 42, 0x7fffffff]),
@@ -92,6 +94,13 @@ describe('an archive', () => {
     ],
     ['with an entry of 4 GB', patched(good, [central + 20, 0xfffffffe]), /the entry 'metadata.json' is cut off/],
     ['in the form for more than 4 GB', patched(good, [central + 20, 0xffffffff]), /it has more than 4 GB/],
+    ['with an entry that becomes 4 GB', patched(good, [central + 24, 0xffffffff]), /it has more than 4 GB/],
+    ['with an entry beyond 4 GB', patched(good, [central + 42, 0xffffffff]), /it has more than 4 GB/],
+    [
+      'with an entry that is compressed by another method',
+      patched(good, [central + 10, 0x0000000c]),
+      /the entry 'metadata.json' is compressed by method 12/,
+    ],
     [
       'that claims more than it holds',
       patched(good, [central + 24, 0x7fffffff]),
@@ -128,6 +137,14 @@ describe('an archive', () => {
       if (new TextDecoder().decode(twice.subarray(at - 10, at + 1)) === 'config.jsom') twice[at] = 0x6e;
     }
     expect(await loaded(twice)).toMatch(/it has two entries 'config.json'/);
+  });
+
+  test('with a compressed entry that has changed', async () => {
+    const compressed = archive({}, 6);
+    const data = placeOf(compressed, text('config.json')) + 'config.json'.length;
+    // 7 begins a block of a type that deflate has not.
+    compressed[data] = 7;
+    expect(await loaded(compressed)).toMatch(/the entry 'config.json' cannot be inflated: invalid block type/);
   });
 
   test('with a byte of a weight that has changed', async () => {

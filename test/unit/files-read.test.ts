@@ -80,7 +80,10 @@ describe('a file', () => {
   beforeAll(async () => {
     server = createServer(({ url }, response) => {
       if (url === '/page.keras') response.end('<!doctype html><title>Not found</title>');
-      else if (url === '/model.keras' || url === '/download?file=1') response.end(bytes);
+      else if (url === '/half.keras') {
+        response.writeHead(200, { 'content-length': bytes.length });
+        response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
+      } else if (url === '/model.keras' || url === '/download?file=1') response.end(bytes);
       else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -116,6 +119,24 @@ describe('a file', () => {
     model.dispose();
   });
 
+  test('may have what other programs for archives add: fields, comments, and the longest one at its end', async () => {
+    const extra = { 28789: new Uint8Array(5) };
+    const entries = Object.entries(unzipSync(bytes)).map(([name, data]) => [name, [data, { extra, comment: 'mine' }]]);
+    const archive = zipSync(Object.fromEntries(entries), { level: 0 });
+    const commented = new Uint8Array(archive.length + 0xffff);
+    commented.set(archive);
+    new DataView(commented.buffer).setUint16(archive.length - 2, 0xffff, true);
+    const model = await loadModel(commented);
+    expectClose(predict(model, expectedOf(name)), expectedOf(name).y);
+    model.dispose();
+  });
+
+  test('may have no metadata', async () => {
+    const model = await loadModel(edited(name, { 'metadata.json': null }));
+    expectClose(predict(model, expectedOf(name)), expectedOf(name).y);
+    model.dispose();
+  });
+
   test('is what the main entry loads, too', async () => {
     const { modelTopology, weightSpecs, bytes } = artifactsOf('keras3-mlp-rmsnorm');
     const weightData = new Uint8Array(bytes).buffer;
@@ -134,7 +155,7 @@ describe('a file', () => {
     }
   });
 
-  test('that is not there, or is a page', async () => {
+  test('that is not there, is a page, or arrives by half', async () => {
     expect(await loaded(`${root}/none.keras`)).toMatch(
       /^loadModel: 'http.*none.keras' could not be loaded \(status 404\)/,
     );
@@ -144,6 +165,9 @@ describe('a file', () => {
     );
     expect(await loaded('http://127.0.0.1:1/model.h5')).toMatch(
       /^loadModel: 'http:\/\/127.0.0.1:1\/model.h5' could not be/,
+    );
+    expect(await loaded(`${root}/half.keras`)).toMatch(
+      /^loadModel: 'http.*half.keras' could not be loaded \(terminated/,
     );
   });
 });

@@ -167,6 +167,16 @@ describe('weights are refused', () => {
       bias('F32', numbers(1, Number.NaN), 4),
       /'fc.bias' holds NaN as value 1, where weights are finite/,
     ],
+    [
+      'that are infinite in 16 bits',
+      bias('F16', Uint8Array.of(0, 0x3c, 0, 0xfc), 2),
+      /'fc.bias' holds -Infinity as value 1, where weights are finite/,
+    ],
+    [
+      'that are not a number in 16 bits',
+      bias('F16', Uint8Array.of(1, 0x7c, 0, 0), 2),
+      /'fc.bias' holds NaN as value 0/,
+    ],
     ['that are infinite', bias('F32', numbers(Number.POSITIVE_INFINITY, 1), 4), /'fc.bias' holds Infinity as value 0/],
     ['that are larger than floats', bias('F64', doubles(1, 1e300), 8), /'fc.bias' holds 1e\+300 as value 1/],
     [
