@@ -106,6 +106,12 @@ describe('an archive', () => {
       patched(good, [central + 24, 0x7fffffff]),
       /'metadata.json' of 64 bytes claims to hold 2147483647/,
     ],
+    [
+      'that claims one byte more than it holds',
+      patched(good, [central + 24, 65]),
+      /'metadata.json' of 64 bytes claims to hold 65/,
+    ],
+    ['that claims one byte less', patched(good, [central + 24, 63]), /the entry 'metadata.json' has changed/],
     ['with an entry above it', archive({ '../../evil': text('x') }), /it has an entry '..\/..\/evil'/],
     ['without config.json', zipSync({ 'model.weights.h5': bytesOf(H5) }), /none of which is config.json/],
     ['without weights', zipSync({ 'config.json': text('{}') }), /no model.weights.h5, but config.json/],
@@ -187,11 +193,28 @@ describe('an HDF5 file', () => {
       /an object in the heap at \d+ has 0 bytes/,
     ],
     ['with a heap beyond its end', patched(good, [heap + 8, 0x7fffffff]), /the heap at \d+ is cut off/],
+    [
+      'with a text of more than 4 GB',
+      patched(good, [heap + 28, 1]),
+      /an object in the heap at \d+ has 42949\d{5} bytes/,
+    ],
     ['with addresses of 4 bytes', patched(good, [12, 0x00040400]), /its addresses have 4,4 bytes, not 8/],
+    ['of a later form with addresses of 4 bytes', patched(good, [8, 0x00080402]), /its addresses have 4,8 bytes/],
+    [
+      'with a heap after its end that goes on',
+      Uint8Array.from([...good, ...good.subarray(heap, heap + 8), 255, 255, 255, 127, 0, 0, 0, 0]),
+      /the heap at \d+ is cut off/,
+    ],
   ])('%s', async (_, bytes, message) => {
     const said = await loaded(bytes);
     expect(said).toMatch(/^loadModel: /);
     expect(said).toMatch(message);
+  });
+
+  test('that only seems to have a heap at its end', async () => {
+    const model = await loaded(Uint8Array.from([...good, ...good.subarray(heap, heap + 8)]));
+    expect(model).not.toEqual(expect.any(String));
+    disposeAll(model as tf.LayersModel);
   });
 
   test('in which the library reads anything, and does not say so', async () => {
