@@ -57,6 +57,8 @@ describe('a file of another kind', () => {
     ['a pointer of Git LFS', text('version https://git-lfs.github.com/spec/v1\n'), /git lfs pull/],
     ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0), /compressed by gzip/],
     ['an old file of PyTorch', Uint8Array.of(0x80, 2, 0x8a), /a pickle of Python/],
+    ['a newer file of PyTorch', Uint8Array.of(0x80, 5, 0x95), /a pickle of Python/],
+    ['what begins almost as one', Uint8Array.of(0x80, 6, 0x95), /like no kind of file that is known/],
     ['TensorFlow Lite', text('....TFL3'), /a model of TensorFlow Lite/],
     ['safetensors', text('\x08\0\0\0\0\0\0\0{"a": 1}'), /a file of safetensors/],
     ['a text', text('Hello'), /like no kind of file that is known/],
@@ -67,6 +69,18 @@ describe('a file of another kind', () => {
       'another archive',
       zipSync({ a: text('x'), b: text('y') }),
       /a zip archive of 2 files \('a', 'b'\), none of which/,
+    ],
+    ['PyTorch, not in a folder', zipSync({ 'data.pkl': text('x') }), /it is a checkpoint of PyTorch/],
+    ['a SavedModel, not in a folder', zipSync({ 'saved_model.pb': text('x') }), /it is a zipped SavedModel/],
+    [
+      'an archive whose names are almost those of models',
+      zipSync({ 'data.pkl.txt': text('a'), 'saved_model.pbtxt': text('b'), 'model/config.json5': text('c') }),
+      /a zip archive of 3 files \('data.pkl.txt', 'saved_model.pbtxt', 'model\/config.json5'\), none of which/,
+    ],
+    [
+      'an archive of many files with long names',
+      zipSync({ ['a'.repeat(50)]: text('a'), b: text('b'), c: text('c'), d: text('d') }),
+      /a zip archive of 4 files \('a{40}', 'b', 'c', \.\.\.\), none of which/,
     ],
     ['an empty archive', zipSync({}), /a zip archive of 0 files/],
   ])('%s', async (_, bytes, message) => {
@@ -178,6 +192,14 @@ describe('an archive', () => {
 describe('an HDF5 file', () => {
   const good = bytesOf(H5);
   const heap = placeOf(good, text('GCOL'));
+  /** A heap of 32 bytes with free space alone, which counts its own header. */
+  const heapOf = (free: number) => [
+    ...good.subarray(heap, heap + 8),
+    32,
+    ...new Array(15).fill(0),
+    free,
+    ...new Array(7).fill(0),
+  ];
 
   test.each<[string, Uint8Array, RegExp]>([
     ['cut off', good.subarray(0, good.length - 5000), /the HDF5 file is damaged/],
@@ -201,6 +223,11 @@ describe('an HDF5 file', () => {
     ['with addresses of 4 bytes', patched(good, [12, 0x00040400]), /its addresses have 4,4 bytes, not 8/],
     ['of a later form with addresses of 4 bytes', patched(good, [8, 0x00080402]), /its addresses have 4,8 bytes/],
     [
+      'with free space that is smaller than its own header, at its very end',
+      Uint8Array.from([...good, ...heapOf(8)]),
+      /an object in the heap at \d+ has 8 bytes/,
+    ],
+    [
       'with a heap after its end that goes on',
       Uint8Array.from([...good, ...good.subarray(heap, heap + 8), 255, 255, 255, 127, 0, 0, 0, 0]),
       /the heap at \d+ is cut off/,
@@ -211,8 +238,11 @@ describe('an HDF5 file', () => {
     expect(said).toMatch(message);
   });
 
-  test('that only seems to have a heap at its end', async () => {
-    const model = await loaded(Uint8Array.from([...good, ...good.subarray(heap, heap + 8)]));
+  test.each([
+    ['only seems to have a heap at its end', [...good.subarray(heap, heap + 8)]],
+    ['ends with a heap', heapOf(16)],
+  ])('that %s is sound', async (_, end) => {
+    const model = await loaded(Uint8Array.from([...good, ...end]));
     expect(model).not.toEqual(expect.any(String));
     disposeAll(model as tf.LayersModel);
   });
