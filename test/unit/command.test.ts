@@ -1,8 +1,7 @@
 /** The command `tfjs-normalizations`: what it writes, what it says, and what it refuses. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { zipSync } from 'fflate';
 import { convert } from '../../layers/files/command/convert.ts';
@@ -15,11 +14,11 @@ import { saveSafetensors } from '../../layers/files/index.ts';
 import * as tfn from '../../layers/index.ts';
 import { graphFiles, LOOKALIKES } from '../support/graphs.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 const MODELS = join(__dirname, '..', 'goldens', 'models');
 const KERAS3 = join(MODELS, 'keras3-cnn-batchnorm', 'model.json');
-const scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = scratchFolder();
 const at = (name: string) => join(scratch, name);
 
 const OPTIONS = { model: undefined, force: false, plain: false, channelsLast: false, modules: {} };
@@ -110,7 +109,9 @@ describe('convert', () => {
     expect(readdirSync(scratch).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
-  for (const name of ['a folder.keras', 'blocked/a.keras.partial']) mkdirSync(at(name), { recursive: true });
+  beforeAll(() => {
+    for (const name of ['a folder.keras', 'blocked/a.keras.partial']) mkdirSync(at(name), { recursive: true });
+  });
   test.each<[what: string, from: string, to: string, more: object, says: RegExp, isUsage?: boolean]>([
     ['a name without a format', 'a.txt', 'b.json', {}, /a.txt ends in none of .json, .keras/, true],
     ['to h5', KERAS3, at('a.h5'), {}, /.h5 files are read only; write .*a.keras/, true],

@@ -1,9 +1,8 @@
 /** Safetensors files that are broken, do not fit or are of a model that PyTorch has not; the plain mode; notes. */
-import { existsSync, promises as fs, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, promises as fs, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import {
   type LoadSafetensorsOptions,
@@ -17,12 +16,12 @@ import { fillWeights, makeLayer, modelOf } from '../support/layers.ts';
 import { fileOf, MODULES } from '../support/pytorch-modules.ts';
 import { uniforms } from '../support/random.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
+import { scratchFolder } from '../support/scratch.ts';
 import { serve } from '../support/server.ts';
 
 const { layers: l } = tf;
 type Layer = tf.layers.Layer;
-const scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = scratchFolder();
 
 const linear = (more = {}) => tf.sequential({ layers: [l.dense({ units: 2, inputShape: [3], name: 'fc', ...more })] });
 const valuesOf = (model: tf.LayersModel) =>
@@ -461,14 +460,16 @@ test('modules rename a layer, a model within and all that is in it', async () =>
 describe('sources', () => {
   const file = fileOf('linear');
   const path = join(scratch, 'linear.safetensors');
-  writeFileSync(path, file);
-  const served = serve({}, { '/': scratch });
-  afterAll(async () => {
-    const { server } = await served;
-    server.close();
-    server.closeAllConnections();
+  let served: Awaited<ReturnType<typeof serve>>;
+  beforeAll(async () => {
+    writeFileSync(path, file);
+    served = await serve({}, { '/': scratch });
   });
-  const url = async (name: string) => `${(await served).url}/${name}`;
+  afterAll(() => {
+    served.server.close();
+    served.server.closeAllConnections();
+  });
+  const url = (name: string) => `${served.url}/${name}`;
 
   test.each<[what: string, source: () => unknown]>([
     ['bytes', () => file],
@@ -482,7 +483,7 @@ describe('sources', () => {
   ])('%s', async (_, source) => {
     const model = MODULES.linear!();
     const fractions: number[] = [];
-    const given = (await source()) as Uint8Array;
+    const given = source() as Uint8Array;
     await loadSafetensors(model, given, { onProgress: (fraction) => fractions.push(fraction) });
     const expected = contentsOf(file).tensors;
     expect(valuesOf(model)[1]).toEqual(expected['fc.bias']!.values);
@@ -490,7 +491,7 @@ describe('sources', () => {
   });
 
   test('a URL where nothing is', async () => {
-    await expect(loadSafetensors(linear(), await url('nothing'))).rejects.toThrow(/could not be loaded \(status 404\)/);
+    await expect(loadSafetensors(linear(), url('nothing'))).rejects.toThrow(/could not be loaded \(status 404\)/);
   });
 
   test('a File that was changed after it was chosen', async () => {

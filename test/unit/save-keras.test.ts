@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { kerasFile, loadModel, saveKeras } from '../../layers/files/index.ts';
 import { RULES } from '../../layers/files/keras/classes.ts';
@@ -17,6 +17,7 @@ import {
   weightNormalization,
 } from '../../layers/index.ts';
 import { modelOf } from '../support/layers.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 const { layers: l } = tf;
 type Layer = tf.layers.Layer;
@@ -38,8 +39,7 @@ class LikeOurs extends (switchableNormalization().constructor as new () => Layer
 beforeAll(() => tf.setBackend('cpu'));
 
 describe('refused', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = scratchFolder();
 
   const CASES: Record<string, [make: () => tf.LayersModel, message: string | RegExp]> = {
     'the default of recurrent layers': [
