@@ -2,8 +2,10 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
-import { callLibrary, loadHdf5 } from '../../layers/files/hdf5-library.ts';
+import type { File, Group } from 'h5wasm';
+import { callLibrary, loadHdf5, removeFile } from '../../layers/files/hdf5-library.ts';
 import { loadWeights, saveKeras } from '../../layers/files/index.ts';
+import { featureNormalization } from '../../layers/index.ts';
 import { bytesOf, disposeAll, expectedOf, loaded, predict } from '../support/read-files.ts';
 
 const KERAS = '3.15/spec.keras';
@@ -342,5 +344,126 @@ describe('an HDF5 file', () => {
     await expect(loadWeights(model, broken)).rejects.toThrow(`loadWeights: ${message}`);
     expect([...(model.getLayer('dense_5').getWeights()[0] as tf.Tensor).dataSync()]).toEqual([...values]);
     disposeAll(model);
+  });
+});
+
+/** An HDF5 file as h5wasm writes it. */
+async function written(fill: (file: File) => void): Promise<Uint8Array> {
+  const { open, module } = await loadHdf5('test');
+  const file = open('/written.h5', 'w') as File;
+  try {
+    fill(file);
+    file.close();
+    return module.FS.readFile('/written.h5');
+  } finally {
+    removeFile(module, '/written.h5');
+  }
+}
+
+describe('an HDF5 file whose weights are', () => {
+  const dense = () =>
+    tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2], kernelInitializer: 'ones', name: 'fc' })] });
+  type Given = Parameters<File['create_dataset']>[0];
+  const KERNEL = { data: [5, -6], shape: [2, 1], dtype: '<f4' };
+  const BIAS = { data: [7], shape: [1], dtype: '<f4' };
+  const datasets = (file: File, place: string, given: readonly object[]) => {
+    const group = place.split('/').reduce<Group>((parent, name) => parent.create_group(name), file);
+    for (const [i, one] of given.entries()) group.create_dataset({ name: String(i), ...one } as Given);
+    return group;
+  };
+  const valuesOf = (model: tf.LayersModel) => model.getWeights().map((weight) => [...weight.dataSync()]);
+
+  test.each(['<i1', '<i2', '<i4', '<q', '<f4', '<f8'])('%s', async (dtype) => {
+    const model = dense();
+    const kernel = { ...KERNEL, data: dtype === '<q' ? [5n, -6n] : [5, -6], dtype };
+    await loadWeights(model, await written((file) => datasets(file, 'layers/dense/vars', [kernel, BIAS])));
+    expect(valuesOf(model)).toEqual([[5, -6], [7]]);
+    model.dispose();
+  });
+
+  test.each(['<B', '<H', '<I', '<Q'])('%s, where there is no sign', async (dtype) => {
+    const model = dense();
+    const most = dtype === '<B' ? 255 : 2 ** 15;
+    const kernel = { data: dtype === '<Q' ? [1n, BigInt(most)] : [1, most], shape: [2, 1], dtype };
+    await loadWeights(model, await written((file) => datasets(file, 'layers/dense/vars', [kernel, BIAS])));
+    expect(valuesOf(model)).toEqual([[1, most], [7]]);
+    model.dispose();
+  });
+
+  test.each<[what: string, fill: (file: File) => void, says: string]>([
+    [
+      'texts',
+      (file) => datasets(file, 'layers/dense/vars', [{ data: ['a', 'b'], shape: [2, 1], dtype: 'S5' }, BIAS]),
+      "at 'layers/dense/vars/0' (it holds a type of HDF5's class 3 and 5 bytes, not numbers)",
+    ],
+    ['not there', () => {}, 'the HDF5 file holds no weights as Keras saves them, but nothing; save the model'],
+    [
+      'in other groups',
+      (file) => {
+        for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) file.create_group(name);
+      },
+      'the HDF5 file holds no weights as Keras saves them, but a, b, c, d, e; save the model',
+    ],
+    [
+      'fewer',
+      (file) => datasets(file, 'layers/dense/vars', [KERNEL]),
+      "the layer 'fc' has 2 weights, and the file 1 in 'layers/dense/vars'",
+    ],
+    [
+      'of another name',
+      (file) => {
+        const group = datasets(file, 'layers/dense/vars', [KERNEL]);
+        group.create_dataset({ name: 'bias', ...BIAS } as Given);
+      },
+      "needs the weight 'bias' of shape [1], and the file does not have it at 'layers/dense/vars/1'",
+    ],
+    [
+      'in groups that hold themselves',
+      (file) => {
+        datasets(file, 'layers/dense/vars', [KERNEL, BIAS]);
+        (file.get('/layers') as Group).create_group('loop').create_hard_link('/layers/loop', 'again');
+      },
+      "the HDF5 file is damaged: 'layers/loop/again/again",
+    ],
+  ])('%s', async (_, fill, says) => {
+    const model = dense();
+    const before = tf.memory().numTensors;
+    const bytes = await written(fill);
+    await expect(loadWeights(model, bytes)).rejects.toThrow(`loadWeights: `);
+    await expect(loadWeights(model, bytes)).rejects.toThrow(says);
+    expect(valuesOf(model)).toEqual([[1, 1], [0]]);
+    expect(tf.memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  test('for one layer twice, and for another not at all', async () => {
+    const model = tf.sequential({
+      layers: ['a', 'b'].map((name) => tf.layers.dense({ units: 1, inputShape: [1], useBias: false, name })),
+    });
+    const bytes = await written((file) => {
+      file.create_attribute('layer_names', ['a', 'a']);
+      const group = file.create_group('a');
+      group.create_attribute('weight_names', ['a/kernel:0']);
+      group.create_group('a').create_dataset({ name: 'kernel:0', data: [3], shape: [1, 1], dtype: '<f4' } as Given);
+    });
+    await expect(loadWeights(model, bytes)).rejects.toThrow(
+      "loadWeights: the file has no values for the weight 'b/kernel'; save the model again",
+    );
+    model.dispose();
+  });
+
+  test('no integers, where the model counts', async () => {
+    const model = tf.sequential({ layers: [featureNormalization({ inputShape: [1] })] });
+    const file = (count: object) =>
+      written((file) => datasets(file, 'layers/normalization/vars', [BIAS, BIAS, { shape: [], ...count }]));
+    await expect(loadWeights(model, await file({ data: [1.5], dtype: '<f4' }))).rejects.toThrow(
+      "at 'layers/normalization/vars/2' (it holds 1.5, which is no integer of 32 bits)",
+    );
+    await expect(loadWeights(model, await file({ data: [2n ** 31n], dtype: '<q' }))).rejects.toThrow(
+      'it holds 2147483648, which is no integer',
+    );
+    await loadWeights(model, await file({ data: [2n ** 31n - 1n], dtype: '<q' }));
+    expect(valuesOf(model)).toEqual([[7], [7], [2 ** 31 - 1]]);
+    model.dispose();
   });
 });
