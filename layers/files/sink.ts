@@ -63,7 +63,7 @@ async function fileSink(who: string, { promises: fs }: FileSystem, destination: 
     },
     abandon: async () => {
       await file.close();
-      await fs.rm(partial, { force: true });
+      await fs.rm(partial);
     },
   };
 }

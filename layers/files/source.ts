@@ -44,7 +44,7 @@ export interface FileSystem {
     readFile(path: string | URL): Promise<Uint8Array>;
     open(path: string | URL, flags: 'r' | 'w'): Promise<FileHandle>;
     rename(from: string, to: string): Promise<void>;
-    rm(path: string, options: { readonly force: boolean }): Promise<void>;
+    rm(path: string): Promise<void>;
   };
 }
 interface FileHandle {

@@ -53,6 +53,16 @@ describe('a file is refused', () => {
     ['that is cut off in the values', fileWith(FC, 31), /need 32 bytes of values, and the file has 31/],
     ['with more values than tensors', fileWith(FC, 33), /need 32 bytes of values, and the file has 33/],
     ['whose header is longer than 100 MB', fileWith(FC, 32, 100_000_001n), /at most 100000000/],
+    [
+      'whose header is longer by 4 GB',
+      fileWith(FC, 32, BigInt(head.length) + 2n ** 32n),
+      new RegExp(`its header has ${head.length + 2 ** 32} bytes, .*: the file is incomplete`),
+    ],
+    ['whose header ends a byte after the file', fileWith(head, 0, BigInt(head.length + 1)), /the file is incomplete/],
+    ['whose header has no bytes', fileWith('', 0), /must be a JSON object; it begins with ""/],
+    ['that begins like nothing known', new TextEncoder().encode('aPK{<HDF'), /or no safetensors file; get or write/],
+    ['whose header begins with a byte order mark', fileWith(`\ufeff${head}`, 32), /must be a JSON object/],
+    ['whose header is a long list', fileWith(`[${'1'.repeat(50)}]`), /it begins with "\[1{19}"/],
     ['whose header is longer than any file', fileWith(FC, 32, 2n ** 64n - 1n), /the file is incomplete/],
     ['that is a zip', new TextEncoder().encode('PK\x03\x04 and much more'), /seems to be a zip archive/],
     ['that is an HTML page', new TextEncoder().encode('<!doctype html><title>404</title>'), /an HTML page/],
@@ -68,12 +78,17 @@ describe('a file is refused', () => {
       fileWith(`{"a":${JSON.stringify(entry([1], 0))},"a":${JSON.stringify(entry([1], 0))}}`, 4),
       /the name "a" twice/,
     ],
+    [
+      'with a name twice after a brace in a text',
+      fileWith(`{"__metadata__":{"note":"}}"},"a":1,"a":1}`),
+      /the name "a" twice/,
+    ],
     ['with a name twice, spelled in two ways', fileWith(`{"a":1,"\\u0061":2}`), /the name "a" twice/],
     ['with a key of a tensor twice', fileWith(`{"a":{"dtype":"F32","dtype":"F16"}}`), /the name "dtype" twice/],
     [
       'with a gap',
       fileWith({ 'fc.weight': entry([2, 3], 0), 'fc.bias': entry([2], 28) }, 36),
-      /'fc.bias' leaves a gap before it/,
+      /'fc.bias' leaves a gap before it: it begins at byte 28 of the values, not 24;/,
     ],
     ['with values before the first', fileWith({ 'fc.bias': entry([2], 4) }, 12), /leaves a gap before it/],
     [
@@ -98,6 +113,11 @@ describe('a file is refused', () => {
       /two whole numbers/,
     ],
     [
+      'with three offsets',
+      fileWith({ a: { dtype: 'F32', shape: [1], data_offsets: [0, 4, 4] } }, 4),
+      /two whole numbers; received \[0,4,4\]/,
+    ],
+    [
       'with a negative size',
       fileWith({ a: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, 4),
       /a shape of whole numbers; received \[-1\]/,
@@ -117,9 +137,16 @@ describe('a file is refused', () => {
       fileWith({ a: entry([1], 0, 'F31') }, 4),
       /a dtype of the format, such as F32; received "F31"/,
     ],
+    ['with a list of types', fileWith({ a: entry([1], 0, ['F32'] as never) }, 4), /a dtype of the format.*\["F32"\]/],
     ['with a type from the prototype', fileWith({ a: entry([1], 0, 'toString') }, 4), /a dtype of the format/],
     ['with another key', fileWith({ a: { ...entry([1], 0), strides: [1] } }, 4), /nothing else; received "strides"/],
     ['with a tensor that is a number', fileWith({ a: 1 }), /must have a dtype, a shape and data_offsets; received 1/],
+    ['with a tensor that is null', fileWith({ a: null }), /must have a dtype, a shape and data_offsets; received null/],
+    [
+      'with metadata some of which are no texts',
+      fileWith({ __metadata__: { format: 'pt', epoch: 3 }, ...FC }, 32),
+      /__metadata__ must be an object of texts/,
+    ],
     [
       'with metadata that are no texts',
       fileWith({ __metadata__: { epoch: 3 }, ...FC }, 32),
@@ -130,6 +157,35 @@ describe('a file is refused', () => {
     expect(message).toMatch(/^loadSafetensors: /);
     expect(message).toMatch(says);
   });
+});
+
+test('a header of at most 100 MB is read, and a longer one is not', async () => {
+  const attempt = (length: number) => {
+    const file = new Blob([fileWith('{', 0, BigInt(length))]);
+    Object.defineProperty(file, 'size', { value: 2 ** 30 });
+    return loadSafetensors(linear(), file);
+  };
+  await expect(attempt(100_000_000)).rejects.toThrow('the header is no JSON');
+  await expect(attempt(100_000_001)).rejects.toThrow('its header has 100000001 bytes, and has 1073741824 itself');
+});
+
+test('tensors may stand in any order, be empty, and have the same text twice beside them', async () => {
+  const header = { 'fc.bias': entry([2], 24), 'fc.weight': entry([2, 3], 0) };
+  const texts = { __metadata__: { a: 'x', b: 'x' } };
+  const values = new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer);
+  const [first, last] = [{ a: entry([0], 24) }, { z: entry([0], 24) }];
+  for (const one of [
+    { ...texts, ...header },
+    { ...first, ...header },
+    { ...header, ...last },
+  ]) {
+    const model = linear();
+    await loadSafetensors(model, fileWith(one, values), { strict: false });
+    expect(valuesOf(model)).toEqual([
+      [1, 4, 2, 5, 3, 6],
+      [7, 8],
+    ]);
+  }
 });
 
 describe('weights are refused', () => {
@@ -144,12 +200,22 @@ describe('weights are refused', () => {
     [
       'that are missing',
       fileWith({ 'fc.weight': FC['fc.weight'] }, 24),
-      /has no 'fc.bias', which the model needs; call the layers/,
+      /^loadSafetensors: the file has no 'fc.bias', which the model needs; call the layers .*: 'module'}; strict: false/,
     ],
     [
       'that are left over',
       fileWith({ ...FC, 'fc2.weight': entry([1], 32) }, 36),
-      /the file has 'fc2.weight', which the model does not take/,
+      /^loadSafetensors: the file has 'fc2.weight', which the model does not take; call .*: 'module'}; strict: false/,
+    ],
+    [
+      'that are many more than are taken',
+      fileWith({ ...FC, ...Object.fromEntries([...'abcdefg'].map((name) => [name, entry([0], 32)])) }, 32),
+      /the file has 'a', 'b', 'c', 'd', 'e' and 2 more, which the model does not take/,
+    ],
+    [
+      'that are five more than are taken',
+      fileWith({ ...FC, ...Object.fromEntries([...'abcde'].map((name) => [name, entry([0], 32)])) }, 32),
+      /the file has 'a', 'b', 'c', 'd', 'e', which the model does not take/,
     ],
     [
       'of other names',
@@ -407,6 +473,16 @@ describe('calls that are wrong', () => {
       /modules must be an object of names/,
     ],
     [
+      'modules that are null',
+      () => saveSafetensors(linear(), undefined, { modules: null as never }),
+      /modules must be an object of names.*received null/,
+    ],
+    [
+      'modules that are a text',
+      () => saveSafetensors(linear(), undefined, { modules: 'stem' as never }),
+      /modules must be an object of names.*received "stem"/,
+    ],
+    [
       'a progress that is no function',
       () => saveSafetensors(linear(), undefined, { onProgress: 1 as never }),
       /onProgress must be a function/,
@@ -474,6 +550,7 @@ describe('sources', () => {
   test.each<[what: string, source: () => unknown]>([
     ['bytes', () => file],
     ['bytes that begin anywhere', () => Uint8Array.from([0, ...file]).subarray(1)],
+    ['a Buffer that begins anywhere', () => Buffer.from([0, ...file]).subarray(1)],
     ['a buffer', () => Uint8Array.from(file).buffer],
     ['a Blob', () => new Blob([Uint8Array.from(file)])],
     ['a path', () => path],
@@ -487,7 +564,31 @@ describe('sources', () => {
     await loadSafetensors(model, given, { onProgress: (fraction) => fractions.push(fraction) });
     const expected = contentsOf(file).tensors;
     expect(valuesOf(model)[1]).toEqual(expected['fc.bias']!.values);
-    expect(fractions.at(-1)).toBe(1);
+    // Of a download the first half is for the file to arrive.
+    const whole = [12 / 15, 1];
+    const isDownload = typeof given === 'string' && /^http/.test(given);
+    const read = isDownload ? whole.map((share) => 0.5 + share / 2) : whole;
+    expect(fractions.slice(-2)).toEqual(read);
+    expect(fractions.slice(0, -2).at(-1)).toBe(isDownload ? 0.5 : undefined);
+  });
+
+  test('a file that arrives by a few bytes at a time', async () => {
+    const opened = await fs.open(path, 'r');
+    const readAll = opened.read.bind(opened) as (...args: [Uint8Array, number, number, number]) => Promise<unknown>;
+    const read = (into: Uint8Array, at: number, length: number, position: number) =>
+      readAll(into, at, Math.min(length, 7), position);
+    const open = jest.spyOn(fs, 'open').mockResolvedValue(Object.assign(opened, { read }) as typeof opened);
+    const model = MODULES.linear!();
+    await loadSafetensors(model, path);
+    open.mockRestore();
+    expect(valuesOf(model)[1]).toEqual(contentsOf(file).tensors['fc.bias']!.values);
+  });
+
+  test("a URL by the user's own fetch, with what it is to be asked with", async () => {
+    const fetchFunc = jest.fn(async () => new Response(Uint8Array.from(file)));
+    const requestInit = { headers: { authorization: 'me' } };
+    await loadSafetensors(MODULES.linear!(), 'https://example.com/a.safetensors', { fetchFunc, requestInit });
+    expect(fetchFunc.mock.calls).toEqual([['https://example.com/a.safetensors', requestInit]]);
   });
 
   test('a URL where nothing is', async () => {
@@ -513,6 +614,25 @@ describe('sources', () => {
     open.mockRestore();
     expect(close).toHaveBeenCalledTimes(1);
   });
+});
+
+test('a page has no files to write to', async () => {
+  Object.assign(globalThis, { location: {} });
+  try {
+    await expect(saveSafetensors(linear(), 'a.safetensors')).rejects.toThrow(
+      `saveSafetensors: there are no files in a page to write "a.safetensors" to; write 'downloads://name'`,
+    );
+  } finally {
+    Reflect.deleteProperty(globalThis, 'location');
+  }
+});
+
+test('saving tells its progress, and fills the header up to a multiple of 8 bytes', async () => {
+  const fractions: number[] = [];
+  const bytes = await saveSafetensors(linear(), undefined, { onProgress: (fraction) => fractions.push(fraction) });
+  expect(fractions).toEqual([(bytes.length - 8) / bytes.length, 1]);
+  const [length, text] = [bytes.length - 32 - 8, new TextDecoder().decode(bytes.subarray(8, -32))];
+  expect([length % 8, length - text.trimEnd().length < 8]).toEqual([0, true]);
 });
 
 test('a disk that is full when the file is closed leaves nothing, and is told', async () => {
@@ -558,6 +678,31 @@ test('integers and booleans become weights', async () => {
     [1, -1, 2, -2, 3, -128],
     [1, 0],
   ]);
+});
+
+/** Each value in two bytes at least, so that the order of bytes counts. */
+test.each<[dtype: string, values: ArrayBufferView, expected: number[]]>([
+  ['U16', Uint16Array.of(1, 0x8002), [1, 0x8002]],
+  ['I16', Int16Array.of(1, -2), [1, -2]],
+  ['U32', Uint32Array.of(1, 0x80000000), [1, 2 ** 31]],
+  ['I32', Int32Array.of(1, -2), [1, -2]],
+  ['U64', BigUint64Array.of(1n, 2n ** 63n), [1, 2 ** 63]],
+  ['I64', BigInt64Array.of(1n, -2n), [1, -2]],
+  ['BF16', Uint16Array.of(0x3f80, 0xc049), [1, -3.140625]],
+  ['F64', Float64Array.of(0.1, -2), [Math.fround(0.1), -2]],
+])('%s becomes float32', async (dtype, { buffer, byteLength }, expected) => {
+  const header = { 'fc.weight': entry([2, 1], 0, dtype, byteLength / 2) };
+  const model = modelOf([1], l.dense({ units: 2, useBias: false, name: 'fc' }));
+  await loadSafetensors(model, fileWith(header, new Uint8Array(buffer as ArrayBuffer)));
+  expect(valuesOf(model)).toEqual([expected]);
+});
+
+test('a weight of no values is loaded, and is all there is', async () => {
+  const model = modelOf([0], l.dense({ units: 2, useBias: false, name: 'fc' }));
+  const fractions: number[] = [];
+  const file = fileWith({ 'fc.weight': entry([2, 0], 0) });
+  await loadSafetensors(model, file, { onProgress: (fraction) => fractions.push(fraction) });
+  expect(fractions).toEqual([1]);
 });
 
 test('float16 of every kind', async () => {
@@ -614,6 +759,21 @@ describe("mode 'plain'", () => {
     expect(valuesOf(again)).toEqual(valuesOf(model));
   });
 
+  test('a count takes whole numbers alone, of whatever type', async () => {
+    const model = modelOf([1], tfn.featureNormalization({ name: 'f' }));
+    const load = (count: number) =>
+      loadSafetensors(
+        model,
+        fileWith({ 'f/count': entry([], 0, 'F64', 8) }, new Uint8Array(Float64Array.of(count).buffer)),
+        { ...plain, strict: false },
+      );
+    await expect(load(1.5)).rejects.toThrow(
+      "'f/count' holds 1.5 as value 0, which a weight of int32 cannot hold exactly",
+    );
+    await load(2);
+    expect(valuesOf(model)).toEqual([[0], [1], [2]]);
+  });
+
   test('two weights of one name are refused', async () => {
     const inner = (name: string) =>
       tf.sequential({ name, layers: [l.dense({ units: 2, inputShape: [2], name: 'fc' })] }) as unknown as Layer;
@@ -623,9 +783,13 @@ describe("mode 'plain'", () => {
   });
 });
 
-test('what starts from the first batch is started when it is loaded', async () => {
+test('what starts from the first batch is started when it is loaded, and not when nothing is', async () => {
   const make = () =>
     modelOf([4], tfn.weightNormalization({ layer: l.dense({ units: 3 }), dataInit: true, name: 'fc' }));
+  const waiting = make();
+  const unchanged = valuesOf(waiting);
+  await loadSafetensors(waiting, fileWith({}), { strict: false });
+  expect(valuesOf(waiting)).toEqual(unchanged);
   const model = make();
   await loadSafetensors(model, fileOf('weight-norm-linear'));
   const before = valuesOf(model);
