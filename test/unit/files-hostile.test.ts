@@ -3,10 +3,11 @@ import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
 import type { File, Group } from 'h5wasm';
-import { callLibrary, loadHdf5, removeFile } from '../../layers/files/hdf5-library.ts';
+import { callLibrary, loadHdf5 } from '../../layers/files/hdf5-library.ts';
+import { writeHdf5 } from '../../layers/files/hdf5-write.ts';
 import { loadWeights, saveKeras } from '../../layers/files/index.ts';
 import { featureNormalization } from '../../layers/index.ts';
-import { bytesOf, disposeAll, expectedOf, loaded, predict } from '../support/read-files.ts';
+import { bytesOf, disposeAll, expectedOf, hdf5Of, loaded, predict } from '../support/read-files.ts';
 
 const KERAS = '3.15/spec.keras';
 const H5 = '3.15/spec.h5';
@@ -312,6 +313,24 @@ describe('an HDF5 file', () => {
     disposeAll(model);
   });
 
+  test.each([1, 2])('that %i datasets would make larger than 2 GB is not written', async (count) => {
+    const values = { byteLength: 2 ** 31 / count } as Float32Array;
+    const datasets = Array.from({ length: count }, (_, i) => ({ path: `layers/${i}`, shape: [1], values }));
+    await expect(writeHdf5('saveKeras', 'layers', datasets)).rejects.toThrow(
+      'saveKeras: the weights have 2147483648 bytes, and an HDF5 file 2 GB at most here; use model.save',
+    );
+  });
+
+  test('of which the library could write only a part', async () => {
+    const { module } = await loadHdf5('test');
+    const read = jest.spyOn(module.FS, 'readFile').mockReturnValueOnce(new Uint8Array(3));
+    const datasets = [{ path: 'layers/0', shape: [2], values: new Float32Array(2) }];
+    await expect(writeHdf5('saveKeras', 'layers', datasets)).rejects.toThrow(
+      'saveKeras: h5wasm could write only 3 of 8 bytes; free some memory',
+    );
+    read.mockRestore();
+  });
+
   test('that was not closed when writing failed', async () => {
     const library = await (await import('h5wasm')).ready;
     const write = jest.spyOn(library, 'create_dataset').mockImplementationOnce(() => {
@@ -347,19 +366,6 @@ describe('an HDF5 file', () => {
   });
 });
 
-/** An HDF5 file as h5wasm writes it. */
-async function written(fill: (file: File) => void): Promise<Uint8Array> {
-  const { open, module } = await loadHdf5('test');
-  const file = open('/written.h5', 'w') as File;
-  try {
-    fill(file);
-    file.close();
-    return module.FS.readFile('/written.h5');
-  } finally {
-    removeFile(module, '/written.h5');
-  }
-}
-
 describe('an HDF5 file whose weights are', () => {
   const dense = () =>
     tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2], kernelInitializer: 'ones', name: 'fc' })] });
@@ -376,7 +382,7 @@ describe('an HDF5 file whose weights are', () => {
   test.each(['<i1', '<i2', '<i4', '<q', '<f4', '<f8'])('%s', async (dtype) => {
     const model = dense();
     const kernel = { ...KERNEL, data: dtype === '<q' ? [5n, -6n] : [5, -6], dtype };
-    await loadWeights(model, await written((file) => datasets(file, 'layers/dense/vars', [kernel, BIAS])));
+    await loadWeights(model, await hdf5Of((file) => datasets(file, 'layers/dense/vars', [kernel, BIAS])));
     expect(valuesOf(model)).toEqual([[5, -6], [7]]);
     model.dispose();
   });
@@ -385,7 +391,7 @@ describe('an HDF5 file whose weights are', () => {
     const model = dense();
     const most = dtype === '<B' ? 255 : 2 ** 15;
     const kernel = { data: dtype === '<Q' ? [1n, BigInt(most)] : [1, most], shape: [2, 1], dtype };
-    await loadWeights(model, await written((file) => datasets(file, 'layers/dense/vars', [kernel, BIAS])));
+    await loadWeights(model, await hdf5Of((file) => datasets(file, 'layers/dense/vars', [kernel, BIAS])));
     expect(valuesOf(model)).toEqual([[1, most], [7]]);
     model.dispose();
   });
@@ -403,6 +409,11 @@ describe('an HDF5 file whose weights are', () => {
         for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) file.create_group(name);
       },
       'the HDF5 file holds no weights as Keras saves them, but a, b, c, d, e; save the model',
+    ],
+    [
+      'of another layer',
+      (file) => datasets(file, 'layers/gru/vars', [KERNEL, BIAS]),
+      "the layer 'fc' has 2 weights, and the file 0 in 'layers/dense/vars'",
     ],
     [
       'fewer',
@@ -428,7 +439,7 @@ describe('an HDF5 file whose weights are', () => {
   ])('%s', async (_, fill, says) => {
     const model = dense();
     const before = tf.memory().numTensors;
-    const bytes = await written(fill);
+    const bytes = await hdf5Of(fill);
     await expect(loadWeights(model, bytes)).rejects.toThrow(`loadWeights: `);
     await expect(loadWeights(model, bytes)).rejects.toThrow(says);
     expect(valuesOf(model)).toEqual([[1, 1], [0]]);
@@ -440,7 +451,7 @@ describe('an HDF5 file whose weights are', () => {
     const model = tf.sequential({
       layers: ['a', 'b'].map((name) => tf.layers.dense({ units: 1, inputShape: [1], useBias: false, name })),
     });
-    const bytes = await written((file) => {
+    const bytes = await hdf5Of((file) => {
       file.create_attribute('layer_names', ['a', 'a']);
       const group = file.create_group('a');
       group.create_attribute('weight_names', ['a/kernel:0']);
@@ -455,7 +466,7 @@ describe('an HDF5 file whose weights are', () => {
   test('no integers, where the model counts', async () => {
     const model = tf.sequential({ layers: [featureNormalization({ inputShape: [1] })] });
     const file = (count: object) =>
-      written((file) => datasets(file, 'layers/normalization/vars', [BIAS, BIAS, { shape: [], ...count }]));
+      hdf5Of((file) => datasets(file, 'layers/normalization/vars', [BIAS, BIAS, { shape: [], ...count }]));
     await expect(loadWeights(model, await file({ data: [1.5], dtype: '<f4' }))).rejects.toThrow(
       "at 'layers/normalization/vars/2' (it holds 1.5, which is no integer of 32 bits)",
     );

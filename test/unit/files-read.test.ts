@@ -5,10 +5,20 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
+import { Hdf5File } from '../../layers/files/hdf5.ts';
 import { loadModel, loadWeights } from '../../layers/files/index.ts';
 import { loadModel as loadModelOfMainEntry } from '../../layers/index.ts';
 import { artifactsOf } from '../support/keras-models.ts';
-import { bytesOf, disposeAll, expectedOf, loaded, pathOf, predict, wholeModels } from '../support/read-files.ts';
+import {
+  bytesOf,
+  disposeAll,
+  expectedOf,
+  hdf5Of,
+  loaded,
+  pathOf,
+  predict,
+  wholeModels,
+} from '../support/read-files.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -146,9 +156,14 @@ describe('a file', () => {
   });
 
   test('tells its progress: growing shares up to 1', async () => {
-    for (const source of [`${root}/model.keras`, bytes]) {
+    const model = await loadModel(bytes);
+    for (const [source, load] of [
+      [`${root}/model.keras`, loadModel],
+      [bytes, loadModel],
+      [`${root}/model.keras`, (source: string | Uint8Array, options: object) => loadWeights(model, source, options)],
+    ] as const) {
       const shares: number[] = [];
-      (await loadModel(source, { onProgress: (share) => shares.push(share) })).dispose();
+      (await load(source, { onProgress: (share: number) => shares.push(share) }))?.dispose();
       expect(shares).toEqual([...shares].sort((a, b) => a - b));
       expect(shares.length).toBeGreaterThan(5);
       expect(shares.at(-1)).toBeCloseTo(1, 6);
@@ -170,6 +185,24 @@ describe('a file', () => {
       /^loadModel: 'http.*half.keras' could not be loaded \(terminated/,
     );
   });
+});
+
+test.each([
+  ['by as many rows as are read at once', 2 ** 20, undefined],
+  ['by whole chunks', 3 * 2 ** 18, [2, 3 * 2 ** 18]],
+])('weights of more than 16 MB are read %s', async (_, columns, chunks) => {
+  const rows = new Float32Array(5 * columns);
+  for (let row = 0; row < 5; row++) rows.fill(row + 1, row * columns, (row + 1) * columns);
+  const shares: number[] = [];
+  const large = await hdf5Of((file) => {
+    const given = { name: 'large', data: rows, shape: [5, columns], dtype: '<f4' };
+    file.create_dataset(chunks ? { ...given, chunks } : given);
+  });
+  const file = await Hdf5File.open('test', large);
+  const values = file.read('large', 'float32', (share) => shares.push(share));
+  file.close();
+  expect(shares).toEqual([0.8, 1]);
+  expect(Buffer.compare(Buffer.from(values.buffer), Buffer.from(rows.buffer))).toBe(0);
 });
 
 describe('weights alone', () => {
