@@ -413,6 +413,15 @@ describe('a model that PyTorch has not is refused, by its layer', () => {
       /\(Reshape\) takes flattened features, which PyTorch has in another order/,
     ],
     [
+      'flattened features with others',
+      () => {
+        const [x, vector] = [tf.input({ shape: image }), tf.input({ shape: [32] })];
+        const sum = l.add().apply([l.flatten().apply(x) as tf.SymbolicTensor, vector]) as tf.SymbolicTensor;
+        return tf.model({ inputs: [x, vector], outputs: l.dense({ units: 1 }).apply(sum) as tf.SymbolicTensor });
+      },
+      /\(Add\) joins features, which PyTorch has in another order/,
+    ],
+    [
       'flattened features repeated',
       () => modelOf(image, l.flatten(), l.repeatVector({ n: 2 }), l.dense({ units: 1 })),
       /\(RepeatVector\) takes flattened features, which PyTorch has in another order/,
@@ -446,6 +455,78 @@ describe('a model that PyTorch has not is refused, by its layer', () => {
     const model = modelOf(image, l.flatten(), tfn.groupNormalization({ groups: 2 }), l.dense({ units: 1, name: 'fc' }));
     const { tensors } = contentsOf(await saveSafetensors(model, undefined, { channelsLast: true }));
     expect(tensors['fc.weight']!.values).toEqual(valuesOf(model)[2]);
+  });
+});
+
+describe('the values of a layer, in the file', () => {
+  /** The tensor with this name, and what the weight `name` of the model has, as a tensor. */
+  const savedOf = async (model: tf.LayersModel, name: string, options = {}) =>
+    contentsOf(await saveSafetensors(model, undefined, options)).tensors[name]!;
+  const kernelOf = (layer: Layer) => layer.getWeights()[0] as tf.Tensor;
+  const numbersOf = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
+  const plain = (layer: Layer) => numbersOf(tf.transpose(kernelOf(layer)));
+  const fc = (units = 2, name = 'fc') => l.dense({ units, name, useBias: false });
+
+  test('within TimeDistributed', async () => {
+    const td = l.timeDistributed({ layer: l.dense({ units: 2 }), name: 'fc' });
+    const model = modelOf([3, 4], td);
+    expect(await savedOf(model, 'fc.weight')).toEqual({ dtype: 'F32', shape: [2, 4], values: plain(td) });
+  });
+
+  test('within TimeDistributed, of images', async () => {
+    const norm = tfn.layerNormalization({ axis: [1, 2, 3] });
+    const td = l.timeDistributed({ layer: norm, name: 'norm' });
+    const model = modelOf([2, 3, 4, 5], td);
+    td.setWeights(td.getWeights().map((weight) => tf.range(0, weight.size).reshape(weight.shape)));
+    const values = numbersOf(tf.transpose(kernelOf(td) as tf.Tensor3D, [2, 0, 1]));
+    expect(await savedOf(model, 'norm.weight')).toEqual({ dtype: 'F32', shape: [5, 3, 4], values });
+  });
+
+  test('after channels that come first are flattened', async () => {
+    const layer = fc(1);
+    const model = modelOf([2, 3, 4], l.flatten({ dataFormat: 'channelsFirst' }), layer);
+    // The weight of each feature is its place in the image.
+    const places = tf.range(0, 24).reshape([2, 3, 4]);
+    const features = (model.layers[1] as Layer).apply(places.expandDims()) as tf.Tensor;
+    layer.setWeights([features.reshape([24, 1])]);
+    expect((await savedOf(model, 'fc.weight')).values).toEqual(numbersOf(places.transpose([2, 0, 1])));
+  });
+
+  test('after convolutions with channels first, which PyTorch flattens alike', async () => {
+    const layer = fc();
+    const model = modelOf(
+      [2, 4, 4],
+      l.conv2d({ filters: 3, kernelSize: 2, dataFormat: 'channelsFirst' }),
+      l.flatten(),
+      layer,
+    );
+    expect((await savedOf(model, 'fc.weight')).values).toEqual(plain(layer));
+  });
+
+  test('after convolutions, where PyTorch has channels last, too', async () => {
+    const layer = fc();
+    const model = modelOf([4, 4, 2], l.conv2d({ filters: 3, kernelSize: 2 }), l.flatten(), layer);
+    expect((await savedOf(model, 'fc.weight', { channelsLast: true })).values).toEqual(plain(layer));
+    expect((await savedOf(model, 'fc.weight')).values).not.toEqual(plain(layer));
+  });
+
+  test('of the layer next to flattened images, or to what becomes images, alone', async () => {
+    const [first, second] = [fc(8), fc(8, 'next')];
+    const flattened = modelOf([2, 2, 2], l.flatten(), first, second);
+    expect((await savedOf(flattened, 'next.weight')).values).toEqual(plain(second));
+    expect((await savedOf(flattened, 'fc.weight')).values).not.toEqual(plain(first));
+    const [third, last] = [fc(8), fc(8, 'last')];
+    const reshaped = modelOf([8], third, last, l.reshape({ targetShape: [2, 2, 2] }));
+    expect((await savedOf(reshaped, 'fc.weight')).values).toEqual(plain(third));
+    expect((await savedOf(reshaped, 'last.weight')).values).not.toEqual(plain(last));
+  });
+
+  test('of layers that take vectors one after the other', async () => {
+    const [a, b] = [tf.input({ shape: [2] }), tf.input({ shape: [2] })];
+    const joined = l.concatenate().apply([a, b]) as tf.SymbolicTensor;
+    const norm = tfn.groupNormalization({ groups: 2, name: 'norm' });
+    const model = tf.model({ inputs: [a, b], outputs: norm.apply(joined) as tf.SymbolicTensor });
+    expect((await savedOf(model, 'norm.weight')).values).toEqual([1, 1, 1, 1]);
   });
 });
 
@@ -842,6 +923,105 @@ describe('notes', () => {
       ["'tokens' makes a mask, which modules of PyTorch do not pass on: pack the sequences"],
     ],
     [
+      'padding of images of any size',
+      () => modelOf([null, null, 2], l.conv2d({ filters: 1, kernelSize: [3, 2], padding: 'same', name: 'conv' })),
+      ["'conv' needs padding by (0, 1, 1, 1) before it, as by ZeroPad2d or functional.pad"],
+    ],
+    [
+      'padding that depends on the size',
+      () =>
+        modelOf([null, 8, 2], l.conv2d({ filters: 1, kernelSize: 3, strides: [2, 1], padding: 'same', name: 'conv' })),
+      ["'conv' pads by padding 'same', which depends on the size of the image"],
+    ],
+    [
+      'padding with holes',
+      () => modelOf(image, l.conv2d({ filters: 1, kernelSize: 3, dilationRate: 2, padding: 'same', name: 'conv' })),
+      ["'conv' needs padding=(2, 2)"],
+    ],
+    [
+      'padding of pooling',
+      () => modelOf(image, l.maxPooling2d({ poolSize: [3, 1], strides: 1, padding: 'same', name: 'pool' })),
+      ["'pool' pads by (0, 0, 1, 1) and leaves the padding out of account, which PyTorch's pooling does not"],
+    ],
+    ['pooling without padding', () => modelOf(image, l.maxPooling2d({ poolSize: [2, 1], padding: 'same' })), []],
+    [
+      'momentum',
+      () => modelOf(image, tfn.batchNormalization({ epsilon: 1e-5, momentum: 0.5, name: 'norm' })),
+      ["'norm' needs eps=0.00001, momentum=0.5"],
+    ],
+    [
+      "PyTorch's defaults",
+      () =>
+        modelOf(
+          image,
+          tfn.batchNormalization({ epsilon: 1e-5, momentum: 0.9 }),
+          tfn.groupNormalization({ groups: 2, epsilon: 1e-5 }),
+        ),
+      [],
+    ],
+    ['all axes of images', () => modelOf(image, tfn.layerNormalization({ axis: [-3, 2, -1], epsilon: 1e-5 })), []],
+    [
+      'all axes but one',
+      () => modelOf(image, tfn.layerNormalization({ axis: [-3, 2], epsilon: 1e-5, name: 'norm' })),
+      ["'norm' normalizes some axes of images, and PyTorch the last ones: permute before and after it"],
+    ],
+    ['channels of sequences', () => modelOf([3, 2], tfn.layerNormalization({ epsilon: 1e-5 })), []],
+    [
+      'channels alone, by their root mean square',
+      () =>
+        modelOf(
+          image,
+          tfn.rmsNormalization({ center: false, epsilon: 1e-5, epsilonPlacement: 'inside', name: 'norm' }),
+        ),
+      ["'norm' normalizes some axes of images, and PyTorch the last ones: permute before and after it"],
+    ],
+    [
+      'backwards',
+      () => modelOf([3, 2], l.simpleRNN({ units: 2, goBackwards: true, name: 'rnn' })),
+      ["'rnn' needs batch_first=True", "'rnn' reads its inputs from the last to the first: flip them"],
+    ],
+    [
+      'both directions, as in PyTorch',
+      () => modelOf([3, 2], l.bidirectional({ layer: l.simpleRNN({ units: 2 }), mergeMode: 'concat', name: 'rnn' })),
+      ["'rnn' needs batch_first=True"],
+    ],
+    [
+      'steps that are left out',
+      () => modelOf([3, 2], l.masking({ name: 'mask' })),
+      ["'mask' makes a mask, which modules of PyTorch do not pass on: pack the sequences"],
+    ],
+    [
+      'dim of embeddings',
+      () => {
+        const tokens = () => l.embedding({ inputDim: 4, outputDim: 2 });
+        const x = tf.input({ shape: [3] });
+        const outputs = [
+          tfn.weightNormalization({ layer: tokens(), name: 'a' }).apply(x),
+          tfn.spectralNormalization({ layer: tokens(), name: 'b' }).apply(x),
+        ] as tf.SymbolicTensor[];
+        return tf.model({ inputs: x, outputs });
+      },
+      ["'a' needs weight_norm(..., dim=1)", "'b' needs spectral_norm(..., dim=1)"],
+    ],
+    [
+      'no dim, as in PyTorch',
+      () =>
+        modelOf(
+          image,
+          tfn.spectralNormalization({ layer: l.conv2dTranspose({ filters: 2, kernelSize: 2 }) }),
+          tfn.weightNormalization({ layer: l.dense({ units: 2 }) }),
+        ),
+      [],
+    ],
+    [
+      'a layer that is called twice, once',
+      () => {
+        const norm = tfn.batchNormalization({ name: 'norm' });
+        return modelOf(image, norm, l.reLU(), norm);
+      },
+      ["'norm' needs eps=0.001, momentum=0.01"],
+    ],
+    [
       'dim',
       () =>
         modelOf(
@@ -867,6 +1047,13 @@ describe('notes', () => {
     ],
   ])('%s', (_, model, notes) => {
     expect(pytorchNotes(model())).toEqual(notes);
+  });
+
+  test('nothing of orders where channels are last, too', () => {
+    const norm = tfn.layerNormalization({ epsilon: 1e-5 });
+    const model = modelOf(image, norm, l.flatten(), l.dense({ units: 2 }));
+    expect(pytorchNotes(model)).toHaveLength(2);
+    expect(pytorchNotes(model, { channelsLast: true })).toEqual([]);
   });
 
   test('pooling', () => {
