@@ -170,6 +170,37 @@ describe('a file', () => {
     }
   });
 
+  test.each<[what: string, length: number | undefined, shares: number[]]>([
+    ['its length is known', bytes.length, [0.125, 0.25, 0.375, 0.5]],
+    ['the server compresses it and tells the shorter length', bytes.length / 2, [0.25, 0.5, 0.5, 0.5]],
+    ['its length is not told', undefined, []],
+    ['its length is told to be none', 0, []],
+  ])('tells how much of it has arrived, where %s', async (_, length, expected) => {
+    const quarter = Math.ceil(bytes.length / 4);
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += quarter) controller.enqueue(bytes.slice(at, at + quarter));
+        controller.close();
+      },
+    });
+    const headers = length === undefined ? {} : { 'content-length': String(length) };
+    const shares: number[] = [];
+    const options = {
+      fetchFunc: async () => new Response(stream, { headers }),
+      onProgress: (share: number) => shares.push(share),
+    };
+    (await loadModel('https://example.com/model.keras', options)).dispose();
+    expect(shares.slice(0, expected.length)).toBeClose(expected, { ofMax: 1e-3 });
+    expect(shares[expected.length]).toBeGreaterThan(0.5);
+  });
+
+  test("may come by the user's own fetch, which gives bytes alone", async () => {
+    const fetchFunc = (async () => ({ ok: true, arrayBuffer: async () => buffer })) as unknown as typeof fetch;
+    const model = await loadModel('https://example.com/model.keras', { fetchFunc, onProgress: () => {} });
+    expectClose(predict(model, expectedOf(name)), expectedOf(name).y);
+    model.dispose();
+  });
+
   test('that is not there, is a page, or arrives by half', async () => {
     expect(await loaded(`${root}/none.keras`)).toMatch(
       /^loadModel: 'http.*none.keras' could not be loaded \(status 404\)/,
