@@ -338,6 +338,7 @@ describe('inspect', () => {
     await inspect(at('model.json'), OPTIONS);
     expect(written.out).toMatch(/model\.json: a graph model of \d+ nodes/);
     expect(written.out.match(/UnitNormalization {2}\d+ operations are one/g)).toHaveLength(2);
+    expect(written.out).not.toMatch(/no normalization is spelled out|and leaves/);
     for (const [name, data] of Object.entries(graphFiles(LOOKALIKES['a mean that is doubled'])))
       writeFileSync(at(name), data);
     await inspect(at('model.json'), OPTIONS);
@@ -349,6 +350,35 @@ describe('inspect', () => {
     expect(written.out).toMatch(/InstanceNormalization, saved as Addons>InstanceNormalization/);
     await inspect(join(MODELS, 'graph-nested-deep', 'model.json'), OPTIONS);
     expect(written.out).toMatch(/^middle\/inner\/dense +Dense /m);
+  });
+
+  test('what to look at in PyTorch, unless names are plain', async () => {
+    await inspect(KERAS3, OPTIONS);
+    expect(written.out).toMatch(
+      /^as .safetensors: {2}yes\nin PyTorch 'batch_normalization' needs eps=0.001, momentum=0.01$/m,
+    );
+    expect(tf.env().getBool('PROD')).toBe(true);
+    written.out = '';
+    await inspect(KERAS3, { ...OPTIONS, plain: true });
+    expect(written.out).toMatch(/^as .safetensors: {2}yes\n$/m);
+  });
+
+  test('a model that Keras has not', async () => {
+    const lstm = tf.layers.lstm({ units: 2, inputShape: [3, 2], name: 'memory' });
+    await tf.sequential({ layers: [lstm] }).save(writingTo(at('memory.json')));
+    await inspect(at('memory.json'), OPTIONS);
+    expect(written.out).toMatch(
+      /^as .keras: {8}no, the layer 'memory' \(LSTM\) has the recurrentActivation hardSigmoid/m,
+    );
+    // It has no normalization either.
+    expect(written.out).not.toMatch(/^normalization/m);
+  });
+
+  test('a normalization that has all parameters', async () => {
+    const alone = tf.sequential({ layers: [tfn.layerNormalization({ inputShape: [2], name: 'alone' })] });
+    await alone.save(writingTo(at('alone.json')));
+    await inspect(at('alone.json'), OPTIONS);
+    expect(written.out).toMatch(/^alone +LayerNormalization +0\.001 +4 \(100 %\) +\d+ \(100 %\) /m);
   });
 
   test('a file of Keras', async () => {
