@@ -840,6 +840,26 @@ describe("mode 'plain'", () => {
     expect(valuesOf(again)).toEqual(valuesOf(model));
   });
 
+  test('a kernel that the model has with and without its wrapper is written under the first name, and read under each', async () => {
+    const make = () => {
+      const dense = l.dense({ units: 1, name: 'fc', useBias: false });
+      const x = tf.input({ shape: [2] });
+      const outputs = [dense, tfn.spectralNormalization({ layer: dense, name: 'spectral' })].map((one) => one.apply(x));
+      return tf.model({ inputs: x, outputs: outputs as tf.SymbolicTensor[] });
+    };
+    const model = make();
+    expect(model.weights.map(({ originalName }) => originalName)).toContain('spectral/kernel');
+    const { tensors } = contentsOf(await saveSafetensors(model, undefined, plain));
+    expect(Object.keys(tensors)).toEqual(['fc/kernel', 'spectral/vector_u', 'spectral/vector_v']);
+    const kernel = { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] };
+    const values = new Uint8Array(Float32Array.of(5, 6).buffer);
+    for (const name of ['fc/kernel', 'spectral/kernel']) {
+      const again = make();
+      await loadSafetensors(again, fileWith({ [name]: kernel }, values), { ...plain, strict: false });
+      expect(valuesOf(again)[0]).toEqual([5, 6]);
+    }
+  });
+
   test('a count takes whole numbers alone, of whatever type', async () => {
     const model = modelOf([1], tfn.featureNormalization({ name: 'f' }));
     const load = (count: number) =>
