@@ -49,7 +49,7 @@ export async function loadModel(
   const isDownload = typeof source === 'string' || source instanceof URL;
   // Of a download, one half is for the file to arrive and the other for its weights to be read.
   const half = isDownload ? 0.5 : 0;
-  const { bytes } = await readSource(WHO, source, { ...others, onProgress: (share) => onProgress(half * share) });
+  const bytes = await readSource(WHO, source, { ...others, onProgress: (share) => onProgress(half * share) });
   const kind = kindOf(bytes);
   if (kind === 'json' && isDownload) return loadArtifacts(String(source), options);
   return modelOf(bytes, (share) => onProgress(half + (1 - half) * share));

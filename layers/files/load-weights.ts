@@ -47,7 +47,7 @@ export async function loadWeights(
   checkLoading(WHO, options, more, OPTIONS);
   if (!Array.isArray(model?.layers)) fail(WHO, `the first argument must be a model of layers; received ${show(model)}`);
   const { onProgress = () => {} } = options;
-  const { bytes } = await readSource(WHO, source, { ...options, onProgress: (share) => onProgress(share / 2) });
+  const bytes = await readSource(WHO, source, { ...options, onProgress: (share) => onProgress(share / 2) });
   const { weights } = await openFile(WHO, bytes);
   try {
     setWeights(WHO, weights, savedOf(model), model, (share) => onProgress((1 + share) / 2));

@@ -57,12 +57,13 @@ async function fileSink(who: string, { promises: fs }: FileSystem, destination: 
       for (let at = 0; at < bytes.length; at += PART) await file.writeFile(bytes.subarray(at, at + PART)).catch(refuse);
     },
     finish: async () => {
-      await file.close();
+      // Some disks report only here that they are full.
+      await file.close().catch(refuse);
       await fs.rename(partial, path).catch(refuse);
     },
     abandon: async () => {
       await file.close();
-      await fs.rm(partial, { force: true });
+      await fs.rm(partial);
     },
   };
 }

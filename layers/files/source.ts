@@ -5,12 +5,6 @@ import { fail, show } from '../../kernels/core/errors.ts';
 /** A file: a URL, a path in Node, a `File` or `Blob`, or its bytes. */
 export type FileSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
-export interface FileBytes {
-  readonly bytes: Uint8Array;
-  /** The end of the URL or path, or the name of the `File`; empty if there is none. */
-  readonly name: string;
-}
-
 /** Options of reading a file, as of `tf.loadLayersModel`. */
 export type ReadOptions = Pick<io.LoadOptions, 'requestInit' | 'fetchFunc' | 'onProgress'>;
 
@@ -23,21 +17,19 @@ export const isFileSource = (source: unknown): source is FileSource =>
   Object.prototype.toString.call(source) === '[object ArrayBuffer]';
 
 /** The bytes of a file. `onProgress` is told the share of a download that has arrived. */
-export async function readSource(who: string, source: FileSource, options: ReadOptions = {}): Promise<FileBytes> {
+export async function readSource(who: string, source: FileSource, options: ReadOptions): Promise<Uint8Array> {
   if (!isFileSource(source)) {
     fail(who, `the file must be a URL, a path, a File, a Blob or bytes; received ${show(source)}`);
   }
-  if (source instanceof Uint8Array) return { bytes: source, name: '' };
-  if (source instanceof Blob) return { bytes: await bytesOfBlob(who, source), name: nameOf(source) };
-  if (!(typeof source === 'string' || source instanceof URL)) return { bytes: new Uint8Array(source), name: '' };
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof Blob) return bytesOfBlob(who, source);
+  if (!(typeof source === 'string' || source instanceof URL)) return new Uint8Array(source);
   const place = String(source);
-  const name = place.split(/[?#]/)[0]?.split('/').at(-1) ?? '';
   const files = fileSystem();
-  const bytes = files && isPath(place) ? await bytesOfPath(who, files, source) : await download(who, place, options);
-  return { bytes, name };
+  return files && isPath(place) ? bytesOfPath(who, files, source) : download(who, place, options);
 }
 
-/** What is in a Blob from byte `start` to `end`. */
+/** What is in a `File`, which may have changed since it was chosen, or in another Blob, from byte `start` to `end`. */
 export async function bytesOfBlob(who: string, blob: Blob, start = 0, end = blob.size): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blob.slice(start, end).arrayBuffer());
@@ -55,7 +47,7 @@ export interface FileSystem {
     readFile(path: string | URL): Promise<Uint8Array>;
     open(path: string | URL, flags: 'r' | 'w'): Promise<FileHandle>;
     rename(from: string, to: string): Promise<void>;
-    rm(path: string, options: { readonly force: boolean }): Promise<void>;
+    rm(path: string): Promise<void>;
   };
 }
 interface FileHandle {

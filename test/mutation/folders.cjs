@@ -158,7 +158,6 @@ module.exports = {
       'unit/safetensors-pytorch',
       'unit/save-keras',
       'unit/files-hostile',
-      'unit/broken-files',
       'unit/multi-head-attention',
       'unit/weight-standardization',
       'unit/gru',

@@ -29,6 +29,7 @@ const SLOW = [
   /five and six axes/,
   /anything changed/,
   /a thousand times as large/,
+  /broken files load whole/,
 ];
 const isSlow = (title) => SLOW.some((words) => words.test(title));
 

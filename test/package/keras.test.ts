@@ -6,8 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { loadModel, saveKeras } from '../../layers/files/index.ts';
 import { batchNormalization, switchableNormalization } from '../../layers/index.ts';
-import { masked, predicted, trained } from '../support/keras/branches.ts';
-import { modelOfBranches, randomGraph, type Subject, sequentials } from '../support/keras/models.ts';
+import { subjects } from '../support/keras/models.ts';
 import {
   type Answer,
   askKeras,
@@ -26,16 +25,7 @@ const keras = findKeras();
 const describeKeras = keras.absent === undefined ? describe : describe.skip;
 const GRAPHS = 30;
 
-/** Models by name, each made when it is needed. */
-const SUBJECTS: Record<string, () => Subject> = {
-  'layers that learn': () => modelOfBranches(trained(), true),
-  'other layers': () => modelOfBranches(predicted()),
-  ...Object.fromEntries(
-    Object.entries(masked()).map(([name, branch]) => [name, () => modelOfBranches({ [name]: branch })]),
-  ),
-  ...Object.fromEntries(Object.entries(sequentials()).map(([name, subject]) => [name, () => subject])),
-  ...Object.fromEntries(Array.from({ length: GRAPHS }, (_, i) => [`random graph ${i}`, () => randomGraph(i + 1)])),
-};
+const SUBJECTS = subjects(GRAPHS);
 const TRAINED = ['layers that learn'];
 
 describeKeras(`Keras${keras.absent === undefined ? '' : ` (absent: ${keras.absent})`}`, () => {

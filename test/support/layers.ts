@@ -48,7 +48,7 @@ export function modelWith({ className, options, shape }: Saved): tf.Sequential {
 }
 
 /** A model of one input, through these layers one after the other. */
-export function modelOf(inputShape: number[], ...layers: tf.layers.Layer[]): tf.LayersModel {
+export function modelOf(inputShape: (number | null)[], ...layers: tf.layers.Layer[]): tf.LayersModel {
   const input = tf.input({ shape: inputShape });
   const outputs = layers.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
   return tf.model({ inputs: input, outputs });

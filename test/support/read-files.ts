@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import type { File } from 'h5wasm';
+import { loadHdf5, removeFile } from '../../layers/files/hdf5-library.ts';
 import { type FileSource, loadModel } from '../../layers/files/index.ts';
 
 export const KERAS_FILES = join(__dirname, '..', 'goldens', 'keras-files');
@@ -44,5 +46,18 @@ export async function loaded(source: FileSource): Promise<tf.LayersModel | strin
     const left = [numTensors - before.numTensors, numDataBuffers - before.numDataBuffers];
     const { message } = error as Error;
     return left.some(Boolean) ? `${message} (left: ${left} tensors and buffers)` : message;
+  }
+}
+
+/** An HDF5 file as h5wasm writes it. */
+export async function hdf5Of(fill: (file: File) => void): Promise<Uint8Array> {
+  const { open, module } = await loadHdf5('test');
+  const file = open('/written.h5', 'w') as File;
+  try {
+    fill(file);
+    file.close();
+    return module.FS.readFile('/written.h5');
+  } finally {
+    removeFile(module, '/written.h5');
   }
 }

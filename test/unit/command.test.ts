@@ -1,25 +1,25 @@
 /** The command `tfjs-normalizations`: what it writes, what it says, and what it refuses. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { zipSync } from 'fflate';
 import { convert } from '../../layers/files/command/convert.ts';
 import { loadFile } from '../../layers/files/command/formats.ts';
 import { inspect } from '../../layers/files/command/inspect.ts';
-import { UsageError } from '../../layers/files/command/messages.ts';
-import { readingFrom, readModelJson, writingTo } from '../../layers/files/command/model-json.ts';
+import { lineOf, UsageError } from '../../layers/files/command/messages.ts';
+import { isPartOf, readingFrom, readModelJson, writingTo } from '../../layers/files/command/model-json.ts';
 import { progress } from '../../layers/files/command/progress.ts';
+import { sizeOf } from '../../layers/files/command/tables.ts';
 import { saveSafetensors } from '../../layers/files/index.ts';
 import * as tfn from '../../layers/index.ts';
 import { graphFiles, LOOKALIKES } from '../support/graphs.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 const MODELS = join(__dirname, '..', 'goldens', 'models');
 const KERAS3 = join(MODELS, 'keras3-cnn-batchnorm', 'model.json');
-const scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = scratchFolder();
 const at = (name: string) => join(scratch, name);
 
 const OPTIONS = { model: undefined, force: false, plain: false, channelsLast: false, modules: {} };
@@ -110,7 +110,9 @@ describe('convert', () => {
     expect(readdirSync(scratch).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
-  for (const name of ['a folder.keras', 'blocked/a.keras.partial']) mkdirSync(at(name), { recursive: true });
+  beforeAll(() => {
+    for (const name of ['a folder.keras', 'blocked/a.keras.partial']) mkdirSync(at(name), { recursive: true });
+  });
   test.each<[what: string, from: string, to: string, more: object, says: RegExp, isUsage?: boolean]>([
     ['a name without a format', 'a.txt', 'b.json', {}, /a.txt ends in none of .json, .keras/, true],
     ['to h5', KERAS3, at('a.h5'), {}, /.h5 files are read only; write .*a.keras/, true],
@@ -178,6 +180,44 @@ describe('model.json', () => {
     const again = await tfn.loadModel(source);
     expect(valuesOf(again)).toEqual(valuesOf(given));
     expect(fractions).toEqual([13 / bytes.length, 1]);
+  });
+
+  test('has its weights in files of 64 MB at most, which are no longer those of another model', async () => {
+    const path = at('large.json');
+    const size = 2 ** 24 + 1;
+    const weightData = new Uint8Array(4 * size);
+    weightData.fill(1, 2 ** 26);
+    const weightSpecs = [{ name: 'w', shape: [size], dtype: 'float32' as const }];
+    const { modelArtifactsInfo } = (await writingTo(path).save!({
+      modelTopology: {},
+      weightSpecs,
+      weightData: weightData.buffer,
+    })) as tf.io.SaveResult;
+    expect(modelArtifactsInfo.modelTopologyType).toBe('JSON');
+    const parts = ['large.weights-1of2.bin', 'large.weights-2of2.bin'];
+    expect(parts.map((name) => statSync(at(name)).size)).toEqual([2 ** 26, 4]);
+    expect([...readFileSync(at('large.weights-2of2.bin'))]).toEqual([1, 1, 1, 1]);
+    expect(JSON.parse(readFileSync(path, 'utf8')).weightsManifest).toEqual([{ paths: parts, weights: weightSpecs }]);
+    expect(parts.map((name) => isPartOf(name, path))).toEqual([true, true]);
+  });
+
+  test('without weights has no file of them', async () => {
+    await writingTo(at('none.json')).save!({ modelTopology: {} });
+    expect(JSON.parse(readFileSync(at('none.json'), 'utf8')).weightsManifest).toEqual([{ paths: [], weights: [] }]);
+    expect(readdirSync(scratch).filter((name) => name.startsWith('none'))).toEqual(['none.json']);
+  });
+
+  test.each([
+    ['a.weights.bin', true],
+    ['a.weights-12of34.bin', true],
+    ['a.weights-xof3.bin', false],
+    ['a.weights-1ofx.bin', false],
+    ['a.weights.bin.old', false],
+    ['a.weights.old.bin', false],
+    ['b.weights.bin', false],
+  ])('%s is one of its files: %p', (name, isPart) => {
+    expect(isPartOf(name, '/folder/a.json')).toBe(isPart);
+    expect(isPartOf(name, '/folder/a.json.keras')).toBe(false);
   });
 
   test.each(['../weights.bin', '/etc/hostname', 'in/../../weights.bin', '', 5])('does not read %p', async (name) => {
@@ -298,6 +338,7 @@ describe('inspect', () => {
     await inspect(at('model.json'), OPTIONS);
     expect(written.out).toMatch(/model\.json: a graph model of \d+ nodes/);
     expect(written.out.match(/UnitNormalization {2}\d+ operations are one/g)).toHaveLength(2);
+    expect(written.out).not.toMatch(/no normalization is spelled out|and leaves/);
     for (const [name, data] of Object.entries(graphFiles(LOOKALIKES['a mean that is doubled'])))
       writeFileSync(at(name), data);
     await inspect(at('model.json'), OPTIONS);
@@ -309,6 +350,35 @@ describe('inspect', () => {
     expect(written.out).toMatch(/InstanceNormalization, saved as Addons>InstanceNormalization/);
     await inspect(join(MODELS, 'graph-nested-deep', 'model.json'), OPTIONS);
     expect(written.out).toMatch(/^middle\/inner\/dense +Dense /m);
+  });
+
+  test('what to look at in PyTorch, unless names are plain', async () => {
+    await inspect(KERAS3, OPTIONS);
+    expect(written.out).toMatch(
+      /^as .safetensors: {2}yes\nin PyTorch 'batch_normalization' needs eps=0.001, momentum=0.01$/m,
+    );
+    expect(tf.env().getBool('PROD')).toBe(true);
+    written.out = '';
+    await inspect(KERAS3, { ...OPTIONS, plain: true });
+    expect(written.out).toMatch(/^as .safetensors: {2}yes\n$/m);
+  });
+
+  test('a model that Keras has not', async () => {
+    const lstm = tf.layers.lstm({ units: 2, inputShape: [3, 2], name: 'memory' });
+    await tf.sequential({ layers: [lstm] }).save(writingTo(at('memory.json')));
+    await inspect(at('memory.json'), OPTIONS);
+    expect(written.out).toMatch(
+      /^as .keras: {8}no, the layer 'memory' \(LSTM\) has the recurrentActivation hardSigmoid/m,
+    );
+    // It has no normalization either.
+    expect(written.out).not.toMatch(/^normalization/m);
+  });
+
+  test('a normalization that has all parameters', async () => {
+    const alone = tf.sequential({ layers: [tfn.layerNormalization({ inputShape: [2], name: 'alone' })] });
+    await alone.save(writingTo(at('alone.json')));
+    await inspect(at('alone.json'), OPTIONS);
+    expect(written.out).toMatch(/^alone +LayerNormalization +0\.001 +4 \(100 %\) +\d+ \(100 %\) /m);
   });
 
   test('a file of Keras', async () => {
@@ -343,7 +413,12 @@ describe('inspect', () => {
   test('weights that are normalized', async () => {
     const entry = (shape: number[]) => ({ dtype: 'F32', shape, data_offsets: [0, 0] });
     const names = ['a.weight_g', 'b.parametrizations.weight.original0', 'c.weight_u', 'd.parametrizations.weight.0._u'];
-    const header = Object.fromEntries([...names, 'block/e/gamma'].map((name) => [name, entry([0])]));
+    // Names that are almost those of normalizations, and a kernel.
+    const others = ['f.running_mean_old', 'g.my_moving_mean', 'h.weight_g2', 'i.weight_u2', 'j.weights', 'k.my_scale'];
+    const header = Object.fromEntries([
+      ...[...names, 'block/e/gamma', ...others].map((name) => [name, entry([0])]),
+      ['l.weight', entry([0, 2])],
+    ]);
     writeFileSync(at('kinds.safetensors'), fileWith(header));
     await inspect(at('kinds.safetensors'), OPTIONS);
     expect(written.out.split('\n').filter((line) => line.includes('seems'))).toEqual([
@@ -370,4 +445,53 @@ test('a bar is drawn on a terminal, after a while, and taken away', () => {
   bar.done();
   process.stderr.isTTY = isTTY;
   expect(written.err).toMatch(/^\rreading \[#{15} {15}\] 50%\r +\r$/);
+});
+
+test('a bar is drawn anew only when it has grown, and not before half a second', () => {
+  const { isTTY } = process.stderr;
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(10_000);
+  process.stderr.isTTY = true;
+  const bar = progress('reading');
+  clock.mockReturnValue(10_499);
+  bar.report(0.1);
+  expect(written.err).toBe('');
+  clock.mockReturnValue(10_500);
+  bar.report(0.5);
+  bar.report(0.5);
+  process.stderr.isTTY = isTTY;
+  expect(written.err.match(/50%/g)).toHaveLength(1);
+});
+
+test.each([
+  [0, '0 bytes'],
+  [999, '999 bytes'],
+  [1000, '1 KB'],
+  [1_234_567, '1.23 MB'],
+  [5e12, '5000 GB'],
+])('%d bytes are %s', (bytes, text) => {
+  expect(sizeOf(bytes)).toBe(text);
+});
+
+test.each<[what: string, error: unknown, line: string]>([
+  [
+    'a package that Node does not find',
+    Object.assign(new Error("Cannot find package 'fflate' imported from a.js"), { code: 'ERR_MODULE_NOT_FOUND' }),
+    'the package fflate is missing; npm install @tensorflow/tfjs h5wasm fflate',
+  ],
+  [
+    'a package that a reader of files asks for',
+    new Error("loadModel: the package h5wasm could not be loaded (Cannot find package 'h5wasm')"),
+    'the package h5wasm is missing; npm install @tensorflow/tfjs h5wasm fflate',
+  ],
+  ['words alone', new Error("Cannot find package 'x' in the list"), "Cannot find package 'x' in the list"],
+  ['another code', Object.assign(new Error('gone'), { code: 'ERR_MODULE_NOT_FOUND' }), 'gone'],
+  ['several lines', new Error(' one  \n\n  two\nthree\n'), 'one two three'],
+  [
+    'options',
+    new Error("save it with mode: 'plain', or channelsLast: true"),
+    'save it with --plain, or --channels-last',
+  ],
+  ['what is no error', 'text', 'text'],
+])('%s: in one line', (_, error, line) => {
+  expect(lineOf(error)).toBe(line);
 });

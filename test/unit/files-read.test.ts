@@ -1,16 +1,26 @@
 /** Files of Keras, read without Python: what they predict, what is refused and what is said then. */
-import { mkdtempSync, openAsBlob, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { openAsBlob, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { unzipSync, zipSync } from 'fflate';
+import { Hdf5File } from '../../layers/files/hdf5.ts';
 import { loadModel, loadSafetensors, loadWeights } from '../../layers/files/index.ts';
 import { loadModel as loadModelOfMainEntry } from '../../layers/index.ts';
 import { artifactsOf } from '../support/keras-models.ts';
-import { bytesOf, disposeAll, expectedOf, loaded, pathOf, predict, wholeModels } from '../support/read-files.ts';
+import {
+  bytesOf,
+  disposeAll,
+  expectedOf,
+  hdf5Of,
+  loaded,
+  pathOf,
+  predict,
+  wholeModels,
+} from '../support/read-files.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -82,7 +92,10 @@ describe('a file', () => {
   beforeAll(async () => {
     server = createServer(({ url }, response) => {
       if (url === '/page.keras') response.end('<!doctype html><title>Not found</title>');
-      else if (url === '/model.keras' || url === '/download?file=1') response.end(bytes);
+      else if (url === '/half.keras') {
+        response.writeHead(200, { 'content-length': bytes.length });
+        response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
+      } else if (url === '/model.keras' || url === '/download?file=1') response.end(bytes);
       else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -118,6 +131,24 @@ describe('a file', () => {
     model.dispose();
   });
 
+  test('may have what other programs for archives add: fields, comments, and the longest one at its end', async () => {
+    const extra = { 28789: new Uint8Array(5) };
+    const entries = Object.entries(unzipSync(bytes)).map(([name, data]) => [name, [data, { extra, comment: 'mine' }]]);
+    const archive = zipSync(Object.fromEntries(entries), { level: 0 });
+    const commented = new Uint8Array(archive.length + 0xffff);
+    commented.set(archive);
+    new DataView(commented.buffer).setUint16(archive.length - 2, 0xffff, true);
+    const model = await loadModel(commented);
+    expectClose(predict(model, expectedOf(name)), expectedOf(name).y);
+    model.dispose();
+  });
+
+  test('may have no metadata', async () => {
+    const model = await loadModel(edited(name, { 'metadata.json': null }));
+    expectClose(predict(model, expectedOf(name)), expectedOf(name).y);
+    model.dispose();
+  });
+
   test('is what the main entry loads, too', async () => {
     const { modelTopology, weightSpecs, bytes } = artifactsOf('keras3-mlp-rmsnorm');
     const weightData = new Uint8Array(bytes).buffer;
@@ -127,16 +158,52 @@ describe('a file', () => {
   });
 
   test('tells its progress: growing shares up to 1', async () => {
-    for (const source of [`${root}/model.keras`, bytes]) {
+    const model = await loadModel(bytes);
+    for (const [source, load] of [
+      [`${root}/model.keras`, loadModel],
+      [bytes, loadModel],
+      [`${root}/model.keras`, (source: string | Uint8Array, options: object) => loadWeights(model, source, options)],
+    ] as const) {
       const shares: number[] = [];
-      (await loadModel(source, { onProgress: (share) => shares.push(share) })).dispose();
+      (await load(source, { onProgress: (share: number) => shares.push(share) }))?.dispose();
       expect(shares).toEqual([...shares].sort((a, b) => a - b));
       expect(shares.length).toBeGreaterThan(5);
       expect(shares.at(-1)).toBeCloseTo(1, 6);
     }
   });
 
-  test('that is not there, or is a page', async () => {
+  test.each<[what: string, length: number | undefined, shares: number[]]>([
+    ['its length is known', bytes.length, [0.125, 0.25, 0.375, 0.5]],
+    ['the server compresses it and tells the shorter length', bytes.length / 2, [0.25, 0.5, 0.5, 0.5]],
+    ['its length is not told', undefined, []],
+    ['its length is told to be none', 0, []],
+  ])('tells how much of it has arrived, where %s', async (_, length, expected) => {
+    const quarter = Math.ceil(bytes.length / 4);
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += quarter) controller.enqueue(bytes.slice(at, at + quarter));
+        controller.close();
+      },
+    });
+    const headers = length === undefined ? {} : { 'content-length': String(length) };
+    const shares: number[] = [];
+    const options = {
+      fetchFunc: async () => new Response(stream, { headers }),
+      onProgress: (share: number) => shares.push(share),
+    };
+    (await loadModel('https://example.com/model.keras', options)).dispose();
+    expect(shares.slice(0, expected.length)).toBeClose(expected, { ofMax: 1e-3 });
+    expect(shares[expected.length]).toBeGreaterThan(0.5);
+  });
+
+  test("may come by the user's own fetch, which gives bytes alone", async () => {
+    const fetchFunc = (async () => ({ ok: true, arrayBuffer: async () => buffer })) as unknown as typeof fetch;
+    const model = await loadModel('https://example.com/model.keras', { fetchFunc, onProgress: () => {} });
+    expectClose(predict(model, expectedOf(name)), expectedOf(name).y);
+    model.dispose();
+  });
+
+  test('that is not there, is a page, or arrives by half', async () => {
     expect(await loaded(`${root}/none.keras`)).toMatch(
       /^loadModel: 'http.*none.keras' could not be loaded \(status 404\)/,
     );
@@ -147,12 +214,14 @@ describe('a file', () => {
     expect(await loaded('http://127.0.0.1:1/model.h5')).toMatch(
       /^loadModel: 'http:\/\/127.0.0.1:1\/model.h5' could not be/,
     );
+    expect(await loaded(`${root}/half.keras`)).toMatch(
+      /^loadModel: 'http.*half.keras' could not be loaded \(terminated/,
+    );
   });
 });
 
 describe('a file that has changed since it was chosen', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = scratchFolder();
   const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
 
   /** As pages are given it: its bytes are read when they are asked for. */
@@ -190,6 +259,24 @@ describe('a file that has changed since it was chosen', () => {
       cause: message,
     });
   });
+});
+
+test.each([
+  ['by as many rows as are read at once', 2 ** 20, undefined],
+  ['by whole chunks', 3 * 2 ** 18, [2, 3 * 2 ** 18]],
+])('weights of more than 16 MB are read %s', async (_, columns, chunks) => {
+  const rows = new Float32Array(5 * columns);
+  for (let row = 0; row < 5; row++) rows.fill(row + 1, row * columns, (row + 1) * columns);
+  const shares: number[] = [];
+  const large = await hdf5Of((file) => {
+    const given = { name: 'large', data: rows, shape: [5, columns], dtype: '<f4' };
+    file.create_dataset(chunks ? { ...given, chunks } : given);
+  });
+  const file = await Hdf5File.open('test', large);
+  const values = file.read('large', 'float32', (share) => shares.push(share));
+  file.close();
+  expect(shares).toEqual([0.8, 1]);
+  expect(Buffer.compare(Buffer.from(values.buffer), Buffer.from(rows.buffer))).toBe(0);
 });
 
 describe('weights alone', () => {

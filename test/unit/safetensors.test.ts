@@ -1,9 +1,8 @@
 /** Safetensors files that are broken, do not fit or are of a model that PyTorch has not; the plain mode; notes. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, promises as fs, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import {
   type LoadSafetensorsOptions,
@@ -17,12 +16,12 @@ import { fillWeights, makeLayer, modelOf } from '../support/layers.ts';
 import { fileOf, MODULES } from '../support/pytorch-modules.ts';
 import { uniforms } from '../support/random.ts';
 import { contentsOf, fileWith } from '../support/safetensors-files.ts';
+import { scratchFolder } from '../support/scratch.ts';
 import { serve } from '../support/server.ts';
 
 const { layers: l } = tf;
 type Layer = tf.layers.Layer;
-const scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = scratchFolder();
 
 const linear = (more = {}) => tf.sequential({ layers: [l.dense({ units: 2, inputShape: [3], name: 'fc', ...more })] });
 const valuesOf = (model: tf.LayersModel) =>
@@ -54,6 +53,16 @@ describe('a file is refused', () => {
     ['that is cut off in the values', fileWith(FC, 31), /need 32 bytes of values, and the file has 31/],
     ['with more values than tensors', fileWith(FC, 33), /need 32 bytes of values, and the file has 33/],
     ['whose header is longer than 100 MB', fileWith(FC, 32, 100_000_001n), /at most 100000000/],
+    [
+      'whose header is longer by 4 GB',
+      fileWith(FC, 32, BigInt(head.length) + 2n ** 32n),
+      new RegExp(`its header has ${head.length + 2 ** 32} bytes, .*: the file is incomplete`),
+    ],
+    ['whose header ends a byte after the file', fileWith(head, 0, BigInt(head.length + 1)), /the file is incomplete/],
+    ['whose header has no bytes', fileWith('', 0), /must be a JSON object; it begins with ""/],
+    ['that begins like nothing known', new TextEncoder().encode('aPK{<HDF'), /or no safetensors file; get or write/],
+    ['whose header begins with a byte order mark', fileWith(`\ufeff${head}`, 32), /must be a JSON object/],
+    ['whose header is a long list', fileWith(`[${'1'.repeat(50)}]`), /it begins with "\[1{19}"/],
     ['whose header is longer than any file', fileWith(FC, 32, 2n ** 64n - 1n), /the file is incomplete/],
     ['that is a zip', new TextEncoder().encode('PK\x03\x04 and much more'), /seems to be a zip archive/],
     ['that is an HTML page', new TextEncoder().encode('<!doctype html><title>404</title>'), /an HTML page/],
@@ -69,12 +78,17 @@ describe('a file is refused', () => {
       fileWith(`{"a":${JSON.stringify(entry([1], 0))},"a":${JSON.stringify(entry([1], 0))}}`, 4),
       /the name "a" twice/,
     ],
+    [
+      'with a name twice after a brace in a text',
+      fileWith(`{"__metadata__":{"note":"}}"},"a":1,"a":1}`),
+      /the name "a" twice/,
+    ],
     ['with a name twice, spelled in two ways', fileWith(`{"a":1,"\\u0061":2}`), /the name "a" twice/],
     ['with a key of a tensor twice', fileWith(`{"a":{"dtype":"F32","dtype":"F16"}}`), /the name "dtype" twice/],
     [
       'with a gap',
       fileWith({ 'fc.weight': entry([2, 3], 0), 'fc.bias': entry([2], 28) }, 36),
-      /'fc.bias' leaves a gap before it/,
+      /'fc.bias' leaves a gap before it: it begins at byte 28 of the values, not 24;/,
     ],
     ['with values before the first', fileWith({ 'fc.bias': entry([2], 4) }, 12), /leaves a gap before it/],
     [
@@ -99,6 +113,11 @@ describe('a file is refused', () => {
       /two whole numbers/,
     ],
     [
+      'with three offsets',
+      fileWith({ a: { dtype: 'F32', shape: [1], data_offsets: [0, 4, 4] } }, 4),
+      /two whole numbers; received \[0,4,4\]/,
+    ],
+    [
       'with a negative size',
       fileWith({ a: { dtype: 'F32', shape: [-1], data_offsets: [0, 4] } }, 4),
       /a shape of whole numbers; received \[-1\]/,
@@ -118,9 +137,16 @@ describe('a file is refused', () => {
       fileWith({ a: entry([1], 0, 'F31') }, 4),
       /a dtype of the format, such as F32; received "F31"/,
     ],
+    ['with a list of types', fileWith({ a: entry([1], 0, ['F32'] as never) }, 4), /a dtype of the format.*\["F32"\]/],
     ['with a type from the prototype', fileWith({ a: entry([1], 0, 'toString') }, 4), /a dtype of the format/],
     ['with another key', fileWith({ a: { ...entry([1], 0), strides: [1] } }, 4), /nothing else; received "strides"/],
     ['with a tensor that is a number', fileWith({ a: 1 }), /must have a dtype, a shape and data_offsets; received 1/],
+    ['with a tensor that is null', fileWith({ a: null }), /must have a dtype, a shape and data_offsets; received null/],
+    [
+      'with metadata some of which are no texts',
+      fileWith({ __metadata__: { format: 'pt', epoch: 3 }, ...FC }, 32),
+      /__metadata__ must be an object of texts/,
+    ],
     [
       'with metadata that are no texts',
       fileWith({ __metadata__: { epoch: 3 }, ...FC }, 32),
@@ -131,6 +157,35 @@ describe('a file is refused', () => {
     expect(message).toMatch(/^loadSafetensors: /);
     expect(message).toMatch(says);
   });
+});
+
+test('a header of at most 100 MB is read, and a longer one is not', async () => {
+  const attempt = (length: number) => {
+    const file = new Blob([Uint8Array.from(fileWith('{', 0, BigInt(length)))]);
+    Object.defineProperty(file, 'size', { value: 2 ** 30 });
+    return loadSafetensors(linear(), file);
+  };
+  await expect(attempt(100_000_000)).rejects.toThrow('the header is no JSON');
+  await expect(attempt(100_000_001)).rejects.toThrow('its header has 100000001 bytes, and has 1073741824 itself');
+});
+
+test('tensors may stand in any order, be empty, and have the same text twice beside them', async () => {
+  const header = { 'fc.bias': entry([2], 24), 'fc.weight': entry([2, 3], 0) };
+  const texts = { __metadata__: { a: 'x', b: 'x' } };
+  const values = new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer);
+  const [first, last] = [{ a: entry([0], 24) }, { z: entry([0], 24) }];
+  for (const one of [
+    { ...texts, ...header },
+    { ...first, ...header },
+    { ...header, ...last },
+  ]) {
+    const model = linear();
+    await loadSafetensors(model, fileWith(one, values), { strict: false });
+    expect(valuesOf(model)).toEqual([
+      [1, 4, 2, 5, 3, 6],
+      [7, 8],
+    ]);
+  }
 });
 
 describe('weights are refused', () => {
@@ -145,12 +200,22 @@ describe('weights are refused', () => {
     [
       'that are missing',
       fileWith({ 'fc.weight': FC['fc.weight'] }, 24),
-      /has no 'fc.bias', which the model needs; call the layers/,
+      /^loadSafetensors: the file has no 'fc.bias', which the model needs; call the layers .*: 'module'}; strict: false/,
     ],
     [
       'that are left over',
       fileWith({ ...FC, 'fc2.weight': entry([1], 32) }, 36),
-      /the file has 'fc2.weight', which the model does not take/,
+      /^loadSafetensors: the file has 'fc2.weight', which the model does not take; call .*: 'module'}; strict: false/,
+    ],
+    [
+      'that are many more than are taken',
+      fileWith({ ...FC, ...Object.fromEntries([...'abcdefg'].map((name) => [name, entry([0], 32)])) }, 32),
+      /the file has 'a', 'b', 'c', 'd', 'e' and 2 more, which the model does not take/,
+    ],
+    [
+      'that are five more than are taken',
+      fileWith({ ...FC, ...Object.fromEntries([...'abcde'].map((name) => [name, entry([0], 32)])) }, 32),
+      /the file has 'a', 'b', 'c', 'd', 'e', which the model does not take/,
     ],
     [
       'of other names',
@@ -166,6 +231,16 @@ describe('weights are refused', () => {
       'that are not a number',
       bias('F32', numbers(1, Number.NaN), 4),
       /'fc.bias' holds NaN as value 1, where weights are finite/,
+    ],
+    [
+      'that are infinite in 16 bits',
+      bias('F16', Uint8Array.of(0, 0x3c, 0, 0xfc), 2),
+      /'fc.bias' holds -Infinity as value 1, where weights are finite/,
+    ],
+    [
+      'that are not a number in 16 bits',
+      bias('F16', Uint8Array.of(1, 0x7c, 0, 0), 2),
+      /'fc.bias' holds NaN as value 0/,
     ],
     ['that are infinite', bias('F32', numbers(Number.POSITIVE_INFINITY, 1), 4), /'fc.bias' holds Infinity as value 0/],
     ['that are larger than floats', bias('F64', doubles(1, 1e300), 8), /'fc.bias' holds 1e\+300 as value 1/],
@@ -338,6 +413,15 @@ describe('a model that PyTorch has not is refused, by its layer', () => {
       /\(Reshape\) takes flattened features, which PyTorch has in another order/,
     ],
     [
+      'flattened features with others',
+      () => {
+        const [x, vector] = [tf.input({ shape: image }), tf.input({ shape: [32] })];
+        const sum = l.add().apply([l.flatten().apply(x) as tf.SymbolicTensor, vector]) as tf.SymbolicTensor;
+        return tf.model({ inputs: [x, vector], outputs: l.dense({ units: 1 }).apply(sum) as tf.SymbolicTensor });
+      },
+      /\(Add\) joins features, which PyTorch has in another order/,
+    ],
+    [
       'flattened features repeated',
       () => modelOf(image, l.flatten(), l.repeatVector({ n: 2 }), l.dense({ units: 1 })),
       /\(RepeatVector\) takes flattened features, which PyTorch has in another order/,
@@ -374,6 +458,78 @@ describe('a model that PyTorch has not is refused, by its layer', () => {
   });
 });
 
+describe('the values of a layer, in the file', () => {
+  /** The tensor with this name, and what the weight `name` of the model has, as a tensor. */
+  const savedOf = async (model: tf.LayersModel, name: string, options = {}) =>
+    contentsOf(await saveSafetensors(model, undefined, options)).tensors[name]!;
+  const kernelOf = (layer: Layer) => layer.getWeights()[0] as tf.Tensor;
+  const numbersOf = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
+  const plain = (layer: Layer) => numbersOf(tf.transpose(kernelOf(layer)));
+  const fc = (units = 2, name = 'fc') => l.dense({ units, name, useBias: false });
+
+  test('within TimeDistributed', async () => {
+    const td = l.timeDistributed({ layer: l.dense({ units: 2 }), name: 'fc' });
+    const model = modelOf([3, 4], td);
+    expect(await savedOf(model, 'fc.weight')).toEqual({ dtype: 'F32', shape: [2, 4], values: plain(td) });
+  });
+
+  test('within TimeDistributed, of images', async () => {
+    const norm = tfn.layerNormalization({ axis: [1, 2, 3] });
+    const td = l.timeDistributed({ layer: norm, name: 'norm' });
+    const model = modelOf([2, 3, 4, 5], td);
+    td.setWeights(td.getWeights().map((weight) => tf.range(0, weight.size).reshape(weight.shape)));
+    const values = numbersOf(tf.transpose(kernelOf(td) as tf.Tensor3D, [2, 0, 1]));
+    expect(await savedOf(model, 'norm.weight')).toEqual({ dtype: 'F32', shape: [5, 3, 4], values });
+  });
+
+  test('after channels that come first are flattened', async () => {
+    const layer = fc(1);
+    const model = modelOf([2, 3, 4], l.flatten({ dataFormat: 'channelsFirst' }), layer);
+    // The weight of each feature is its place in the image.
+    const places = tf.range(0, 24).reshape([2, 3, 4]);
+    const features = (model.layers[1] as Layer).apply(places.expandDims()) as tf.Tensor;
+    layer.setWeights([features.reshape([24, 1])]);
+    expect((await savedOf(model, 'fc.weight')).values).toEqual(numbersOf(places.transpose([2, 0, 1])));
+  });
+
+  test('after convolutions with channels first, which PyTorch flattens alike', async () => {
+    const layer = fc();
+    const model = modelOf(
+      [2, 4, 4],
+      l.conv2d({ filters: 3, kernelSize: 2, dataFormat: 'channelsFirst' }),
+      l.flatten(),
+      layer,
+    );
+    expect((await savedOf(model, 'fc.weight')).values).toEqual(plain(layer));
+  });
+
+  test('after convolutions, where PyTorch has channels last, too', async () => {
+    const layer = fc();
+    const model = modelOf([4, 4, 2], l.conv2d({ filters: 3, kernelSize: 2 }), l.flatten(), layer);
+    expect((await savedOf(model, 'fc.weight', { channelsLast: true })).values).toEqual(plain(layer));
+    expect((await savedOf(model, 'fc.weight')).values).not.toEqual(plain(layer));
+  });
+
+  test('of the layer next to flattened images, or to what becomes images, alone', async () => {
+    const [first, second] = [fc(8), fc(8, 'next')];
+    const flattened = modelOf([2, 2, 2], l.flatten(), first, second);
+    expect((await savedOf(flattened, 'next.weight')).values).toEqual(plain(second));
+    expect((await savedOf(flattened, 'fc.weight')).values).not.toEqual(plain(first));
+    const [third, last] = [fc(8), fc(8, 'last')];
+    const reshaped = modelOf([8], third, last, l.reshape({ targetShape: [2, 2, 2] }));
+    expect((await savedOf(reshaped, 'fc.weight')).values).toEqual(plain(third));
+    expect((await savedOf(reshaped, 'last.weight')).values).not.toEqual(plain(last));
+  });
+
+  test('of layers that take vectors one after the other', async () => {
+    const [a, b] = [tf.input({ shape: [2] }), tf.input({ shape: [2] })];
+    const joined = l.concatenate().apply([a, b]) as tf.SymbolicTensor;
+    const norm = tfn.groupNormalization({ groups: 2, name: 'norm' });
+    const model = tf.model({ inputs: [a, b], outputs: norm.apply(joined) as tf.SymbolicTensor });
+    expect((await savedOf(model, 'norm.weight')).values).toEqual([1, 1, 1, 1]);
+  });
+});
+
 describe('calls that are wrong', () => {
   test.each<[what: string, call: () => Promise<unknown>, says: RegExp]>([
     ['no model', () => saveSafetensors(l.dense({ units: 1 }) as never), /model must be a model of layers/],
@@ -396,6 +552,16 @@ describe('calls that are wrong', () => {
       'modules that are no names',
       () => saveSafetensors(linear(), undefined, { modules: { fc: 1 } as never }),
       /modules must be an object of names/,
+    ],
+    [
+      'modules that are null',
+      () => saveSafetensors(linear(), undefined, { modules: null as never }),
+      /modules must be an object of names.*received null/,
+    ],
+    [
+      'modules that are a text',
+      () => saveSafetensors(linear(), undefined, { modules: 'stem' as never }),
+      /modules must be an object of names.*received "stem"/,
     ],
     [
       'a progress that is no function',
@@ -451,18 +617,21 @@ test('modules rename a layer, a model within and all that is in it', async () =>
 describe('sources', () => {
   const file = fileOf('linear');
   const path = join(scratch, 'linear.safetensors');
-  writeFileSync(path, file);
-  const served = serve({}, { '/': scratch });
-  afterAll(async () => {
-    const { server } = await served;
-    server.close();
-    server.closeAllConnections();
+  let served: Awaited<ReturnType<typeof serve>>;
+  beforeAll(async () => {
+    writeFileSync(path, file);
+    served = await serve({}, { '/': scratch });
   });
-  const url = async (name: string) => `${(await served).url}/${name}`;
+  afterAll(() => {
+    served.server.close();
+    served.server.closeAllConnections();
+  });
+  const url = (name: string) => `${served.url}/${name}`;
 
   test.each<[what: string, source: () => unknown]>([
     ['bytes', () => file],
     ['bytes that begin anywhere', () => Uint8Array.from([0, ...file]).subarray(1)],
+    ['a Buffer that begins anywhere', () => Buffer.from([0, ...file]).subarray(1)],
     ['a buffer', () => Uint8Array.from(file).buffer],
     ['a Blob', () => new Blob([Uint8Array.from(file)])],
     ['a path', () => path],
@@ -472,16 +641,85 @@ describe('sources', () => {
   ])('%s', async (_, source) => {
     const model = MODULES.linear!();
     const fractions: number[] = [];
-    const given = (await source()) as Uint8Array;
+    const given = source() as Uint8Array;
     await loadSafetensors(model, given, { onProgress: (fraction) => fractions.push(fraction) });
     const expected = contentsOf(file).tensors;
     expect(valuesOf(model)[1]).toEqual(expected['fc.bias']!.values);
-    expect(fractions.at(-1)).toBe(1);
+    // Of a download the first half is for the file to arrive.
+    const whole = [12 / 15, 1];
+    const isDownload = typeof given === 'string' && /^http/.test(given);
+    const read = isDownload ? whole.map((share) => 0.5 + share / 2) : whole;
+    expect(fractions.slice(-2)).toEqual(read);
+    expect(fractions.slice(0, -2).at(-1)).toBe(isDownload ? 0.5 : undefined);
+  });
+
+  test('a file that arrives by a few bytes at a time', async () => {
+    const opened = await fs.open(path, 'r');
+    const readAll = opened.read.bind(opened) as (...args: [Uint8Array, number, number, number]) => Promise<unknown>;
+    const read = (into: Uint8Array, at: number, length: number, position: number) =>
+      readAll(into, at, Math.min(length, 7), position);
+    const open = jest.spyOn(fs, 'open').mockResolvedValue(Object.assign(opened, { read }) as typeof opened);
+    const model = MODULES.linear!();
+    await loadSafetensors(model, path);
+    open.mockRestore();
+    expect(valuesOf(model)[1]).toEqual(contentsOf(file).tensors['fc.bias']!.values);
+  });
+
+  test("a URL by the user's own fetch, with what it is to be asked with", async () => {
+    const fetchFunc = jest.fn(async () => new Response(Uint8Array.from(file)));
+    const requestInit = { headers: { authorization: 'me' } };
+    await loadSafetensors(MODULES.linear!(), 'https://example.com/a.safetensors', { fetchFunc, requestInit });
+    expect(fetchFunc.mock.calls).toEqual([['https://example.com/a.safetensors', requestInit]]);
   });
 
   test('a URL where nothing is', async () => {
-    await expect(loadSafetensors(linear(), await url('nothing'))).rejects.toThrow(/could not be loaded \(status 404\)/);
+    await expect(loadSafetensors(linear(), url('nothing'))).rejects.toThrow(/could not be loaded \(status 404\)/);
   });
+
+  test.each<[what: string, read: () => Promise<{ bytesRead: number }>, says: RegExp]>([
+    ['that fails', () => Promise.reject(new Error('EIO')), /'.*linear.safetensors' could not be read \(EIO\); copy it/],
+    ['that ends early', async () => ({ bytesRead: 0 }), /'.*linear.safetensors' became shorter while it was read/],
+  ])('a disk %s, and the file is closed', async (_, read, says) => {
+    const opened = await fs.open(path, 'r');
+    const close = jest.spyOn(opened, 'close');
+    const open = jest.spyOn(fs, 'open').mockResolvedValue(Object.assign(opened, { read }));
+    await expect(loadSafetensors(linear(), path)).rejects.toThrow(says);
+    open.mockRestore();
+    expect(close).toHaveBeenCalledTimes(1);
+  });
+});
+
+test('a page has no files to write to', async () => {
+  Object.assign(globalThis, { location: {} });
+  try {
+    await expect(saveSafetensors(linear(), 'a.safetensors')).rejects.toThrow(
+      `saveSafetensors: there are no files in a page to write "a.safetensors" to; write 'downloads://name'`,
+    );
+  } finally {
+    Reflect.deleteProperty(globalThis, 'location');
+  }
+});
+
+test('saving tells its progress, and fills the header up to a multiple of 8 bytes', async () => {
+  const fractions: number[] = [];
+  const bytes = await saveSafetensors(linear(), undefined, { onProgress: (fraction) => fractions.push(fraction) });
+  expect(fractions).toEqual([(bytes.length - 8) / bytes.length, 1]);
+  const [length, text] = [bytes.length - 32 - 8, new TextDecoder().decode(bytes.subarray(8, -32))];
+  expect([length % 8, length - text.trimEnd().length < 8]).toEqual([0, true]);
+});
+
+test('a disk that is full when the file is closed leaves nothing, and is told', async () => {
+  const path = join(scratch, 'full.safetensors');
+  const opened = await fs.open(`${path}.partial`, 'w');
+  const close = opened.close.bind(opened);
+  const fails = () => close().then(() => Promise.reject(new Error('ENOSPC')));
+  jest.spyOn(opened, 'close').mockImplementationOnce(fails);
+  const open = jest.spyOn(fs, 'open').mockResolvedValue(opened);
+  await expect(saveSafetensors(linear(), path)).rejects.toThrow(
+    'saveSafetensors: the file cannot be written (ENOSPC); choose another place',
+  );
+  open.mockRestore();
+  expect([existsSync(path), existsSync(`${path}.partial`)]).toEqual([false, false]);
 });
 
 test('a file at a path has the same bytes, and is there only when it is complete', async () => {
@@ -513,6 +751,31 @@ test('integers and booleans become weights', async () => {
     [1, -1, 2, -2, 3, -128],
     [1, 0],
   ]);
+});
+
+/** Each value in two bytes at least, so that the order of bytes counts. */
+test.each<[dtype: string, values: ArrayBufferView, expected: number[]]>([
+  ['U16', Uint16Array.of(1, 0x8002), [1, 0x8002]],
+  ['I16', Int16Array.of(1, -2), [1, -2]],
+  ['U32', Uint32Array.of(1, 0x80000000), [1, 2 ** 31]],
+  ['I32', Int32Array.of(1, -2), [1, -2]],
+  ['U64', BigUint64Array.of(1n, 2n ** 63n), [1, 2 ** 63]],
+  ['I64', BigInt64Array.of(1n, -2n), [1, -2]],
+  ['BF16', Uint16Array.of(0x3f80, 0xc049), [1, -3.140625]],
+  ['F64', Float64Array.of(0.1, -2), [Math.fround(0.1), -2]],
+])('%s becomes float32', async (dtype, { buffer, byteLength }, expected) => {
+  const header = { 'fc.weight': entry([2, 1], 0, dtype, byteLength / 2) };
+  const model = modelOf([1], l.dense({ units: 2, useBias: false, name: 'fc' }));
+  await loadSafetensors(model, fileWith(header, new Uint8Array(buffer as ArrayBuffer)));
+  expect(valuesOf(model)).toEqual([expected]);
+});
+
+test('a weight of no values is loaded, and is all there is', async () => {
+  const model = modelOf([0], l.dense({ units: 2, useBias: false, name: 'fc' }));
+  const fractions: number[] = [];
+  const file = fileWith({ 'fc.weight': entry([2, 0], 0) });
+  await loadSafetensors(model, file, { onProgress: (fraction) => fractions.push(fraction) });
+  expect(fractions).toEqual([1]);
 });
 
 test('float16 of every kind', async () => {
@@ -569,6 +832,41 @@ describe("mode 'plain'", () => {
     expect(valuesOf(again)).toEqual(valuesOf(model));
   });
 
+  test('a kernel that the model has with and without its wrapper is written under the first name, and read under each', async () => {
+    const make = () => {
+      const dense = l.dense({ units: 1, name: 'fc', useBias: false });
+      const x = tf.input({ shape: [2] });
+      const outputs = [dense, tfn.spectralNormalization({ layer: dense, name: 'spectral' })].map((one) => one.apply(x));
+      return tf.model({ inputs: x, outputs: outputs as tf.SymbolicTensor[] });
+    };
+    const model = make();
+    expect(model.weights.map(({ originalName }) => originalName)).toContain('spectral/kernel');
+    const { tensors } = contentsOf(await saveSafetensors(model, undefined, plain));
+    expect(Object.keys(tensors)).toEqual(['fc/kernel', 'spectral/vector_u', 'spectral/vector_v']);
+    const kernel = { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] };
+    const values = new Uint8Array(Float32Array.of(5, 6).buffer);
+    for (const name of ['fc/kernel', 'spectral/kernel']) {
+      const again = make();
+      await loadSafetensors(again, fileWith({ [name]: kernel }, values), { ...plain, strict: false });
+      expect(valuesOf(again)[0]).toEqual([5, 6]);
+    }
+  });
+
+  test('a count takes whole numbers alone, of whatever type', async () => {
+    const model = modelOf([1], tfn.featureNormalization({ name: 'f' }));
+    const load = (count: number) =>
+      loadSafetensors(
+        model,
+        fileWith({ 'f/count': entry([], 0, 'F64', 8) }, new Uint8Array(Float64Array.of(count).buffer)),
+        { ...plain, strict: false },
+      );
+    await expect(load(1.5)).rejects.toThrow(
+      "'f/count' holds 1.5 as value 0, which a weight of int32 cannot hold exactly",
+    );
+    await load(2);
+    expect(valuesOf(model)).toEqual([[0], [1], [2]]);
+  });
+
   test('two weights of one name are refused', async () => {
     const inner = (name: string) =>
       tf.sequential({ name, layers: [l.dense({ units: 2, inputShape: [2], name: 'fc' })] }) as unknown as Layer;
@@ -578,9 +876,13 @@ describe("mode 'plain'", () => {
   });
 });
 
-test('what starts from the first batch is started when it is loaded', async () => {
+test('what starts from the first batch is started when it is loaded, and not when nothing is', async () => {
   const make = () =>
     modelOf([4], tfn.weightNormalization({ layer: l.dense({ units: 3 }), dataInit: true, name: 'fc' }));
+  const waiting = make();
+  const unchanged = valuesOf(waiting);
+  await loadSafetensors(waiting, fileWith({}), { strict: false });
+  expect(valuesOf(waiting)).toEqual(unchanged);
   const model = make();
   await loadSafetensors(model, fileOf('weight-norm-linear'));
   const before = valuesOf(model);
@@ -633,6 +935,105 @@ describe('notes', () => {
       ["'tokens' makes a mask, which modules of PyTorch do not pass on: pack the sequences"],
     ],
     [
+      'padding of images of any size',
+      () => modelOf([null, null, 2], l.conv2d({ filters: 1, kernelSize: [3, 2], padding: 'same', name: 'conv' })),
+      ["'conv' needs padding by (0, 1, 1, 1) before it, as by ZeroPad2d or functional.pad"],
+    ],
+    [
+      'padding that depends on the size',
+      () =>
+        modelOf([null, 8, 2], l.conv2d({ filters: 1, kernelSize: 3, strides: [2, 1], padding: 'same', name: 'conv' })),
+      ["'conv' pads by padding 'same', which depends on the size of the image"],
+    ],
+    [
+      'padding with holes',
+      () => modelOf(image, l.conv2d({ filters: 1, kernelSize: 3, dilationRate: 2, padding: 'same', name: 'conv' })),
+      ["'conv' needs padding=(2, 2)"],
+    ],
+    [
+      'padding of pooling',
+      () => modelOf(image, l.maxPooling2d({ poolSize: [3, 1], strides: 1, padding: 'same', name: 'pool' })),
+      ["'pool' pads by (0, 0, 1, 1) and leaves the padding out of account, which PyTorch's pooling does not"],
+    ],
+    ['pooling without padding', () => modelOf(image, l.maxPooling2d({ poolSize: [2, 1], padding: 'same' })), []],
+    [
+      'momentum',
+      () => modelOf(image, tfn.batchNormalization({ epsilon: 1e-5, momentum: 0.5, name: 'norm' })),
+      ["'norm' needs eps=0.00001, momentum=0.5"],
+    ],
+    [
+      "PyTorch's defaults",
+      () =>
+        modelOf(
+          image,
+          tfn.batchNormalization({ epsilon: 1e-5, momentum: 0.9 }),
+          tfn.groupNormalization({ groups: 2, epsilon: 1e-5 }),
+        ),
+      [],
+    ],
+    ['all axes of images', () => modelOf(image, tfn.layerNormalization({ axis: [-3, 2, -1], epsilon: 1e-5 })), []],
+    [
+      'all axes but one',
+      () => modelOf(image, tfn.layerNormalization({ axis: [-3, 2], epsilon: 1e-5, name: 'norm' })),
+      ["'norm' normalizes some axes of images, and PyTorch the last ones: permute before and after it"],
+    ],
+    ['channels of sequences', () => modelOf([3, 2], tfn.layerNormalization({ epsilon: 1e-5 })), []],
+    [
+      'channels alone, by their root mean square',
+      () =>
+        modelOf(
+          image,
+          tfn.rmsNormalization({ center: false, epsilon: 1e-5, epsilonPlacement: 'inside', name: 'norm' }),
+        ),
+      ["'norm' normalizes some axes of images, and PyTorch the last ones: permute before and after it"],
+    ],
+    [
+      'backwards',
+      () => modelOf([3, 2], l.simpleRNN({ units: 2, goBackwards: true, name: 'rnn' })),
+      ["'rnn' needs batch_first=True", "'rnn' reads its inputs from the last to the first: flip them"],
+    ],
+    [
+      'both directions, as in PyTorch',
+      () => modelOf([3, 2], l.bidirectional({ layer: l.simpleRNN({ units: 2 }), mergeMode: 'concat', name: 'rnn' })),
+      ["'rnn' needs batch_first=True"],
+    ],
+    [
+      'steps that are left out',
+      () => modelOf([3, 2], l.masking({ name: 'mask' })),
+      ["'mask' makes a mask, which modules of PyTorch do not pass on: pack the sequences"],
+    ],
+    [
+      'dim of embeddings',
+      () => {
+        const tokens = () => l.embedding({ inputDim: 4, outputDim: 2 });
+        const x = tf.input({ shape: [3] });
+        const outputs = [
+          tfn.weightNormalization({ layer: tokens(), name: 'a' }).apply(x),
+          tfn.spectralNormalization({ layer: tokens(), name: 'b' }).apply(x),
+        ] as tf.SymbolicTensor[];
+        return tf.model({ inputs: x, outputs });
+      },
+      ["'a' needs weight_norm(..., dim=1)", "'b' needs spectral_norm(..., dim=1)"],
+    ],
+    [
+      'no dim, as in PyTorch',
+      () =>
+        modelOf(
+          image,
+          tfn.spectralNormalization({ layer: l.conv2dTranspose({ filters: 2, kernelSize: 2 }) }),
+          tfn.weightNormalization({ layer: l.dense({ units: 2 }) }),
+        ),
+      [],
+    ],
+    [
+      'a layer that is called twice, once',
+      () => {
+        const norm = tfn.batchNormalization({ name: 'norm' });
+        return modelOf(image, norm, l.reLU(), norm);
+      },
+      ["'norm' needs eps=0.001, momentum=0.01"],
+    ],
+    [
       'dim',
       () =>
         modelOf(
@@ -658,6 +1059,13 @@ describe('notes', () => {
     ],
   ])('%s', (_, model, notes) => {
     expect(pytorchNotes(model())).toEqual(notes);
+  });
+
+  test('nothing of orders where channels are last, too', () => {
+    const norm = tfn.layerNormalization({ epsilon: 1e-5 });
+    const model = modelOf(image, norm, l.flatten(), l.dense({ units: 2 }));
+    expect(pytorchNotes(model)).toHaveLength(2);
+    expect(pytorchNotes(model, { channelsLast: true })).toEqual([]);
   });
 
   test('pooling', () => {

@@ -2,8 +2,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
+import { unzipSync } from 'fflate';
 import { kerasFile, loadModel, saveKeras } from '../../layers/files/index.ts';
 import { RULES } from '../../layers/files/keras/classes.ts';
 import {
@@ -16,7 +17,9 @@ import {
   switchableNormalization,
   weightNormalization,
 } from '../../layers/index.ts';
+import { subjects } from '../support/keras/models.ts';
 import { modelOf } from '../support/layers.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 const { layers: l } = tf;
 type Layer = tf.layers.Layer;
@@ -35,11 +38,25 @@ class Doubled extends l.Layer {
 /** A class of a user that has the name of the one that it is derived from. */
 class LikeOurs extends (switchableNormalization().constructor as new () => Layer) {}
 
+class Halves extends (tf.initializers.zeros().constructor as new () => ReturnType<typeof tf.initializers.zeros>) {
+  static readonly className = 'Halves';
+}
+class OwnModel extends tf.LayersModel {}
+
+const modelEnds = (): [Symbolic, Symbolic] => {
+  const input = tf.input({ shape: [3] });
+  return [input, l.dense({ units: 2 }).apply(input) as Symbolic];
+};
+const attention = (options: object) => {
+  const input = tf.input({ shape: [4, 6] });
+  const layer = multiHeadAttention({ numHeads: 4, keyDim: 2, ...options });
+  return tf.model({ inputs: input, outputs: layer.apply([input, input]) as Symbolic });
+};
+
 beforeAll(() => tf.setBackend('cpu'));
 
 describe('refused', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = scratchFolder();
 
   const CASES: Record<string, [make: () => tf.LayersModel, message: string | RegExp]> = {
     'the default of recurrent layers': [
@@ -65,6 +82,37 @@ describe('refused', () => {
         return tf.model({ inputs: [query, value], outputs: layer.apply([query, value]) as Symbolic });
       },
       'takes queries and values of the same width',
+    ],
+    'attention with fewer heads of keys, and values of another width': [
+      () => attention({ numKeyValueHeads: 2, valueDim: 3 }),
+      'has numKeyValueHeads and valueDim, outputShape or attentionAxes, which Keras has not together',
+    ],
+    'attention with fewer heads of keys, and outputs of another shape': [
+      () => attention({ numKeyValueHeads: 2, outputShape: 5 }),
+      'has numKeyValueHeads and valueDim, outputShape or attentionAxes',
+    ],
+    'attention that normalizes queries and keys': [() => attention({ queryKeyNorm: 'rms' }), 'has queryKeyNorm'],
+    'a regularizer of what a layer gives': [
+      () => modelOf(sequence, l.timeDistributed({ layer: l.dense({ units: 2, activityRegularizer: 'l1l2' }) })),
+      'has an activityRegularizer, which TensorFlow.js ignores and Keras obeys',
+    ],
+    'an initializer of a user': [
+      () => modelOf([3], l.dense({ units: 2, kernelInitializer: new Halves() })),
+      'has the kernelInitializer Halves, which Keras does not know',
+    ],
+    'a model of a class of a user': [
+      () => {
+        const [input, output] = modelEnds();
+        return new OwnModel({ inputs: input, outputs: output });
+      },
+      'is of a class of your own, which Keras does not know; make it by tf.model',
+    ],
+    'an argument of a call': [
+      () => {
+        const input = tf.input({ shape: [3] });
+        return tf.model({ inputs: input, outputs: l.reLU().apply(input, { scale: 2 }) as Symbolic });
+      },
+      'is called with the argument scale, which a file of Keras does not hold',
     ],
     'a class of a user': [() => modelOf([3], new Doubled({})), '(Doubled) is of a class of your own'],
     'a class derived from ours': [() => modelOf(image, new LikeOurs()), 'is of a class of your own'],
@@ -169,8 +217,8 @@ describe('refused', () => {
     ],
     'a weight that is NaN': [
       () => {
-        const model = modelOf([1], l.dense({ units: 1, name: 'broken' }));
-        model.setWeights([tf.tensor([[Number.NaN]]), tf.tensor([0])]);
+        const model = modelOf([2], l.dense({ units: 1, name: 'broken' }));
+        model.setWeights([tf.tensor([[1], [Number.NaN]]), tf.tensor([0])]);
         return model;
       },
       /the weight 'broken\/kernel.*' of the layer 'broken' holds a value that is not finite/,
@@ -193,12 +241,15 @@ describe('refused', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test.each(['model.h5', 'model', 'downloads://.keras', 3])('the destination %p', async (destination) => {
-    const model = modelOf([1], l.dense({ units: 1 }));
-    const message = 'the destination must be a name that ends in .keras';
-    await expect(saveKeras(model, destination as string)).rejects.toThrow(message);
-    expect(() => kerasFile(destination as string)).toThrow(message);
-  });
+  test.each([['model.h5'], ['model'], ['downloads://.keras'], ['model.keras.zip'], [3], [['model.keras']]])(
+    'the destination %p',
+    async (destination) => {
+      const model = modelOf([1], l.dense({ units: 1 }));
+      const message = 'the destination must be a name that ends in .keras';
+      await expect(saveKeras(model, destination as string)).rejects.toThrow(message);
+      expect(() => kerasFile(destination as string)).toThrow(message);
+    },
+  );
 });
 
 describe('written', () => {
@@ -216,12 +267,26 @@ describe('written', () => {
 
   test('to bytes', async () => expectSame(await saveKeras(model)));
 
+  test('as Keras writes files: not compressed, with the version, the date and who wrote it', async () => {
+    const bytes = await saveKeras(model);
+    const entries = unzipSync(bytes);
+    expect(Object.keys(entries)).toEqual(['metadata.json', 'config.json', 'model.weights.h5']);
+    expect(Buffer.from(bytes).includes(Buffer.from(entries['config.json']!))).toBe(true);
+    expect(JSON.parse(new TextDecoder().decode(entries['metadata.json']))).toEqual({
+      keras_version: expect.stringMatching(/^3\./),
+      date_saved: expect.stringMatching(/^\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d$/),
+      saved_by_tfjs_normalizations: true,
+    });
+  });
+
   test('to a path, by saveKeras and by model.save', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
     try {
       await saveKeras(model, join(folder, 'a.keras'));
       await expectSame(join(folder, 'a.keras'));
+      const { numTensors } = tf.memory();
       const { modelArtifactsInfo } = await model.save(kerasFile(join(folder, 'b.keras')));
+      expect(tf.memory().numTensors).toBe(numTensors);
       expect(modelArtifactsInfo.modelTopologyType).toBe('JSON');
       await expectSame(join(folder, 'b.keras'));
     } finally {
@@ -277,13 +342,13 @@ describe('written', () => {
   });
 
   test("with TensorFlow.js's own classes and ours, whichever are registered", async () => {
+    const { classNameMap } = tf.serialization.SerializationMap.getMap();
+    const before = { ...classNameMap };
     restoreBuiltIns();
     try {
       await saveKeras(modelOf([3], batchNormalization(), l.batchNormalization()));
     } finally {
-      for (const layer of [batchNormalization(), layerNormalization()]) {
-        tf.serialization.registerClass(layer.constructor as tf.serialization.SerializableConstructor<Layer>);
-      }
+      Object.assign(classNameMap, before);
     }
   });
 });
@@ -296,4 +361,19 @@ test('every class of layers is written or refused', () => {
   const models = ['Model', 'Functional', 'Sequential'];
   expect(new Set(names).size).toBeGreaterThan(60);
   expect(names.filter((name) => !models.includes(name) && !Object.hasOwn(RULES, name))).toEqual([]);
+});
+
+describe('comes back with the same predictions', () => {
+  const SUBJECTS = subjects(2);
+  test.each(Object.keys(SUBJECTS))('%s', async (name) => {
+    const { model, inputs, outputs } = SUBJECTS[name]!();
+    const again = await loadModel(await saveKeras(model));
+    const [expected, actual] = [model, again].map((one) =>
+      [one.predict(inputs.length > 1 ? inputs : inputs[0]!)].flat().map((output) => output.dataSync()),
+    ) as [tf.TypedArray[], tf.TypedArray[]];
+    expect(actual).toHaveLength(expected.length);
+    for (const [i, values] of actual.entries())
+      expect(values).toBeClose(expected[i]!, { ofMax: 1e-6, what: `${outputs[i]}:` });
+    again.dispose();
+  });
 });

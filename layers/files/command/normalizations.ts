@@ -8,7 +8,7 @@ import { print, sizeOf, table } from './tables.ts';
 /** What the model normalizes with; nothing where it does not. */
 export function printNormalizations(rows: readonly NormalizationRow[]): void {
   if (rows.length === 0) return;
-  const percent = (share: number) => `${(100 * share).toPrecision(2)} %`;
+  const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
   table(
     ['normalization', 'kind', 'epsilon', 'parameters', 'draws', 'frozen', 'statistics', 'advice'],
     rows.map(

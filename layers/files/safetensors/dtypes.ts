@@ -39,7 +39,6 @@ const READERS: Partial<Record<Dtype, Read>> = {
   I16: (view, at) => view.getInt16(at, true),
   U32: (view, at) => view.getUint32(at, true),
   I32: (view, at) => view.getInt32(at, true),
-  F32: (view, at) => view.getFloat32(at, true),
   F64: (view, at) => view.getFloat64(at, true),
   // Both are exact: what a double cannot hold, a weight cannot hold either, and the caller compares.
   U64: (view, at) => Number(view.getBigUint64(at, true)),
@@ -47,22 +46,21 @@ const READERS: Partial<Record<Dtype, Read>> = {
 };
 
 /** The types that can be read. */
-export const READABLE: readonly Dtype[] = [...(Object.keys(READERS) as Dtype[]), 'F16', 'BF16'];
-export const isFloat = (dtype: Dtype): boolean => dtype.startsWith('F') || dtype === 'BF16';
+export const READABLE: readonly Dtype[] = [...(Object.keys(READERS) as Dtype[]), 'F32', 'F16', 'BF16'];
 
 /** The values of a type that is readable, as doubles or floats. They may lie in `bytes` itself. */
 export function valuesOf(dtype: Dtype, bytes: Uint8Array): Float32Array | Float64Array {
   const size = (bytes.length * 8) / bitsOf(dtype);
   if (dtype === 'BF16') return fromBfloat16(halvesOf(bytes));
   if (dtype === 'F16') return fromFloat16(halvesOf(bytes));
-  if (dtype === 'F32' && isLittleEndian) {
-    const isAligned = bytes.byteOffset % 4 === 0;
-    const { buffer, byteOffset } = isAligned ? bytes : bytes.slice();
+  if (dtype === 'F32') {
+    // Little-endian, as every machine that runs TensorFlow.js. A copy by the constructor: `slice` of Node's Buffer makes none.
+    const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
     return new Float32Array(buffer, byteOffset, size);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [read, step] = [READERS[dtype] as Read, bitsOf(dtype) / 8];
-  const values = dtype === 'F32' ? new Float32Array(size) : new Float64Array(size);
+  const values = new Float64Array(size);
   for (let i = 0; i < size; i++) values[i] = read(view, i * step);
   return values;
 }
@@ -72,5 +70,3 @@ const halvesOf = (bytes: Uint8Array): Uint16Array =>
     { length: bytes.length / 2 },
     (_, i) => (bytes[2 * i] as number) | ((bytes[2 * i + 1] as number) << 8),
   );
-
-const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

@@ -30,8 +30,6 @@ export interface Bytes {
 
 /** The longest header that the format allows, so that a wrong length does not ask for all memory. */
 const LONGEST_HEADER = 100_000_000;
-/** Tensors of more values than this are no tensors of TensorFlow.js, and their sizes no exact numbers. */
-const LARGEST_SIZE = 2 ** 48;
 const REMEDY = 'get or write the file again';
 
 /** Reads the header, and checks that the tensors fill the rest of the file without gaps and without overlapping. */
@@ -121,7 +119,7 @@ function checkedTensor(name: string, entry: unknown, wrong: Wrong, start: number
   if (!isNaturals(place) || place.length !== 2) return refuse('data_offsets of two whole numbers', place);
   const [begin, end] = place as [number, number];
   const bits = shape.reduce((product, size) => product * size, bitsOf(dtype));
-  if (bits > LARGEST_SIZE || (end - begin) * 8 !== bits) {
+  if ((end - begin) * 8 !== bits) {
     refuse(`data_offsets for the ${bits / 8} bytes of ${dtype} [${shape}]`, place);
   }
   return { dtype, shape, offset: start + begin, byteLength: end - begin };

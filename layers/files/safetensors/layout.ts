@@ -82,7 +82,6 @@ function forEachRow(
   { view, axes, orders = [] }: Layout,
   row: (at: number, start: number, offsets: Int32Array) => void,
 ): void {
-  if (view.includes(0)) return;
   const offsetsOf = (axis: number): Int32Array => {
     const stride = view.slice(axis + 1).reduce((product, size) => product * size, 1);
     const order = orders[axis];

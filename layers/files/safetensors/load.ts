@@ -4,7 +4,7 @@ import type { LayersModel, LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../../kernels/core/errors.ts';
 import { checkBoolean, checkCall, optionNames } from '../../../kernels/functions/checks.ts';
 import type { FileSource, ReadOptions } from '../source.ts';
-import { isFloat, READABLE, valuesOf } from './dtypes.ts';
+import { READABLE, valuesOf } from './dtypes.ts';
 import type { Entry, Plan } from './entries.ts';
 import { type Bytes, type Header, readHeader, type StoredTensor } from './header.ts';
 import { fromFile } from './layout.ts';
@@ -69,16 +69,14 @@ export async function loadSafetensors(
   checkCall(WHO, options, OPTIONS, more);
   const strict = checkBoolean(WHO, 'strict', options.strict ?? true);
   const plan = planOf(WHO, model, options);
-  const { requestInit, fetchFunc, onProgress = () => {} } = options;
-  const isUrl = typeof source === 'string' || source instanceof URL;
+  const { onProgress = () => {} } = options;
   // Of a download, one half is for the file to arrive. A path is read as it is needed.
   let start = 0;
   const arrived = (share: number) => {
     start = 0.5;
     onProgress(share / 2);
   };
-  const given = { ...(requestInit && { requestInit }), ...(fetchFunc && { fetchFunc }) };
-  const bytes = await openBytes(WHO, source, isUrl ? { ...given, onProgress: arrived } : given);
+  const bytes = await openBytes(WHO, source, { ...options, onProgress: arrived });
   try {
     const { found, ...report } = matchTensors(plan, await readHeader(WHO, bytes), strict);
     const values = await readWeights(found, bytes, (share) => onProgress(start + (1 - start) * share));
@@ -203,8 +201,8 @@ function checkedValues(name: string, { dtype }: StoredTensor, bytes: Uint8Array,
       WHO,
       `the tensor '${name}' holds ${given[i]} as value ${i}, ${why}; write the file anew (the model was not changed)`,
     );
-  /** Whether a value may be rounded: one number with a fraction for another. */
-  const isRounded = weightType === 'float32' && isFloat(dtype);
+  /** Whether a value may be rounded: one number with a fraction for another. Shorter floats are floats as they are. */
+  const isRounded = weightType === 'float32' && dtype === 'F64';
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (!Number.isFinite(value)) refuse(i, 'where weights are finite numbers of float32');

@@ -115,14 +115,12 @@ function paddingNotes(name: string, layer: Described, { inputs, outputs }: Call)
   const totals = axes.map((axis, i): number => {
     const [size, stride, rate] = [sizes[i], strides[i], rates[i]] as [number, number, number];
     if (isTransposed) return Math.max(size - stride, 0);
+    // The same for images of any size.
+    if (stride === 1) return (size - 1) * rate;
     const [length, steps] = [inputs[0]?.shape[axis] ?? Number.NaN, outputs[0]?.shape[axis] ?? Number.NaN];
     return Math.max((steps - 1) * stride + (size - 1) * rate + 1 - length, 0);
   });
-  if (totals.some(Number.isNaN)) {
-    return strides.every((stride) => stride === 1)
-      ? []
-      : ["pads by padding 'same', which depends on the size of the image"];
-  }
+  if (totals.some(Number.isNaN)) return ["pads by padding 'same', which depends on the size of the image"];
   const sides = totals.map((total) => [Math.floor(total / 2), Math.ceil(total / 2)] as const);
   const isEven = sides.every(([before, after]) => before === after);
   const before = sides.map(([before]) => before).join(', ');

@@ -24,7 +24,7 @@ export async function openBytes(who: string, source: FileSource, options: ReadOp
   if (fs && (typeof source === 'string' || source instanceof URL) && isPath(String(source))) {
     return openFile(who, fs, source);
   }
-  const { bytes } = await readSource(who, source, options);
+  const bytes = await readSource(who, source, options);
   return { size: bytes.length, read: async (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
@@ -42,10 +42,12 @@ async function openFile(who: string, { promises: fs }: FileSystem, path: string 
     await file.close();
     fail(who, `'${path}' is no file; give the path of the file itself`);
   }
+  const refuse = (error: Error): never =>
+    fail(who, `'${path}' could not be read (${error.message}); copy it to another disk`);
   const read = async (offset: number, length: number) => {
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length; ) {
-      const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+      const { bytesRead } = await file.read(bytes, at, length - at, offset + at).catch(refuse);
       if (bytesRead === 0) fail(who, `'${path}' became shorter while it was read; read it again`);
       at += bytesRead;
     }

@@ -4,7 +4,7 @@ import { batchNormalization, instanceNormalization, switchableNormalization } fr
 import { sizeOf, weightValues } from '../layer-inputs.ts';
 import { lastPart } from '../layers.ts';
 import { normals, uniforms } from '../random.ts';
-import type { Branches } from './branches.ts';
+import { type Branches, masked, predicted, trained } from './branches.ts';
 
 type Symbolic = tf.SymbolicTensor;
 
@@ -18,7 +18,7 @@ export interface Subject {
 const BATCH = 4;
 
 /** One model of all branches. If it is to be trained, outputs are flat: TensorFlow.js adds up losses of one shape only. */
-export function modelOfBranches(branches: Branches, isTrained = false): Subject {
+function modelOfBranches(branches: Branches, isTrained = false): Subject {
   const flat = (output: Symbolic) =>
     isTrained && output.rank > 2 ? (tf.layers.flatten().apply(output) as Symbolic) : output;
   const all = Object.entries(branches).map(([name, branch]) => {
@@ -71,7 +71,7 @@ function inputOf(shape: readonly number[], seed: number, below?: number, zeros =
 }
 
 /** A random graph: layers and models are called once or more, on results of others of the same shape. */
-export function randomGraph(seed: number): Subject {
+function randomGraph(seed: number): Subject {
   const draw = uniforms(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(draw() * list.length)]!;
   const width = 3;
@@ -118,7 +118,7 @@ export function randomGraph(seed: number): Subject {
 }
 
 /** Sequential models: with and without a layer of the input, and with models in them. */
-export function sequentials(): Record<string, Subject> {
+function sequentials(): Record<string, Subject> {
   const of = (layers: tf.layers.Layer[], shape: number[]): Subject => {
     const model = tf.sequential({ layers });
     fill(model);
@@ -137,3 +137,14 @@ export function sequentials(): Record<string, Subject> {
     'Sequential with a Sequential in it': of([inner, tf.layers.dense({ units: 2 })], [4]),
   };
 }
+
+/** All models by their names, each made when it is needed, with so many random graphs. */
+export const subjects = (graphs: number): Record<string, () => Subject> => ({
+  'layers that learn': () => modelOfBranches(trained(), true),
+  'other layers': () => modelOfBranches(predicted()),
+  ...Object.fromEntries(
+    Object.entries(masked()).map(([name, branch]) => [name, () => modelOfBranches({ [name]: branch })]),
+  ),
+  ...Object.fromEntries(Object.entries(sequentials()).map(([name, subject]) => [name, () => subject])),
+  ...Object.fromEntries(Array.from({ length: graphs }, (_, i) => [`random graph ${i}`, () => randomGraph(i + 1)])),
+});
