@@ -173,6 +173,109 @@ describe('Keras 3', () => {
   });
 });
 
+describe('what older and younger versions of Keras write otherwise', () => {
+  const dense = { units: 2, activation: 'linear', use_bias: false };
+  const kernel = values([3, 2]);
+  const x = () => tensorOf(values([4, 3], 5));
+  const product = () => tf.matMul(x(), tensorOf(kernel));
+  const listed = [called2('Dense', { ...dense, name: 'd', batch_input_shape: [null, 3] }, [])];
+
+  test('a Sequential whose config is the list of its layers, alone and within a graph', async () => {
+    const alone = await load2({ class_name: 'Sequential', config: listed }, { 'd/kernel': kernel });
+    expectClose(predict(alone, x()), product());
+    const bare = [called2('Dense', { ...dense, name: 'd' }, [])];
+    const model = graph2(
+      [null, 3],
+      [{ class_name: 'Sequential', name: 's', config: bare, inbound_nodes: [[['x', 0, 0, {}]]] }],
+    );
+    Object.assign(model.config, { output_layers: [['s', 1, 0]] });
+    expectClose(predict(await load2(model, { 'd/kernel': kernel }), x()), product());
+  });
+
+  test('a Sequential within a graph has the shape of the input that it takes, not of another', async () => {
+    const bare = { name: 's', layers: [called2('Dense', { ...dense, name: 'd' }, [])] };
+    const model = graph2(
+      [null, 7],
+      [
+        called2('InputLayer', { name: 'y', batch_input_shape: [null, 3] }, []),
+        { class_name: 'Sequential', name: 's', config: bare, inbound_nodes: [[['y', 0, 0, {}]]] },
+      ],
+    );
+    const input_layers = ['x', 'y'].map((name) => [name, 0, 0]);
+    Object.assign(model.config, { input_layers, output_layers: [['s', 1, 0]] });
+    const loaded = await load2(model, { 'd/kernel': kernel });
+    expectClose(loaded.predict([tf.zeros([4, 7]), x()]) as tf.Tensor, product());
+  });
+
+  test('a Sequential that gets its input shape from a model, or from the layer in a wrapper', async () => {
+    const inner = { class_name: 'Sequential', config: { name: 'inner', layers: listed } };
+    const around = { class_name: 'Sequential', config: { name: 'outer', layers: [inner] } };
+    expectClose(predict(await load2(around, { 'd/kernel': kernel }), x()), product());
+    const config = { name: 'sn', power_iterations: 1, layer: listed[0] };
+    const wrapped = {
+      class_name: 'Sequential',
+      config: { name: 'm', layers: [{ class_name: 'SpectralNormalization', config }] },
+    };
+    const weights = { 'sn/d/kernel': kernel, 'sn/vector_u': values([1, 2]) };
+    expectClose(predict(await load2(wrapped, weights), x()), product());
+  });
+
+  test('the JSON of a model, without weights', async () => {
+    const model = { class_name: 'Sequential', config: { name: 's', layers: listed }, keras_version: '2.15.0' };
+    const loaded = await ours.loadModel({ load: async () => ({ modelTopology: model }) });
+    expect(loaded.getLayer('d').weights.map(({ shape }) => shape)).toEqual([[3, 2]]);
+  });
+
+  test('Identity is a layer that changes nothing, or an initializer', async () => {
+    const model = graph2(
+      [null, 3],
+      [
+        called2('Identity', { name: 'same' }, ['x']),
+        called2('Dense', { ...dense, name: 'd', kernel_initializer: { class_name: 'Identity', config: { gain: 2 } } }, [
+          'same',
+        ]),
+      ],
+    );
+    const loaded = await load2(model, { 'd/kernel': kernel });
+    expectClose(predict(loaded, x()), product());
+    expect(loaded.getLayer('d').getConfig().kernelInitializer).toMatchObject({ config: { gain: 2 } });
+  });
+
+  test('of the name of a layer in Bidirectional only what Keras puts before it is left out', async () => {
+    const layer = {
+      class_name: 'SimpleRNN',
+      config: { name: 'feed_forward_rnn', units: 1, use_bias: false, activation: 'linear' },
+    };
+    const model = graph2([null, 2, 1], [called2('Bidirectional', { name: 'bi', merge_mode: 'sum', layer }, ['x'])]);
+    const one = { shape: [1, 1], data: [1] };
+    const weights = Object.fromEntries(
+      ['forward', 'backward'].flatMap((way) => [
+        [`bi/${way}_feed_forward_rnn/simple_rnn_cell/kernel`, one],
+        [`bi/${way}_feed_forward_rnn/simple_rnn_cell/recurrent_kernel`, one],
+      ]),
+    );
+    expect(numbers(predict(await load2(model, weights), tf.tensor([[[1], [2]]])))).toEqual([6]);
+  });
+
+  test('a class of the name InstanceNormalization that somebody registered has any options', async () => {
+    class InstanceNormalization extends tf.layers.Layer {
+      static readonly className = 'InstanceNormalization';
+      override call([x]: tf.Tensor[]): tf.Tensor {
+        return tf.neg(x!);
+      }
+    }
+    const { classNameMap } = tf.serialization.SerializationMap.getMap();
+    const own = classNameMap.InstanceNormalization!;
+    tf.serialization.registerClass(InstanceNormalization);
+    try {
+      const model = graph2([null, 3], [called2('InstanceNormalization', { name: 'own', axis: -1 }, ['x'])]);
+      expectClose(predict(await load2(model, {}), x()), tf.neg(x()));
+    } finally {
+      classNameMap.InstanceNormalization = own;
+    }
+  });
+});
+
 describe('weights of a second session', () => {
   const dense = (name: string, inputs: string[], units = 3) =>
     called2('Dense', { name, units, use_bias: false, activation: 'linear' }, inputs);
