@@ -2,6 +2,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
+import { fromKeras } from '../../layers/models/keras/format.ts';
+import { fittedWeights } from '../../layers/models/keras/weights.ts';
 import {
   called,
   called2,
@@ -397,6 +399,112 @@ describe('weights of a second session', () => {
   });
 });
 
+describe('names of weights', () => {
+  const kernel = values([3, 3]);
+  const x = () => tensorOf(values([2, 3], 9));
+
+  test('begin with the name of a layer that has that of its model in it', async () => {
+    const layers = [called2('Dense', { name: 'block/a', units: 3, use_bias: false, batch_input_shape: [null, 3] }, [])];
+    const model = { class_name: 'Sequential', config: { name: 'block', layers } };
+    expectClose(predict(await load2(model, { 'block/a/kernel': kernel }), x()), tf.matMul(x(), tensorOf(kernel)));
+  });
+
+  test('of layers in a model in TimeDistributed', async () => {
+    const dense = called2('Dense', { name: 'd', units: 3, use_bias: false, batch_input_shape: [null, 3] }, []);
+    const layer = { class_name: 'Sequential', config: { name: 's', layers: [dense] } };
+    const model = graph2([null, 2, 3], [called2('TimeDistributed', { name: 'td', layer }, ['x'])]);
+    const loaded = await load2(model, { 'td/s/d/kernel': kernel });
+    const y = predict(loaded, tf.reshape(x(), [1, 2, 3]));
+    expectClose(tf.reshape(y, [2, 3]), tf.matMul(x(), tensorOf(kernel)));
+  });
+
+  test("learned_epsilon of TensorFlow Addons' FilterResponseNormalization is of the only layer that learns one", async () => {
+    const norm = (name: string, before: string) =>
+      called2('Addons>FilterResponseNormalization', { name, epsilon: 1, learned_epsilon: true }, [before]);
+    const parameters = (name: string): Values => ({
+      [`${name}/gamma`]: { shape: [1, 1, 1, 1], data: [1] },
+      [`${name}/beta`]: { shape: [1, 1, 1, 1], data: [0] },
+    });
+    const epsilon = { learned_epsilon: { shape: [1], data: [3] } };
+    const one = await load2(graph2([null, 1, 1, 1], [norm('a', 'x')]), { ...parameters('a'), ...epsilon });
+    // 1 / sqrt(1 + epsilon), where epsilon has the option and what is learned.
+    expect(numbers(predict(one, tf.ones([1, 1, 1, 1])))).toBeClose([1 / Math.sqrt(1 + 1 + 3)], { rtol: 1e-6 });
+    const two = graph2([null, 1, 1, 1], [norm('a', 'x'), norm('b', 'a')]);
+    await expect(load2(two, { ...parameters('a'), ...parameters('b'), ...epsilon })).rejects.toThrow(
+      "needs the weight 'a/learned_epsilon'",
+    );
+  });
+});
+
+describe('fittedWeights', () => {
+  const fitted = (given: Record<string, number[]>, wanted: [layer: string, name: string, shape: number[]][]) =>
+    fittedWeights(
+      Object.entries(given).map(([name, shape]) => ({ name, shape, dtype: 'float32' as const })),
+      wanted.map(([layer, name, shape]) => ({ layer, name, shape })),
+    ).map(({ name }) => name);
+
+  test('of several layers that fit takes the one of exactly that name', () => {
+    const wanted = ['a', 'a_1'].map((name) => [name, `${name}/cell/kernel`, [3]] as [string, string, number[]]);
+    expect(fitted({ 'a_1/cell_2/kernel': [3] }, wanted)).toEqual(['a_1/cell/kernel']);
+  });
+
+  test('takes the layer whose weights have the shapes', () => {
+    const wanted = [3, 2].map((size, i) => [`a_${i}`, `a_${i}/kernel`, [size]] as [string, string, number[]]);
+    expect(fitted({ 'a_1_1/kernel': [2], 'a_0_1/kernel': [3] }, wanted)).toEqual(['a_1/kernel', 'a_0/kernel']);
+    const alike = [
+      ['a', 'a/kernel', [3]],
+      ['a_1', 'a_1/kernel', [2]],
+    ] as [string, string, number[]][];
+    expect(fitted({ 'a_1/kernel': [3] }, alike)).toEqual(['a/kernel']);
+  });
+
+  test.each<[string, Record<string, number[]>, [string, string, number[]][]]>([
+    ['another last part', { 'a_1/kernel_1': [3] }, [['a', 'a/kernel', [3]]]],
+    ['another part in between', { 'a_1/x/kernel': [3] }, [['a', 'a/cell/kernel', [3]]]],
+    ['a part too few', { 'a_1/kernel': [3] }, [['a', 'a/cell/kernel', [3]]]],
+    ['one place for two', { 'a_1/x/kernel': [3], 'a_1/y/kernel': [3] }, [['a', 'a/kernel', [3]]]],
+    [
+      'two places for one',
+      { 'a_1/c_1/kernel': [3] },
+      [
+        ['a', 'a/c/kernel', [3]],
+        ['a', 'a/c_1/kernel', [3]],
+      ],
+    ],
+  ])('leaves %s as it is', (_, given, wanted) => {
+    expect(fitted(given, wanted)).toEqual(Object.keys(given));
+  });
+});
+
+test('inputs and outputs of a graph that are a dictionary come in the order of its keys', async () => {
+  const model = graph3(
+    'm',
+    [
+      input3('x', null, 2),
+      input3('y', null, 2),
+      called('Multiply', { name: 'product' }, [[output('x'), output('y')]]),
+      called('Add', { name: 'sum' }, [[output('x'), output('y')]]),
+    ],
+    'sum',
+  );
+  Object.assign(model.config as object, {
+    input_layers: { b: ['x', 0, 0], a: ['y', 0, 0] },
+    output_layers: { d: ['sum', 0, 0], c: ['product', 0, 0] },
+  });
+  const artifacts = await file('3.15.1', model, {});
+  const { model_config } = fromKeras(artifacts).artifacts.modelTopology as { model_config: { config: object } };
+  expect(model_config.config).toMatchObject({
+    input_layers: [
+      ['y', 0, 0],
+      ['x', 0, 0],
+    ],
+    output_layers: [
+      ['product', 0, 0],
+      ['sum', 0, 0],
+    ],
+  });
+});
+
 describe('masks', () => {
   const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: true, scale: false };
   const statistics = {
@@ -450,6 +558,53 @@ describe('masks', () => {
       'bn',
     );
     await expect(load3(model, statistics)).rejects.toThrow(/'ne' \(NotEqual\) is of a class/);
+  });
+
+  test('of an embedding that has none are an operation like any other', async () => {
+    const rnn = called('SimpleRNN', { name: 'rnn', units: 2 }, [output('embedding')], { mask: output('ne') });
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2),
+        called('Embedding', { name: 'embedding', input_dim: 3, output_dim: 2, mask_zero: false }, [output('x')]),
+        called('NotEqual', { name: 'ne' }, [output('x'), 0]),
+        rnn,
+      ],
+      'rnn',
+    );
+    await expect(load3(model, {})).rejects.toThrow(/'ne' \(NotEqual\) is of a class/);
+  });
+
+  const rnn = (name: string) => saved('SimpleRNN', { name, units: 2, return_sequences: true });
+  const stack = (...layers: object[]) =>
+    saved('Sequential', { name: 's', layers: [input3('i', null, 2, 3), ...layers] });
+  test.each<[string, string, object, object]>([
+    [
+      'for a layer in TimeDistributed that uses it',
+      'TimeDistributed',
+      { layer: rnn('inner') },
+      { mask: output('any') },
+    ],
+    [
+      'for a model that has such a layer, wherever',
+      'TimeDistributed',
+      { layer: stack(stack(saved('Dense', { name: 'd', units: 2 }), rnn('inner'))) },
+      { mask: output('any') },
+    ],
+    ['for a layer that uses none', 'Permute', { dims: [1, 2] }, { mask: output('any') }],
+    ['that is no tensor', 'SimpleRNN', { units: 2 }, { mask: true }],
+  ])('%s are refused by the name of the argument', async (_, className, config, kwargs) => {
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2, 3),
+        called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+        ...mask,
+        called(className, { name: 'it', ...config }, [output('masking')], kwargs as never),
+      ],
+      'it',
+    );
+    await expect(load3(model, {})).rejects.toThrow(`'it' (${className}) is called with the argument mask`);
   });
 
   test('that only TensorFlow.js has are refused, or kept from the layer', async () => {
@@ -1116,6 +1271,11 @@ describe('refused', () => {
       /'it' \(LSTM\) is called with the argument initial_state/,
     ],
     [
+      'a call without the number of a result',
+      graph2([null, 2], [{ ...called2('Dense', { name: 'it', units: 1 }, []), inbound_nodes: [[['x']]] }]),
+      /'it' \(Dense\) is called in a way that TensorFlow.js does not have/,
+    ],
+    [
       'an InstanceNormalization of somebody',
       one('InstanceNormalization', { axis: -1 }),
       /'it' \(InstanceNormalization\) is neither TensorFlow Addons' nor keras_contrib's/,
@@ -1155,6 +1315,30 @@ describe('refused', () => {
       'a mask that is an input',
       three('LSTM', { units: 1 }, [output('x')], { mask: output('x') }),
       /'it' \(LSTM\) is called with the argument mask/,
+    ],
+    [
+      'arguments that are numbers',
+      three('Dense', { units: 1 }, [output('x')], { temperature: 2 }),
+      /'it' \(Dense\) is called with the argument temperature/,
+    ],
+    [
+      'a mask for another argument than the mask',
+      graph3(
+        'm',
+        [
+          input3('x', null, 2, 3),
+          called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+          called('NotEqual', { name: 'ne' }, [output('x'), 0]),
+          called('LSTM', { name: 'it', units: 1 }, [output('masking')], { where: output('ne') }),
+        ],
+        'it',
+      ),
+      /'it' \(LSTM\) is called with the argument where/,
+    ],
+    [
+      'operations on masks that are none',
+      three('LogicalOr', {}, [true, output('x')]),
+      /the layer 'it' \(LogicalOr\) is of a class/,
     ],
     [
       "Keras 3's hard_sigmoid",
