@@ -575,6 +575,62 @@ describe('masks', () => {
     await expect(load3(model, {})).rejects.toThrow(/'ne' \(NotEqual\) is of a class/);
   });
 
+  describe('that a model before the layer would pass on in Keras', () => {
+    const layer = (class_name: string, name: string, config: object, ...inputs: [string, number][]) => ({
+      ...called2(class_name, { name, ...config }, []),
+      inbound_nodes: [inputs.map(([from, number]) => [from, number, 0, {}])],
+    });
+    const masking = { class_name: 'Masking', config: { name: 'masking', mask_value: 0 } };
+    const recurrent = (...inputs: [string, number][]) =>
+      layer('SimpleRNN', 'last', { units: 1, use_bias: false, activation: 'linear' }, ...inputs);
+    /** A model of `inner`, and layers after it. */
+    const followed = (inner: object, ...layers: object[]) => {
+      const first = called2('InputLayer', { name: 'i', batch_input_shape: [null, 2, 3] }, []);
+      const model = {
+        class_name: 'Sequential',
+        name: 'inner',
+        config: { name: 'inner', layers: [first, inner] },
+        inbound_nodes: [[['x', 0, 0, {}]]],
+      };
+      return graph2([null, 2, 3], [model, ...(layers as never[])]);
+    };
+    const kernel = { 'last/kernel': values([3, 1]) };
+    const ofLast = { ...kernel, 'last/recurrent_kernel': values([1, 1]) };
+
+    test.each([
+      ['directly', followed(masking, recurrent(['inner', 1]))],
+      [
+        'through a layer that passes masks on',
+        followed(masking, layer('Activation', 'a', { activation: 'relu' }, ['inner', 1]), recurrent(['a', 0])),
+      ],
+      [
+        'through a sum with what has none',
+        followed(masking, layer('Add', 'a', {}, ['x', 0], ['inner', 1]), recurrent(['a', 0])),
+      ],
+    ])('is refused: %s', async (_, model) => {
+      await expect(load2(model, ofLast)).rejects.toThrow("'last' (SimpleRNN) has a mask of the model before it");
+    });
+
+    test.each([
+      [
+        'the last layer uses no masks',
+        followed(masking, layer('Dense', 'last', { units: 1, use_bias: false }, ['inner', 1])),
+      ],
+      [
+        'a layer before it passes none on',
+        followed(masking, layer('Permute', 'p', { dims: [1, 2] }, ['inner', 1]), recurrent(['p', 0])),
+      ],
+      [
+        'the model gives none',
+        followed({ class_name: 'Activation', config: { name: 'a', activation: 'relu' } }, recurrent(['inner', 1])),
+      ],
+    ])('is no obstacle where %s', async (_, model) => {
+      const isRecurrent = model.config.layers.at(-1)!.class_name === 'SimpleRNN';
+      const loaded = await load2(model, isRecurrent ? ofLast : kernel);
+      expect(numbers(loaded.getLayer('last').getWeights()[0]!)).toEqual(kernel['last/kernel'].data);
+    });
+  });
+
   const rnn = (name: string) => saved('SimpleRNN', { name, units: 2, return_sequences: true });
   const stack = (...layers: object[]) =>
     saved('Sequential', { name: 's', layers: [input3('i', null, 2, 3), ...layers] });
@@ -811,6 +867,12 @@ describe('operations of Keras 2 on a tensor and a number', () => {
     ];
     const model = await load2(graph2([null, 2], layers), {});
     expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([0, -1], { atol: 1e-6 });
+  });
+
+  test('on two tensors and a number is refused', async () => {
+    const layer = operation('a', 'math.add', 'x', 3);
+    const model = graph2([null, 2], [{ ...layer, inbound_nodes: [[...layer.inbound_nodes[0]!, ['x', 0, 0]]] }]);
+    await expect(load2(model, {})).rejects.toThrow(/'a' \(TFOpLambda\)/);
   });
 
   test.each([
@@ -1294,6 +1356,11 @@ describe('refused', () => {
         config: { name: 's', layers: [called2('Dense', { name: 'd', units: 2 }, [])] },
       },
       /the layer 's' \(Sequential\) has no input shape/,
+    ],
+    [
+      'such a Sequential without a name',
+      { class_name: 'Sequential', config: [called2('Dense', { name: 'd', units: 2 }, [])] },
+      /^loadModel: the model \(Sequential\) has no input shape/,
     ],
     ['virtual batches', one('BatchNormalization', { virtual_batch_size: 2 }), /virtual_batch_size 2/],
   ])('%s', async (_, model, message) => {
