@@ -1521,6 +1521,67 @@ describe('refused', () => {
     await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);
   });
 
+  test.each([-1, 1, [-1], [1]])('but not a softmax over the last axis, %j', async (axis) => {
+    const loaded = await load3(three('Softmax', { axis }, [output('x')]), {});
+    const x = tensorOf(values([2, 4]));
+    expectClose(predict(loaded, x), tf.softmax(x));
+  });
+
+  test('a softmax over several axes', async () => {
+    await expect(load2(one('Softmax', { axis: [3, 2] }), {})).rejects.toThrow("'it' (Softmax) has the axis 3,2");
+  });
+
+  describe('of a model of which TensorFlow.js can make some layers,', () => {
+    const dense = called('Dense', { name: 'd', units: 2, use_bias: false }, [output('x')]);
+    const unknown = called('Dense', { name: 'it', units: 1, activation: 'leaky_relu' }, [output('d')]);
+    const model = graph3('m', [input3('x', null, 4), dense, unknown], 'it');
+    const message = "loadModel: the layer 'it' (Dense): Unknown activation: leakyRelu";
+
+    test('the layer that it cannot make is named, with weights, without, and with those of a second session', async () => {
+      await expect(load3(model, { 'd/kernel': values([4, 2]) })).rejects.toThrow(message);
+      await expect(load3(model, { 'd_1/kernel': values([4, 2]) })).rejects.toThrow(message);
+      const { modelTopology } = await file('3.15.1', model, {});
+      await expect(ours.loadModel({ load: async () => ({ modelTopology: modelTopology! }) })).rejects.toThrow(message);
+    });
+
+    test('nothing is left, and other models keep their weights', async () => {
+      const other = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [4], useBias: false })] });
+      const kernel = numbers(other.getWeights()[0]!);
+      const artifacts = await file('3.15.1', model, { 'd/kernel': values([4, 2]) });
+      const before = tf.memory().numTensors;
+      await expect(ours.loadModel(tf.io.fromMemory(artifacts))).rejects.toThrow(message);
+      expect(tf.memory().numTensors).toBe(before);
+      expect(numbers(other.getWeights()[0]!)).toEqual(kernel);
+    });
+  });
+
+  test('a weight of another shape, whose name in the file has a cell in it', async () => {
+    const model = graph3(
+      'm',
+      [input3('x', null, 2, 4), called('SimpleRNN', { name: 'it', units: 2, use_bias: false }, [output('x')])],
+      'it',
+    );
+    const weights = {
+      'it/simple_rnn_cell/kernel': values([4, 3]),
+      'it/simple_rnn_cell/recurrent_kernel': values([2, 2]),
+    };
+    await expect(load3(model, weights)).rejects.toThrow(
+      "the layer 'it' (SimpleRNN) needs the weight 'it/kernel' of shape [4,2], and the file has it of shape [4,3];",
+    );
+  });
+
+  test('what is no config, with what JavaScript says of it', async () => {
+    const model = three('Dense', { units: 1 }, [output('x')]);
+    Object.assign((model.config as { layers: object[] }).layers[1]!, { name: undefined, config: null });
+    const error = await load3(model, {}).catch((error: Error) => error);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(
+        /^loadModel: the file does not hold a model as Keras or TensorFlow.js save it \(.*null/,
+      ),
+      cause: expect.objectContaining({ message: expect.stringContaining('null') }),
+    });
+  });
+
   test.each<[string, object, string]>([
     ['a graph model', { modelTopology: { node: [], versions: {} } }, 'a graph model (of operations, not of layers)'],
     [
@@ -1532,6 +1593,9 @@ describe('refused', () => {
     ['weights alone', { weightSpecs: [], weightData: new ArrayBuffer(0) }, 'holds weights alone; load the model.json'],
     ['nothing', {}, 'holds no modelTopology, but nothing'],
     ['something else', { dependencies: {}, name: 'package' }, 'holds no modelTopology, but dependencies, name'],
+    ['what says nothing', { a: undefined, format: undefined }, 'holds no modelTopology, but nothing;'],
+    ['five things', { a: 1, b: 2, c: 3, d: 4, e: 5 }, 'holds no modelTopology, but a, b, c, d, e;'],
+    ['more things', { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, 'holds no modelTopology, but a, b, c, d, e, ...;'],
     ['no model', { modelTopology: { words: {}, index: 1 } }, 'class_name and config; received words, index'],
     ['a text', { modelTopology: '<!DOCTYPE html>' }, 'modelTopology must be an object; received "<!DOCTYPE html>"'],
   ])('%s', async (_, artifacts, message) => {
@@ -1567,11 +1631,35 @@ describe('refused', () => {
     },
   );
 
+  test.each(['https://example.com/model.json', 'http://example.com/model.json'])(
+    'the error of a request to %s alone, if the request failed, with its cause',
+    async (url) => {
+      const cause = new TypeError('fetch failed');
+      const fetchFunc = (async () => {
+        throw cause;
+      }) as never;
+      const error = await ours.loadModel(url, { fetchFunc }).catch((error: Error) => error);
+      expect(error).toEqual(new Error('loadModel: fetch failed'));
+      expect((error as Error).cause).toBe(cause);
+    },
+  );
+
+  test('a place that two handlers would load from', async () => {
+    const router = (url: string) => (url === 'twice://' ? { load: async () => ({}) } : (null as never));
+    for (let i = 0; i < 2; i++) tf.io.registerLoadRouter((url) => router(url as string));
+    await expect(ours.loadModel('twice://')).rejects.toThrow(
+      "loadModel: there are 2 ways to load from 'twice://'; give a handler",
+    );
+  });
+
   test('what is no place to load from', async () => {
     await expect(ours.loadModel({} as never)).rejects.toThrow(
       'loadModel: the first argument must be a URL or a handler',
     );
     await expect(ours.loadModel(undefined as never)).rejects.toThrow('loadModel: the first argument');
+    await expect(ours.loadModel(new Blob([]) as never)).rejects.toThrow(
+      "loadModel: the first argument is a file; import { loadModel } from 'tfjs-normalizations/files'",
+    );
   });
 });
 
