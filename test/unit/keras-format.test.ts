@@ -854,6 +854,133 @@ describe('what the graph says of training', () => {
   });
 });
 
+describe("Keras's Attention", () => {
+  const [query, value, key] = [values([2, 3, 4], 1), values([2, 5, 2], 2), values([2, 5, 4], 3)];
+  const one = (value: number) => ({ shape: [], data: [value] });
+  const tensors = () => [query, value, key].map(tensorOf) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  /** Keras's formulas; `weight` is that of additive attention, `added` is added to the scores. */
+  function reference({ scale = 1, weight, added = 0 }: { scale?: number; weight?: number; added?: tf.TensorLike }) {
+    const [query, value, key] = tensors();
+    const sums = tf.add(tf.expandDims(query, 2), tf.expandDims(key, 1));
+    const scores =
+      weight === undefined
+        ? tf.mul(tf.matMul(query, key, false, true), scale)
+        : tf.mul(tf.sum(tf.tanh(tf.mul(sums, scale)), -1), weight);
+    return tf.matMul(tf.softmax(tf.add(scores, added)), value);
+  }
+  async function loaded(config: object, weights: Values = {}, kwargs: object = {}) {
+    const inputs = [input3('q', null, 3, 4), input3('v', null, 5, 2), input3('k', null, 5, 4)];
+    const attention = called(
+      'Attention',
+      { name: 'it', ...config },
+      [inputs.map(({ name }) => output(name as string))],
+      {
+        ...kwargs,
+      },
+    );
+    const model = graph3('m', [...inputs, attention], 'it');
+    Object.assign(model.config as object, { input_layers: inputs.map(({ name }) => [name, 0, 0]) });
+    return load3(model, weights);
+  }
+  /** Of keys that a query must not see. */
+  const hidden = (isHidden: (i: number, j: number) => boolean) =>
+    Array.from({ length: 3 }, (_, i) => Array.from({ length: 5 }, (_, j) => (isHidden(i, j) ? -1e9 : 0)));
+
+  test.each<[string, object, Values, { scale?: number; weight?: number }]>([
+    ['of products', { score_mode: 'dot', use_scale: false }, {}, {}],
+    ['of scaled products', { score_mode: 'dot', use_scale: true }, { 'it/scale': one(0.3) }, { scale: 0.3 }],
+    ['of sums', { score_mode: 'concat' }, { 'it/concat_score_weight': one(1.7) }, { weight: 1.7 }],
+    [
+      'of scaled sums',
+      { score_mode: 'concat', use_scale: true },
+      { 'it/scale': one(0.3), 'it/concat_score_weight': one(1.7) },
+      { scale: 0.3, weight: 1.7 },
+    ],
+  ])('%s, also from a config', async (_, config, weights, formula) => {
+    const model = await loaded(config, weights);
+    expect(model.outputs[0]!.shape).toEqual([null, 3, 2]);
+    expectClose(model.predict(tensors()) as tf.Tensor, reference(formula));
+    const layer = model.getLayer('it');
+    const [cls] = tf.serialization.SerializationMap.getMap().classNameMap.Attention!;
+    const again = cls.fromConfig(cls, JSON.parse(JSON.stringify(layer.getConfig()))) as unknown as tf.layers.Layer;
+    again.apply(tensors());
+    again.setWeights(layer.getWeights());
+    expectClose(again.apply(tensors()) as tf.Tensor, reference(formula));
+  });
+
+  test('a query sees no keys after it where the call says so', async () => {
+    const expected = reference({ added: hidden((i, j) => j > i) });
+    const model = await loaded({}, {}, { use_causal_mask: true });
+    expectClose(model.predict(tensors()) as tf.Tensor, expected);
+    const layer = (await loaded({})).getLayer('it');
+    expectClose(layer.apply(tensors(), { useCausalMask: true }) as tf.Tensor, expected);
+    expectClose(model.getLayer('it').apply(tensors(), { useCausalMask: false }) as tf.Tensor, reference({}));
+  });
+
+  test('a masked key is not seen, a masked query gives 0, and its mask is passed on', async () => {
+    const layer = (await loaded({})).getLayer('it');
+    const ofQuery = tf.tensor2d([1, 0, 1, 1, 1, 1], [2, 3], 'bool');
+    const ofValue = tf.tensor2d([1, 1, 0, 1, 1, 1, 1, 0, 1, 1], [2, 5], 'bool');
+    const seen = reference({ added: tf.mul(tf.sub(tf.expandDims(tf.cast(ofValue, 'float32'), 1), 1), 1e9) as never });
+    const y = layer.apply(tensors(), { mask: [ofQuery, ofValue, null] }) as tf.Tensor;
+    expectClose(y, tf.mul(seen, tf.expandDims(tf.cast(ofQuery, 'float32'), -1)));
+    expect(layer.supportsMasking).toBe(true);
+    expect(layer.computeMask(tensors(), [ofQuery, ofValue])).toBe(ofQuery);
+  });
+
+  test('drops out in training alone', async () => {
+    const layer = (await loaded({ dropout: 0.5, seed: 3 })).getLayer('it');
+    expectClose(layer.apply(tensors()) as tf.Tensor, reference({}));
+    const y = numbers(layer.apply(tensors(), { training: true }) as tf.Tensor);
+    expect(y).not.toBeClose(numbers(reference({})), { atol: 0.01 });
+  });
+
+  test('refuses other inputs than two or three tensors', async () => {
+    const layer = (await loaded({})).getLayer('it');
+    const [query, value, key] = tensors();
+    const cls = layer.constructor as new (args: object) => tf.layers.Layer;
+    for (const inputs of [[query], [query, value, key, key]]) {
+      expect(() => new cls({}).apply(inputs)).toThrow(/Attention: .*query/);
+    }
+    expect(() => new cls({ scoreMode: 'other' })).toThrow('Attention: scoreMode must be');
+  });
+});
+
+describe('operations of Keras 3 on a tensor and a number', () => {
+  const three = (name: string, args: unknown[], kwargs: object = {}) =>
+    graph3('m', [input3('x', null, 2), called(name, { name: 'a' }, args, kwargs as never)], 'a');
+  const x = output('x');
+
+  test.each<[string, unknown[], number[]]>([
+    ['Add', [x, 3], [5, -1]],
+    ['Add', [3, x], [5, -1]],
+    ['Subtract', [x, 3], [-1, -7]],
+    ['Subtract', [3, x], [1, 7]],
+    ['Multiply', [x, 3], [6, -12]],
+    ['Multiply', [3, x], [6, -12]],
+    ['TrueDivide', [x, 4], [0.5, -1]],
+    ['Divide', [x, 4], [0.5, -1]],
+  ])('%s is a rescaling, with the number before or after', async (name, args, expected) => {
+    const model = await load3(three(name, args), {});
+    expect(numbers(predict(model, tf.tensor([[2, -4]])))).toBeClose(expected, { rtol: 1e-6 });
+  });
+
+  test.each<[string, object]>([
+    ['a number divided by a tensor', three('Divide', [4, x])],
+    ['a number more', three('Subtract', [x, 3, 4])],
+    ['arguments by name', three('Subtract', [x, 3], { where: x })],
+  ])('%s is refused', async (_, model) => {
+    await expect(load3(model as never, {})).rejects.toThrow(/^loadModel: the layer 'a' /);
+  });
+
+  test('called several times', async () => {
+    const model = three('Subtract', [x, 3]);
+    const [, layer] = (model.config as { layers: { inbound_nodes: unknown[] }[] }).layers;
+    layer!.inbound_nodes.push({ args: [output('a'), 5], kwargs: {} });
+    await expect(load3(model, {})).rejects.toThrow(/the layer 'a' \(Subtract\)/);
+  });
+});
+
 describe('operations of Keras 2 on a tensor and a number', () => {
   const operation = (name: string, fn: string, before: string, y: unknown) =>
     called2('TFOpLambda', { name, function: fn }, [before], { y, name: null });
@@ -869,8 +996,10 @@ describe('operations of Keras 2 on a tensor and a number', () => {
     expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([0, -1], { atol: 1e-6 });
   });
 
-  test('on two tensors and a number is refused', async () => {
+  test('on two tensors and a number is refused, and so is another layer that has a function', async () => {
     const layer = operation('a', 'math.add', 'x', 3);
+    const lambda = { ...layer, class_name: 'Lambda' };
+    await expect(load2(graph2([null, 2], [lambda]), {})).rejects.toThrow(/'a' \(Lambda\)/);
     const model = graph2([null, 2], [{ ...layer, inbound_nodes: [[...layer.inbound_nodes[0]!, ['x', 0, 0]]] }]);
     await expect(load2(model, {})).rejects.toThrow(/'a' \(TFOpLambda\)/);
   });
