@@ -476,6 +476,14 @@ describe('fittedWeights', () => {
   });
 });
 
+test('outputs of a graph that are no tensors are refused', async () => {
+  const model = graph3('m', [input3('x', null, 2)], 'x');
+  Object.assign(model.config as object, { output_layers: [7] });
+  await expect(load3(model, {})).rejects.toThrow(
+    'loadModel: an input or output of a model is 7, which names no tensor',
+  );
+});
+
 test('inputs and outputs of a graph that are a dictionary come in the order of its keys', async () => {
   const model = graph3(
     'm',
@@ -629,6 +637,12 @@ describe('masks', () => {
       const loaded = await load2(model, isRecurrent ? ofLast : kernel);
       expect(numbers(loaded.getLayer('last').getWeights()[0]!)).toEqual(kernel['last/kernel'].data);
     });
+  });
+
+  test('GlobalAveragePooling1D that is called with none is the class of TensorFlow.js', async () => {
+    const pooling = called('GlobalAveragePooling1D', { name: 'p' }, [output('x')], { mask: null });
+    const model = await load3(graph3('m', [input3('x', null, 2, 3), pooling], 'p'), {});
+    expect(model.getLayer('p').getClassName()).toBe('GlobalAveragePooling1D');
   });
 
   const rnn = (name: string) => saved('SimpleRNN', { name, units: 2, return_sequences: true });
@@ -926,6 +940,73 @@ describe("Keras's Attention", () => {
     expectClose(y, tf.mul(seen, tf.expandDims(tf.cast(ofQuery, 'float32'), -1)));
     expect(layer.supportsMasking).toBe(true);
     expect(layer.computeMask(tensors(), [ofQuery, ofValue])).toBe(ofQuery);
+  });
+
+  test('masks that Keras 3 computes in the graph are those of the inputs', async () => {
+    const model = graph3(
+      'm',
+      [
+        input3('ids', null, 3),
+        called('Embedding', { name: 'e', input_dim: 4, output_dim: 2, mask_zero: true }, [output('ids')]),
+        called('NotEqual', { name: 'ne' }, [output('ids'), 0]),
+        called('Attention', { name: 'it' }, [[output('e'), output('e')]], { mask: [output('ne'), output('ne')] }),
+      ],
+      'it',
+    );
+    const table = values([4, 2]);
+    const loaded = await load3(model, { 'e/embeddings': table });
+    const row = (i: number) => table.data.slice(2 * i, 2 * i + 2);
+    const seen = tf.tensor([[row(2), row(3)]]);
+    const scores = tf.matMul(seen, seen, false, true);
+    const y = predict(loaded, tf.tensor([[2, 0, 3]]));
+    expectClose(tf.gather(y, [0, 2], 1), tf.matMul(tf.softmax(scores), seen));
+    expect(numbers(tf.gather(y, [1], 1))).toEqual([0, 0]);
+  });
+
+  test.each<[string, number, (model: object, last: object[]) => Promise<tf.LayersModel>]>([
+    [
+      'Keras 3',
+      0,
+      (model, last) => load3(graph3('m', [input3('x', null, 3, 4), model as never, ...(last as never[])], 'sum'), {}),
+    ],
+    ['Keras 2', 1, (model, last) => load2(graph2([null, 3, 4], [model as never, ...(last as never[])]), {})],
+  ])('%s: of what a model within gives', async (version, call, load) => {
+    const isKeras3 = version === 'Keras 3';
+    const tensor = (name: string, number = 0) => (isKeras3 ? output(name, number) : [name, number, 0, {}]);
+    const node = (...tensors: unknown[]) => [
+      isKeras3 ? { args: [tensors.length > 1 ? tensors : tensors[0]], kwargs: {} } : tensors,
+    ];
+    const layer = (class_name: string, name: string, config: object, inbound_nodes: unknown[]) => ({
+      class_name,
+      name,
+      config: { name, ...config },
+      inbound_nodes,
+    });
+    const shape = { [isKeras3 ? 'batch_shape' : 'batch_input_shape']: [null, 3, 4] };
+    const layers = [
+      { class_name: 'InputLayer', config: { name: 'i', ...shape } },
+      { class_name: 'Activation', config: { name: 'a', activation: 'relu' } },
+    ];
+    const loaded = await load(layer('Sequential', 's', { layers }, node(tensor('x'))), [
+      layer('Attention', 'it', {}, node(tensor('s', call), tensor('s', call))),
+      layer('Add', 'sum', {}, node(tensor('s', call), tensor('it'))),
+    ]);
+    const x = tf.relu(tensorOf(query));
+    const attended = tf.matMul(tf.softmax(tf.matMul(x, x, false, true)), x);
+    expectClose(predict(loaded, tensorOf(query)), tf.add(x, attended));
+  });
+
+  test.each<[string, unknown[], object, string]>([
+    ['one tensor', [[output('x')]], {}, 'other arguments than tensors of the graph'],
+    ['a number', [[output('x'), 3]], {}, 'other arguments than tensors of the graph'],
+    ['a mask that is an input', [[output('x'), output('x')]], { mask: [output('x'), null] }, 'the argument mask'],
+  ])('called with %s is refused', async (_, args, kwargs, message) => {
+    const model = graph3(
+      'm',
+      [input3('x', null, 3, 4), called('Attention', { name: 'it' }, args, kwargs as never)],
+      'it',
+    );
+    await expect(load3(model, {})).rejects.toThrow(`the layer 'it' (Attention) is called with ${message}`);
   });
 
   test('drops out in training alone', async () => {
@@ -1726,6 +1807,7 @@ describe('refused', () => {
     ['five things', { a: 1, b: 2, c: 3, d: 4, e: 5 }, 'holds no modelTopology, but a, b, c, d, e;'],
     ['more things', { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, 'holds no modelTopology, but a, b, c, d, e, ...;'],
     ['no model', { modelTopology: { words: {}, index: 1 } }, 'class_name and config; received words, index'],
+    ['a class alone', { modelTopology: { class_name: 'Sequential' } }, 'class_name and config; received class_name'],
     ['a text', { modelTopology: '<!DOCTYPE html>' }, 'modelTopology must be an object; received "<!DOCTYPE html>"'],
   ])('%s', async (_, artifacts, message) => {
     const loading = ours.loadModel({ load: async () => artifacts as tf.io.ModelArtifacts });
