@@ -128,6 +128,7 @@ module.exports = {
       'unit/errors',
       'unit/keras-format',
       'unit/keras-models',
+      'unit/files-read',
       'unit/broken-files',
       'unit/serialization',
       'unit/wrapped-weights',

@@ -20,6 +20,36 @@ const NORMS: Readonly<Record<string, (args?: object) => Layer>> = {
   MeanOnlyBatchNormalization: ours.meanOnlyBatchNormalization,
 };
 
+/** A wrapper that changes what its layer gives. */
+class TwiceOf extends tf.layers.Layer {
+  static readonly className = 'TwiceOfSurgery';
+  readonly layer: tf.layers.Layer;
+  constructor({ layer, ...args }: { layer: tf.layers.Layer; name: string }) {
+    super(args);
+    this.layer = layer;
+  }
+  override build(shape: tf.Shape): void {
+    this.layer.build(shape);
+    this._trainableWeights = [...this.layer.weights];
+    this.built = true;
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.mul(this.layer.apply(inputs) as tf.Tensor, 2);
+  }
+  override getConfig(): tf.serialization.ConfigDict {
+    const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
+    return { ...super.getConfig(), layer };
+  }
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    cls: tf.serialization.SerializableConstructor<T>,
+    { layer, ...config }: tf.serialization.ConfigDict,
+  ): T {
+    const { config: own } = layer as unknown as { config: Parameters<typeof l.dense>[0] };
+    return new cls({ ...config, layer: l.dense(own) });
+  }
+}
+tf.serialization.registerClass(TwiceOf);
+
 /** Folds a model, and expects it to predict as before, and the original to be as it was. */
 async function folded(model: tf.LayersModel, x: tf.Tensor | tf.Tensor[] = inputFor(model)) {
   const before = predict(model, x);
@@ -210,6 +240,30 @@ class Doubled extends l.Layer {
   }
 }
 
+test('normalizations within timeDistributed, of an axis counted from the front, too', async () => {
+  const layers = [
+    l.timeDistributed({ layer: l.dense({ units: 4 }) }),
+    l.timeDistributed({ layer: ours.batchNormalization({ axis: 1 }), name: 'norm' }),
+    l.reLU(),
+  ];
+  const { changed, left } = await folded(train(modelOf([3, 5], ...layers)));
+  expect([changed.map(({ layer }) => layer), left]).toEqual([['norm'], []]);
+});
+
+test('a wrapped layer at the beginning of a Sequential, whose input shape stays', async () => {
+  const layer = l.dense({ units: 2, name: 'inner' });
+  const model = tf.sequential({
+    layers: [
+      ours.spectralNormalization({ layer, name: 'first', inputShape: [4] }),
+      ours.batchNormalization(),
+      l.reLU({ name: 'last' }),
+    ],
+  });
+  const surgery = await folded(train(model));
+  expect(classesOf(surgery.model)).toEqual(['Dense', 'ReLU']);
+  expect(surgery.model.layers[0]!.batchInputShape).toEqual([null, 4]);
+});
+
 describe('left alone, with the reason:', () => {
   const input = () => tf.input({ shape: [5] });
   const dense = (name: string, more: object = {}) => l.dense({ units: 5, name, ...more });
@@ -277,6 +331,18 @@ describe('left alone, with the reason:', () => {
         return tf.model({ inputs: x, outputs: apply(norm(), apply(dense('first'), x), { training: true }) });
       },
       /training: true/,
+    ],
+    'a layer before it whose call trains': [
+      () => {
+        const x = input();
+        const first = apply(dense('first'), x, { training: true });
+        return tf.model({ inputs: x, outputs: apply(l.reLU(), apply(norm(), first)) });
+      },
+      /'first' \(Dense\), is called with training: true/,
+    ],
+    'a wrapper of which nobody knows what it does': [
+      () => modelOf([5], new TwiceOf({ layer: dense('inner'), name: 'first' }), norm(), l.reLU()),
+      /'first' \(TwiceOfSurgery\), has no kernel/,
     ],
     'the first and the last layer': [() => modelOf([5], norm()), /its own result is one of the model's/],
   };
