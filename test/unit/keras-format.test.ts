@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { fromKeras } from '../../layers/models/keras/format.ts';
 import { fittedWeights } from '../../layers/models/keras/weights.ts';
+import { explainLoadError } from '../../layers/models/load-errors.ts';
 import {
   called,
   called2,
@@ -641,8 +642,9 @@ describe('masks', () => {
 
   test('GlobalAveragePooling1D that is called with none is the class of TensorFlow.js', async () => {
     const pooling = called('GlobalAveragePooling1D', { name: 'p' }, [output('x')], { mask: null });
-    const model = await load3(graph3('m', [input3('x', null, 2, 3), pooling], 'p'), {});
-    expect(model.getLayer('p').getClassName()).toBe('GlobalAveragePooling1D');
+    const model3 = await load3(graph3('m', [input3('x', null, 2, 3), pooling], 'p'), {});
+    const model2 = await load2(graph2([null, 2, 3], [called2('GlobalAveragePooling1D', { name: 'p' }, ['x'])]), {});
+    for (const model of [model3, model2]) expect(model.getLayer('p').getClassName()).toBe('GlobalAveragePooling1D');
   });
 
   const rnn = (name: string) => saved('SimpleRNN', { name, units: 2, return_sequences: true });
@@ -1072,9 +1074,11 @@ describe('operations of Keras 2 on a tensor and a number', () => {
       operation('b', 'math.multiply', 'a', 0.5),
       operation('c', 'math.subtract', 'b', 2),
       operation('d', 'math.truediv', 'c', 4),
+      operation('e', 'math.divide', 'd', 0.5),
+      operation('f', 'math.add', 'e', 1),
     ];
     const model = await load2(graph2([null, 2], layers), {});
-    expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([0, -1], { atol: 1e-6 });
+    expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([1, -1], { atol: 1e-6 });
   });
 
   test('on two tensors and a number is refused, and so is another layer that has a function', async () => {
@@ -1421,6 +1425,49 @@ describe('other classes', () => {
   });
 });
 
+describe('classes that loading puts in the place of those of TensorFlow.js', () => {
+  type Args = Record<string, unknown>;
+  const classOf = (name: string) =>
+    tf.serialization.SerializationMap.getMap().classNameMap[name]![0] as unknown as new (
+      args: Args,
+    ) => Layer;
+
+  test.each(['1D', '2D'].flatMap((axes) => ['Average', 'Max'].map((kind) => `KerasGlobal${kind}Pooling${axes}`)))(
+    '%s keeps its axes where it is told to, also from a config',
+    (name) => {
+      const sizes = name.endsWith('1D') ? [4, 3] : [4, 5, 3];
+      const ones = sizes.slice(1).map(() => 1);
+      for (const [keepdims, shape] of [
+        [undefined, [2, 3]],
+        [false, [2, 3]],
+        [true, [2, ...ones, 3]],
+      ] as [boolean | undefined, number[]][]) {
+        const given = new (classOf(name))({ keepdims });
+        const again = new (classOf(name))(given.getConfig() as Args);
+        for (const layer of [given, again]) {
+          expect(layer.computeOutputShape([2, ...sizes])).toEqual(shape);
+          expect((layer.apply(tf.ones([2, ...sizes])) as tf.Tensor).shape).toEqual(shape);
+        }
+      }
+    },
+  );
+
+  test('KerasBidirectional gives zeros where a step is masked, and the states as they are', () => {
+    const layer = tf.layers.simpleRNN({ units: 2, returnSequences: true, returnState: true }) as tf.RNN;
+    const [ours, theirs] = ['KerasBidirectional', 'Bidirectional'].map(
+      (name) => new (classOf(name))({ layer, mergeMode: 'concat' }),
+    ) as [Layer, Layer];
+    const [x, mask] = [tensorOf(values([1, 3, 2])), tf.tensor2d([1, 1, 0], [1, 3], 'bool')];
+    const expected = theirs.apply(x, { mask }) as tf.Tensor[];
+    ours.apply(x, { mask });
+    ours.setWeights(theirs.getWeights());
+    const given = ours.apply(x, { mask }) as tf.Tensor[];
+    expectClose(given[0]!, tf.mul(expected[0]!, tf.expandDims(mask, -1)));
+    expect(given).toHaveLength(3);
+    for (const i of [1, 2]) expectClose(given[i]!, expected[i]!);
+  });
+});
+
 test('the stem and a squeezed block, as in EfficientNet', async () => {
   const same = { padding: 'same', strides: [1, 1], use_bias: false };
   const convolution = {
@@ -1752,6 +1799,16 @@ describe('refused', () => {
       await expect(load3(model, { 'd_1/kernel': values([4, 2]) })).rejects.toThrow(message);
       const { modelTopology } = await file('3.15.1', model, {});
       await expect(ours.loadModel({ load: async () => ({ modelTopology: modelTopology! }) })).rejects.toThrow(message);
+    });
+
+    test('the search for that layer leaves nothing, also of a Sequential, whose layers get weights one by one', async () => {
+      const first = called('Dense', { name: 'd', units: 2, use_bias: false, batch_input_shape: [null, 4] }, []);
+      const sequential = await file('3.15.1', saved('Sequential', { name: 's', layers: [first, unknown] }), {});
+      const { artifacts } = fromKeras(sequential);
+      const before = tf.memory().numTensors;
+      const explained = await explainLoadError(new Error('a message of TensorFlow.js'), artifacts);
+      expect(`loadModel: ${explained}`).toContain(message);
+      expect(tf.memory().numTensors).toBe(before);
     });
 
     test('nothing is left, and other models keep their weights', async () => {
