@@ -1250,11 +1250,89 @@ describe('other classes', () => {
     },
   );
 
-  test("TensorFlow Addons' WeightNormalization of other layers than those with one kernel", () => {
-    const layer = new ours.AddonsWeightNormalization({ layer: tf.layers.lstm({ units: 2 }), name: 'it' });
-    expect(() => layer.build([null, 3, 2])).toThrow(
-      "Addons>WeightNormalization: of the layer 'it': LSTM has other kernels",
+  test.each<[string, tf.layers.Layer, number[]]>([
+    ['LSTM', tf.layers.lstm({ units: 2 }), [3, 2]],
+    ['SeparableConv2D', tf.layers.separableConv2d({ filters: 2, kernelSize: 1 }), [3, 3, 2]],
+    ['DepthwiseConv2D', tf.layers.depthwiseConv2d({ kernelSize: 1 }), [3, 3, 2]],
+  ])("TensorFlow Addons' WeightNormalization refuses %s, which has other kernels", (className, layer, shape) => {
+    const wrapper = new ours.AddonsWeightNormalization({ layer, name: 'it' });
+    expect(wrapper.dataInit).toBe(true);
+    expect(() => wrapper.build([null, ...shape])).toThrow(
+      `Addons>WeightNormalization: of the layer 'it': ${className} has other kernels`,
     );
+  });
+
+  describe("TensorFlow Addons' FilterResponseNormalization and TLU", () => {
+    const x = () => tensorOf(values([2, 3, 2, 2]));
+    const partsOf = (layer: Layer) =>
+      layer.weights.map(({ originalName, shape }) => [originalName.slice(layer.name.length + 1), ...shape]);
+    const configOf = (layer: Layer) => JSON.parse(JSON.stringify(layer.getConfig()));
+
+    test('y = gamma x / sqrt(mean(x^2) + epsilon) + beta', () => {
+      const layer = new ours.AddonsFilterResponseNormalization({ epsilon: 0.1, learnedEpsilon: true });
+      expect(layer.name).toMatch(/^[^>]+$/);
+      layer.apply(x());
+      expect(partsOf(layer)).toEqual([
+        ['learned_epsilon', 1],
+        ['gamma', 1, 1, 1, 2],
+        ['beta', 1, 1, 1, 2],
+      ]);
+      const [gamma, beta] = [values([1, 1, 1, 2], 2), values([1, 1, 1, 2], 3)].map(tensorOf) as [tf.Tensor, tf.Tensor];
+      layer.setWeights([tf.tensor([0.3]), gamma, beta]);
+      const mean = tf.mean(tf.square(x()), [1, 2], true);
+      const expected = tf.add(tf.mul(tf.div(x(), tf.sqrt(tf.add(mean, 0.1 + 0.3))), gamma), beta);
+      expectClose(layer.apply(x()) as tf.Tensor, expected);
+      const config = configOf(layer);
+      expect(config.axis).toEqual([1, 2]);
+      for (const name of ['center', 'scale', 'threshold', 'tauInitializer']) expect(config).not.toHaveProperty(name);
+      const again = ours.AddonsFilterResponseNormalization.fromConfig<Layer>(
+        ours.AddonsFilterResponseNormalization,
+        config,
+      );
+      expect(configOf(again)).toEqual(config);
+      const plain = new ours.AddonsFilterResponseNormalization({ name: 'own' });
+      plain.apply(x());
+      expect(plain.weights.map(({ originalName }) => originalName)).toEqual(['own/gamma', 'own/beta']);
+    });
+
+    test.each([[2, 1], [1], [1, 3], [0, 2], [1, 2, 3], 1])('no other axes than [1, 2]: %j', (axis) => {
+      expect(() => new ours.AddonsFilterResponseNormalization({ axis: axis as number[] })).toThrow(
+        'Addons>FilterResponseNormalization: axis must be [1, 2]',
+      );
+    });
+
+    test.each([
+      ['center', true],
+      ['scale', true],
+      ['threshold', true],
+      ['tauInitializer', 'zeros'],
+    ])('no option %s', (name, value) => {
+      expect(() => new ours.AddonsFilterResponseNormalization({ [name]: value })).toThrow(`unknown option '${name}'`);
+    });
+
+    test('no input but of 4 axes', () => {
+      const layer = new ours.AddonsFilterResponseNormalization();
+      expect(() => layer.build([null, 3, 2])).toThrow('Addons>FilterResponseNormalization: the input must have 4 axes');
+    });
+
+    test.each([false, true])('y = max(x, tau), or with alpha x + tau: affine %j', (affine) => {
+      const layer = new ours.AddonsTLU({ affine, tauRegularizer: 'l2' });
+      expect(layer.name).toMatch(/^[^>]+$/);
+      // Both start as zeros.
+      expectClose(layer.apply(x()) as tf.Tensor, tf.relu(x()));
+      const parts = affine ? ['tau', 'alpha'] : ['tau'];
+      expect(partsOf(layer)).toEqual(parts.map((name) => [name, 3, 2, 2]));
+      expect(layer.trainableWeights).toHaveLength(parts.length);
+      const [tau, alpha] = [values([3, 2, 2], 2), values([3, 2, 2], 3)].map(tensorOf) as [tf.Tensor, tf.Tensor];
+      layer.setWeights(affine ? [tau, alpha] : [tau]);
+      expectClose(layer.apply(x()) as tf.Tensor, tf.maximum(x(), affine ? tf.add(tf.mul(x(), alpha), tau) : tau));
+      const config = configOf(layer);
+      expect(Object.keys(config).filter((key) => /^(axis|alpha)/.test(key))).toHaveLength(affine ? 3 : 0);
+      const again = ours.AddonsTLU.fromConfig<Layer>(ours.AddonsTLU, config);
+      expect(configOf(again)).toEqual(config);
+      expect(new ours.AddonsTLU({ name: 'own' }).name).toBe('own');
+      expect(new ours.AddonsTLU().affine).toBe(false);
+    });
   });
 
   test('UnitNormalization', async () => {
