@@ -132,6 +132,8 @@ module.exports = {
       'unit/broken-files',
       'unit/serialization',
       'unit/wrapped-weights',
+      'unit/wrappers',
+      'unit/weight-standardization',
       'unit/attention',
       'unit/multi-head-attention',
       'unit/conditional-layers',
