@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { foldBatchNormalization } from '../../layers/models/surgery/index.ts';
+import { called2, file, graph2, type Values, values } from '../support/keras-files.ts';
 import { artifactsOf, folders, readJson } from '../support/keras-models.ts';
 import { modelOf } from '../support/layers.ts';
 import { classesOf, inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
@@ -92,6 +93,9 @@ describe('a normalization before', () => {
       norm.weights.map((weight, i) => ([1, 2].includes(i) ? tf.zeros(weight.shape as number[]) : weight.read())),
     );
     expect((await folded(model)).changed).toHaveLength(1);
+    // A shift of one channel alone would be lost, too.
+    norm.setWeights(norm.weights.map((weight, i) => (i === 1 ? tf.tensor1d([0, 1]) : weight.read())));
+    expect((await folded(model)).changed).toEqual([]);
   });
 
   test('a kernel of one point needs no padding', async () => {
@@ -141,6 +145,44 @@ describe('a normalization before', () => {
   test('first in a Sequential, whose input shape stays', async () => {
     const model = tf.sequential({ layers: [ours.batchNormalization({ inputShape: [4] }), l.dense({ units: 2 })] });
     expect(classesOf((await folded(train(model))).model)).toEqual(['Dense']);
+  });
+});
+
+describe('what loadModel changed in layers, the new model has, too:', () => {
+  const norm = { axis: [-1], epsilon: 1e-3, center: false, scale: false };
+  const statistics = { 'bn/moving_mean': values([3]), 'bn/moving_variance': { shape: [3], data: [1, 2, 3] } };
+  const load = async (model: ReturnType<typeof graph2>, weights: Values) =>
+    ours.loadModel(tf.io.fromMemory(await file('2.15.0', model, weights)));
+
+  test('dropout in inference, where the graph says so', async () => {
+    const layers = [
+      called2('Dense', { name: 'd', units: 3, use_bias: false }, ['x']),
+      called2('BatchNormalization', { name: 'bn', ...norm }, ['d']),
+      called2('Dropout', { name: 'drop', rate: 0.5 }, ['bn'], { training: true }),
+    ];
+    const model = await load(graph2([null, 4], layers), { 'd/kernel': values([4, 3]), ...statistics });
+    const surgery = await foldBatchNormalization(model);
+    expect(classesOf(surgery.model)).toEqual(['InputLayer', 'Dense', 'Dropout']);
+    const y = (surgery.model.predict(tf.ones([20, 4])) as tf.Tensor).dataSync();
+    expect(y.filter((value) => value === 0).length).toBeGreaterThan(0);
+  });
+
+  test('a recurrent layer without the masks of layers before it that pass none on', async () => {
+    const layers = [
+      called2('Masking', { name: 'masking', mask_value: 0 }, ['x']),
+      called2('Conv1D', { name: 'c', filters: 3, kernel_size: [1], strides: [1], padding: 'valid' }, ['masking']),
+      called2('BatchNormalization', { name: 'bn', ...norm }, ['c']),
+      called2('SimpleRNN', { name: 'rnn', units: 2, use_bias: false, activation: 'tanh' }, ['bn']),
+    ];
+    const model = await load(graph2([null, 2, 3], layers), {
+      'c/kernel': values([1, 3, 3]),
+      'c/bias': values([3], 2),
+      ...statistics,
+      'rnn/kernel': values([3, 2]),
+      'rnn/recurrent_kernel': values([2, 2]),
+    });
+    const { changed } = await folded(model, tf.tensor([1, 2, 3, 0, 0, 0], [1, 2, 3]));
+    expect(changed).toHaveLength(1);
   });
 });
 
@@ -323,6 +365,10 @@ describe('left alone, with the reason:', () => {
     ],
     'another axis': [
       () => modelOf([5, 5], dense('first'), ours.batchNormalization({ name: 'norm', axis: 1 }), l.reLU()),
+      /another axis/,
+    ],
+    'another axis than that of the layer after it': [
+      () => modelOf([5, 5], ours.batchNormalization({ name: 'norm', axis: 1 }), dense('after'), l.reLU()),
       /another axis/,
     ],
     'a call that trains': [
