@@ -367,6 +367,15 @@ describe('left alone, with the reason:', () => {
       () => modelOf([5, 5], dense('first'), ours.batchNormalization({ name: 'norm', axis: 1 }), l.reLU()),
       /another axis/,
     ],
+    'a layer after it that takes another result, too': [
+      () => {
+        const inputs = [input(), input()];
+        const shared = dense('shared');
+        const both = inputs.map((x, i) => apply(shared, i === 0 ? apply(norm(), x) : x));
+        return tf.model({ inputs, outputs: apply(l.add(), both) });
+      },
+      /'shared', also takes the result of/,
+    ],
     'another axis than that of the layer after it': [
       () => modelOf([5, 5], ours.batchNormalization({ name: 'norm', axis: 1 }), dense('after'), l.reLU()),
       /another axis/,
