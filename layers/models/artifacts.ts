@@ -2,7 +2,7 @@
 import { io } from '@tensorflow/tfjs-core';
 import { fail, show } from '../../kernels/core/errors.ts';
 import { checkCall, checkFunction, optionNames } from '../../kernels/functions/checks.ts';
-import { isRecord } from './keras/saved.ts';
+import { isRecord, isSaved } from './keras/saved.ts';
 
 /** The options of loading: those of `io.LoadOptions`. */
 const LOAD_OPTIONS = optionNames(
@@ -107,7 +107,7 @@ export function checkArtifacts(who: string, artifacts: unknown): asserts artifac
   if (!isRecord(topology))
     fail(who, `modelTopology must be an object; received ${show(topology)}; convert the model again`);
   const model = topology.model_config ?? topology;
-  if (isRecord(model) && 'class_name' in model) return;
+  if (isSaved(model)) return;
   fail(
     who,
     `modelTopology must describe a model by its class_name and config; received ${listed(topology)}; save or convert the ` +

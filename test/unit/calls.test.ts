@@ -83,8 +83,9 @@ describe('orderedCalls', () => {
 
   test.each([
     ['two layers of one name', graph([input('x'), dense('a', call(['x', 0])), dense('a', call(['x', 0]))], [['a', 0]])],
+    ["is called 'b' by the graph", graph([input('x'), { ...dense('a', call(['x', 0])), name: 'b' }], [['b', 0]])],
     ['no outputs', graph([input('x'), dense('a', call(['x', 0]))], [])],
-  ])('refuses a graph with %s', (what, topology) => {
+  ])('refuses a graph: %s', (what, topology) => {
     expect(() => orderedCalls(topology)).toThrow(what);
   });
 

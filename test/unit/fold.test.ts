@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
 import { foldBatchNormalization } from '../../layers/models/surgery/index.ts';
+import { called2, file, graph2, type Values, values } from '../support/keras-files.ts';
 import { artifactsOf, folders, readJson } from '../support/keras-models.ts';
 import { modelOf } from '../support/layers.ts';
 import { classesOf, inputFor, KERNELS, type Layer, mobileNet, predict, train } from '../support/surgery-models.ts';
@@ -19,6 +20,36 @@ const NORMS: Readonly<Record<string, (args?: object) => Layer>> = {
   BatchRenormalization: ours.batchRenormalization,
   MeanOnlyBatchNormalization: ours.meanOnlyBatchNormalization,
 };
+
+/** A wrapper that changes what its layer gives. */
+class TwiceOf extends tf.layers.Layer {
+  static readonly className = 'TwiceOfSurgery';
+  readonly layer: tf.layers.Layer;
+  constructor({ layer, ...args }: { layer: tf.layers.Layer; name: string }) {
+    super(args);
+    this.layer = layer;
+  }
+  override build(shape: tf.Shape): void {
+    this.layer.build(shape);
+    this._trainableWeights = [...this.layer.weights];
+    this.built = true;
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.mul(this.layer.apply(inputs) as tf.Tensor, 2);
+  }
+  override getConfig(): tf.serialization.ConfigDict {
+    const layer = { className: this.layer.getClassName(), config: this.layer.getConfig() };
+    return { ...super.getConfig(), layer };
+  }
+  static override fromConfig<T extends tf.serialization.Serializable>(
+    cls: tf.serialization.SerializableConstructor<T>,
+    { layer, ...config }: tf.serialization.ConfigDict,
+  ): T {
+    const { config: own } = layer as unknown as { config: Parameters<typeof l.dense>[0] };
+    return new cls({ ...config, layer: l.dense(own) });
+  }
+}
+tf.serialization.registerClass(TwiceOf);
 
 /** Folds a model, and expects it to predict as before, and the original to be as it was. */
 async function folded(model: tf.LayersModel, x: tf.Tensor | tf.Tensor[] = inputFor(model)) {
@@ -62,6 +93,9 @@ describe('a normalization before', () => {
       norm.weights.map((weight, i) => ([1, 2].includes(i) ? tf.zeros(weight.shape as number[]) : weight.read())),
     );
     expect((await folded(model)).changed).toHaveLength(1);
+    // A shift of one channel alone would be lost, too.
+    norm.setWeights(norm.weights.map((weight, i) => (i === 1 ? tf.tensor1d([0, 1]) : weight.read())));
+    expect((await folded(model)).changed).toEqual([]);
   });
 
   test('a kernel of one point needs no padding', async () => {
@@ -111,6 +145,44 @@ describe('a normalization before', () => {
   test('first in a Sequential, whose input shape stays', async () => {
     const model = tf.sequential({ layers: [ours.batchNormalization({ inputShape: [4] }), l.dense({ units: 2 })] });
     expect(classesOf((await folded(train(model))).model)).toEqual(['Dense']);
+  });
+});
+
+describe('what loadModel changed in layers, the new model has, too:', () => {
+  const norm = { axis: [-1], epsilon: 1e-3, center: false, scale: false };
+  const statistics = { 'bn/moving_mean': values([3]), 'bn/moving_variance': { shape: [3], data: [1, 2, 3] } };
+  const load = async (model: ReturnType<typeof graph2>, weights: Values) =>
+    ours.loadModel(tf.io.fromMemory(await file('2.15.0', model, weights)));
+
+  test('dropout in inference, where the graph says so', async () => {
+    const layers = [
+      called2('Dense', { name: 'd', units: 3, use_bias: false }, ['x']),
+      called2('BatchNormalization', { name: 'bn', ...norm }, ['d']),
+      called2('Dropout', { name: 'drop', rate: 0.5 }, ['bn'], { training: true }),
+    ];
+    const model = await load(graph2([null, 4], layers), { 'd/kernel': values([4, 3]), ...statistics });
+    const surgery = await foldBatchNormalization(model);
+    expect(classesOf(surgery.model)).toEqual(['InputLayer', 'Dense', 'Dropout']);
+    const y = (surgery.model.predict(tf.ones([20, 4])) as tf.Tensor).dataSync();
+    expect(y.filter((value) => value === 0).length).toBeGreaterThan(0);
+  });
+
+  test('a recurrent layer without the masks of layers before it that pass none on', async () => {
+    const layers = [
+      called2('Masking', { name: 'masking', mask_value: 0 }, ['x']),
+      called2('Conv1D', { name: 'c', filters: 3, kernel_size: [1], strides: [1], padding: 'valid' }, ['masking']),
+      called2('BatchNormalization', { name: 'bn', ...norm }, ['c']),
+      called2('SimpleRNN', { name: 'rnn', units: 2, use_bias: false, activation: 'tanh' }, ['bn']),
+    ];
+    const model = await load(graph2([null, 2, 3], layers), {
+      'c/kernel': values([1, 3, 3]),
+      'c/bias': values([3], 2),
+      ...statistics,
+      'rnn/kernel': values([3, 2]),
+      'rnn/recurrent_kernel': values([2, 2]),
+    });
+    const { changed } = await folded(model, tf.tensor([1, 2, 3, 0, 0, 0], [1, 2, 3]));
+    expect(changed).toHaveLength(1);
   });
 });
 
@@ -210,6 +282,30 @@ class Doubled extends l.Layer {
   }
 }
 
+test('normalizations within timeDistributed, of an axis counted from the front, too', async () => {
+  const layers = [
+    l.timeDistributed({ layer: l.dense({ units: 4 }) }),
+    l.timeDistributed({ layer: ours.batchNormalization({ axis: 1 }), name: 'norm' }),
+    l.reLU(),
+  ];
+  const { changed, left } = await folded(train(modelOf([3, 5], ...layers)));
+  expect([changed.map(({ layer }) => layer), left]).toEqual([['norm'], []]);
+});
+
+test('a wrapped layer at the beginning of a Sequential, whose input shape stays', async () => {
+  const layer = l.dense({ units: 2, name: 'inner' });
+  const model = tf.sequential({
+    layers: [
+      ours.spectralNormalization({ layer, name: 'first', inputShape: [4] }),
+      ours.batchNormalization(),
+      l.reLU({ name: 'last' }),
+    ],
+  });
+  const surgery = await folded(train(model));
+  expect(classesOf(surgery.model)).toEqual(['Dense', 'ReLU']);
+  expect(surgery.model.layers[0]!.batchInputShape).toEqual([null, 4]);
+});
+
 describe('left alone, with the reason:', () => {
   const input = () => tf.input({ shape: [5] });
   const dense = (name: string, more: object = {}) => l.dense({ units: 5, name, ...more });
@@ -271,12 +367,37 @@ describe('left alone, with the reason:', () => {
       () => modelOf([5, 5], dense('first'), ours.batchNormalization({ name: 'norm', axis: 1 }), l.reLU()),
       /another axis/,
     ],
+    'a layer after it that takes another result, too': [
+      () => {
+        const inputs = [input(), input()];
+        const shared = dense('shared');
+        const both = inputs.map((x, i) => apply(shared, i === 0 ? apply(norm(), x) : x));
+        return tf.model({ inputs, outputs: apply(l.add(), both) });
+      },
+      /'shared', also takes the result of/,
+    ],
+    'another axis than that of the layer after it': [
+      () => modelOf([5, 5], ours.batchNormalization({ name: 'norm', axis: 1 }), dense('after'), l.reLU()),
+      /another axis/,
+    ],
     'a call that trains': [
       () => {
         const x = input();
         return tf.model({ inputs: x, outputs: apply(norm(), apply(dense('first'), x), { training: true }) });
       },
       /training: true/,
+    ],
+    'a layer before it whose call trains': [
+      () => {
+        const x = input();
+        const first = apply(dense('first'), x, { training: true });
+        return tf.model({ inputs: x, outputs: apply(l.reLU(), apply(norm(), first)) });
+      },
+      /'first' \(Dense\), is called with training: true/,
+    ],
+    'a wrapper of which nobody knows what it does': [
+      () => modelOf([5], new TwiceOf({ layer: dense('inner'), name: 'first' }), norm(), l.reLU()),
+      /'first' \(TwiceOfSurgery\), has no kernel/,
     ],
     'the first and the last layer': [() => modelOf([5], norm()), /its own result is one of the model's/],
   };

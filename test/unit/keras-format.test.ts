@@ -2,6 +2,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as ours from '../../layers/index.ts';
+import { fromKeras } from '../../layers/models/keras/format.ts';
+import { fittedWeights } from '../../layers/models/keras/weights.ts';
+import { explainLoadError } from '../../layers/models/load-errors.ts';
 import {
   called,
   called2,
@@ -173,6 +176,109 @@ describe('Keras 3', () => {
   });
 });
 
+describe('what older and younger versions of Keras write otherwise', () => {
+  const dense = { units: 2, activation: 'linear', use_bias: false };
+  const kernel = values([3, 2]);
+  const x = () => tensorOf(values([4, 3], 5));
+  const product = () => tf.matMul(x(), tensorOf(kernel));
+  const listed = [called2('Dense', { ...dense, name: 'd', batch_input_shape: [null, 3] }, [])];
+
+  test('a Sequential whose config is the list of its layers, alone and within a graph', async () => {
+    const alone = await load2({ class_name: 'Sequential', config: listed }, { 'd/kernel': kernel });
+    expectClose(predict(alone, x()), product());
+    const bare = [called2('Dense', { ...dense, name: 'd' }, [])];
+    const model = graph2(
+      [null, 3],
+      [{ class_name: 'Sequential', name: 's', config: bare, inbound_nodes: [[['x', 0, 0, {}]]] }],
+    );
+    Object.assign(model.config, { output_layers: [['s', 1, 0]] });
+    expectClose(predict(await load2(model, { 'd/kernel': kernel }), x()), product());
+  });
+
+  test('a Sequential within a graph has the shape of the input that it takes, not of another', async () => {
+    const bare = { name: 's', layers: [called2('Dense', { ...dense, name: 'd' }, [])] };
+    const model = graph2(
+      [null, 7],
+      [
+        called2('InputLayer', { name: 'y', batch_input_shape: [null, 3] }, []),
+        { class_name: 'Sequential', name: 's', config: bare, inbound_nodes: [[['y', 0, 0, {}]]] },
+      ],
+    );
+    const input_layers = ['x', 'y'].map((name) => [name, 0, 0]);
+    Object.assign(model.config, { input_layers, output_layers: [['s', 1, 0]] });
+    const loaded = await load2(model, { 'd/kernel': kernel });
+    expectClose(loaded.predict([tf.zeros([4, 7]), x()]) as tf.Tensor, product());
+  });
+
+  test('a Sequential that gets its input shape from a model, or from the layer in a wrapper', async () => {
+    const inner = { class_name: 'Sequential', config: { name: 'inner', layers: listed } };
+    const around = { class_name: 'Sequential', config: { name: 'outer', layers: [inner] } };
+    expectClose(predict(await load2(around, { 'd/kernel': kernel }), x()), product());
+    const config = { name: 'sn', power_iterations: 1, layer: listed[0] };
+    const wrapped = {
+      class_name: 'Sequential',
+      config: { name: 'm', layers: [{ class_name: 'SpectralNormalization', config }] },
+    };
+    const weights = { 'sn/d/kernel': kernel, 'sn/vector_u': values([1, 2]) };
+    expectClose(predict(await load2(wrapped, weights), x()), product());
+  });
+
+  test('the JSON of a model, without weights', async () => {
+    const model = { class_name: 'Sequential', config: { name: 's', layers: listed }, keras_version: '2.15.0' };
+    const loaded = await ours.loadModel({ load: async () => ({ modelTopology: model }) });
+    expect(loaded.getLayer('d').weights.map(({ shape }) => shape)).toEqual([[3, 2]]);
+  });
+
+  test('Identity is a layer that changes nothing, or an initializer', async () => {
+    const model = graph2(
+      [null, 3],
+      [
+        called2('Identity', { name: 'same' }, ['x']),
+        called2('Dense', { ...dense, name: 'd', kernel_initializer: { class_name: 'Identity', config: { gain: 2 } } }, [
+          'same',
+        ]),
+      ],
+    );
+    const loaded = await load2(model, { 'd/kernel': kernel });
+    expectClose(predict(loaded, x()), product());
+    expect(loaded.getLayer('d').getConfig().kernelInitializer).toMatchObject({ config: { gain: 2 } });
+  });
+
+  test('of the name of a layer in Bidirectional only what Keras puts before it is left out', async () => {
+    const layer = {
+      class_name: 'SimpleRNN',
+      config: { name: 'feed_forward_rnn', units: 1, use_bias: false, activation: 'linear' },
+    };
+    const model = graph2([null, 2, 1], [called2('Bidirectional', { name: 'bi', merge_mode: 'sum', layer }, ['x'])]);
+    const one = { shape: [1, 1], data: [1] };
+    const weights = Object.fromEntries(
+      ['forward', 'backward'].flatMap((way) => [
+        [`bi/${way}_feed_forward_rnn/simple_rnn_cell/kernel`, one],
+        [`bi/${way}_feed_forward_rnn/simple_rnn_cell/recurrent_kernel`, one],
+      ]),
+    );
+    expect(numbers(predict(await load2(model, weights), tf.tensor([[[1], [2]]])))).toEqual([6]);
+  });
+
+  test('a class of the name InstanceNormalization that somebody registered has any options', async () => {
+    class InstanceNormalization extends tf.layers.Layer {
+      static readonly className = 'InstanceNormalization';
+      override call([x]: tf.Tensor[]): tf.Tensor {
+        return tf.neg(x!);
+      }
+    }
+    const { classNameMap } = tf.serialization.SerializationMap.getMap();
+    const own = classNameMap.InstanceNormalization!;
+    tf.serialization.registerClass(InstanceNormalization);
+    try {
+      const model = graph2([null, 3], [called2('InstanceNormalization', { name: 'own', axis: -1 }, ['x'])]);
+      expectClose(predict(await load2(model, {}), x()), tf.neg(x()));
+    } finally {
+      classNameMap.InstanceNormalization = own;
+    }
+  });
+});
+
 describe('weights of a second session', () => {
   const dense = (name: string, inputs: string[], units = 3) =>
     called2('Dense', { name, units, use_bias: false, activation: 'linear' }, inputs);
@@ -294,6 +400,120 @@ describe('weights of a second session', () => {
   });
 });
 
+describe('names of weights', () => {
+  const kernel = values([3, 3]);
+  const x = () => tensorOf(values([2, 3], 9));
+
+  test('begin with the name of a layer that has that of its model in it', async () => {
+    const layers = [called2('Dense', { name: 'block/a', units: 3, use_bias: false, batch_input_shape: [null, 3] }, [])];
+    const model = { class_name: 'Sequential', config: { name: 'block', layers } };
+    expectClose(predict(await load2(model, { 'block/a/kernel': kernel }), x()), tf.matMul(x(), tensorOf(kernel)));
+  });
+
+  test('of layers in a model in TimeDistributed', async () => {
+    const dense = called2('Dense', { name: 'd', units: 3, use_bias: false, batch_input_shape: [null, 3] }, []);
+    const layer = { class_name: 'Sequential', config: { name: 's', layers: [dense] } };
+    const model = graph2([null, 2, 3], [called2('TimeDistributed', { name: 'td', layer }, ['x'])]);
+    const loaded = await load2(model, { 'td/s/d/kernel': kernel });
+    const y = predict(loaded, tf.reshape(x(), [1, 2, 3]));
+    expectClose(tf.reshape(y, [2, 3]), tf.matMul(x(), tensorOf(kernel)));
+  });
+
+  test("learned_epsilon of TensorFlow Addons' FilterResponseNormalization is of the only layer that learns one", async () => {
+    const norm = (name: string, before: string) =>
+      called2('Addons>FilterResponseNormalization', { name, epsilon: 1, learned_epsilon: true }, [before]);
+    const parameters = (name: string): Values => ({
+      [`${name}/gamma`]: { shape: [1, 1, 1, 1], data: [1] },
+      [`${name}/beta`]: { shape: [1, 1, 1, 1], data: [0] },
+    });
+    const epsilon = { learned_epsilon: { shape: [1], data: [3] } };
+    const one = await load2(graph2([null, 1, 1, 1], [norm('a', 'x')]), { ...parameters('a'), ...epsilon });
+    // 1 / sqrt(1 + epsilon), where epsilon has the option and what is learned.
+    expect(numbers(predict(one, tf.ones([1, 1, 1, 1])))).toBeClose([1 / Math.sqrt(1 + 1 + 3)], { rtol: 1e-6 });
+    const two = graph2([null, 1, 1, 1], [norm('a', 'x'), norm('b', 'a')]);
+    await expect(load2(two, { ...parameters('a'), ...parameters('b'), ...epsilon })).rejects.toThrow(
+      "needs the weight 'a/learned_epsilon'",
+    );
+  });
+});
+
+describe('fittedWeights', () => {
+  const fitted = (given: Record<string, number[]>, wanted: [layer: string, name: string, shape: number[]][]) =>
+    fittedWeights(
+      Object.entries(given).map(([name, shape]) => ({ name, shape, dtype: 'float32' as const })),
+      wanted.map(([layer, name, shape]) => ({ layer, name, shape })),
+    ).map(({ name }) => name);
+
+  test('of several layers that fit takes the one of exactly that name', () => {
+    const wanted = ['a', 'a_1'].map((name) => [name, `${name}/cell/kernel`, [3]] as [string, string, number[]]);
+    expect(fitted({ 'a_1/cell_2/kernel': [3] }, wanted)).toEqual(['a_1/cell/kernel']);
+  });
+
+  test('takes the layer whose weights have the shapes', () => {
+    const wanted = [3, 2].map((size, i) => [`a_${i}`, `a_${i}/kernel`, [size]] as [string, string, number[]]);
+    expect(fitted({ 'a_1_1/kernel': [2], 'a_0_1/kernel': [3] }, wanted)).toEqual(['a_1/kernel', 'a_0/kernel']);
+    const alike = [
+      ['a', 'a/kernel', [3]],
+      ['a_1', 'a_1/kernel', [2]],
+    ] as [string, string, number[]][];
+    expect(fitted({ 'a_1/kernel': [3] }, alike)).toEqual(['a/kernel']);
+  });
+
+  test.each<[string, Record<string, number[]>, [string, string, number[]][]]>([
+    ['another last part', { 'a_1/kernel_1': [3] }, [['a', 'a/kernel', [3]]]],
+    ['another part in between', { 'a_1/x/kernel': [3] }, [['a', 'a/cell/kernel', [3]]]],
+    ['a part too few', { 'a_1/kernel': [3] }, [['a', 'a/cell/kernel', [3]]]],
+    ['one place for two', { 'a_1/x/kernel': [3], 'a_1/y/kernel': [3] }, [['a', 'a/kernel', [3]]]],
+    [
+      'two places for one',
+      { 'a_1/c_1/kernel': [3] },
+      [
+        ['a', 'a/c/kernel', [3]],
+        ['a', 'a/c_1/kernel', [3]],
+      ],
+    ],
+  ])('leaves %s as it is', (_, given, wanted) => {
+    expect(fitted(given, wanted)).toEqual(Object.keys(given));
+  });
+});
+
+test('outputs of a graph that are no tensors are refused', async () => {
+  const model = graph3('m', [input3('x', null, 2)], 'x');
+  Object.assign(model.config as object, { output_layers: [7] });
+  await expect(load3(model, {})).rejects.toThrow(
+    'loadModel: an input or output of a model is 7, which names no tensor',
+  );
+});
+
+test('inputs and outputs of a graph that are a dictionary come in the order of its keys', async () => {
+  const model = graph3(
+    'm',
+    [
+      input3('x', null, 2),
+      input3('y', null, 2),
+      called('Multiply', { name: 'product' }, [[output('x'), output('y')]]),
+      called('Add', { name: 'sum' }, [[output('x'), output('y')]]),
+    ],
+    'sum',
+  );
+  Object.assign(model.config as object, {
+    input_layers: { b: ['x', 0, 0], a: ['y', 0, 0] },
+    output_layers: { d: ['sum', 0, 0], c: ['product', 0, 0] },
+  });
+  const artifacts = await file('3.15.1', model, {});
+  const { model_config } = fromKeras(artifacts).artifacts.modelTopology as { model_config: { config: object } };
+  expect(model_config.config).toMatchObject({
+    input_layers: [
+      ['y', 0, 0],
+      ['x', 0, 0],
+    ],
+    output_layers: [
+      ['product', 0, 0],
+      ['sum', 0, 0],
+    ],
+  });
+});
+
 describe('masks', () => {
   const norm = { name: 'bn', axis: 2, momentum: 0, epsilon: 1e-3, center: true, scale: false };
   const statistics = {
@@ -347,6 +567,116 @@ describe('masks', () => {
       'bn',
     );
     await expect(load3(model, statistics)).rejects.toThrow(/'ne' \(NotEqual\) is of a class/);
+  });
+
+  test('of an embedding that has none are an operation like any other', async () => {
+    const rnn = called('SimpleRNN', { name: 'rnn', units: 2 }, [output('embedding')], { mask: output('ne') });
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2),
+        called('Embedding', { name: 'embedding', input_dim: 3, output_dim: 2, mask_zero: false }, [output('x')]),
+        called('NotEqual', { name: 'ne' }, [output('x'), 0]),
+        rnn,
+      ],
+      'rnn',
+    );
+    await expect(load3(model, {})).rejects.toThrow(/'ne' \(NotEqual\) is of a class/);
+  });
+
+  describe('that a model before the layer would pass on in Keras', () => {
+    const layer = (class_name: string, name: string, config: object, ...inputs: [string, number][]) => ({
+      ...called2(class_name, { name, ...config }, []),
+      inbound_nodes: [inputs.map(([from, number]) => [from, number, 0, {}])],
+    });
+    const masking = { class_name: 'Masking', config: { name: 'masking', mask_value: 0 } };
+    const recurrent = (...inputs: [string, number][]) =>
+      layer('SimpleRNN', 'last', { units: 1, use_bias: false, activation: 'linear' }, ...inputs);
+    /** A model of `inner`, and layers after it. */
+    const followed = (inner: object, ...layers: object[]) => {
+      const first = called2('InputLayer', { name: 'i', batch_input_shape: [null, 2, 3] }, []);
+      const model = {
+        class_name: 'Sequential',
+        name: 'inner',
+        config: { name: 'inner', layers: [first, inner] },
+        inbound_nodes: [[['x', 0, 0, {}]]],
+      };
+      return graph2([null, 2, 3], [model, ...(layers as never[])]);
+    };
+    const kernel = { 'last/kernel': values([3, 1]) };
+    const ofLast = { ...kernel, 'last/recurrent_kernel': values([1, 1]) };
+
+    test.each([
+      ['directly', followed(masking, recurrent(['inner', 1]))],
+      [
+        'through a layer that passes masks on',
+        followed(masking, layer('Activation', 'a', { activation: 'relu' }, ['inner', 1]), recurrent(['a', 0])),
+      ],
+      [
+        'through a sum with what has none',
+        followed(masking, layer('Add', 'a', {}, ['x', 0], ['inner', 1]), recurrent(['a', 0])),
+      ],
+    ])('is refused: %s', async (_, model) => {
+      await expect(load2(model, ofLast)).rejects.toThrow("'last' (SimpleRNN) has a mask of the model before it");
+    });
+
+    test.each([
+      [
+        'the last layer uses no masks',
+        followed(masking, layer('Dense', 'last', { units: 1, use_bias: false }, ['inner', 1])),
+      ],
+      [
+        'a layer before it passes none on',
+        followed(masking, layer('Permute', 'p', { dims: [1, 2] }, ['inner', 1]), recurrent(['p', 0])),
+      ],
+      [
+        'the model gives none',
+        followed({ class_name: 'Activation', config: { name: 'a', activation: 'relu' } }, recurrent(['inner', 1])),
+      ],
+    ])('is no obstacle where %s', async (_, model) => {
+      const isRecurrent = model.config.layers.at(-1)!.class_name === 'SimpleRNN';
+      const loaded = await load2(model, isRecurrent ? ofLast : kernel);
+      expect(numbers(loaded.getLayer('last').getWeights()[0]!)).toEqual(kernel['last/kernel'].data);
+    });
+  });
+
+  test('GlobalAveragePooling1D that is called with none is the class of TensorFlow.js', async () => {
+    const pooling = called('GlobalAveragePooling1D', { name: 'p' }, [output('x')], { mask: null });
+    const model3 = await load3(graph3('m', [input3('x', null, 2, 3), pooling], 'p'), {});
+    const model2 = await load2(graph2([null, 2, 3], [called2('GlobalAveragePooling1D', { name: 'p' }, ['x'])]), {});
+    for (const model of [model3, model2]) expect(model.getLayer('p').getClassName()).toBe('GlobalAveragePooling1D');
+  });
+
+  const rnn = (name: string) => saved('SimpleRNN', { name, units: 2, return_sequences: true });
+  const stack = (...layers: object[]) =>
+    saved('Sequential', { name: 's', layers: [input3('i', null, 2, 3), ...layers] });
+  test.each<[string, string, object, object]>([
+    [
+      'for a layer in TimeDistributed that uses it',
+      'TimeDistributed',
+      { layer: rnn('inner') },
+      { mask: output('any') },
+    ],
+    [
+      'for a model that has such a layer, wherever',
+      'TimeDistributed',
+      { layer: stack(stack(saved('Dense', { name: 'd', units: 2 }), rnn('inner'))) },
+      { mask: output('any') },
+    ],
+    ['for a layer that uses none', 'Permute', { dims: [1, 2] }, { mask: output('any') }],
+    ['that is no tensor', 'SimpleRNN', { units: 2 }, { mask: true }],
+  ])('%s are refused by the name of the argument', async (_, className, config, kwargs) => {
+    const model = graph3(
+      'm',
+      [
+        input3('x', null, 2, 3),
+        called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+        ...mask,
+        called(className, { name: 'it', ...config }, [output('masking')], kwargs as never),
+      ],
+      'it',
+    );
+    await expect(load3(model, {})).rejects.toThrow(`'it' (${className}) is called with the argument mask`);
   });
 
   test('that only TensorFlow.js has are refused, or kept from the layer', async () => {
@@ -540,6 +870,200 @@ describe('what the graph says of training', () => {
   });
 });
 
+describe("Keras's Attention", () => {
+  const [query, value, key] = [values([2, 3, 4], 1), values([2, 5, 2], 2), values([2, 5, 4], 3)];
+  const one = (value: number) => ({ shape: [], data: [value] });
+  const tensors = () => [query, value, key].map(tensorOf) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  /** Keras's formulas; `weight` is that of additive attention, `added` is added to the scores. */
+  function reference({ scale = 1, weight, added = 0 }: { scale?: number; weight?: number; added?: tf.TensorLike }) {
+    const [query, value, key] = tensors();
+    const sums = tf.add(tf.expandDims(query, 2), tf.expandDims(key, 1));
+    const scores =
+      weight === undefined
+        ? tf.mul(tf.matMul(query, key, false, true), scale)
+        : tf.mul(tf.sum(tf.tanh(tf.mul(sums, scale)), -1), weight);
+    return tf.matMul(tf.softmax(tf.add(scores, added)), value);
+  }
+  async function loaded(config: object, weights: Values = {}, kwargs: object = {}) {
+    const inputs = [input3('q', null, 3, 4), input3('v', null, 5, 2), input3('k', null, 5, 4)];
+    const attention = called(
+      'Attention',
+      { name: 'it', ...config },
+      [inputs.map(({ name }) => output(name as string))],
+      {
+        ...kwargs,
+      },
+    );
+    const model = graph3('m', [...inputs, attention], 'it');
+    Object.assign(model.config as object, { input_layers: inputs.map(({ name }) => [name, 0, 0]) });
+    return load3(model, weights);
+  }
+  /** Of keys that a query must not see. */
+  const hidden = (isHidden: (i: number, j: number) => boolean) =>
+    Array.from({ length: 3 }, (_, i) => Array.from({ length: 5 }, (_, j) => (isHidden(i, j) ? -1e9 : 0)));
+
+  test.each<[string, object, Values, { scale?: number; weight?: number }]>([
+    ['of products', { score_mode: 'dot', use_scale: false }, {}, {}],
+    ['of scaled products', { score_mode: 'dot', use_scale: true }, { 'it/scale': one(0.3) }, { scale: 0.3 }],
+    ['of sums', { score_mode: 'concat' }, { 'it/concat_score_weight': one(1.7) }, { weight: 1.7 }],
+    [
+      'of scaled sums',
+      { score_mode: 'concat', use_scale: true },
+      { 'it/scale': one(0.3), 'it/concat_score_weight': one(1.7) },
+      { scale: 0.3, weight: 1.7 },
+    ],
+  ])('%s, also from a config', async (_, config, weights, formula) => {
+    const model = await loaded(config, weights);
+    expect(model.outputs[0]!.shape).toEqual([null, 3, 2]);
+    expectClose(model.predict(tensors()) as tf.Tensor, reference(formula));
+    const layer = model.getLayer('it');
+    const [cls] = tf.serialization.SerializationMap.getMap().classNameMap.Attention!;
+    const again = cls.fromConfig(cls, JSON.parse(JSON.stringify(layer.getConfig()))) as unknown as tf.layers.Layer;
+    again.apply(tensors());
+    again.setWeights(layer.getWeights());
+    expectClose(again.apply(tensors()) as tf.Tensor, reference(formula));
+  });
+
+  test('a query sees no keys after it where the call says so', async () => {
+    const expected = reference({ added: hidden((i, j) => j > i) });
+    const model = await loaded({}, {}, { use_causal_mask: true });
+    expectClose(model.predict(tensors()) as tf.Tensor, expected);
+    const layer = (await loaded({})).getLayer('it');
+    expectClose(layer.apply(tensors(), { useCausalMask: true }) as tf.Tensor, expected);
+    expectClose(model.getLayer('it').apply(tensors(), { useCausalMask: false }) as tf.Tensor, reference({}));
+  });
+
+  test('a masked key is not seen, a masked query gives 0, and its mask is passed on', async () => {
+    const layer = (await loaded({})).getLayer('it');
+    const ofQuery = tf.tensor2d([1, 0, 1, 1, 1, 1], [2, 3], 'bool');
+    const ofValue = tf.tensor2d([1, 1, 0, 1, 1, 1, 1, 0, 1, 1], [2, 5], 'bool');
+    const seen = reference({ added: tf.mul(tf.sub(tf.expandDims(tf.cast(ofValue, 'float32'), 1), 1), 1e9) as never });
+    const y = layer.apply(tensors(), { mask: [ofQuery, ofValue, null] }) as tf.Tensor;
+    expectClose(y, tf.mul(seen, tf.expandDims(tf.cast(ofQuery, 'float32'), -1)));
+    expect(layer.supportsMasking).toBe(true);
+    expect(layer.computeMask(tensors(), [ofQuery, ofValue])).toBe(ofQuery);
+  });
+
+  test('masks that Keras 3 computes in the graph are those of the inputs', async () => {
+    const model = graph3(
+      'm',
+      [
+        input3('ids', null, 3),
+        called('Embedding', { name: 'e', input_dim: 4, output_dim: 2, mask_zero: true }, [output('ids')]),
+        called('NotEqual', { name: 'ne' }, [output('ids'), 0]),
+        called('Attention', { name: 'it' }, [[output('e'), output('e')]], { mask: [output('ne'), output('ne')] }),
+      ],
+      'it',
+    );
+    const table = values([4, 2]);
+    const loaded = await load3(model, { 'e/embeddings': table });
+    const row = (i: number) => table.data.slice(2 * i, 2 * i + 2);
+    const seen = tf.tensor([[row(2), row(3)]]);
+    const scores = tf.matMul(seen, seen, false, true);
+    const y = predict(loaded, tf.tensor([[2, 0, 3]]));
+    expectClose(tf.gather(y, [0, 2], 1), tf.matMul(tf.softmax(scores), seen));
+    expect(numbers(tf.gather(y, [1], 1))).toEqual([0, 0]);
+  });
+
+  test.each<[string, number, (model: object, last: object[]) => Promise<tf.LayersModel>]>([
+    [
+      'Keras 3',
+      0,
+      (model, last) => load3(graph3('m', [input3('x', null, 3, 4), model as never, ...(last as never[])], 'sum'), {}),
+    ],
+    ['Keras 2', 1, (model, last) => load2(graph2([null, 3, 4], [model as never, ...(last as never[])]), {})],
+  ])('%s: of what a model within gives', async (version, call, load) => {
+    const isKeras3 = version === 'Keras 3';
+    const tensor = (name: string, number = 0) => (isKeras3 ? output(name, number) : [name, number, 0, {}]);
+    const node = (...tensors: unknown[]) => [
+      isKeras3 ? { args: [tensors.length > 1 ? tensors : tensors[0]], kwargs: {} } : tensors,
+    ];
+    const layer = (class_name: string, name: string, config: object, inbound_nodes: unknown[]) => ({
+      class_name,
+      name,
+      config: { name, ...config },
+      inbound_nodes,
+    });
+    const shape = { [isKeras3 ? 'batch_shape' : 'batch_input_shape']: [null, 3, 4] };
+    const layers = [
+      { class_name: 'InputLayer', config: { name: 'i', ...shape } },
+      { class_name: 'Activation', config: { name: 'a', activation: 'relu' } },
+    ];
+    const loaded = await load(layer('Sequential', 's', { layers }, node(tensor('x'))), [
+      layer('Attention', 'it', {}, node(tensor('s', call), tensor('s', call))),
+      layer('Add', 'sum', {}, node(tensor('s', call), tensor('it'))),
+    ]);
+    const x = tf.relu(tensorOf(query));
+    const attended = tf.matMul(tf.softmax(tf.matMul(x, x, false, true)), x);
+    expectClose(predict(loaded, tensorOf(query)), tf.add(x, attended));
+  });
+
+  test.each<[string, unknown[], object, string]>([
+    ['one tensor', [[output('x')]], {}, 'other arguments than tensors of the graph'],
+    ['a number', [[output('x'), 3]], {}, 'other arguments than tensors of the graph'],
+    ['a mask that is an input', [[output('x'), output('x')]], { mask: [output('x'), null] }, 'the argument mask'],
+  ])('called with %s is refused', async (_, args, kwargs, message) => {
+    const model = graph3(
+      'm',
+      [input3('x', null, 3, 4), called('Attention', { name: 'it' }, args, kwargs as never)],
+      'it',
+    );
+    await expect(load3(model, {})).rejects.toThrow(`the layer 'it' (Attention) is called with ${message}`);
+  });
+
+  test('drops out in training alone', async () => {
+    const layer = (await loaded({ dropout: 0.5, seed: 3 })).getLayer('it');
+    expectClose(layer.apply(tensors()) as tf.Tensor, reference({}));
+    const y = numbers(layer.apply(tensors(), { training: true }) as tf.Tensor);
+    expect(y).not.toBeClose(numbers(reference({})), { atol: 0.01 });
+  });
+
+  test('refuses other inputs than two or three tensors', async () => {
+    const layer = (await loaded({})).getLayer('it');
+    const [query, value, key] = tensors();
+    const cls = layer.constructor as new (args: object) => tf.layers.Layer;
+    for (const inputs of [[query], [query, value, key, key]]) {
+      expect(() => new cls({}).apply(inputs)).toThrow(/Attention: .*query/);
+    }
+    expect(() => new cls({ scoreMode: 'other' })).toThrow('Attention: scoreMode must be');
+  });
+});
+
+describe('operations of Keras 3 on a tensor and a number', () => {
+  const three = (name: string, args: unknown[], kwargs: object = {}) =>
+    graph3('m', [input3('x', null, 2), called(name, { name: 'a' }, args, kwargs as never)], 'a');
+  const x = output('x');
+
+  test.each<[string, unknown[], number[]]>([
+    ['Add', [x, 3], [5, -1]],
+    ['Add', [3, x], [5, -1]],
+    ['Subtract', [x, 3], [-1, -7]],
+    ['Subtract', [3, x], [1, 7]],
+    ['Multiply', [x, 3], [6, -12]],
+    ['Multiply', [3, x], [6, -12]],
+    ['TrueDivide', [x, 4], [0.5, -1]],
+    ['Divide', [x, 4], [0.5, -1]],
+  ])('%s is a rescaling, with the number before or after', async (name, args, expected) => {
+    const model = await load3(three(name, args), {});
+    expect(numbers(predict(model, tf.tensor([[2, -4]])))).toBeClose(expected, { rtol: 1e-6 });
+  });
+
+  test.each<[string, object]>([
+    ['a number divided by a tensor', three('Divide', [4, x])],
+    ['a number more', three('Subtract', [x, 3, 4])],
+    ['arguments by name', three('Subtract', [x, 3], { where: x })],
+  ])('%s is refused', async (_, model) => {
+    await expect(load3(model as never, {})).rejects.toThrow(/^loadModel: the layer 'a' /);
+  });
+
+  test('called several times', async () => {
+    const model = three('Subtract', [x, 3]);
+    const [, layer] = (model.config as { layers: { inbound_nodes: unknown[] }[] }).layers;
+    layer!.inbound_nodes.push({ args: [output('a'), 5], kwargs: {} });
+    await expect(load3(model, {})).rejects.toThrow(/the layer 'a' \(Subtract\)/);
+  });
+});
+
 describe('operations of Keras 2 on a tensor and a number', () => {
   const operation = (name: string, fn: string, before: string, y: unknown) =>
     called2('TFOpLambda', { name, function: fn }, [before], { y, name: null });
@@ -550,9 +1074,19 @@ describe('operations of Keras 2 on a tensor and a number', () => {
       operation('b', 'math.multiply', 'a', 0.5),
       operation('c', 'math.subtract', 'b', 2),
       operation('d', 'math.truediv', 'c', 4),
+      operation('e', 'math.divide', 'd', 0.5),
+      operation('f', 'math.add', 'e', 1),
     ];
     const model = await load2(graph2([null, 2], layers), {});
-    expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([0, -1], { atol: 1e-6 });
+    expect(numbers(predict(model, tf.tensor([[1, -7]])))).toBeClose([1, -1], { atol: 1e-6 });
+  });
+
+  test('on two tensors and a number is refused, and so is another layer that has a function', async () => {
+    const layer = operation('a', 'math.add', 'x', 3);
+    const lambda = { ...layer, class_name: 'Lambda' };
+    await expect(load2(graph2([null, 2], [lambda]), {})).rejects.toThrow(/'a' \(Lambda\)/);
+    const model = graph2([null, 2], [{ ...layer, inbound_nodes: [[...layer.inbound_nodes[0]!, ['x', 0, 0]]] }]);
+    await expect(load2(model, {})).rejects.toThrow(/'a' \(TFOpLambda\)/);
   });
 
   test.each([
@@ -716,11 +1250,89 @@ describe('other classes', () => {
     },
   );
 
-  test("TensorFlow Addons' WeightNormalization of other layers than those with one kernel", () => {
-    const layer = new ours.AddonsWeightNormalization({ layer: tf.layers.lstm({ units: 2 }), name: 'it' });
-    expect(() => layer.build([null, 3, 2])).toThrow(
-      "Addons>WeightNormalization: of the layer 'it': LSTM has other kernels",
+  test.each<[string, tf.layers.Layer, number[]]>([
+    ['LSTM', tf.layers.lstm({ units: 2 }), [3, 2]],
+    ['SeparableConv2D', tf.layers.separableConv2d({ filters: 2, kernelSize: 1 }), [3, 3, 2]],
+    ['DepthwiseConv2D', tf.layers.depthwiseConv2d({ kernelSize: 1 }), [3, 3, 2]],
+  ])("TensorFlow Addons' WeightNormalization refuses %s, which has other kernels", (className, layer, shape) => {
+    const wrapper = new ours.AddonsWeightNormalization({ layer, name: 'it' });
+    expect(wrapper.dataInit).toBe(true);
+    expect(() => wrapper.build([null, ...shape])).toThrow(
+      `Addons>WeightNormalization: of the layer 'it': ${className} has other kernels`,
     );
+  });
+
+  describe("TensorFlow Addons' FilterResponseNormalization and TLU", () => {
+    const x = () => tensorOf(values([2, 3, 2, 2]));
+    const partsOf = (layer: Layer) =>
+      layer.weights.map(({ originalName, shape }) => [originalName.slice(layer.name.length + 1), ...shape]);
+    const configOf = (layer: Layer) => JSON.parse(JSON.stringify(layer.getConfig()));
+
+    test('y = gamma x / sqrt(mean(x^2) + epsilon) + beta', () => {
+      const layer = new ours.AddonsFilterResponseNormalization({ epsilon: 0.1, learnedEpsilon: true });
+      expect(layer.name).toMatch(/^[^>]+$/);
+      layer.apply(x());
+      expect(partsOf(layer)).toEqual([
+        ['learned_epsilon', 1],
+        ['gamma', 1, 1, 1, 2],
+        ['beta', 1, 1, 1, 2],
+      ]);
+      const [gamma, beta] = [values([1, 1, 1, 2], 2), values([1, 1, 1, 2], 3)].map(tensorOf) as [tf.Tensor, tf.Tensor];
+      layer.setWeights([tf.tensor([0.3]), gamma, beta]);
+      const mean = tf.mean(tf.square(x()), [1, 2], true);
+      const expected = tf.add(tf.mul(tf.div(x(), tf.sqrt(tf.add(mean, 0.1 + 0.3))), gamma), beta);
+      expectClose(layer.apply(x()) as tf.Tensor, expected);
+      const config = configOf(layer);
+      expect(config.axis).toEqual([1, 2]);
+      for (const name of ['center', 'scale', 'threshold', 'tauInitializer']) expect(config).not.toHaveProperty(name);
+      const again = ours.AddonsFilterResponseNormalization.fromConfig<Layer>(
+        ours.AddonsFilterResponseNormalization,
+        config,
+      );
+      expect(configOf(again)).toEqual(config);
+      const plain = new ours.AddonsFilterResponseNormalization({ name: 'own' });
+      plain.apply(x());
+      expect(plain.weights.map(({ originalName }) => originalName)).toEqual(['own/gamma', 'own/beta']);
+    });
+
+    test.each([[2, 1], [1], [1, 3], [0, 2], [1, 2, 3], 1])('no other axes than [1, 2]: %j', (axis) => {
+      expect(() => new ours.AddonsFilterResponseNormalization({ axis: axis as number[] })).toThrow(
+        'Addons>FilterResponseNormalization: axis must be [1, 2]',
+      );
+    });
+
+    test.each([
+      ['center', true],
+      ['scale', true],
+      ['threshold', true],
+      ['tauInitializer', 'zeros'],
+    ])('no option %s', (name, value) => {
+      expect(() => new ours.AddonsFilterResponseNormalization({ [name]: value })).toThrow(`unknown option '${name}'`);
+    });
+
+    test('no input but of 4 axes', () => {
+      const layer = new ours.AddonsFilterResponseNormalization();
+      expect(() => layer.build([null, 3, 2])).toThrow('Addons>FilterResponseNormalization: the input must have 4 axes');
+    });
+
+    test.each([false, true])('y = max(x, tau), or with alpha x + tau: affine %j', (affine) => {
+      const layer = new ours.AddonsTLU({ affine, tauRegularizer: 'l2' });
+      expect(layer.name).toMatch(/^[^>]+$/);
+      // Both start as zeros.
+      expectClose(layer.apply(x()) as tf.Tensor, tf.relu(x()));
+      const parts = affine ? ['tau', 'alpha'] : ['tau'];
+      expect(partsOf(layer)).toEqual(parts.map((name) => [name, 3, 2, 2]));
+      expect(layer.trainableWeights).toHaveLength(parts.length);
+      const [tau, alpha] = [values([3, 2, 2], 2), values([3, 2, 2], 3)].map(tensorOf) as [tf.Tensor, tf.Tensor];
+      layer.setWeights(affine ? [tau, alpha] : [tau]);
+      expectClose(layer.apply(x()) as tf.Tensor, tf.maximum(x(), affine ? tf.add(tf.mul(x(), alpha), tau) : tau));
+      const config = configOf(layer);
+      expect(Object.keys(config).filter((key) => /^(axis|alpha)/.test(key))).toHaveLength(affine ? 3 : 0);
+      const again = ours.AddonsTLU.fromConfig<Layer>(ours.AddonsTLU, config);
+      expect(configOf(again)).toEqual(config);
+      expect(new ours.AddonsTLU({ name: 'own' }).name).toBe('own');
+      expect(new ours.AddonsTLU().affine).toBe(false);
+    });
   });
 
   test('UnitNormalization', async () => {
@@ -891,6 +1503,49 @@ describe('other classes', () => {
   });
 });
 
+describe('classes that loading puts in the place of those of TensorFlow.js', () => {
+  type Args = Record<string, unknown>;
+  const classOf = (name: string) =>
+    tf.serialization.SerializationMap.getMap().classNameMap[name]![0] as unknown as new (
+      args: Args,
+    ) => Layer;
+
+  test.each(['1D', '2D'].flatMap((axes) => ['Average', 'Max'].map((kind) => `KerasGlobal${kind}Pooling${axes}`)))(
+    '%s keeps its axes where it is told to, also from a config',
+    (name) => {
+      const sizes = name.endsWith('1D') ? [4, 3] : [4, 5, 3];
+      const ones = sizes.slice(1).map(() => 1);
+      for (const [keepdims, shape] of [
+        [undefined, [2, 3]],
+        [false, [2, 3]],
+        [true, [2, ...ones, 3]],
+      ] as [boolean | undefined, number[]][]) {
+        const given = new (classOf(name))({ keepdims });
+        const again = new (classOf(name))(given.getConfig() as Args);
+        for (const layer of [given, again]) {
+          expect(layer.computeOutputShape([2, ...sizes])).toEqual(shape);
+          expect((layer.apply(tf.ones([2, ...sizes])) as tf.Tensor).shape).toEqual(shape);
+        }
+      }
+    },
+  );
+
+  test('KerasBidirectional gives zeros where a step is masked, and the states as they are', () => {
+    const layer = tf.layers.simpleRNN({ units: 2, returnSequences: true, returnState: true }) as tf.RNN;
+    const [ours, theirs] = ['KerasBidirectional', 'Bidirectional'].map(
+      (name) => new (classOf(name))({ layer, mergeMode: 'concat' }),
+    ) as [Layer, Layer];
+    const [x, mask] = [tensorOf(values([1, 3, 2])), tf.tensor2d([1, 1, 0], [1, 3], 'bool')];
+    const expected = theirs.apply(x, { mask }) as tf.Tensor[];
+    ours.apply(x, { mask });
+    ours.setWeights(theirs.getWeights());
+    const given = ours.apply(x, { mask }) as tf.Tensor[];
+    expectClose(given[0]!, tf.mul(expected[0]!, tf.expandDims(mask, -1)));
+    expect(given).toHaveLength(3);
+    for (const i of [1, 2]) expectClose(given[i]!, expected[i]!);
+  });
+});
+
 test('the stem and a squeezed block, as in EfficientNet', async () => {
   const same = { padding: 'same', strides: [1, 1], use_bias: false };
   const convolution = {
@@ -1013,6 +1668,11 @@ describe('refused', () => {
       /'it' \(LSTM\) is called with the argument initial_state/,
     ],
     [
+      'a call without the number of a result',
+      graph2([null, 2], [{ ...called2('Dense', { name: 'it', units: 1 }, []), inbound_nodes: [[['x']]] }]),
+      /'it' \(Dense\) is called in a way that TensorFlow.js does not have/,
+    ],
+    [
       'an InstanceNormalization of somebody',
       one('InstanceNormalization', { axis: -1 }),
       /'it' \(InstanceNormalization\) is neither TensorFlow Addons' nor keras_contrib's/,
@@ -1031,6 +1691,11 @@ describe('refused', () => {
         config: { name: 's', layers: [called2('Dense', { name: 'd', units: 2 }, [])] },
       },
       /the layer 's' \(Sequential\) has no input shape/,
+    ],
+    [
+      'such a Sequential without a name',
+      { class_name: 'Sequential', config: [called2('Dense', { name: 'd', units: 2 }, [])] },
+      /^loadModel: the model \(Sequential\) has no input shape/,
     ],
     ['virtual batches', one('BatchNormalization', { virtual_batch_size: 2 }), /virtual_batch_size 2/],
   ])('%s', async (_, model, message) => {
@@ -1052,6 +1717,30 @@ describe('refused', () => {
       'a mask that is an input',
       three('LSTM', { units: 1 }, [output('x')], { mask: output('x') }),
       /'it' \(LSTM\) is called with the argument mask/,
+    ],
+    [
+      'arguments that are numbers',
+      three('Dense', { units: 1 }, [output('x')], { temperature: 2 }),
+      /'it' \(Dense\) is called with the argument temperature/,
+    ],
+    [
+      'a mask for another argument than the mask',
+      graph3(
+        'm',
+        [
+          input3('x', null, 2, 3),
+          called('Masking', { name: 'masking', mask_value: 0 }, [output('x')]),
+          called('NotEqual', { name: 'ne' }, [output('x'), 0]),
+          called('LSTM', { name: 'it', units: 1 }, [output('masking')], { where: output('ne') }),
+        ],
+        'it',
+      ),
+      /'it' \(LSTM\) is called with the argument where/,
+    ],
+    [
+      'operations on masks that are none',
+      three('LogicalOr', {}, [true, output('x')]),
+      /the layer 'it' \(LogicalOr\) is of a class/,
     ],
     [
       "Keras 3's hard_sigmoid",
@@ -1167,6 +1856,77 @@ describe('refused', () => {
     await expect(load3(pooled, {})).rejects.toThrow(/^loadModel: .*ndim/);
   });
 
+  test.each([-1, 1, [-1], [1]])('but not a softmax over the last axis, %j', async (axis) => {
+    const loaded = await load3(three('Softmax', { axis }, [output('x')]), {});
+    const x = tensorOf(values([2, 4]));
+    expectClose(predict(loaded, x), tf.softmax(x));
+  });
+
+  test('a softmax over several axes', async () => {
+    await expect(load2(one('Softmax', { axis: [3, 2] }), {})).rejects.toThrow("'it' (Softmax) has the axis 3,2");
+  });
+
+  describe('of a model of which TensorFlow.js can make some layers,', () => {
+    const dense = called('Dense', { name: 'd', units: 2, use_bias: false }, [output('x')]);
+    const unknown = called('Dense', { name: 'it', units: 1, activation: 'leaky_relu' }, [output('d')]);
+    const model = graph3('m', [input3('x', null, 4), dense, unknown], 'it');
+    const message = "loadModel: the layer 'it' (Dense): Unknown activation: leakyRelu";
+
+    test('the layer that it cannot make is named, with weights, without, and with those of a second session', async () => {
+      await expect(load3(model, { 'd/kernel': values([4, 2]) })).rejects.toThrow(message);
+      await expect(load3(model, { 'd_1/kernel': values([4, 2]) })).rejects.toThrow(message);
+      const { modelTopology } = await file('3.15.1', model, {});
+      await expect(ours.loadModel({ load: async () => ({ modelTopology: modelTopology! }) })).rejects.toThrow(message);
+    });
+
+    test('the search for that layer leaves nothing, also of a Sequential, whose layers get weights one by one', async () => {
+      const first = called('Dense', { name: 'd', units: 2, use_bias: false, batch_input_shape: [null, 4] }, []);
+      const sequential = await file('3.15.1', saved('Sequential', { name: 's', layers: [first, unknown] }), {});
+      const { artifacts } = fromKeras(sequential);
+      const before = tf.memory().numTensors;
+      const explained = await explainLoadError(new Error('a message of TensorFlow.js'), artifacts);
+      expect(`loadModel: ${explained}`).toContain(message);
+      expect(tf.memory().numTensors).toBe(before);
+    });
+
+    test('nothing is left, and other models keep their weights', async () => {
+      const other = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [4], useBias: false })] });
+      const kernel = numbers(other.getWeights()[0]!);
+      const artifacts = await file('3.15.1', model, { 'd/kernel': values([4, 2]) });
+      const before = tf.memory().numTensors;
+      await expect(ours.loadModel(tf.io.fromMemory(artifacts))).rejects.toThrow(message);
+      expect(tf.memory().numTensors).toBe(before);
+      expect(numbers(other.getWeights()[0]!)).toEqual(kernel);
+    });
+  });
+
+  test('a weight of another shape, whose name in the file has a cell in it', async () => {
+    const model = graph3(
+      'm',
+      [input3('x', null, 2, 4), called('SimpleRNN', { name: 'it', units: 2, use_bias: false }, [output('x')])],
+      'it',
+    );
+    const weights = {
+      'it/simple_rnn_cell/kernel': values([4, 3]),
+      'it/simple_rnn_cell/recurrent_kernel': values([2, 2]),
+    };
+    await expect(load3(model, weights)).rejects.toThrow(
+      "the layer 'it' (SimpleRNN) needs the weight 'it/kernel' of shape [4,2], and the file has it of shape [4,3];",
+    );
+  });
+
+  test('what is no config, with what JavaScript says of it', async () => {
+    const model = three('Dense', { units: 1 }, [output('x')]);
+    Object.assign((model.config as { layers: object[] }).layers[1]!, { name: undefined, config: null });
+    const error = await load3(model, {}).catch((error: Error) => error);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(
+        /^loadModel: the file does not hold a model as Keras or TensorFlow.js save it \(.*null/,
+      ),
+      cause: expect.objectContaining({ message: expect.stringContaining('null') }),
+    });
+  });
+
   test.each<[string, object, string]>([
     ['a graph model', { modelTopology: { node: [], versions: {} } }, 'a graph model (of operations, not of layers)'],
     [
@@ -1178,7 +1938,11 @@ describe('refused', () => {
     ['weights alone', { weightSpecs: [], weightData: new ArrayBuffer(0) }, 'holds weights alone; load the model.json'],
     ['nothing', {}, 'holds no modelTopology, but nothing'],
     ['something else', { dependencies: {}, name: 'package' }, 'holds no modelTopology, but dependencies, name'],
+    ['what says nothing', { a: undefined, format: undefined }, 'holds no modelTopology, but nothing;'],
+    ['five things', { a: 1, b: 2, c: 3, d: 4, e: 5 }, 'holds no modelTopology, but a, b, c, d, e;'],
+    ['more things', { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6 }, 'holds no modelTopology, but a, b, c, d, e, ...;'],
     ['no model', { modelTopology: { words: {}, index: 1 } }, 'class_name and config; received words, index'],
+    ['a class alone', { modelTopology: { class_name: 'Sequential' } }, 'class_name and config; received class_name'],
     ['a text', { modelTopology: '<!DOCTYPE html>' }, 'modelTopology must be an object; received "<!DOCTYPE html>"'],
   ])('%s', async (_, artifacts, message) => {
     const loading = ours.loadModel({ load: async () => artifacts as tf.io.ModelArtifacts });
@@ -1213,11 +1977,35 @@ describe('refused', () => {
     },
   );
 
+  test.each(['https://example.com/model.json', 'http://example.com/model.json'])(
+    'the error of a request to %s alone, if the request failed, with its cause',
+    async (url) => {
+      const cause = new TypeError('fetch failed');
+      const fetchFunc = (async () => {
+        throw cause;
+      }) as never;
+      const error = await ours.loadModel(url, { fetchFunc }).catch((error: Error) => error);
+      expect(error).toEqual(new Error('loadModel: fetch failed'));
+      expect((error as Error).cause).toBe(cause);
+    },
+  );
+
+  test('a place that two handlers would load from', async () => {
+    const router = (url: string) => (url === 'twice://' ? { load: async () => ({}) } : (null as never));
+    for (let i = 0; i < 2; i++) tf.io.registerLoadRouter((url) => router(url as string));
+    await expect(ours.loadModel('twice://')).rejects.toThrow(
+      "loadModel: there are 2 ways to load from 'twice://'; give a handler",
+    );
+  });
+
   test('what is no place to load from', async () => {
     await expect(ours.loadModel({} as never)).rejects.toThrow(
       'loadModel: the first argument must be a URL or a handler',
     );
     await expect(ours.loadModel(undefined as never)).rejects.toThrow('loadModel: the first argument');
+    await expect(ours.loadModel(new Blob([]) as never)).rejects.toThrow(
+      "loadModel: the first argument is a file; import { loadModel } from 'tfjs-normalizations/files'",
+    );
   });
 });
 

@@ -481,7 +481,9 @@ describe('files of Keras', () => {
     expect(y.dataSync()).toBeClose(direct({}, tensors, ours), { atol: 1e-6 });
   });
 
-  test('grouped queries, under the name and with the options of Keras', async () => {
+  // The class, and the name by which Keras exports it.
+  const names = ['GroupedQueryAttention', 'GroupQueryAttention'];
+  test.each(names)('grouped queries, under the name %s and with the options of Keras', async (className) => {
     const { name, use_bias, use_gate, sliding_window } = config;
     const grouped = {
       name,
@@ -498,7 +500,7 @@ describe('files of Keras', () => {
       'mha/value/kernel': values([6, 2, 3], 3),
       'mha/attention_output/kernel': values([4, 3, 6], 4),
     };
-    const layer = called('GroupedQueryAttention', { ...grouped, flash_attention: null }, [output('a'), output('b')]);
+    const layer = called(className, { ...grouped, flash_attention: null }, [output('a'), output('b')]);
     const model = await loadModel(tf.io.fromMemory(artifacts(graph(layer), given)));
     const y = model.predict([a, b, c, allowed]) as tf.Tensor;
     expect(y.dataSync()).toBeClose(direct({ numKeyValueHeads: 2, valueDim: 3 }, [a, b], {}, given), { atol: 1e-6 });

@@ -123,6 +123,19 @@ describe('replaceNormalization', () => {
     expect(await replaced(100)).toMatch('predicts otherwise');
   });
 
+  test('within timeDistributed, with the sizes of one step', async () => {
+    const norm = ours.batchNormalization({ axis: 1, epsilon: 0.02 });
+    const model = train(modelOf([3, 4], l.timeDistributed({ layer: norm, name: 'td' }), l.dense({ units: 2 })));
+    const before = predict(model, inputFor(model));
+    const { model: same } = await replaceNormalization(model, { to: 'BatchRenormalization' });
+    expect(predict(same, inputFor(model))).toBeClose(before, SAME);
+    // Groups where none are given: of 4 channels, not of 3 steps.
+    const { model: grouped, changed } = await replaceNormalization(model, { to: 'GroupNormalization' });
+    expect(changed).toHaveLength(1);
+    const { layer } = grouped.getLayer('td') as unknown as { layer: ours.GroupNormalization };
+    expect(4 % layer.groups).toBe(0);
+  });
+
   test('in models within, and a whole network', async () => {
     const { model, changed, left } = await replaceNormalization(mobileNet(), { to: 'BatchRenormalization' });
     expect([changed.length, left]).toEqual([4, []]);

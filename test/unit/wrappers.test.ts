@@ -513,3 +513,27 @@ describe('options and files', () => {
     }
   });
 });
+
+describe('without its wrappers a model', () => {
+  const dense = (args: object) => tf.layers.dense({ units: 2, ...args });
+
+  test.each([
+    [true, true],
+    [true, false],
+    [false, true],
+    [false, false],
+  ])('trains what is trainable as wrapper and as layer: %j and %j', (trainable, inner) => {
+    const layer = weightNormalization({ layer: dense({ trainable: inner }), trainable, inputShape: [2] });
+    const plain = removeWeightNormalization(tf.sequential({ layers: [layer] }));
+    expect(plain.layers[0]!.trainable).toBe(trainable && inner);
+  });
+
+  test('keeps those of another kind', () => {
+    const layers = [
+      weightNormalization({ layer: dense({}), inputShape: [2] }),
+      spectralNormalization({ layer: dense({}) }),
+    ];
+    const classes = removeWeightNormalization(tf.sequential({ layers })).layers.map((layer) => layer.getClassName());
+    expect(classes).toEqual(['Dense', 'SpectralNormalization']);
+  });
+});

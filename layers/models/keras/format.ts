@@ -6,7 +6,7 @@
 import type { io } from '@tensorflow/tfjs-core';
 import { maskOperations, rewrittenGraph } from './graph.ts';
 import { checkKnown, classInTensorFlowJs, dtypeOf, renamedOptions } from './options.ts';
-import { type Config, isModel, isRecord, isReference, isSaved, nameOf, refuse, type Saved } from './saved.ts';
+import { type Config, configOf, isModel, isRecord, isReference, isSaved, nameOf, refuse, type Saved } from './saved.ts';
 import { rescalingOf } from './scalars.ts';
 import { checkWeightNames, hasUnknownWeights, renamedWeights } from './weights.ts';
 
@@ -65,10 +65,7 @@ function rewrittenEntries(config: Config, context: Context): Config {
 function rewrittenObject(saved: Saved, context: Context): unknown {
   if (saved.class_name === 'function') return saved.config;
   const { module: _, registered_name: __, build_config, ...rest } = saved as Saved & Config;
-  // The first versions of Keras saved of a Sequential its layers alone.
-  const given = withRescalings(
-    withInputShapes(Array.isArray(saved.config) ? { layers: saved.config } : (saved.config ?? {})),
-  );
+  const given = withRescalings(withInputShapes(configOf(saved)));
   const config = renamedOptions(saved, rewrittenEntries(given, context), context.isKeras3);
   const class_name = classInTensorFlowJs(saved);
   if (!isModel(saved) || !Array.isArray(given.layers)) return { ...rest, class_name, config };
@@ -114,11 +111,10 @@ function withInputShapes(config: Config): Config {
   const all = config.layers.filter(isSaved);
   const layers = config.layers.map((layer) => {
     if (!isSaved(layer) || layer.class_name !== 'Sequential') return layer;
-    const own: Config = Array.isArray(layer.config) ? { layers: layer.config } : layer.config;
     const [reference] = [layer.inbound_nodes?.[0]].flat();
     const before = all.find((one) => isReference(reference) && nameOf(one) === reference[0]);
     const { batch_input_shape: shape } = before?.class_name === 'InputLayer' ? before.config : {};
-    return shape ? { ...layer, config: { build_input_shape: shape, ...own } } : layer;
+    return shape ? { ...layer, config: { build_input_shape: shape, ...configOf(layer) } } : layer;
   });
   return { ...config, layers };
 }

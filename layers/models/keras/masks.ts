@@ -18,7 +18,7 @@ export function checkMask(layer: Layer, masked: ReadonlyMap<string, boolean>): v
   const expected = masked.get(layer.name);
   if (expected && !carries) refuse('has a mask in the file, which TensorFlow.js does not bring so far');
   if (expected === false && carries) refuse('has no mask in the file, and would get one in TensorFlow.js');
-  if (className !== AVERAGING && !USING_MASKS.includes(className)) return;
+  if (!USING_MASKS.includes(className)) return;
   if (losesMask(layer)) refuse('has a mask of the model before it, which TensorFlow.js does not bring so far');
   if (className === AVERAGING && carries) refuse('has a mask, which it ignores in TensorFlow.js');
 }

@@ -157,7 +157,7 @@ function optionsOfBidirectional(saved: Saved, { backward_layer, ...config }: Con
 export function dtypeOf(dtype: unknown): unknown {
   const policy = isRecord(dtype) && isRecord(dtype.config) ? dtype.config : { name: dtype };
   const name = policy.mode && policy.source_name ? `${policy.mode}_from_${policy.source_name}` : policy.name;
-  if (typeof name !== 'string') return name ?? null;
+  if (typeof name !== 'string') return name;
   if (name.includes('_from_')) {
     fail('loadModel', `a layer is quantized (${name}), which TensorFlow.js does not have; save the model without`);
   }

@@ -24,6 +24,12 @@ export const classOf = ({ class_name }: Saved): string =>
 /** The public name of attention with fewer heads of keys and values. Its weights have the name of the class: `GroupedQueryAttention`. */
 export const GROUPED_ATTENTION = 'GroupQueryAttention';
 
+/** The config. The first versions of Keras saved of a Sequential its layers alone, in a graph with its name beside them. */
+export function configOf({ config, name }: Saved): Config {
+  if (!Array.isArray(config)) return config ?? {};
+  return { ...(name === undefined ? {} : { name }), layers: config };
+}
+
 export const isModel = ({ class_name }: Saved) => MODELS.includes(class_name);
 export const nameOf = ({ name, config }: Saved) => String(name ?? config.name);
 

@@ -92,7 +92,7 @@ export function fittedWeights(specs: Specs, wanted: readonly ModelWeight[]): Spe
       const renaming = isNumberedPath(scope, layer) && renamingOf(group, weights);
       return renaming ? [[layer, renaming]] : [];
     });
-    if (fits.length > 0) open.set(scope, new Map(fits));
+    open.set(scope, new Map(fits));
   }
   const names = new Map<string, string>();
   const next = () =>

@@ -156,4 +156,4 @@ export function sumsWholeKernel({ class_name, config }: Saved): boolean {
 
 /** The axis of a layer's channels, counted from the front. */
 export const channelAxis = ({ config }: Saved, rank: number): number =>
-  /channels_?first/i.test(String(config.data_format)) ? 1 : rank - 1;
+  config.data_format === 'channels_first' ? 1 : rank - 1;
