@@ -58,7 +58,7 @@ fn main(index : i32) {
       ${gamma || beta ? `let parameter = ${parameterOf(view)};` : ''}
       ${gamma ? 'let gamma = gammaAt(parameter);' : ''}
       ${beta ? 'let beta = betaAt(parameter);' : ''}
-      result[at#] = ((xAt(at#) - mean#) - rest#) * scale#${gamma ? ' * gamma' : ''}${beta ? ' + beta' : ''};`)}
+      result[at#] = (allRounded(xAt(at#) - mean#) - rest#) * scale#${gamma ? ' * gamma' : ''}${beta ? ' + beta' : ''};`)}
 }`,
     fours: view.inFours ? [...VALUES, 'result'] : undefined,
     inputs: { ...source.inputs, x, gamma, beta },
@@ -137,7 +137,7 @@ function termsOfGroups(operands: Operands): Terms {
       let dy# = dyAt(at#);
       ${body}`),
     d: gamma ? 'dy# * gamma' : 'dy#',
-    h: '((xAt(at#) - its#.x) - its#.y) * rstd#',
+    h: '(allRounded(xAt(at#) - its#.x) - its#.y) * rstd#',
     inputs: { dy, gamma },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -161,7 +161,7 @@ function termsOfChannels(
     beforeH: `let its = saved(sample * uniforms.groups + ownGroup);
       let rstd = reciprocal(its.z);`,
     d: 'dyAt(at#)',
-    h: '((xAt(at#) - its.x) - its.y) * rstd',
+    h: '(allRounded(xAt(at#) - its.x) - its.y) * rstd',
     inputs: { dy },
     inputsOfH: { x, statistics },
     integers: integersOf(view),

@@ -35,7 +35,7 @@ ${
   var sum# = vec2<f32>(0.0);
   ${inGroup(view)('sum#.x += average(xAt(at#) - pivot#);')}
   ${totals('shift', 'sum', lanes)}
-  let mean# = pivot# + shift#.x / visited;
+  let mean# = rounded(pivot# + shift#.x / visited);
   var squares# = vec2<f32>(0.0);
   ${inGroup(view)(`let deviation# = xAt(at#) - mean#;
       squares# += vec2<f32>(average(deviation#), average(deviation# * deviation#));`)}
@@ -68,8 +68,8 @@ const FROM_PARTS = `
     sum.x += valuesIn(piece) * (partialsAt(partialIndex(unit, piece, 2)) + deviation * deviation);
   }
   let variance0 = total(sum, invocation).x / f32(uniforms.groupLength);
-  let mean0 = pivot + shift;
-  let rest0 = (pivot - mean0) + shift;`;
+  let mean0 = rounded(pivot + shift);
+  let rest0 = rounded(pivot - mean0) + shift;`;
 
 const PARTS = `${partialIndex(FIELDS)}
 fn valuesIn(piece : i32) -> f32 {
@@ -77,7 +77,7 @@ fn valuesIn(piece : i32) -> f32 {
   return f32(min(uniforms.pieceLength, uniforms.groupLength - start));
 }
 fn offset(unit : i32, piece : i32, pivot : f32) -> f32 {
-  return (partialsAt(partialIndex(unit, piece, 0)) - pivot) + partialsAt(partialIndex(unit, piece, 1));
+  return rounded(partialsAt(partialIndex(unit, piece, 0)) - pivot) + partialsAt(partialIndex(unit, piece, 1));
 }`;
 
 /** Where a program takes the statistics of its units from. */
@@ -130,11 +130,11 @@ const columnsOf = ({ n, groups }: View) => 2 * n * groups + 1;
 /** WGSL: writes `mean#`, `rest#` and `variance#` to a tensor of statistics, or of moments. */
 const written = (array: string) => `
   if (isFirst) {
-    let rounded# = mean# + rest#;
-    ${array}[unit#] = rounded#;
+    let nearest# = rounded(mean# + rest#);
+    ${array}[unit#] = nearest#;
     ${array}[uniforms.columns + unit#] = variance#;
     if (uniforms.columns > uniforms.units) {
-      ${array}[uniforms.units + unit#] = (mean# - rounded#) + rest#;
+      ${array}[uniforms.units + unit#] = rounded(mean# - nearest#) + rest#;
       ${array}[uniforms.columns + uniforms.units + unit#] = 0.0;
       if (unit == 0) {
         ${array}[uniforms.columns - 1] = 0.0;
