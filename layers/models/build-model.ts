@@ -6,10 +6,10 @@ import { receivesMask } from '../base/mask.ts';
 import { isTraining, trainingInGraph } from '../base/training.ts';
 import { checkArtifacts } from './artifacts.ts';
 import { orderedCalls } from './calls.ts';
-import { disposeWeights } from './empty-model.ts';
 import { fromKeras, type Rewritten } from './keras/format.ts';
 import { checkMask } from './keras/masks.ts';
 import { explainLoadError } from './load-errors.ts';
+import { disposeWeights } from './new-model.ts';
 
 const WHO = 'loadModel';
 

@@ -4,9 +4,9 @@
  */
 import type { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { disposeWeights, emptyModel } from './empty-model.ts';
 import { type Config, isRecord, isSaved, nameOf, type Saved } from './keras/saved.ts';
 import type { ModelWeight } from './keras/weights.ts';
+import { disposeWeights, emptyModel } from './new-model.ts';
 
 /** The message of `error`, or one that says what is wrong. `artifacts` are in TensorFlow.js's form. */
 export async function explainLoadError(error: Error, artifacts: io.ModelArtifacts): Promise<string> {

@@ -19,13 +19,14 @@ import '../rms-normalization.ts';
 import './tensorflow-addons.ts';
 import '../unit-normalization.ts';
 
-import type { io } from '@tensorflow/tfjs-core';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { dispose, io, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkLoading, handlerOf, readArtifacts } from './artifacts.ts';
 import { buildModel, checkedAndRewritten } from './build-model.ts';
 import type { Rewritten } from './keras/format.ts';
 import { fittedWeights } from './keras/weights.ts';
 import { weightsOfTopology } from './load-errors.ts';
+import { disposeWeights, emptyModel, initializedModel } from './new-model.ts';
 
 const WHO = 'loadModel';
 /**
@@ -61,7 +62,7 @@ export async function loadModel(
   const [handler, url] =
     typeof urlOrHandler === 'string' ? [handlerOf(WHO, urlOrHandler, options), urlOrHandler] : [urlOrHandler];
   const rewritten = await withFittedWeights(checkedAndRewritten(await readArtifacts(WHO, handler, url)));
-  return buildModel(rewritten, (artifacts) => loadLayersModel({ load: async () => artifacts }, options));
+  return buildModel(rewritten, (artifacts) => modelWithWeights(artifacts, options.strict ?? true));
 }
 
 /** The same with weights under the names that the model has, if some were saved under other names. */
@@ -71,4 +72,42 @@ async function withFittedWeights(rewritten: Rewritten): Promise<Rewritten> {
   if (!hasUnknownWeights) return rewritten;
   const wanted = await weightsOfTopology(modelTopology as object);
   return { ...rewritten, artifacts: { ...artifacts, weightSpecs: fittedWeights(weightSpecs, wanted) } };
+}
+
+/** What `tf.loadLayersModel` makes of these; but where that fails, nothing is left. */
+async function modelWithWeights(artifacts: io.ModelArtifacts, strict: boolean): Promise<LayersModel> {
+  const { modelTopology, weightSpecs, weightData, trainingConfig, userDefinedMetadata } = artifacts;
+  const areAllGiven = weightData && weightSpecs && strict;
+  const model = await (areAllGiven ? emptyModel : initializedModel)(modelTopology as object);
+  try {
+    // TensorFlow.js has two types of it, the one of files wider.
+    if (trainingConfig) model.loadTrainingConfig(trainingConfig as Parameters<typeof model.loadTrainingConfig>[0]);
+    if (userDefinedMetadata) model.setUserDefinedMetadata(userDefinedMetadata);
+    if (weightData) await setSavedWeights(model, weightData, weightSpecs, strict);
+  } catch (error) {
+    disposeWeights(model);
+    model.optimizer?.dispose();
+    throw error;
+  }
+  return model;
+}
+
+async function setSavedWeights(
+  model: LayersModel,
+  data: io.WeightData,
+  specs: io.WeightsManifestEntry[] | undefined,
+  strict: boolean,
+): Promise<void> {
+  if (!specs)
+    throw new Error('the file holds weights, but no weightSpecs with their names and shapes; save or convert it again');
+  const tensors = tidy(() => io.decodeWeights(data, specs));
+  try {
+    const ofOptimizer = specs.filter(({ group }) => group === 'optimizer').map(({ name }) => name);
+    const entries = Object.entries(tensors).filter(([name]) => !ofOptimizer.includes(name));
+    model.loadWeights(Object.fromEntries(entries), strict);
+    const state = ofOptimizer.map((name) => ({ name, tensor: tensors[name] as Tensor }));
+    if (model.optimizer && state.length > 0) await model.optimizer.setWeights(state);
+  } finally {
+    dispose(tensors);
+  }
 }

@@ -9,8 +9,8 @@ import { configOfLayer, lastPartOfName } from '../../base/inner-layer.ts';
 import { receivesMask } from '../../base/mask.ts';
 import { copyBehaviour } from '../build-model.ts';
 import { orderedCalls } from '../calls.ts';
-import { disposeWeights, emptyModel } from '../empty-model.ts';
 import { type Config, isModel, isReference, type Reference, type Saved } from '../keras/saved.ts';
+import { disposeWeights, emptyModel } from '../new-model.ts';
 
 type Layer = layers.Layer;
 

@@ -7,7 +7,7 @@ import { lastPartOfName } from '../../base/inner-layer.ts';
 import { usableMask } from '../../base/mask.ts';
 import type { Kwargs } from '../../base/options.ts';
 import { FeatureNormalization } from '../../feature-normalization.ts';
-import { disposeWeights } from '../empty-model.ts';
+import { disposeWeights } from '../new-model.ts';
 import { type DataSource, type Passes, passesOf } from './dataset.ts';
 import { build, type Draft, draftOf, innerOf, isFrozen, layersWithin, numbersOf } from './draft.ts';
 import { withCalls } from './intercept.ts';
