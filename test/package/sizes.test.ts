@@ -100,7 +100,7 @@ const kernels = (backend: string) => `import '${NAME}/kernels/${backend}';`;
 /** [what, its source, limit in KB of our code, minified and gzipped]. Growth is a decision: it moves a limit. */
 const ROWS: readonly (readonly [string, string, number])[] = [
   ['all layers, with the kernels for browsers', `import '${NAME}';`, 79],
-  ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 92],
+  ['the same, with `loadModel` and all functions', `export * from '${NAME}';`, 92.5],
   ['kernels for cpu', kernels('cpu'), 15],
   ['kernels for wasm', kernels('wasm'), 14],
   ['kernels for webgl', kernels('webgl'), 14],

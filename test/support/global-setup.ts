@@ -2,7 +2,9 @@
  * Runs once before all tests: finds out which backends are here, starts browsers and serves them the cases.
  * Workers learn the results through environment variables, the teardown through a global.
  */
+import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { bundle } from './bundle.ts';
 import { checkChoice, leftOut } from './chosen-backends.ts';
 import { launchChromium, serveChromium } from './chromium.ts';
@@ -59,9 +61,12 @@ export default async function setup({ maxWorkers }: { maxWorkers: number }): Pro
       return undefined;
     }
   };
-  globalThis.stopBrowsers = await attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), () => startBrowsers(maxWorkers));
-  await attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow', 'tensorflow-ops'), findTensorFlow);
-  await attempt('TEST_NO_NATIVE', leftOut('tensorflow'), findNative);
+  // Side by side: what is missing on a new machine is downloaded and compiled here.
+  [globalThis.stopBrowsers] = await Promise.all([
+    attempt('TEST_NO_BROWSER', leftOut(...IN_PAGES), () => startBrowsers(maxWorkers)),
+    attempt('TEST_NO_TENSORFLOW', leftOut('tensorflow', 'tensorflow-ops'), findTensorFlow),
+    attempt('TEST_NO_NATIVE', leftOut('tensorflow'), findNative),
+  ]);
 }
 
 /**
@@ -70,8 +75,17 @@ export default async function setup({ maxWorkers }: { maxWorkers: number }): Pro
  */
 async function findTensorFlow(): Promise<void> {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  const { setUpTfjsNode } = await import('./setup-tfjs-node.mjs');
-  process.env.TEST_TFJS_NODE ??= setUpTfjsNode();
+  process.env.TEST_TFJS_NODE ??= await printedBy('setup-tfjs-node.mjs');
+}
+
+/** What a script beside this one prints, while this process goes on. */
+async function printedBy(script: string): Promise<string> {
+  const running = promisify(execFile)(process.execPath, [join(__dirname, script)]);
+  running.child.stderr?.pipe(process.stderr);
+  const { stdout } = await running.catch((error: Error & { stdout: string }) => {
+    throw new Error(error.stdout.trim() || error.message);
+  });
+  return stdout.trim();
 }
 
 /** The native kernels, compiled from the sources as they are now. */

@@ -4,6 +4,8 @@
  * What is built lies in .cache/, below the project, so that it finds the project's own copy of @tensorflow/tfjs.
  *
  *   node test/support/setup-tfjs-node.mjs      TFJS_NODE_CACHE: where libtensorflow is kept, 440 MB (.cache/tfjs-node)
+ *
+ * prints where it is, or why it cannot be had.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -153,4 +155,11 @@ export function setUpTfjsNode() {
   return BUILT;
 }
 
-if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) say(`works: ${setUpTfjsNode()}`);
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    console.log(setUpTfjsNode());
+  } catch (error) {
+    console.log(error.message);
+    process.exitCode = 1;
+  }
+}
