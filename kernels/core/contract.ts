@@ -253,6 +253,8 @@ export interface KernelSet<Backend = never> {
   >;
   /** Whether the kernels can run here (WebAssembly SIMD, WebGL 2): asked once per backend object, when first needed. */
   supported(): boolean;
+  /** What to do when the backend starts, or at once if it has started: maybe more than once. Absent: nothing. */
+  start?(backend: Backend): void;
   /**
    * Whether tensors now hold 16-bit floats, of 6e-8 to 65504: the set then has `Spread` and the three kernels after it. Absent:
    * never.

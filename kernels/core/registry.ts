@@ -30,13 +30,17 @@ export function register<Backend>(set: KernelSet<Backend>, backendName: string):
   if (sets.get(backendName) === set) return;
   sets.set(backendName, set);
   supported = new WeakMap();
+  const start = set.start as ((backend: unknown) => void) | undefined;
+  const onStart = start ? { setupFunc: start } : {};
   for (const [name, kernel] of Object.entries(set.kernels)) {
     const kernelName = PREFIX + name;
     registered.set(name, kernelName);
     if (getKernel(kernelName, backendName) !== undefined) continue;
     // KernelFunc knows neither the types of inputs and attributes, which `run` has checked, nor that of the backend.
-    registerKernel({ kernelName, backendName, kernelFunc: kernel as unknown as KernelFunc });
+    registerKernel({ kernelName, backendName, kernelFunc: kernel as unknown as KernelFunc, ...onStart });
   }
+  const started = engine().registry[backendName];
+  if (started) start?.(started as Backend);
 }
 
 /**

@@ -90,7 +90,6 @@ export class Gpu {
 
   constructor(backend: WebGPUPort) {
     this.#backend = backend;
-    watch(backend.device);
   }
 
   /** Runs a program, whose output lives until the end of the kernel or is given away. */
@@ -220,22 +219,18 @@ fn allRounded(value : f32) -> f32 { return rounded(value); }
 
 const scalar = ({ dataId, dtype }: TensorInfo): TensorInfo => ({ dataId, dtype, shape: [] });
 
-/** Devices that are watched, and those that are lost: what runs there ends without an error, and its results are zeros. */
-const watched = new WeakSet<Device>();
-const lost = new WeakSet<Device>();
-
-/** Whether this is the backend that is known here, not one of another version; its device is watched from now on. */
+/** Whether this is the backend that is known here, not one of another version. */
 export function isKnown(backend: WebGPUPort): boolean {
   const members = [backend.runWebGPUProgram, backend.makeTensorInfo, backend.incRef, backend.disposeData];
-  if (members.some((member) => typeof member !== 'function') || !backend.device?.limits) return false;
-  watch(backend.device);
-  return true;
+  return members.every((member) => typeof member === 'function') && backend.device?.limits !== undefined;
 }
 
-function watch(device: Device): void {
-  if (watched.has(device)) return;
-  watched.add(device);
-  void device.lost.then(() => lost.add(device));
+/** Devices that are lost: what runs there ends without an error, and its results are zeros. */
+const lost = new WeakSet<Device>();
+
+/** A device says only once that it is lost. */
+export function watchDevice({ device }: WebGPUPort): void {
+  void device?.lost.then(() => lost.add(device));
 }
 
 function fail(program: string, why: string): never {

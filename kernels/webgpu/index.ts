@@ -7,7 +7,7 @@
 import { engine } from '@tensorflow/tfjs-core';
 import type { KernelSet } from '../core/contract.ts';
 import { register } from '../core/registry.ts';
-import { isKnown, type WebGPUPort } from './backend.ts';
+import { isKnown, type WebGPUPort, watchDevice } from './backend.ts';
 import { Average, BlendGrad, Moments, ScaleShift, ScaleShiftGrad } from './blend.ts';
 import { Normalize, NormalizeGrad } from './normalize.ts';
 import { PowerIteration } from './spectral.ts';
@@ -25,6 +25,7 @@ export const webgpu: KernelSet<WebGPUPort> = {
     PowerIteration,
   },
   supported: () => isKnown(engine().backend as unknown as WebGPUPort),
+  start: watchDevice,
   castsInPlace: true,
 };
 

@@ -32,6 +32,7 @@ const KINDS: [string, DrawCase][] = [
   ['long rows', { ...rows(2, 9000), form: usual }],
 ];
 const SAME = { tensors: 0, data: 0 };
+const LOST = /tfjs-normalizations: the WebGPU program '.*' could not run: the device is lost/;
 
 describeBackends(
   'WebGPU',
@@ -171,10 +172,19 @@ describeBackends(
 
     // The last test of this page.
     test('a lost device is an error that says so', async () => {
-      const { value } = await backend.run('afterDeviceLoss', {});
+      const { value } = await backend.run('afterDeviceLoss', { isFirst: false });
       expect(value.before).toBe('no error');
-      expect(value.after).toMatch(/tfjs-normalizations: the WebGPU program '.*' could not run: the device is lost/);
+      expect(value.after).toMatch(LOST);
     });
   },
+  { only: ['webgpu'], ownPage: true },
+);
+
+describeBackends(
+  'WebGPU whose device is lost before a kernel has run',
+  (backend) =>
+    test('an error says so', async () => {
+      expect((await backend.run('afterDeviceLoss', { isFirst: true })).value.after).toMatch(LOST);
+    }),
   { only: ['webgpu'], ownPage: true },
 );

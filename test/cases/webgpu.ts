@@ -355,12 +355,12 @@ export const overTheLimit = (_: Record<string, never>) =>
     }
   });
 
-/** What a kernel says once the device is lost. The page's backend is gone after this. */
-export const afterDeviceLoss = (_: Record<string, never>) =>
+/** What a kernel says once the device is lost; `isFirst`: before any kernel has run there. The page's backend is gone after this. */
+export const afterDeviceLoss = ({ isFirst }: { isFirst: boolean }) =>
   withTensors(async (make) => {
     const { x } = operands(make, SMALL);
     const call = () => messageOf(() => normalize(x, undefined, undefined, attributes(SMALL)));
-    const before = call();
+    const before = isFirst ? 'not called' : call();
     const { device } = backend();
     device.destroy();
     await device.lost;

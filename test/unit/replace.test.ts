@@ -177,6 +177,11 @@ describe('replaceNormalization', () => {
 });
 
 describe('describeNormalizations', () => {
+  test('a layer without an epsilon has none', async () => {
+    const [row] = await describeNormalizations(modelOf([4], ours.dynamicTanh()));
+    expect(row).toMatchObject({ className: 'DynamicTanh', epsilon: undefined });
+  });
+
   test('has a row for each, in models within, too', async () => {
     const inner = modelOf(
       [3, 4],

@@ -953,7 +953,24 @@ describe('notes', () => {
     [
       'padding of pooling',
       () => modelOf(image, l.maxPooling2d({ poolSize: [3, 1], strides: 1, padding: 'same', name: 'pool' })),
-      ["'pool' pads by (0, 0, 1, 1) and leaves the padding out of account, which PyTorch's pooling does not"],
+      ["'pool' needs padding=(1, 0)"],
+    ],
+    [
+      'padding of averages',
+      () => modelOf(image, l.averagePooling2d({ poolSize: [3, 1], strides: 1, padding: 'same', name: 'pool' })),
+      ["'pool' needs padding=(1, 0), count_include_pad=False"],
+    ],
+    [
+      'uneven padding of pooling',
+      () => modelOf(image, l.maxPooling2d({ poolSize: [4, 1], strides: 1, padding: 'same', name: 'pool' })),
+      ["'pool' needs padding by (0, 0, 1, 2) before it, as by functional.pad with value=-inf"],
+    ],
+    [
+      'uneven padding of averages',
+      () => modelOf(image, l.averagePooling2d({ poolSize: [4, 1], strides: 1, padding: 'same', name: 'pool' })),
+      [
+        "'pool' pads by (0, 0, 1, 2) and leaves the padding out of account, which PyTorch does only with as much on both sides",
+      ],
     ],
     ['pooling without padding', () => modelOf(image, l.maxPooling2d({ poolSize: [2, 1], padding: 'same' })), []],
     [

@@ -134,7 +134,11 @@ function paddingNotes(name: string, layer: Described, { inputs, outputs }: Call)
   }
   if (/Pooling/.test(name)) {
     if (sides.every(([before]) => before === 0)) return isEven ? [] : ['needs ceil_mode=True'];
-    return [`pads by (${pads}) and leaves the padding out of account, which PyTorch's pooling does not`];
+    const isAverage = name.startsWith('Average');
+    if (isEven) return [`needs padding=(${before})${isAverage ? ', count_include_pad=False' : ''}`];
+    return isAverage
+      ? [`pads by (${pads}) and leaves the padding out of account, which PyTorch does only with as much on both sides`]
+      : [`needs padding by (${pads}) before it, as by functional.pad with value=-inf`];
   }
   return [
     isEven ? `needs padding=(${before})` : `needs padding by (${pads}) before it, as by ZeroPad2d or functional.pad`,

@@ -67,7 +67,7 @@ export async function describeNormalizations(model: LayersModel): Promise<Normal
   const all = model.countParams();
   return Promise.all(
     found.map(async ({ title, layer, core }) => {
-      const { axis, epsilon } = core as layers.Layer & { axis?: number | number[]; epsilon?: number };
+      const { axis } = core as layers.Layer & { axis?: number | number[] };
       const parameters = parametersOf(core);
       const statistics = await stateOf(core);
       const own = draws.of.get(layer) ?? 0;
@@ -78,7 +78,7 @@ export async function describeNormalizations(model: LayersModel): Promise<Normal
         className: classOf(layer),
         shape: layer.inboundNodes[0]?.outputShapes[0] as (number | null)[],
         axis,
-        epsilon,
+        epsilon: core.getConfig().epsilon as number | undefined,
         parameters,
         shareOfParameters: all === 0 ? 0 : parameters / all,
         draws: own,
