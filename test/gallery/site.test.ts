@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { pages } from '../../examples/gallery/pages.ts';
-import { connectToBrowser } from '../support/browser.ts';
+import { launchChromium } from '../support/chromium.ts';
 import { BUILT, brokenLinks, SCREENSHOTS } from '../support/gallery.ts';
 import { serve } from '../support/server.ts';
 
@@ -61,7 +61,7 @@ const absent = process.env.TEST_NO_BROWSER;
     const complaints: string[] = [];
     beforeAll(async () => {
       ({ url, server } = await serve({}, { '/some/folder/': BUILT }));
-      browser = await connectToBrowser();
+      browser = await launchChromium('look');
       page = await browser.newPage({ serviceWorkers: 'block' });
       page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
       page.on('pageerror', (error) => complaints.push(String(error)));

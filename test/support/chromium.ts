@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, type BrowserServer, chromium, type LaunchOptions } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
 import { packageFolder } from './on-demand.mjs';
 
 const FLAGS = [
@@ -64,24 +64,18 @@ function fonts(folder: string): string {
   return file;
 }
 
-async function optionsFor(use: 'compute' | 'look'): Promise<LaunchOptions> {
+/**
+ * Starts a browser.
+ *
+ * @param use of pages that are looked at, or of pages that compute: TensorFlow.js's webgpu backend reads canvases there
+ */
+export async function launchChromium(use: 'compute' | 'look' = 'compute'): Promise<Browser> {
   const folder = await unpacked();
   const libraries = [join(folder, 'al2023', 'lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
-  return {
+  return chromium.launch({
     executablePath: join(folder, 'chromium'),
     headless: true,
     args: use === 'look' ? [...FLAGS, PAINTED] : FLAGS,
     env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_FILE: fonts(folder) },
-  };
+  });
 }
-
-/**
- * Starts a browser for this process.
- *
- * @param use of pages that are looked at, or of pages that compute: TensorFlow.js's webgpu backend reads canvases there
- */
-export const launchChromium = async (use: 'compute' | 'look' = 'compute'): Promise<Browser> =>
-  chromium.launch(await optionsFor(use));
-
-/** Starts a browser to look at pages, to whose endpoint other processes connect. */
-export const serveChromium = async (): Promise<BrowserServer> => chromium.launchServer(await optionsFor('look'));

@@ -7,7 +7,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { connectToBrowser } from './browser.ts';
+import { launchChromium } from './chromium.ts';
 import { makeLate } from './late.ts';
 import { serve } from './server.ts';
 
@@ -53,7 +53,7 @@ export function describeGallery(title: string, body: (gallery: Gallery) => void)
     beforeAll(async () => {
       if (!existsSync(join(BUILT, 'index.html'))) throw new Error('no gallery is built; npm run build:gallery does it');
       ({ url, server } = await serve({}, { [FOLDER]: BUILT }));
-      browser = await connectToBrowser();
+      browser = await launchChromium('look');
       await browser.newPage(); // the headless shell ends with its last page
     });
     afterAll(async () => {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { bundle } from './bundle.ts';
 import { checkChoice, leftOut } from './chosen-backends.ts';
-import { launchChromium, serveChromium } from './chromium.ts';
+import { launchChromium } from './chromium.ts';
 import { oneProgramForAllShapes } from './one-program.ts';
 import { serve } from './server.ts';
 import { sharePages } from './shared-pages.ts';
@@ -17,13 +17,10 @@ const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-e
 
 const IN_PAGES = ['browser-cpu', 'browser-wasm', 'threaded-wasm', 'webgl', 'webgpu'] as const;
 
-const MOST_BROWSERS = 4;
-
-/** Two to compute in, as with webgl and with webgpu, and one to look at for each worker, up to a few. The first by itself: it unpacks the program. */
+/** Two, with webgl and with webgpu. The first by itself: it unpacks the program. Tests that look at pages start their own. */
 async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const forWebGL = await launchChromium('compute');
   const forWebGPU = workers > 1 ? await launchChromium('compute') : forWebGL;
-  const toLook = await Promise.all(Array.from({ length: Math.min(workers, MOST_BROWSERS) }, serveChromium));
   const files = {
     '/': '<!doctype html><meta charset="utf-8"><title>tests</title><script src="/cases.js"></script>',
     '/cases.js': await bundle(join(__dirname, 'page.ts'), {
@@ -34,12 +31,11 @@ async function startBrowsers(workers: number): Promise<() => Promise<void>> {
   const folders = { '/wasm/': dirname(require.resolve('@tensorflow/tfjs-backend-wasm')) };
   const usual = await serve(files, folders);
   const isolated = await serve(files, folders, ISOLATION);
-  process.env.TEST_BROWSERS = toLook.map((browser) => browser.wsEndpoint()).join(' ');
   const cases = await sharePages({ forWebGL, forWebGPU }, { usual: usual.url, isolated: isolated.url });
   process.env.TEST_CASES = cases.url;
   return async () => {
     cases.close();
-    for (const browser of new Set([forWebGL, forWebGPU, ...toLook])) await browser.close();
+    for (const browser of new Set([forWebGL, forWebGPU])) await browser.close();
     usual.server.close();
     isolated.server.close();
   };

@@ -1,7 +1,7 @@
 /** Pages of a user, in a browser: they leave a promise in `globalThis.result`. */
 import { afterAll, describe } from '@jest/globals';
 import type { Browser } from 'playwright-core';
-import { connectToBrowser } from './browser.ts';
+import { launchChromium } from './chromium.ts';
 import { serve } from './server.ts';
 
 export interface Visit<T> {
@@ -19,7 +19,7 @@ export async function visit<T>(
   files: Record<string, string>,
   folders: Record<string, string> = {},
 ): Promise<Visit<T>> {
-  browser ??= connectToBrowser();
+  browser ??= launchChromium('look');
   const { url, server } = await serve(files, folders);
   const context = await (await browser).newContext();
   try {
