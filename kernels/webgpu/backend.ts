@@ -194,27 +194,24 @@ function copied(source: string, copies: number): string {
 }
 
 /**
- * WGSL: a float, or values, `rounded` to float32 already. WGSL lets compilers calculate as with real numbers, and Metal's does: there
- * `(x - mean) - rest` becomes `x - (mean + rest)`, and the rest is lost. What has gone through bits they take as it is. The last bit of
- * infinity is 0, which no compiler knows.
+ * WGSL: a float that is `rounded` to float32 already. WGSL lets compilers calculate as with real numbers, and Metal's does: there
+ * `(pivot - mean) + shift` becomes `(pivot + shift) - mean`, which is 0, and what was rounded away is lost. What has gone through bits they
+ * take as it is. The last bit of infinity is 0, which no compiler knows.
  */
 const ROUNDED = `
-fn roundedBit() -> u32 { return bitcast<u32>(uniforms.INFINITY) & 1u; }
-fn rounded(value : f32) -> f32 { return bitcast<f32>(bitcast<u32>(value) ^ roundedBit()); }
+fn rounded(value : f32) -> f32 { return bitcast<f32>(bitcast<u32>(value) ^ (bitcast<u32>(uniforms.INFINITY) & 1u)); }
 `;
 
-/** WGSL: `average` of the components of values, the `first` of them, and all `rounded`. */
+/** WGSL: `average` of the components of values, and the `first` of them. */
 const FOURS = `${ROUNDED}
 alias Values = vec4<f32>;
 fn average(values : Values) -> f32 { return dot(values, vec4<f32>(0.25)); }
 fn first(values : Values) -> f32 { return values.x; }
-fn allRounded(values : Values) -> Values { return bitcast<Values>(bitcast<vec4<u32>>(values) ^ vec4<u32>(roundedBit())); }
 `;
 const ONES = `${ROUNDED}
 alias Values = f32;
 fn average(value : f32) -> f32 { return value; }
 fn first(value : f32) -> f32 { return value; }
-fn allRounded(value : f32) -> f32 { return rounded(value); }
 `;
 
 const scalar = ({ dataId, dtype }: TensorInfo): TensorInfo => ({ dataId, dtype, shape: [] });

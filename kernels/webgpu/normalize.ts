@@ -54,11 +54,12 @@ fn main(index : i32) {
   ${parametersOfUnit(view)}
   ${source.statements}
   let scale# = reciprocal(variance#);
+  let offset# = rounded(rest# * scale#);
   ${inGroup(view)(`
       ${gamma || beta ? `let parameter = ${parameterOf(view)};` : ''}
       ${gamma ? 'let gamma = gammaAt(parameter);' : ''}
       ${beta ? 'let beta = betaAt(parameter);' : ''}
-      result[at#] = (allRounded(xAt(at#) - mean#) - rest#) * scale#${gamma ? ' * gamma' : ''}${beta ? ' + beta' : ''};`)}
+      result[at#] = ((xAt(at#) - mean#) * scale# - offset#)${gamma ? ' * gamma' : ''}${beta ? ' + beta' : ''};`)}
 }`,
     fours: view.inFours ? [...VALUES, 'result'] : undefined,
     inputs: { ...source.inputs, x, gamma, beta },
@@ -130,14 +131,15 @@ function termsOfGroups(operands: Operands): Terms {
     before: `${GROUP}
   ${parametersOfUnit(view)}
   let its# = saved(unit#);
-  let rstd# = reciprocal(its#.z);`,
+  let rstd# = reciprocal(its#.z);
+  let offset# = rounded(its#.y * rstd#);`,
     walk: (body) =>
       inGroup(view)(`
       ${gamma ? `let gamma = gammaAt(${parameterOf(view)});` : ''}
       let dy# = dyAt(at#);
       ${body}`),
     d: gamma ? 'dy# * gamma' : 'dy#',
-    h: '(allRounded(xAt(at#) - its#.x) - its#.y) * rstd#',
+    h: '(xAt(at#) - its#.x) * rstd# - offset#',
     inputs: { dy, gamma },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -159,9 +161,10 @@ function termsOfChannels(
     before: 'let ownGroup = unit / (uniforms.c / uniforms.groups);',
     walk: inChannel(view),
     beforeH: `let its = saved(sample * uniforms.groups + ownGroup);
-      let rstd = reciprocal(its.z);`,
+      let rstd = reciprocal(its.z);
+      let offset = rounded(its.y * rstd);`,
     d: 'dyAt(at#)',
-    h: '(allRounded(xAt(at#) - its.x) - its.y) * rstd',
+    h: '(xAt(at#) - its.x) * rstd - offset',
     inputs: { dy },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -180,7 +183,8 @@ function termsOfConditions(operands: Operands): Terms {
   const { s, rowsPerCondition = 1 } = operands.attrs.view;
   const isOfOneSample = rowsPerCondition <= s;
   const statistics = (row: string) => `let its = saved(${row} / uniforms.s * uniforms.groups + ownGroup);
-      let rstd = reciprocal(its.z);`;
+      let rstd = reciprocal(its.z);
+      let offset = rounded(its.y * rstd);`;
   return {
     ...terms,
     before: `
