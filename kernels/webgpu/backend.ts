@@ -222,12 +222,15 @@ export function isKnown(backend: WebGPUPort): boolean {
   return members.every((member) => typeof member === 'function') && backend.device?.limits !== undefined;
 }
 
-/** Devices that are lost: what runs there ends without an error, and its results are zeros. */
+/** Devices that are watched, and those that are lost: what runs there ends without an error, and its results are zeros. */
+const watched = new WeakSet<Device>();
 const lost = new WeakSet<Device>();
 
-/** A device says only once that it is lost. */
+/** A backend starts whenever it is chosen; its device is watched once. */
 export function watchDevice({ device }: WebGPUPort): void {
-  void device?.lost.then(() => lost.add(device));
+  if (!device || watched.has(device)) return;
+  watched.add(device);
+  void device.lost.then(() => lost.add(device));
 }
 
 function fail(program: string, why: string): never {

@@ -119,6 +119,14 @@ const integersOf = (view: View) => ({
   allGroups: view.n * view.groups,
 });
 
+/** WGSL: the statistics `its` of a group, `rstd`, and the `offset` of xHat for what float32 lost of the mean; `copy` is '' or '#'. */
+const statisticsOf = (group: string, copy = '') => `let its${copy} = saved(${group});
+  let rstd${copy} = reciprocal(its${copy}.z);
+  let offset${copy} = rounded(its${copy}.y * rstd${copy});`;
+
+/** WGSL: xHat from these. */
+const xHat = (copy = '') => `(xAt(at#) - its${copy}.x) * rstd${copy} - offset${copy}`;
+
 /** Over each group: of D and of D xHat, or without gamma, see `isPerChannel`. */
 function termsOfGroups(operands: Operands): Terms {
   const { attrs, x, dy, statistics } = operands;
@@ -130,16 +138,14 @@ function termsOfGroups(operands: Operands): Terms {
     functions: `${reciprocal(attrs)} ${SAVED}`,
     before: `${GROUP}
   ${parametersOfUnit(view)}
-  let its# = saved(unit#);
-  let rstd# = reciprocal(its#.z);
-  let offset# = rounded(its#.y * rstd#);`,
+  ${statisticsOf('unit#', '#')}`,
     walk: (body) =>
       inGroup(view)(`
       ${gamma ? `let gamma = gammaAt(${parameterOf(view)});` : ''}
       let dy# = dyAt(at#);
       ${body}`),
     d: gamma ? 'dy# * gamma' : 'dy#',
-    h: '(xAt(at#) - its#.x) * rstd# - offset#',
+    h: xHat('#'),
     inputs: { dy, gamma },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -160,11 +166,9 @@ function termsOfChannels(
     functions: `${reciprocal(attrs)} ${SAVED}`,
     before: 'let ownGroup = unit / (uniforms.c / uniforms.groups);',
     walk: inChannel(view),
-    beforeH: `let its = saved(sample * uniforms.groups + ownGroup);
-      let rstd = reciprocal(its.z);
-      let offset = rounded(its.y * rstd);`,
+    beforeH: statisticsOf('sample * uniforms.groups + ownGroup'),
     d: 'dyAt(at#)',
-    h: '(xAt(at#) - its.x) * rstd - offset',
+    h: xHat(),
     inputs: { dy },
     inputsOfH: { x, statistics },
     integers: integersOf(view),
@@ -182,9 +186,7 @@ function termsOfConditions(operands: Operands): Terms {
   const terms = termsOfChannels(operands, lanesIn);
   const { s, rowsPerCondition = 1 } = operands.attrs.view;
   const isOfOneSample = rowsPerCondition <= s;
-  const statistics = (row: string) => `let its = saved(${row} / uniforms.s * uniforms.groups + ownGroup);
-      let rstd = reciprocal(its.z);
-      let offset = rounded(its.y * rstd);`;
+  const statistics = (row: string) => statisticsOf(`${row} / uniforms.s * uniforms.groups + ownGroup`);
   return {
     ...terms,
     before: `

@@ -2,10 +2,8 @@
  * Arguments and options that are anything, for every public function: each call fails with an error that names the function, or gives
  * finite numbers, and finite gradients, of finite ones. Nothing is left in memory.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 import { recommend } from '../../layers/catalog.ts';
@@ -15,6 +13,7 @@ import * as surgery from '../../layers/models/surgery/index.ts';
 import { anything, expectNamed, madeOrRefused } from '../support/anything.ts';
 import { modelOf } from '../support/layers.ts';
 import { normals } from '../support/random.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -239,8 +238,7 @@ const data = () =>
     [4, 5, 7],
   ]);
 const onProgress = () => undefined;
-const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratchFolder();
 /** Any text is the name of a file: it is written to a folder of these tests. */
 const saveWithin = (model: tf.LayersModel, to: unknown, options: object): Promise<unknown> =>
   files.saveSafetensors(

@@ -892,6 +892,8 @@ test('what starts from the first batch is started when it is loaded, and not whe
 
 describe('notes', () => {
   const image = [4, 5, 2];
+  const pooling = (kind: 'maxPooling2d' | 'averagePooling2d', height: number) => () =>
+    modelOf(image, l[kind]({ poolSize: [height, 1], strides: 1, padding: 'same', name: 'pool' }));
   test.each<[what: string, model: () => tf.LayersModel, notes: string[]]>([
     ['nothing to say', () => MODULES.linear!(), []],
     [
@@ -950,24 +952,16 @@ describe('notes', () => {
       () => modelOf(image, l.conv2d({ filters: 1, kernelSize: 3, dilationRate: 2, padding: 'same', name: 'conv' })),
       ["'conv' needs padding=(2, 2)"],
     ],
-    [
-      'padding of pooling',
-      () => modelOf(image, l.maxPooling2d({ poolSize: [3, 1], strides: 1, padding: 'same', name: 'pool' })),
-      ["'pool' needs padding=(1, 0)"],
-    ],
-    [
-      'padding of averages',
-      () => modelOf(image, l.averagePooling2d({ poolSize: [3, 1], strides: 1, padding: 'same', name: 'pool' })),
-      ["'pool' needs padding=(1, 0), count_include_pad=False"],
-    ],
+    ['padding of pooling', pooling('maxPooling2d', 3), ["'pool' needs padding=(1, 0)"]],
+    ['padding of averages', pooling('averagePooling2d', 3), ["'pool' needs padding=(1, 0), count_include_pad=False"]],
     [
       'uneven padding of pooling',
-      () => modelOf(image, l.maxPooling2d({ poolSize: [4, 1], strides: 1, padding: 'same', name: 'pool' })),
+      pooling('maxPooling2d', 4),
       ["'pool' needs padding by (0, 0, 1, 2) before it, as by functional.pad with value=-inf"],
     ],
     [
       'uneven padding of averages',
-      () => modelOf(image, l.averagePooling2d({ poolSize: [4, 1], strides: 1, padding: 'same', name: 'pool' })),
+      pooling('averagePooling2d', 4),
       [
         "'pool' pads by (0, 0, 1, 2) and leaves the padding out of account, which PyTorch does only with as much on both sides",
       ],

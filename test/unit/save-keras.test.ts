@@ -1,6 +1,5 @@
 /** What saveKeras refuses, before anything is written, and its ways to write. That Keras opens the files is test/package/keras. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -279,36 +278,28 @@ describe('written', () => {
     });
   });
 
+  const [folder, emptyFolder] = [scratchFolder(), scratchFolder()];
+
   test('to a path, by saveKeras and by model.save', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
-    try {
-      await saveKeras(model, join(folder, 'a.keras'));
-      await expectSame(join(folder, 'a.keras'));
-      const { numTensors } = tf.memory();
-      const { modelArtifactsInfo } = await model.save(kerasFile(join(folder, 'b.keras')));
-      expect(tf.memory().numTensors).toBe(numTensors);
-      expect(modelArtifactsInfo.modelTopologyType).toBe('JSON');
-      await expectSame(join(folder, 'b.keras'));
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    await saveKeras(model, join(folder, 'a.keras'));
+    await expectSame(join(folder, 'a.keras'));
+    const { numTensors } = tf.memory();
+    const { modelArtifactsInfo } = await model.save(kerasFile(join(folder, 'b.keras')));
+    expect(tf.memory().numTensors).toBe(numTensors);
+    expect(modelArtifactsInfo.modelTopologyType).toBe('JSON');
+    await expectSame(join(folder, 'b.keras'));
   });
 
   test('nowhere, where a file cannot be: nothing is left', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'save-keras-'));
-    try {
-      mkdirSync(join(folder, 'a.keras'));
-      await expect(saveKeras(model, join(folder, 'a.keras'))).rejects.toThrow(
-        /^saveKeras: the file cannot be written \(E.*place$/,
-      );
-      await expect(saveKeras(model, join(folder, 'no', 'a.keras'))).rejects.toThrow(
-        /^saveKeras: the file cannot be written \(ENOENT.*place$/,
-      );
-      await expect(model.save(kerasFile(`file://${folder}/b.keras`))).resolves.toBeDefined();
-      expect(readdirSync(folder).sort()).toEqual(['a.keras', 'b.keras']);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    mkdirSync(join(emptyFolder, 'a.keras'));
+    await expect(saveKeras(model, join(emptyFolder, 'a.keras'))).rejects.toThrow(
+      /^saveKeras: the file cannot be written \(E.*place$/,
+    );
+    await expect(saveKeras(model, join(emptyFolder, 'no', 'a.keras'))).rejects.toThrow(
+      /^saveKeras: the file cannot be written \(ENOENT.*place$/,
+    );
+    await expect(model.save(kerasFile(`file://${emptyFolder}/b.keras`))).resolves.toBeDefined();
+    expect(readdirSync(emptyFolder).sort()).toEqual(['a.keras', 'b.keras']);
     await expect(saveKeras(model, 'downloads://a.keras')).rejects.toThrow(
       'saveKeras: "downloads://a.keras" is for pages; give a path',
     );

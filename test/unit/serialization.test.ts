@@ -1,7 +1,6 @@
 /** Saving and loading: through the disk and over http, training that goes on, and files that others wrote. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
@@ -10,19 +9,16 @@ import { folder } from '../support/folder.ts';
 import { layerInputs } from '../support/layer-inputs.ts';
 import { FIRST, LAYER_NAMES, SUBJECTS, titled } from '../support/layer-table.ts';
 import { type Layer, lastPart, layerClass, makeLayer, modelWith } from '../support/layers.ts';
+import { scratchFolder } from '../support/scratch.ts';
 import { serve } from '../support/server.ts';
 
 const MODELS = join(__dirname, '..', 'goldens', 'models');
-let scratch: string;
+const scratch = scratchFolder();
 let served: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  scratch = mkdtempSync(join(tmpdir(), 'tfjs-normalizations-'));
   served = await serve({}, { '/scratch/': scratch, '/models/': MODELS });
 });
-afterAll(() => {
-  served.server.close();
-  rmSync(scratch, { recursive: true });
-});
+afterAll(() => void served.server.close());
 
 const numbers = (tensor: tf.Tensor) => Array.from(tensor.dataSync());
 /** `fetch` with objects of this realm, which Jest keeps apart: TensorFlow.js asks whether a list is `instanceof Array`. */
